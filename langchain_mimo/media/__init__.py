@@ -1,0 +1,1 @@
+"""Media: what they are, where they are, and how their bytes travel."""

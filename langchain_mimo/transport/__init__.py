@@ -1,0 +1,1 @@
+"""HTTP: httpx and nothing above it."""

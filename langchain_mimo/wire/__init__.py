@@ -1,0 +1,1 @@
+"""Sans-I/O translation between LangChain messages and MiMo's API formats."""
