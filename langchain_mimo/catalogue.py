@@ -31,7 +31,7 @@ MIMO_DOMAIN = "xiaomimimo.com"
 """Hosts at or under this domain are MiMo's own and need a key."""
 
 FPS_RANGE = (0.1, 10.0)
-"""Frames per second a video may be sampled at; unset means 2 (video-understanding page, 2026-04)."""
+"""Frames per second a video may be sampled at; unset means 2 (video page, 2026-04)."""
 
 MEDIA_RESOLUTIONS = ("default", "max")
 """Values of `media_resolution` (video-understanding page, 2026-04)."""
