@@ -1,0 +1,517 @@
+"""A tool that must be called, on an API that cannot be forced.
+
+MiMo's cloud documents one `tool_choice`, "auto", and takes any other value out of the request
+(official OpenAI-format reference, October 2026). A forced choice is kept here in another way:
+
+1. an instruction is added to the request,
+2. the reply is checked: it must hold a runnable call of the tool asked for,
+3. a reply without one is asked again, once by default,
+4. and when that fails too, the last reply is returned as it is. Nothing is made up:
+   `response_metadata["forced_tool_choice"]` says what was asked, how many requests it took, and
+   whether it was honoured.
+
+The instruction is one system message at the end. Everything before it stays byte for byte what an
+unforced request would be, so that MiMo's prefix cache keeps serving it; it is no user turn, since
+the chat template forgets the thoughts of a tool loop at the next user turn. The second request
+repeats the first and adds the answer that came and one user turn that asks for the call.
+
+One generator decides (`_decisions`); `forced_invoke` drives it with whole messages and
+`forced_attempts` with the chunks of a stream, and both give the same message:
+
+- Content, tool calls, finish reason and all other metadata are the last try's alone.
+- Usage is the sum of all tries, since all are billed.
+- Thoughts flow while they are thought, so those of a try that fails cannot be taken back: the
+  thoughts of all tries stand in `reasoning_content`, a blank line between two tries, and
+  `reasoning_offset` in `forced_tool_choice` is the character at which the last try's thoughts
+  begin (absent when that is 0). What is passed back to MiMo beside the tool call is
+  `reasoning_content[reasoning_offset:]`, exactly what the model thought before it.
+- The message id is the first try's.
+
+Self-hosted servers (vLLM, SGLang) honour `tool_choice`, and get it: `lower_tool_choice` with
+`native=True`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata, add_usage
+
+from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+
+Tree: TypeAlias = dict[str, Any]
+"""A request as JSON, in either API format; media leaves are still references."""
+
+# A reply that was cut or refused would be so again: asking once more only costs.
+_CUT = frozenset({"length", "content_filter", "repetition_truncation"})
+_BETWEEN_THOUGHTS = "\n\n"
+_REASONING = "reasoning_content"
+_METADATA_KEY = "forced_tool_choice"
+
+
+@dataclass(frozen=True, slots=True)
+class ForcedChoice:
+    """A call that the reply must hold.
+
+    Attributes:
+        asked: What the caller asked for: "any", or the name of one tool.
+        names: The function tools whose call honours the choice.
+    """
+
+    asked: str
+    names: frozenset[str]
+
+    def honoured_by(self, called: Sequence[str]) -> bool:
+        """Whether one of the tools `called` is one that was asked for."""
+        return not self.names.isdisjoint(called)
+
+    @property
+    def native(self) -> str | Tree:
+        """The `tool_choice` for a server that honours it, in the OpenAI format."""
+        if self.asked == "any":
+            return "required"
+        return {"type": "function", "function": {"name": self.asked}}
+
+
+@dataclass(slots=True)
+class Send:
+    """Send this request; feed each chunk of its answer to the generator, then None.
+
+    Attributes:
+        tree: The request.
+    """
+
+    tree: Tree
+
+
+@dataclass(slots=True)
+class Emit:
+    """Hand these chunks on to the caller.
+
+    Attributes:
+        chunks: Zero or more chunks, in order.
+    """
+
+    chunks: list[AIMessageChunk]
+
+
+def parse_tool_choice(
+    tool_choice: Any, tools: Sequence[Mapping[str, Any]]
+) -> Literal["auto", "none", "web_search"] | ForcedChoice:
+    """Read a tool choice in any of the shapes that LangChain users write.
+
+    Args:
+        tool_choice: None, False or "auto"; "none"; "any", "required" or True for a call of any
+            tool; a tool's name; `{"type": "function", "function": {"name": ...}}`,
+            `{"type": "function", "name": ...}`, `{"type": "tool", "name": ...}` or
+            `{"type": "auto" | "none" | "any" | "required" | "web_search"}`.
+        tools: The request's tools as they go onto the wire, in either API format.
+
+    Returns:
+        "auto", "none", "web_search" (MiMo's own search, which `force_search` forces), or the
+        forced choice of a function tool.
+
+    Raises:
+        MiMoInputError: The choice is of no known shape, or asks for a tool that is not bound.
+    """
+    functions = [name for tool in tools if (name := _tool_name(tool)) is not None]
+    has_search = any(tool.get("type") == "web_search" for tool in tools)
+    wanted = _wanted(tool_choice)
+    if wanted == "auto":
+        return "auto"
+    if wanted == "none":
+        return "none"
+    if wanted == "any" and functions:
+        return ForcedChoice("any", frozenset(functions))
+    if wanted in functions:
+        return ForcedChoice(wanted, frozenset({wanted}))
+    if wanted in ("any", "web_search") and has_search:
+        return "web_search"
+    asked = "a tool call" if wanted == "any" else f"a call of {wanted!r}"
+    bound = ", ".join(functions + ["web_search"] * has_search) or "none"
+    raise MiMoInputError(f"tool_choice asks for {asked}, but the tools bound are: {bound}")
+
+
+def lower_tool_choice(
+    tree: Tree, tool_choice: Any, *, native: bool = False
+) -> tuple[Tree, ForcedChoice | None]:
+    """Put a tool choice into a request, in the way its server understands.
+
+    Args:
+        tree: The request with its `tools`; left as it is.
+        tool_choice: As for `parse_tool_choice`.
+        native: Whether the server honours `tool_choice` (vLLM and SGLang do).
+
+    Returns:
+        The request, and the forced choice that is still to be seen to with `forced_invoke` or
+        `forced_attempts`; None when nothing is left to do. For MiMo "none" takes the tools out of
+        the request, since the field alone would be ignored, and "web_search" sets `force_search`.
+
+    Raises:
+        MiMoInputError: As for `parse_tool_choice`.
+    """
+    tree = {key: value for key, value in tree.items() if key != "tool_choice"}
+    choice = parse_tool_choice(tool_choice, tree.get("tools") or ())
+    if choice == "web_search":
+        tree["tools"] = [
+            {**tool, "force_search": True} if tool.get("type") == "web_search" else tool
+            for tool in tree["tools"]
+        ]
+    elif choice == "none":
+        if native:
+            tree["tool_choice"] = "none"
+        else:
+            tree.pop("tools", None)
+    elif isinstance(choice, ForcedChoice):
+        if not native:
+            return tree, choice
+        tree["tool_choice"] = choice.native
+    return tree, None
+
+
+def forced_invoke(
+    tree: Tree, choice: ForcedChoice, attempts: int = 2
+) -> Generator[Tree, AIMessage, AIMessage]:
+    """Drive whole answers until the choice is honoured or the tries are used up.
+
+    Args:
+        tree: The request, without `tool_choice`.
+        choice: The call that must come.
+        attempts: The most requests to send, 1 or more; 2 asks again once.
+
+    Yields:
+        Requests; send each one's whole answer into the generator.
+
+    Returns:
+        The message: see the module docstring for what it is made of.
+
+    Raises:
+        MiMoConfigurationError: `attempts` is below 1.
+    """
+    decisions = _decisions(tree, choice, attempts)
+    request = next(decisions)
+    ledger = _Ledger()
+    thoughts: str | None = None
+    while True:
+        message = yield request
+        thought = message.additional_kwargs.get(_REASONING)
+        thoughts = ledger.joined(thoughts, thought)
+        if ledger.message_id is None:
+            ledger.message_id = message.id
+        try:
+            request = decisions.send(_Reply.of(message))
+        except StopIteration as end:
+            return _whole(message, thoughts, ledger, end.value)
+        ledger.close(thoughts, message.usage_metadata)
+
+
+def forced_attempts(
+    tree: Tree, choice: ForcedChoice, attempts: int = 2
+) -> Generator[Send | Emit, AIMessageChunk | None, None]:
+    """Drive streamed answers until the choice is honoured or the tries are used up.
+
+    After a `Send`, every chunk sent into the generator is answered by one `Emit`, and None, at
+    the answer's end, by the next `Send` or by the last `Emit`. A shell is therefore:
+
+        flow = forced_attempts(tree, choice)
+        step = next(flow)
+        while isinstance(step, Send):
+            for chunk in stream(step.tree):
+                yield from flow.send(chunk).chunks
+            step = flow.send(None)
+        yield from step.chunks
+
+    Thoughts are emitted at once; text and all else is held back until a call that honours the
+    choice is seen, or the end of the last try.
+
+    Args:
+        tree: The request, without `tool_choice`.
+        choice: The call that must come.
+        attempts: The most requests to send, 1 or more; 2 asks again once.
+
+    Yields:
+        What to send and what to hand on.
+
+    Raises:
+        MiMoConfigurationError: `attempts` is below 1.
+    """
+    decisions = _decisions(tree, choice, attempts)
+    request = next(decisions)
+    ledger = _Ledger()
+    while True:
+        streamed = _StreamedTry(choice, ledger)
+        chunk = yield Send(request)
+        while chunk is not None:
+            chunk = yield Emit(streamed.feed(chunk))
+        try:
+            request = decisions.send(streamed.reply)
+        except StopIteration as end:
+            yield Emit(streamed.finish(end.value))
+            return
+        ledger.close(streamed.thoughts, streamed.usage)
+
+
+# ---------------------------------------------------------------------------------- deciding
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What the decision needs to know of an answer."""
+
+    text: str = ""
+    called: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    finish_reason: str | None = None
+
+    def add(self, message: AIMessage) -> None:
+        """Take in a message, or the next chunk of one."""
+        self.text += str(message.text)
+        self.called += [call["name"] for call in message.tool_calls]
+        self.unreadable += [call["name"] or "" for call in message.invalid_tool_calls]
+        self.finish_reason = message.response_metadata.get("finish_reason") or self.finish_reason
+
+    @classmethod
+    def of(cls, message: AIMessage) -> _Reply:
+        """Take in a whole message."""
+        reply = cls()
+        reply.add(message)
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """How it ended."""
+
+    asked: str
+    attempts: int
+    honoured: bool
+
+    def metadata(self, reasoning_offset: int) -> dict[str, Any]:
+        """The entry for response_metadata."""
+        entry: dict[str, Any] = {
+            "asked": self.asked,
+            "attempts": self.attempts,
+            "honoured": self.honoured,
+        }
+        if reasoning_offset:
+            entry["reasoning_offset"] = reasoning_offset
+        return {_METADATA_KEY: entry}
+
+
+def _decisions(
+    tree: Tree, choice: ForcedChoice, attempts: int
+) -> Generator[Tree, _Reply, _Verdict]:
+    """Decide what to send, whether to ask again, and whether it was honoured."""
+    if attempts < 1:
+        raise MiMoConfigurationError(f"attempts must be 1 or more, not {attempts}")
+    request = _with_messages(tree, {"role": "system", "content": _instruction(choice)})
+    for attempt in range(1, attempts + 1):
+        reply = yield request
+        honoured = choice.honoured_by(reply.called)
+        if honoured or attempt == attempts or reply.finish_reason in _CUT:
+            break
+        request = _asked_again(request, choice, reply)
+    return _Verdict(choice.asked, attempt, honoured)
+
+
+def _instruction(choice: ForcedChoice) -> str:
+    if choice.asked == "any":
+        return "Your next reply must call at least one of the tools. Do not reply with text alone."
+    return f"Your next reply must call the tool {choice.asked}. Do not reply with text alone."
+
+
+def _asked_again(request: Tree, choice: ForcedChoice, reply: _Reply) -> Tree:
+    wanted = "one of the tools" if choice.asked == "any" else f"the tool {choice.asked}"
+    if wrong := sorted({name for name in reply.unreadable if name in choice.names}):
+        came = f"The arguments of your call of {', '.join(wrong)} were not valid JSON."
+    elif reply.called or reply.unreadable:
+        came = f"You called {', '.join(sorted({*reply.called, *reply.unreadable}))}."
+    else:
+        came = "You did not call a tool."
+    ask = {"role": "user", "content": f"{came} Call {wanted} now."}
+    if not reply.text.strip():
+        return _with_messages(request, ask)
+    return _with_messages(request, {"role": "assistant", "content": reply.text}, ask)
+
+
+def _with_messages(tree: Tree, *messages: Tree) -> Tree:
+    return {**tree, "messages": [*tree["messages"], *messages]}
+
+
+# ------------------------------------------------------------------------------ one message
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What the tries before the present one leave behind."""
+
+    message_id: str | None = None
+    thoughts: str | None = None
+    usage: UsageMetadata | None = None
+
+    def joined(self, before: str | None, thought: str | None) -> str | None:
+        """The thoughts of all tries, once another try's are known whole."""
+        if thought is None:
+            return before
+        return (before or "") + self.separator(thought) + thought
+
+    def separator(self, thought: str) -> str:
+        """What stands before the first thought of a try."""
+        return _BETWEEN_THOUGHTS if self.thoughts and thought else ""
+
+    def close(self, thoughts: str | None, usage: UsageMetadata | None) -> None:
+        """Write down a try that failed; `thoughts` are those of all tries so far."""
+        self.thoughts = thoughts
+        self.usage = self.summed(usage)
+
+    def summed(self, usage: UsageMetadata | None) -> UsageMetadata | None:
+        """The usage of the tries before, and of this one."""
+        return add_usage(self.usage, usage) if self.usage and usage else self.usage or usage
+
+    def offset(self, thoughts: str | None) -> int:
+        """Where the thoughts of the present try begin in those of all tries."""
+        before = self.thoughts or ""
+        came = len(thoughts or "") > len(before)
+        return len(before) + len(_BETWEEN_THOUGHTS) if before and came else len(before)
+
+
+def _whole(
+    message: AIMessage, thoughts: str | None, ledger: _Ledger, verdict: _Verdict
+) -> AIMessage:
+    reasoning = {} if thoughts is None else {_REASONING: thoughts}
+    return message.model_copy(
+        update={
+            "id": ledger.message_id,
+            "additional_kwargs": {**message.additional_kwargs, **reasoning},
+            "usage_metadata": ledger.summed(message.usage_metadata),
+            "response_metadata": {
+                **message.response_metadata,
+                **verdict.metadata(ledger.offset(thoughts)),
+            },
+        }
+    )
+
+
+class _StreamedTry:
+    """One streamed answer: thoughts go on at once, the rest when it is known to be kept."""
+
+    def __init__(self, choice: ForcedChoice, ledger: _Ledger) -> None:
+        self.reply = _Reply()
+        self.thoughts = ledger.thoughts
+        self.usage: UsageMetadata | None = None
+        self._choice = choice
+        self._ledger = ledger
+        self._thinking = False
+        self._kept = False
+        self._held: list[AIMessageChunk] = []
+
+    def feed(self, chunk: AIMessageChunk) -> list[AIMessageChunk]:
+        """Take in a chunk; returns what may go on."""
+        ledger = self._ledger
+        if ledger.message_id is None:
+            ledger.message_id = chunk.id
+        elif chunk.id != ledger.message_id:
+            chunk = chunk.model_copy(update={"id": ledger.message_id})
+        thought, rest = _split(chunk)
+        out = [] if thought is None else [self._continued(thought)]
+        if rest is None:
+            return out
+        self.reply.add(rest)
+        if rest.usage_metadata:
+            self.usage = add_usage(self.usage, rest.usage_metadata)
+        self._held.append(rest)
+        self._kept = self._kept or self._choice.honoured_by(self.reply.called)
+        if self._kept and rest.chunk_position != "last":
+            # The last chunk waits for the end, where the sums are known.
+            out += self._held
+            self._held = []
+        return out
+
+    def finish(self, verdict: _Verdict) -> list[AIMessageChunk]:
+        """The end of the last try: all that was held back, and the sums."""
+        *held, last = self._held or [AIMessageChunk(content="", id=self._ledger.message_id)]
+        usage, earlier = last.usage_metadata, self._ledger.usage
+        if earlier:
+            usage = add_usage(earlier, usage) if usage else earlier
+        closing = last.model_copy(
+            update={
+                "chunk_position": "last",
+                "usage_metadata": usage,
+                "response_metadata": {
+                    **last.response_metadata,
+                    **verdict.metadata(self._ledger.offset(self.thoughts)),
+                },
+            }
+        )
+        return [*held, closing]
+
+    def _continued(self, chunk: AIMessageChunk) -> AIMessageChunk:
+        thought: str = chunk.additional_kwargs[_REASONING]
+        separator = "" if self._thinking else self._ledger.separator(thought)
+        self._thinking = self._thinking or bool(thought)
+        self.thoughts = (self.thoughts or "") + separator + thought
+        if not separator:
+            return chunk
+        return chunk.model_copy(update={"additional_kwargs": {_REASONING: separator + thought}})
+
+
+def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk | None]:
+    """A chunk's thought, and all else in it; either may be None."""
+    if chunk.additional_kwargs.get(_REASONING) is None:
+        return None, chunk
+    provider = {
+        key: value for key, value in chunk.response_metadata.items() if key == "model_provider"
+    }
+    thought_alone = (
+        not chunk.content
+        and not chunk.tool_call_chunks
+        and chunk.usage_metadata is None
+        and chunk.chunk_position is None
+        and len(chunk.additional_kwargs) == 1
+        and len(chunk.response_metadata) == len(provider)
+    )
+    if thought_alone:
+        return chunk, None
+    thought = AIMessageChunk(
+        content="",
+        additional_kwargs={_REASONING: chunk.additional_kwargs[_REASONING]},
+        response_metadata=provider,
+        id=chunk.id,
+    )
+    others = {key: value for key, value in chunk.additional_kwargs.items() if key != _REASONING}
+    return thought, chunk.model_copy(update={"additional_kwargs": others})
+
+
+# ------------------------------------------------------------------------------ reading choices
+
+
+def _tool_name(tool: Mapping[str, Any]) -> str | None:
+    """The name of a function tool in either API format; None for MiMo's own tools."""
+    if tool.get("type") == "function":
+        return str(tool["function"]["name"])
+    return str(tool["name"]) if "name" in tool else None
+
+
+def _wanted(tool_choice: Any) -> str:
+    """One word for a tool choice: "auto", "none", "any", or a tool's name."""
+    if tool_choice is None or tool_choice is False:
+        return "auto"
+    if tool_choice is True:
+        return "any"
+    word = tool_choice
+    if isinstance(tool_choice, Mapping):
+        function = tool_choice.get("function")
+        word = tool_choice.get("type")
+        if word in ("function", "tool", None):
+            word = (function if isinstance(function, Mapping) else tool_choice).get("name")
+        elif word not in ("auto", "none", "any", "required", "web_search"):
+            word = None
+    if not isinstance(word, str):
+        raise MiMoInputError(
+            f"tool_choice {tool_choice!r} is of no known shape; give 'auto', 'none', 'any', a "
+            "tool's name, or {'type': 'function', 'function': {'name': ...}}"
+        )
+    return "any" if word == "required" else word
