@@ -260,3 +260,57 @@ def find(model_id: str) -> Model | None:
 def current_ids() -> list[str]:
     """Return the ids of the conversational models that still serve."""
     return [m.id for m in MODELS.values() if m.ended is None and m.conversational]
+
+
+def strip_id(model_id: str) -> str:
+    """Return a model id as MiMo takes it.
+
+    Ids that differ from a known one only in case, or in the `[1m]` that some coding tools append,
+    are refused with 400 (mimo-api.md §2.2). Ids we do not know are left alone: a self-hosted
+    server's may be case-sensitive.
+    """
+    bare = model_id.strip()
+    known = bare.lower().removesuffix("[1m]")
+    return known if known in MODELS else bare
+
+
+def profile(model: Model, day: date) -> dict[str, object]:
+    """Return LangChain's model profile.
+
+    `image_tool_message` is true since ChatMiMo moves media out of tool messages into a user
+    message. `structured_output` is not claimed: MiMo documents JSON mode only, no schema that the
+    server enforces, so agents take the tool strategy.
+
+    Args:
+        model: What the catalogue knows.
+        day: Today, to tell active models from ended ones.
+    """
+    takes = model.inputs
+    known: dict[str, object] = {
+        "name": model.id,
+        "status": "deprecated" if model.ended and model.ended.date() <= day else "active",
+        "max_input_tokens": model.context_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "text_inputs": "text" in takes,
+        "image_inputs": "image" in takes,
+        "image_url_inputs": "image" in takes,
+        "audio_inputs": "audio" in takes,
+        "video_inputs": "video" in takes,
+        "pdf_inputs": False,
+        "image_tool_message": "image" in takes and model.calls_tools,
+        "pdf_tool_message": False,
+        "text_outputs": True,
+        "image_outputs": False,
+        "audio_outputs": False,
+        "video_outputs": False,
+        "reasoning_output": model.thinks,
+        "tool_calling": model.calls_tools,
+        "tool_choice": model.calls_tools,
+        "tool_call_streaming": model.calls_tools,
+        "structured_output": False,
+        "temperature": True,
+        "attachment": takes != _TEXT,
+    }
+    if model.released is not None:
+        known["release_date"] = model.released.isoformat()
+    return known
