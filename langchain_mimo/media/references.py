@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+from urllib.parse import unquote
+
+from langchain_mimo.errors import MediaError
 
 MediaKind: TypeAlias = Literal["image", "video", "audio"]
 
@@ -104,3 +107,51 @@ def split_data_url(url: str) -> tuple[str | None, InlineBase64] | None:
     if not parameters or parameters[-1].strip().lower() != "base64":
         return None
     return mime_type.strip().lower() or None, InlineBase64(url, comma + 1)
+
+
+def local_file_of(
+    url: str,
+    size: int | None = None,
+    sha256: str | None = None,
+    *,
+    message_index: int | None = None,
+    block_index: int | None = None,
+) -> LocalFile:
+    """Read a `file://` URL without asking the disk anything.
+
+    Args:
+        url: The URL: `file:///folder/cat.png`, or with the host `localhost`.
+        size: Bytes the block says the file had, or None.
+        sha256: Hex digest the block says the file had, or None.
+        message_index: For the error: index of the message.
+        block_index: For the error: index of the block.
+
+    Returns:
+        The file, its path decoded; whether it may be opened is decided later, by the policy.
+
+    Raises:
+        MediaError: The URL is not a file URL, names another host, or has a bare `?` or `#`; or the
+            digest is no SHA-256.
+    """
+    reason = None
+    scheme, _, rest = url.partition(":")
+    host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
+    path = slash + path
+    if scheme.lower() != "file":
+        reason = "it is not a file:// URL."
+    elif host.lower() not in ("", "localhost"):
+        reason = (
+            f"it names a file on the host {host[:80]!r}; only files on this machine are opened."
+        )
+    elif "?" in path or "#" in path:
+        reason = "its file:// URL has a bare ? or #; write %3F or %23 if the path has one."
+    elif sha256 is not None and not _is_sha256(sha256):
+        reason = "its sha256 is not 64 hexadecimal digits; make the block anew."
+    if reason is not None:
+        raise MediaError(reason, message_index, block_index)
+    decoded = unquote(path, errors="surrogateescape")
+    return LocalFile(decoded, size, sha256.lower() if sha256 is not None else None)
+
+
+def _is_sha256(text: str) -> bool:
+    return len(text) == 64 and not text.lower().strip("0123456789abcdef")
