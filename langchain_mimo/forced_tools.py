@@ -27,53 +27,29 @@ One generator decides (`_decisions`); `forced_invoke` drives it with whole messa
   `reasoning_content[reasoning_offset:]`, exactly what the model thought before it.
 - The message id is the first try's.
 
-Self-hosted servers (vLLM, SGLang) honour `tool_choice`, and get it: `lower_tool_choice` with
-`native=True`.
+Self-hosted servers (vLLM, SGLang) honour `tool_choice` and never come here (see `tool_choice`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
-from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
-
-Tree: TypeAlias = dict[str, Any]
-"""A request as JSON, in either API format; media leaves are still references."""
+from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.tool_choice import ForcedChoice, Tree
 
 # A reply that was cut or refused would be so again: asking once more only costs.
 _CUT = frozenset({"length", "content_filter", "repetition_truncation"})
 _BETWEEN_THOUGHTS = "\n\n"
 _REASONING = "reasoning_content"
+_SEARCHES = "web_search_usage"
+# LangChain keeps one of these where it would join all other strings.
+_SAME_IN_ALL_CHUNKS = frozenset({"model_provider", "output_version"})
 _METADATA_KEY = "forced_tool_choice"
-
-
-@dataclass(frozen=True, slots=True)
-class ForcedChoice:
-    """A call that the reply must hold.
-
-    Attributes:
-        asked: What the caller asked for: "any", or the name of one tool.
-        names: The function tools whose call honours the choice.
-    """
-
-    asked: str
-    names: frozenset[str]
-
-    def honoured_by(self, called: Sequence[str]) -> bool:
-        """Whether one of the tools `called` is one that was asked for."""
-        return not self.names.isdisjoint(called)
-
-    @property
-    def native(self) -> str | Tree:
-        """The `tool_choice` for a server that honours it, in the OpenAI format."""
-        if self.asked == "any":
-            return "required"
-        return {"type": "function", "function": {"name": self.asked}}
 
 
 @dataclass(slots=True)
@@ -96,80 +72,6 @@ class Emit:
     """
 
     chunks: list[AIMessageChunk]
-
-
-def parse_tool_choice(
-    tool_choice: Any, tools: Sequence[Mapping[str, Any]]
-) -> Literal["auto", "none", "web_search"] | ForcedChoice:
-    """Read a tool choice in any of the shapes that LangChain users write.
-
-    Args:
-        tool_choice: None, False or "auto"; "none"; "any", "required" or True for a call of any
-            tool; a tool's name; `{"type": "function", "function": {"name": ...}}`,
-            `{"type": "function", "name": ...}`, `{"type": "tool", "name": ...}` or
-            `{"type": "auto" | "none" | "any" | "required" | "web_search"}`.
-        tools: The request's tools as they go onto the wire, in either API format.
-
-    Returns:
-        "auto", "none", "web_search" (MiMo's own search, which `force_search` forces), or the
-        forced choice of a function tool.
-
-    Raises:
-        MiMoInputError: The choice is of no known shape, or asks for a tool that is not bound.
-    """
-    functions = [name for tool in tools if (name := _tool_name(tool)) is not None]
-    has_search = any(tool.get("type") == "web_search" for tool in tools)
-    wanted = _wanted(tool_choice)
-    if wanted == "auto":
-        return "auto"
-    if wanted == "none":
-        return "none"
-    if wanted == "any" and functions:
-        return ForcedChoice("any", frozenset(functions))
-    if wanted in functions:
-        return ForcedChoice(wanted, frozenset({wanted}))
-    if wanted in ("any", "web_search") and has_search:
-        return "web_search"
-    asked = "a tool call" if wanted == "any" else f"a call of {wanted!r}"
-    bound = ", ".join(functions + ["web_search"] * has_search) or "none"
-    raise MiMoInputError(f"tool_choice asks for {asked}, but the tools bound are: {bound}")
-
-
-def lower_tool_choice(
-    tree: Tree, tool_choice: Any, *, native: bool = False
-) -> tuple[Tree, ForcedChoice | None]:
-    """Put a tool choice into a request, in the way its server understands.
-
-    Args:
-        tree: The request with its `tools`; left as it is.
-        tool_choice: As for `parse_tool_choice`.
-        native: Whether the server honours `tool_choice` (vLLM and SGLang do).
-
-    Returns:
-        The request, and the forced choice that is still to be seen to with `forced_invoke` or
-        `forced_attempts`; None when nothing is left to do. For MiMo "none" takes the tools out of
-        the request, since the field alone would be ignored, and "web_search" sets `force_search`.
-
-    Raises:
-        MiMoInputError: As for `parse_tool_choice`.
-    """
-    tree = {key: value for key, value in tree.items() if key != "tool_choice"}
-    choice = parse_tool_choice(tool_choice, tree.get("tools") or ())
-    if choice == "web_search":
-        tree["tools"] = [
-            {**tool, "force_search": True} if tool.get("type") == "web_search" else tool
-            for tool in tree["tools"]
-        ]
-    elif choice == "none":
-        if native:
-            tree["tool_choice"] = "none"
-        else:
-            tree.pop("tools", None)
-    elif isinstance(choice, ForcedChoice):
-        if not native:
-            return tree, choice
-        tree["tool_choice"] = choice.native
-    return tree, None
 
 
 def forced_invoke(
@@ -205,7 +107,8 @@ def forced_invoke(
             request = decisions.send(_Reply.of(message))
         except StopIteration as end:
             return _whole(message, thoughts, ledger, end.value)
-        ledger.close(thoughts, message.usage_metadata)
+        searches = message.response_metadata.get(_SEARCHES) or {}
+        ledger.close(thoughts, message.usage_metadata, searches)
 
 
 def forced_attempts(
@@ -251,7 +154,7 @@ def forced_attempts(
         except StopIteration as end:
             yield Emit(streamed.finish(end.value))
             return
-        ledger.close(streamed.thoughts, streamed.usage)
+        ledger.close(streamed.thoughts, streamed.usage, streamed.searches)
 
 
 # ---------------------------------------------------------------------------------- deciding
@@ -351,6 +254,7 @@ class _Ledger:
     message_id: str | None = None
     thoughts: str | None = None
     usage: UsageMetadata | None = None
+    searches: dict[str, int] = field(default_factory=dict)
 
     def joined(self, before: str | None, thought: str | None) -> str | None:
         """The thoughts of all tries, once another try's are known whole."""
@@ -362,14 +266,33 @@ class _Ledger:
         """What stands before the first thought of a try."""
         return _BETWEEN_THOUGHTS if self.thoughts and thought else ""
 
-    def close(self, thoughts: str | None, usage: UsageMetadata | None) -> None:
+    def close(
+        self, thoughts: str | None, usage: UsageMetadata | None, searches: dict[str, int]
+    ) -> None:
         """Write down a try that failed; `thoughts` are those of all tries so far."""
         self.thoughts = thoughts
-        self.usage = self.summed(usage)
+        self.usage = self.usage_with(usage)
+        self.searches = self.searches_with(searches)
 
-    def summed(self, usage: UsageMetadata | None) -> UsageMetadata | None:
+    def usage_with(self, usage: UsageMetadata | None) -> UsageMetadata | None:
         """The usage of the tries before, and of this one."""
         return add_usage(self.usage, usage) if self.usage and usage else self.usage or usage
+
+    def searches_with(self, searches: dict[str, int]) -> dict[str, int]:
+        """The web searches of the tries before, and of this one; each is billed."""
+        return {
+            key: self.searches.get(key, 0) + searches.get(key, 0)
+            for key in {**self.searches, **searches}
+        }
+
+    def metadata(
+        self, last: dict[str, Any], thoughts: str | None, verdict: _Verdict
+    ) -> dict[str, Any]:
+        """The last try's `response_metadata`, with what concerns all tries."""
+        metadata = {**last, **verdict.metadata(self.offset(thoughts))}
+        if searches := self.searches_with(last.get(_SEARCHES) or {}):
+            metadata[_SEARCHES] = searches
+        return metadata
 
     def offset(self, thoughts: str | None) -> int:
         """Where the thoughts of the present try begin in those of all tries."""
@@ -386,11 +309,8 @@ def _whole(
         update={
             "id": ledger.message_id,
             "additional_kwargs": {**message.additional_kwargs, **reasoning},
-            "usage_metadata": ledger.summed(message.usage_metadata),
-            "response_metadata": {
-                **message.response_metadata,
-                **verdict.metadata(ledger.offset(thoughts)),
-            },
+            "usage_metadata": ledger.usage_with(message.usage_metadata),
+            "response_metadata": ledger.metadata(message.response_metadata, thoughts, verdict),
         }
     )
 
@@ -402,6 +322,7 @@ class _StreamedTry:
         self.reply = _Reply()
         self.thoughts = ledger.thoughts
         self.usage: UsageMetadata | None = None
+        self.searches: dict[str, int] = {}
         self._choice = choice
         self._ledger = ledger
         self._thinking = False
@@ -422,6 +343,7 @@ class _StreamedTry:
         self.reply.add(rest)
         if rest.usage_metadata:
             self.usage = add_usage(self.usage, rest.usage_metadata)
+        self.searches = rest.response_metadata.get(_SEARCHES) or self.searches
         self._held.append(rest)
         self._kept = self._kept or self._choice.honoured_by(self.reply.called)
         if self._kept and rest.chunk_position != "last":
@@ -433,85 +355,68 @@ class _StreamedTry:
     def finish(self, verdict: _Verdict) -> list[AIMessageChunk]:
         """The end of the last try: all that was held back, and the sums."""
         *held, last = self._held or [AIMessageChunk(content="", id=self._ledger.message_id)]
-        usage, earlier = last.usage_metadata, self._ledger.usage
-        if earlier:
-            usage = add_usage(earlier, usage) if usage else earlier
         closing = last.model_copy(
             update={
                 "chunk_position": "last",
-                "usage_metadata": usage,
-                "response_metadata": {
-                    **last.response_metadata,
-                    **verdict.metadata(self._ledger.offset(self.thoughts)),
-                },
+                "usage_metadata": self._ledger.usage_with(last.usage_metadata),
+                "response_metadata": self._ledger.metadata(
+                    last.response_metadata, self.thoughts, verdict
+                ),
             }
         )
         return [*held, closing]
 
     def _continued(self, chunk: AIMessageChunk) -> AIMessageChunk:
+        """A thought, after a blank line when it is the first one of a further try."""
         thought: str = chunk.additional_kwargs[_REASONING]
         separator = "" if self._thinking else self._ledger.separator(thought)
         self._thinking = self._thinking or bool(thought)
         self.thoughts = (self.thoughts or "") + separator + thought
-        if not separator:
-            return chunk
-        return chunk.model_copy(update={"additional_kwargs": {_REASONING: separator + thought}})
+        return _thought(chunk, separator) if separator else chunk
 
 
 def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk | None]:
     """A chunk's thought, and all else in it; either may be None."""
     if chunk.additional_kwargs.get(_REASONING) is None:
         return None, chunk
-    provider = {
-        key: value for key, value in chunk.response_metadata.items() if key == "model_provider"
-    }
+    content: str | list[Any] = chunk.content
+    if isinstance(content, list):
+        content = [block for block in content if not _is_reasoning(block)]
+    others = {key: value for key, value in chunk.additional_kwargs.items() if key != _REASONING}
     thought_alone = (
-        not chunk.content
+        not content
+        and not others
         and not chunk.tool_call_chunks
         and chunk.usage_metadata is None
         and chunk.chunk_position is None
-        and len(chunk.additional_kwargs) == 1
-        and len(chunk.response_metadata) == len(provider)
+        and chunk.response_metadata.keys() <= _SAME_IN_ALL_CHUNKS
     )
     if thought_alone:
         return chunk, None
-    thought = AIMessageChunk(
-        content="",
-        additional_kwargs={_REASONING: chunk.additional_kwargs[_REASONING]},
-        response_metadata=provider,
+    rest = chunk.model_copy(update={"content": content, "additional_kwargs": others})
+    return _thought(chunk), rest
+
+
+def _thought(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
+    """A chunk with this chunk's thought alone, after a separator."""
+    content: str | list[Any] = ""
+    if isinstance(chunk.content, list):
+        content = [
+            {**block, "reasoning": separator + block["reasoning"]}
+            for block in chunk.content
+            if isinstance(block, dict) and _is_reasoning(block)
+        ]
+    return AIMessageChunk(
+        content=content,
+        additional_kwargs={_REASONING: separator + chunk.additional_kwargs[_REASONING]},
+        response_metadata={
+            key: value
+            for key, value in chunk.response_metadata.items()
+            if key in _SAME_IN_ALL_CHUNKS
+        },
         id=chunk.id,
     )
-    others = {key: value for key, value in chunk.additional_kwargs.items() if key != _REASONING}
-    return thought, chunk.model_copy(update={"additional_kwargs": others})
 
 
-# ------------------------------------------------------------------------------ reading choices
-
-
-def _tool_name(tool: Mapping[str, Any]) -> str | None:
-    """The name of a function tool in either API format; None for MiMo's own tools."""
-    if tool.get("type") == "function":
-        return str(tool["function"]["name"])
-    return str(tool["name"]) if "name" in tool else None
-
-
-def _wanted(tool_choice: Any) -> str:
-    """One word for a tool choice: "auto", "none", "any", or a tool's name."""
-    if tool_choice is None or tool_choice is False:
-        return "auto"
-    if tool_choice is True:
-        return "any"
-    word = tool_choice
-    if isinstance(tool_choice, Mapping):
-        function = tool_choice.get("function")
-        word = tool_choice.get("type")
-        if word in ("function", "tool", None):
-            word = (function if isinstance(function, Mapping) else tool_choice).get("name")
-        elif word not in ("auto", "none", "any", "required", "web_search"):
-            word = None
-    if not isinstance(word, str):
-        raise MiMoInputError(
-            f"tool_choice {tool_choice!r} is of no known shape; give 'auto', 'none', 'any', a "
-            "tool's name, or {'type': 'function', 'function': {'name': ...}}"
-        )
-    return "any" if word == "required" else word
+def _is_reasoning(block: str | dict[str, Any]) -> bool:
+    return isinstance(block, dict) and block.get("type") == "reasoning"
