@@ -1,0 +1,197 @@
+"""Results of tools: tool messages and `tool_result` blocks → tool turns, and their media.
+
+MiMo's servers take a tool message as a string everywhere, and as parts only where v2.6 documents
+it. So by default media leave the tool message and follow in a user turn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from langchain_mimo.wire.assistant import AssistantReading
+from langchain_mimo.wire.blocks import READERS, MediaDefaults, is_tool_result, part_of
+from langchain_mimo.wire.foreign import block_type
+from langchain_mimo.wire.surrogates import whole
+from langchain_mimo.wire.turns import MediaPart, Part, TextPart, ToolTurn, UserTurn
+
+NO_OUTPUT = "(no output)"
+"""Stands for an empty result: MiMo answers 400 "`text` is not set" to empty tool messages."""
+
+
+@dataclass(slots=True)
+class ToolResult:
+    """A tool turn, and what is known of the call it answers.
+
+    Attributes:
+        turn: The turn, media still in it.
+        name: The tool's name, or None.
+        block_index: Index of the `tool_result` block it was, or None for a tool message.
+    """
+
+    turn: ToolTurn
+    name: str | None = None
+    block_index: int | None = None
+
+
+def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults) -> ToolResult:
+    """Read a tool message, or a legacy function message (whose call id is "").
+
+    Args:
+        message: The message; its `artifact` is not for the model and never sent.
+        index: Its index, for references and errors.
+        defaults: For videos that state no `fps` or `media_resolution`.
+
+    Returns:
+        The result; its text is never empty.
+
+    Raises:
+        MiMoInputError: A block is unknown or wrong.
+    """
+    call_id = whole(getattr(message, "tool_call_id", ""))
+    is_error = getattr(message, "status", None) == "error"
+    content = message.content
+    if isinstance(content, str):
+        turn = ToolTurn(call_id, whole(content) or NO_OUTPUT, [], is_error)
+    else:
+        pairs = [(block, (index, block_index)) for block_index, block in enumerate(content)]
+        turn = _turn(call_id, pairs, defaults, is_error=is_error)
+    return ToolResult(turn, message.name)
+
+
+def read_result_blocks(
+    content: Sequence[Any], index: int, defaults: MediaDefaults
+) -> list[ToolResult]:
+    """Read the `tool_result` blocks that Anthropic and Bedrock put into user messages.
+
+    Args:
+        content: The message's blocks; others are passed over.
+        index: Index of the message.
+        defaults: As in `read_tool_message`.
+
+    Returns:
+        The results, each knowing its block.
+
+    Raises:
+        MiMoInputError: A block inside is unknown or wrong; it is named by its outer block's index.
+    """
+    results = []
+    for block_index, block in enumerate(content):
+        if not is_tool_result(block):
+            continue
+        inner = block.get("toolResult")
+        result: Mapping[str, Any] = inner if isinstance(inner, Mapping) else block
+        content_in = result.get("content")
+        if content_in is None or isinstance(content_in, str | Mapping):
+            content_in = [content_in] if content_in else []
+        call_id = result.get("tool_use_id") or result.get("toolUseId") or ""
+        pairs = [(item, (index, block_index)) for item in content_in]
+        is_error = bool(result.get("is_error")) or result.get("status") == "error"
+        turn = _turn(whole(str(call_id)), pairs, defaults, is_error=is_error)
+        results.append(ToolResult(turn, None, block_index))
+    return results
+
+
+def _turn(
+    call_id: str,
+    blocks: Sequence[tuple[Any, tuple[int, int]]],
+    defaults: MediaDefaults,
+    *,
+    is_error: bool,
+) -> ToolTurn:
+    texts: list[str] = []
+    media: list[MediaPart] = []
+    for block, at in blocks:
+        if isinstance(block, Mapping) and "type" not in block and block_type(block) not in READERS:
+            # A tool that returned plain dicts: to the model they are JSON.
+            block = {"type": "json", "json": block}  # noqa: PLW2901
+        part = part_of(block, at, defaults)
+        if isinstance(part, MediaPart):
+            media.append(part)
+        elif part is not None and part.text:
+            texts.append(part.text)
+    text = "\n".join(texts) or (counted(media) if media else NO_OUTPUT)
+    return ToolTurn(call_id, text, media, is_error)
+
+
+def counted(media: Sequence[MediaPart]) -> str:
+    """Say how many media follow, for a result that is nothing else: "(2 images, 1 video follow)".
+
+    Args:
+        media: At least one medium.
+    """
+    counts = Counter(part.reference.kind for part in media)
+    names = {"image": "image", "video": "video", "audio": "audio clip"}
+    listed = ", ".join(f"{n} {names[kind]}{'s' * (n > 1)}" for kind, n in counts.items())
+    return f"({listed} follow{'s' * (len(media) == 1)})"
+
+
+def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
+    """Move the media of parallel results into one user turn, labelled by their calls.
+
+    Args:
+        results: The results of one assistant turn, in the order of its calls; their turns lose
+            their media.
+
+    Returns:
+        The turn, or None when there are no media.
+    """
+    parts: list[Part] = []
+    for result in results:
+        turn = result.turn
+        if turn.media:
+            name = f" ({whole(result.name)})" if result.name else ""
+            parts.append(TextPart(f"Media from tool call {turn.call_id}{name}:"))
+            parts.extend(turn.media)
+            turn.media = []
+    return UserTurn(parts) if parts else None
+
+
+def as_user_turn(result: ToolResult) -> UserTurn:
+    """Tell a result that answers no call as what it is, so that repairing a history loses nothing.
+
+    Args:
+        result: The result.
+    """
+    turn = result.turn
+    name = f" ({whole(result.name)})" if result.name else ""
+    text = f"Result of tool call {turn.call_id or '(no id)'}{name}:\n{turn.text}"
+    return UserTurn([TextPart(text), *turn.media] if turn.media else text)
+
+
+def claimed(
+    result: ToolResult,
+    reading: AssistantReading,
+    open_ids: set[str],
+    answers: Mapping[str, ToolResult],
+) -> str | None:
+    """Find the call that a result answers.
+
+    A call whose id was invented cannot be named by its result: the first one open with the
+    result's tool name is taken, else the first one open.
+
+    Args:
+        result: The result.
+        reading: The assistant turn before it.
+        open_ids: Ids of its calls.
+        answers: The results found so far, by call id.
+
+    Returns:
+        The call's id, or None.
+    """
+    call_id = result.turn.call_id
+    if call_id in open_ids and call_id not in answers:
+        return call_id
+    free = [
+        call
+        for call in reading.turn.calls
+        if call.id in reading.invented and call.id not in answers
+    ]
+    named = [call for call in free if call.name == result.name]
+    for call in named or free:
+        return call.id
+    return None
