@@ -40,7 +40,22 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from langchain_mimo.errors import MiMoConfigurationError
-from langchain_mimo.tool_choice import ForcedChoice, Tree
+from langchain_mimo.tool_choice import (
+    ForcedChoice,
+    Tree,
+    lower_tool_choice,
+    parse_tool_choice,
+)
+
+__all__ = [
+    "Emit",
+    "ForcedChoice",
+    "Send",
+    "forced_attempts",
+    "forced_invoke",
+    "lower_tool_choice",
+    "parse_tool_choice",
+]
 
 # A reply that was cut or refused would be so again: asking once more only costs.
 _CUT = frozenset({"length", "content_filter", "repetition_truncation"})
@@ -379,12 +394,9 @@ def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk
     """A chunk's thought, and all else in it; either may be None."""
     if chunk.additional_kwargs.get(_REASONING) is None:
         return None, chunk
-    content: str | list[Any] = chunk.content
-    if isinstance(content, list):
-        content = [block for block in content if not _is_reasoning(block)]
     others = {key: value for key, value in chunk.additional_kwargs.items() if key != _REASONING}
     thought_alone = (
-        not content
+        not chunk.content
         and not others
         and not chunk.tool_call_chunks
         and chunk.usage_metadata is None
@@ -393,21 +405,13 @@ def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk
     )
     if thought_alone:
         return chunk, None
-    rest = chunk.model_copy(update={"content": content, "additional_kwargs": others})
-    return _thought(chunk), rest
+    return _thought(chunk), chunk.model_copy(update={"additional_kwargs": others})
 
 
 def _thought(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
     """A chunk with this chunk's thought alone, after a separator."""
-    content: str | list[Any] = ""
-    if isinstance(chunk.content, list):
-        content = [
-            {**block, "reasoning": separator + block["reasoning"]}
-            for block in chunk.content
-            if isinstance(block, dict) and _is_reasoning(block)
-        ]
     return AIMessageChunk(
-        content=content,
+        content="",
         additional_kwargs={_REASONING: separator + chunk.additional_kwargs[_REASONING]},
         response_metadata={
             key: value
@@ -416,7 +420,3 @@ def _thought(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
         },
         id=chunk.id,
     )
-
-
-def _is_reasoning(block: str | dict[str, Any]) -> bool:
-    return isinstance(block, dict) and block.get("type") == "reasoning"
