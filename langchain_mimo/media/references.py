@@ -140,9 +140,7 @@ def local_file_of(
     if scheme.lower() != "file":
         reason = "it is not a file:// URL."
     elif host.lower() not in ("", "localhost"):
-        reason = (
-            f"it names a file on the host {host[:80]!r}; only files on this machine are opened."
-        )
+        reason = f"it names a file on the host {host[:80]!r}; only local files are opened."
     elif "?" in path or "#" in path:
         reason = "its file:// URL has a bare ? or #; write %3F or %23 if the path has one."
     elif sha256 is not None and not _is_sha256(sha256):
