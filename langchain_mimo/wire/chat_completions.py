@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from langchain_mimo.errors import MiMoResponseError
+from langchain_mimo.errors import MiMoInvalidResponseError
 from langchain_mimo.media.references import EncodedMedia, RemoteURL
 from langchain_mimo.wire.dialects import Dialect
 from langchain_mimo.wire.surrogates import whole
@@ -266,7 +266,7 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
         The message; thoughts in `additional_kwargs["reasoning_content"]`, content never None.
 
     Raises:
-        MiMoResponseError: The body is not a chat completion.
+        MiMoInvalidResponseError: The body is not a chat completion.
     """
     choices = body.get("choices") if isinstance(body, Mapping) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -276,10 +276,10 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
     ):
         keys = sorted(map(str, body)) if isinstance(body, Mapping) else type(body).__name__
         msg = (
-            f"the server answered 200 with JSON that is no chat completion ({str(keys)[:200]}); "
+            f"the answer is JSON, but no chat completion ({str(keys)[:200]}); "
             "check that base_url is an OpenAI-shaped API"
         )
-        raise MiMoResponseError(msg)
+        raise MiMoInvalidResponseError(msg, status_code=200)
     answer_id = body.get("id") if isinstance(body.get("id"), str) else None
     model = body.get("model") if isinstance(body.get("model"), str) else None
     reason = choice.get("finish_reason")

@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_mimo.errors import MiMoIncompleteStreamError, error_from_event
+from langchain_mimo.errors import MiMoIncompleteStreamError
 from langchain_mimo.wire.chat_completions import (
     PROVIDER,
     annotations_of,
@@ -22,12 +22,6 @@ from langchain_mimo.wire.surrogates import SurrogateJoiner
 from langchain_mimo.wire.tool_calls import CallAssembler, FinishedCall
 from langchain_mimo.wire.usage import usage_metadata
 
-# Core numbers blocks without an index from 0 and then merges them with tool call 0, so v1 streams
-# of other packages lose calls. Named indices (they must begin with "lc_") keep blocks apart.
-_REASONING_INDEX = "lc_reasoning"
-_TEXT_INDEX = "lc_text"
-_CALL_INDEX = "lc_call_"
-
 
 class StreamDecoder:
     """Decodes one streamed answer.
@@ -36,15 +30,16 @@ class StreamDecoder:
     was cut.
 
     Args:
-        blocks: Whether to write content as v1 content blocks (`output_version="v1"`).
         thoughts_as_content: Whether thoughts take the place of an empty answer without calls.
+
+    Attributes:
+        begun: Whether any event has been fed.
     """
 
     __slots__ = (
         "_annotated",
         "_answer_id",
         "_assembler",
-        "_blocks",
         "_extra",
         "_finish_reason",
         "_given",
@@ -55,11 +50,12 @@ class StreamDecoder:
         "_thoughts",
         "_thoughts_as_content",
         "_usage",
+        "begun",
     )
 
-    def __init__(self, *, blocks: bool = False, thoughts_as_content: bool = False) -> None:
-        self._blocks = blocks
+    def __init__(self, *, thoughts_as_content: bool = False) -> None:
         self._thoughts_as_content = thoughts_as_content
+        self.begun = False
         self._answer_id: str | None = None
         self._model: str | None = None
         self._finish_reason: str | None = None
@@ -81,13 +77,8 @@ class StreamDecoder:
 
         Returns:
             A chunk when the event adds text, thoughts, sources or a finished call, else None.
-
-        Raises:
-            MiMoIncompleteStreamError: The event is an error object.
         """
-        if event.get("error"):
-            raise MiMoIncompleteStreamError.from_error(error_from_event(event))
-        if self._answer_id is None:
+        if not self.begun:
             self._begin(event)
         usage = event.get("usage")
         if usage:
@@ -103,6 +94,7 @@ class StreamDecoder:
         return self._delta(delta) if delta else None
 
     def _begin(self, event: Mapping[str, Any]) -> None:
+        self.begun = True
         answer_id, model = event.get("id"), event.get("model")
         self._answer_id = answer_id if isinstance(answer_id, str) and answer_id else None
         if isinstance(model, str):
@@ -151,26 +143,18 @@ class StreamDecoder:
             additional["reasoning_content"] = thought
         if sources:
             additional["annotations"] = sources
-        content: str | list[Any] = text
-        metadata: dict[str, Any] = {}
-        if self._blocks:
-            content = _content_blocks(text, thought, calls, sources)
-            metadata = {"model_provider": PROVIDER, "output_version": "v1"}
         if not calls:
             return AIMessageChunk(
-                content=content,
-                additional_kwargs=additional,
-                response_metadata=metadata,
-                id=self._answer_id,
+                content=text, additional_kwargs=additional, id=self._answer_id
             )
         self._given += calls
         if raw := raw_arguments(calls):
             additional["raw_arguments"] = raw
         return AIMessageChunk(
-            content=content,
+            content=text,
             additional_kwargs=additional,
             # Tells core to use our translator; other chunks do well without, and faster.
-            response_metadata={"model_provider": PROVIDER, **metadata},
+            response_metadata={"model_provider": PROVIDER},
             tool_call_chunks=[call.as_chunk() for call in calls],
             id=self._answer_id,
         )
@@ -199,9 +183,9 @@ class StreamDecoder:
             chunks.append(self._chunk(text, thought, calls, []))
         chunks.append(
             AIMessageChunk(
-                content=[] if self._blocks else "",
+                content="",
                 usage_metadata=usage_metadata(self._usage),
-                response_metadata=self._metadata() | self._version(),
+                response_metadata=self._metadata(),
                 id=self._answer_id,
                 chunk_position="last",
             )
@@ -213,9 +197,6 @@ class StreamDecoder:
         self._text.append(text)
         self._thoughts.append(thought)
         return text, thought
-
-    def _version(self) -> dict[str, str]:
-        return {"output_version": "v1"} if self._blocks else {}
 
     def _metadata(self) -> dict[str, Any]:
         return answer_metadata(
@@ -245,34 +226,3 @@ class StreamDecoder:
             response_metadata=self._metadata(),
             id=self._answer_id,
         )
-
-
-def _content_blocks(
-    text: str,
-    thought: str,
-    calls: list[FinishedCall],
-    sources: list[dict[str, str | int | float]],
-) -> list[dict[str, Any]]:
-    """Write one chunk's additions as v1 blocks; invalid calls stay in their own field."""
-    from langchain_mimo.wire.translator import citations  # noqa: PLC0415  (v1 streams only)
-
-    blocks: list[dict[str, Any]] = []
-    if thought:
-        blocks.append({"type": "reasoning", "reasoning": thought, "index": _REASONING_INDEX})
-    if text or sources:
-        block: dict[str, Any] = {"type": "text", "text": text, "index": _TEXT_INDEX}
-        if sources:
-            block["annotations"] = citations(sources)
-        blocks.append(block)
-    blocks += [
-        {
-            "type": "tool_call_chunk",
-            "id": call.id,
-            "name": call.name,
-            "args": call.text,
-            "index": f"{_CALL_INDEX}{call.index}",
-        }
-        for call in calls
-        if call.args is not None
-    ]
-    return blocks

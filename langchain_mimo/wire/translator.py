@@ -87,6 +87,40 @@ def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
     return cast("list[ContentBlock]", blocks)
 
 
+def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
+    """Return a chunk of a stream with its content as v1 blocks (`output_version="v1"`).
+
+    Core numbers blocks without an index from 0 and then merges them with tool call 0, so that v1
+    streams of other packages lose calls. Named indices (they must begin with "lc_") keep blocks
+    apart. Invalid calls stay in their own field, as in a whole message.
+    """
+    unreadable = {call["id"] for call in chunk.invalid_tool_calls}
+    blocks: list[str | dict[Any, Any]] = []
+    for block in _words(chunk):
+        blocks.append({**block, "index": f"lc_{block['type']}"})
+    blocks += [
+        {
+            "type": "tool_call_chunk",
+            "id": call["id"],
+            "name": call["name"],
+            "args": call["args"],
+            "index": f"lc_call_{call['index']}",
+        }
+        for call in chunk.tool_call_chunks
+        if call["id"] not in unreadable
+    ]
+    return chunk.model_copy(
+        update={
+            "content": blocks,
+            "response_metadata": {
+                **chunk.response_metadata,
+                "model_provider": PROVIDER,
+                "output_version": "v1",
+            },
+        }
+    )
+
+
 def register() -> None:
     """Make LangChain use this translator for messages whose `model_provider` is "mimo"."""
     register_translator(PROVIDER, translate_content, translate_content_chunk)

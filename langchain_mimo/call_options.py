@@ -1,0 +1,193 @@
+"""What one call asks for: the model's fields, overridden by the call's keywords."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS, strip_id
+from langchain_mimo.errors import MiMoInputError
+
+PARAMETERS = (
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+)
+"""Documented scalar parameters that are fields of ChatMiMo under the same name (mimo-api.md §3.4)."""
+
+_ALIASES = {"max_tokens": "max_completion_tokens", "stop_sequences": "stop"}
+
+_OTHERS = frozenset(
+    {
+        "model",
+        "thinking",
+        "fps",
+        "media_resolution",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "response_format",
+        "extra_body",
+        "stream_usage",
+    }
+)
+
+_CORE = frozenset({"stream", "ls_structured_output_format", "structured_output_format", "strict"})
+"""Keywords that LangChain itself passes along; they say nothing to the server."""
+
+_INSTEAD = {
+    "reasoning_effort": "MiMo has no effort levels; use thinking=True or thinking=False",
+    "enable_thinking": "use thinking=True or thinking=False",
+    "n": "MiMo refuses it; use batch() for several answers",
+}
+
+_warned: set[str] = set()
+
+
+def warn_once(key: str, message: str) -> None:
+    """Warn the user, once in this process for each `key`."""
+    if key not in _warned:
+        _warned.add(key)
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+class Defaults(Protocol):
+    """The fields of ChatMiMo that a call may override."""
+
+    model: str
+    thinking: bool | None
+    fps: float | None
+    media_resolution: str | None
+    stream_usage: bool
+    extra_body: Mapping[str, Any] | None
+
+
+@dataclass(slots=True)
+class CallOptions:
+    """One call's settings.
+
+    Attributes:
+        model: The id to send.
+        parameters: Documented scalars by wire name; None where unset.
+        thinking: True, False, or None for the model's default.
+        fps: Frames per second for videos that state none.
+        media_resolution: "default" or "max" for videos that state none.
+        tools: Tools in the wire's form.
+        tool_choice: As the user gave it.
+        parallel_tool_calls: As the user gave it; undocumented at MiMo, sent only when given.
+        response_format: As the user gave it.
+        stream_usage: Whether to ask for usage in streams.
+        extra_body: Merged into the body last.
+    """
+
+    model: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    thinking: bool | None = None
+    fps: float | None = None
+    media_resolution: str | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    stream_usage: bool = True
+    extra_body: dict[str, Any] | None = None
+
+
+def check_fps(value: object) -> float | None:
+    """Return `value` when MiMo takes it as a frame rate, 0.1 to 10 frames per second, or None.
+
+    Raises:
+        MiMoInputError: It is not a number in that range.
+    """
+    if value is None:
+        return None
+    low, high = FPS_RANGE
+    # NaN fails every comparison, and a bool is no frame rate.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        msg = f"fps must be a number from {low:g} to {high:g} frames per second, not {value!r}"
+        raise MiMoInputError(msg)
+    return value
+
+
+def check_media_resolution(value: object) -> str | None:
+    """Return `value` when MiMo takes it as a resolution, "default" or "max", or None.
+
+    Raises:
+        MiMoInputError: It is another value.
+    """
+    if value is None or (isinstance(value, str) and value in MEDIA_RESOLUTIONS):
+        return value
+    choices = " or ".join(f'"{name}"' for name in MEDIA_RESOLUTIONS)
+    msg = f"media_resolution must be {choices}, not {value!r}"
+    raise MiMoInputError(msg)
+
+
+def read_thinking(value: object) -> bool | None:
+    """Return whether to think: True, False, None, or MiMo's own {"type": "enabled"}.
+
+    Raises:
+        MiMoInputError: It is anything else.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    kinds = {"enabled": True, "disabled": False}
+    if isinstance(value, Mapping) and set(value) == {"type"} and value["type"] in kinds:
+        return kinds[value["type"]]
+    msg = f"thinking must be True, False or None (the model's default), not {value!r}"
+    raise MiMoInputError(msg)
+
+
+def call_options(
+    defaults: Defaults, stop: list[str] | None, keywords: Mapping[str, Any]
+) -> CallOptions:
+    """Merge a call's keywords over the model's fields.
+
+    Args:
+        defaults: The model.
+        stop: The `stop` of the call, which LangChain passes apart.
+        keywords: All other keywords of the call.
+
+    Returns:
+        What the call asks for.
+
+    Raises:
+        MiMoInputError: A value that cannot be meant.
+    """
+    given = {_ALIASES.get(name, name): value for name, value in keywords.items()}
+    _warn_of_strangers(given)
+    parameters = {name: given.get(name, getattr(defaults, name)) for name in PARAMETERS}
+    if stop is not None:
+        parameters["stop"] = stop
+    # An empty list is LangChain's way to say "none"; the API wants at least one.
+    if not parameters["stop"]:
+        parameters["stop"] = None
+    extra_body = {**(defaults.extra_body or {}), **(given.get("extra_body") or {})}
+    return CallOptions(
+        model=strip_id(given["model"]) if given.get("model") else defaults.model,
+        parameters=parameters,
+        thinking=read_thinking(given.get("thinking", defaults.thinking)),
+        fps=check_fps(given.get("fps", defaults.fps)),
+        media_resolution=check_media_resolution(
+            given.get("media_resolution", defaults.media_resolution)
+        ),
+        tools=given.get("tools") or None,
+        tool_choice=given.get("tool_choice"),
+        parallel_tool_calls=given.get("parallel_tool_calls"),
+        response_format=given.get("response_format"),
+        stream_usage=given.get("stream_usage", defaults.stream_usage),
+        extra_body=extra_body or None,
+    )
+
+
+def _warn_of_strangers(given: Mapping[str, Any]) -> None:
+    """Say once of each unknown keyword that it is not sent: middleware passes foreign ones."""
+    for name in given:
+        if name in PARAMETERS or name in _OTHERS or name in _CORE:
+            continue
+        remedy = _INSTEAD.get(name, f"extra_body={{{name!r}: ...}} sends it")
+        warn_once(name, f"ChatMiMo does not send {name!r}: {remedy}.")

@@ -1,0 +1,503 @@
+"""ChatMiMo: its fields, and LangChain's hooks, each a few lines that join the other rooms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from typing_extensions import Self, override
+
+from langchain_mimo import __version__, catalogue
+from langchain_mimo.call_options import CallOptions, call_options, check_fps, warn_once
+from langchain_mimo.configuration import (
+    check_arguments,
+    endpoints_of,
+    env_api_key,
+    env_base_url,
+    env_max_retries,
+    request_headers,
+)
+from langchain_mimo.errors import MiMoConfigurationError, MiMoError, MiMoInputError
+from langchain_mimo.media.sources import MediaPolicy
+from langchain_mimo.replies import Question, StreamedReply, whole_reply
+from langchain_mimo.structured_output import build_structured_output, lower_response_format
+from langchain_mimo.tool_choice import lower_tool_choice
+from langchain_mimo.transport import Call, ClientSettings, MiMoTimeouts, RetryPolicy, Transport
+from langchain_mimo.wire import translator
+from langchain_mimo.wire.blocks import MediaDefaults
+from langchain_mimo.wire.chat_completions import PROVIDER, RequestOptions, encode_request
+from langchain_mimo.wire.dialects import DIALECTS, Server
+from langchain_mimo.wire.history import HistoryOptions, clean_history
+from langchain_mimo.wire.tools import wire_tools
+
+translator.register()
+
+
+class ChatMiMo(BaseChatModel):
+    """Chat model for Xiaomi MiMo: text, pictures, video and sound in; thoughts and answers out.
+
+    Example:
+        ```python
+        from langchain_mimo import ChatMiMo
+
+        llm = ChatMiMo(model="mimo-v2.6-flash")
+        print(llm.invoke("Why is the sky blue?").content)
+        ```
+
+    Every field but `api_key`, `base_url`, `region`, `server` and the transport's can be overridden
+    for one call: `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
+
+    Attributes:
+        model: Model id, such as "mimo-v2.6-flash". Required: a default would be retired under the
+            user's feet. Known ids are put into lower case, since MiMo refuses others; unknown ids
+            pass through as they are.
+        api_key: The key; default from MIMO_API_KEY, then XIAOMI_API_KEY. Hosts that are not
+            MiMo's own need none.
+        base_url: A root, or one ending in /v1, /anthropic or /anthropic/v1; default from
+            MIMO_BASE_URL, else MiMo's host for the key.
+        region: "cn", "sgp" or "ams": the cluster of a Token Plan key (`tp-`, `ttp-`).
+        server: "mimo" (default; resellers too), or "vllm" or "sglang" for self-hosted weights.
+        max_completion_tokens: Most tokens to think and answer with, 1 to 131072; unset is the
+            model's own default. Alias `max_tokens`.
+        temperature: 0 to 1.5; MiMo overrides it with 1.0 while thinking (openai-api.md, 2026-10).
+        top_p: 0.01 to 1.0; MiMo overrides it with 0.95 while thinking.
+        stop: Up to four sequences that end the answer. Alias `stop_sequences`.
+        frequency_penalty: -2 to 2.
+        presence_penalty: -2 to 2.
+        thinking: True or False; None (default) leaves it to the model, and all v2.6 models think.
+        fps: Frames per second to sample from videos whose block states none, 0.1 to 10; unset
+            means 2 at MiMo.
+        media_resolution: "default" or "max" for videos whose block states none.
+        replay_reasoning: Which assistant turns go back with their thoughts: those with tool calls
+            (default, what MiMo demands), "always", or "never".
+        missing_reasoning: What to do for tool-calling turns that have no thoughts, such as another
+            model's: "pad" (one space), "disable_thinking" for that request, or "error".
+        repair_history: Whether to mend orphan tool results and unanswered calls on the wire
+            instead of raising.
+        tool_media: Where media that tools return go: "user" (default, a user message after the
+            results, which every server takes) or "inline" (v2.6 documents it).
+        empty_content: "keep" (default) or "reasoning": thoughts take the place of an empty answer.
+        forced_tool_attempts: Most requests for a `tool_choice` that MiMo does not enforce, from 1.
+        allowed_media_dirs: Folders whose files may be sent by `file://` reference; none by default.
+        timeout: Seconds, or `MiMoTimeouts`; a number bounds connecting, the first event and idle
+            time each. Default: 10 s to connect, 900 s to the first event, 300 s idle, no total.
+        max_retries: Retries after the first try, from 0; default from MIMO_MAX_RETRIES, else 2.
+        default_headers: Headers for every request; their values are treated as secrets.
+        http_client: Your own `httpx.Client`; never closed here.
+        http_async_client: Your own `httpx.AsyncClient`; never closed here.
+        extra_body: Merged into every request's body last.
+        stream_usage: Whether streams ask for usage (`stream_options.include_usage`).
+        streaming: Whether `invoke` streams under the hood.
+
+    Raises:
+        MiMoConfigurationError: An argument does not exist, or key, region and host do not fit.
+        pydantic.ValidationError: A value is of the wrong type.
+    """
+
+    model: str
+    api_key: SecretStr | None = Field(default_factory=env_api_key)
+    base_url: str | None = Field(default_factory=env_base_url)
+    region: catalogue.Region | None = None
+    server: Server = "mimo"
+    max_completion_tokens: int | None = Field(default=None, alias="max_tokens")
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: list[str] | None = Field(default=None, alias="stop_sequences")
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    thinking: bool | None = None
+    fps: float | None = None
+    media_resolution: Literal["default", "max"] | None = None
+    replay_reasoning: Literal["always", "tool_calls", "never"] = "tool_calls"
+    missing_reasoning: Literal["pad", "disable_thinking", "error"] = "pad"
+    repair_history: bool = False
+    tool_media: Literal["user", "inline"] = "user"
+    empty_content: Literal["keep", "reasoning"] = "keep"
+    forced_tool_attempts: int = Field(default=2, ge=1)
+    allowed_media_dirs: list[str] = Field(default_factory=list)
+    timeout: float | MiMoTimeouts | None = None
+    max_retries: int = Field(default_factory=env_max_retries, ge=0)
+    default_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    extra_body: dict[str, Any] | None = None
+    stream_usage: bool = True
+    streaming: bool = False
+
+    # An error from pydantic would otherwise print its input, and with it the key.
+    model_config = ConfigDict(
+        populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+    _transport: Transport | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_arguments(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            check_arguments(values, _argument_names(cls))
+        return values
+
+    @field_validator("model")
+    @classmethod
+    def _known_id(cls, value: str) -> str:
+        return catalogue.strip_id(value)
+
+    @field_validator("fps")
+    @classmethod
+    def _fps_in_range(cls, value: float | None) -> float | None:
+        try:
+            return check_fps(value)
+        except MiMoInputError as error:
+            raise MiMoConfigurationError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _set_mimo_version(self) -> Self:
+        self._add_version("langchain-mimo", __version__)
+        return self
+
+    @model_validator(mode="after")
+    def _check_address(self) -> Self:
+        endpoints = endpoints_of(self.base_url, self._key, self.region)
+        known = catalogue.find(self.model)
+        if known and known.ended and endpoints.is_mimo and known.ended_by(datetime.now(UTC)):
+            warn_once(
+                f"retired {known.id}",
+                f"MiMo retired {known.id} on {known.ended:%Y-%m-%d}; use {known.successor}.",
+            )
+        return self
+
+    # ------------------------------------------------------------------ what LangChain asks for
+
+    @property
+    def _llm_type(self) -> str:
+        return "mimo-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        named = ("model", "server", "base_url", "region", "max_completion_tokens", "temperature")
+        named += ("top_p", "stop", "frequency_penalty", "presence_penalty", "thinking", "fps")
+        named += ("media_resolution", "extra_body")
+        return {name: value for name in named if (value := getattr(self, name)) is not None}
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The environment variable that stands for the key in serialized models."""
+        return {"api_key": "MIMO_API_KEY"}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Return True: `dumps` and `loads` work (`valid_namespaces=["langchain_mimo"]`)."""
+        return True
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = PROVIDER
+        most = kwargs.get("max_completion_tokens", kwargs.get("max_tokens"))
+        if (most := most or self.max_completion_tokens) is not None:
+            params["ls_max_tokens"] = most
+        if stop := stop or self.stop:
+            params["ls_stop"] = stop
+        return params
+
+    @override
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        # Usage stands on each message, where callbacks look for it; here only what is common.
+        names = {output["model_name"] for output in llm_outputs if output}
+        return {"model_name": names.pop()} if len(names) == 1 else {}
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        known = catalogue.find(self.model)
+        return cast("ModelProfile", _profile(known)) if known else None
+
+    # ------------------------------------------------------------------------------- the calls
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        reply = whole_reply(self._question(messages, stop, kwargs, stream=False))
+        tree = next(reply)
+        while True:
+            body = self._http.request(self._call(tree))
+            try:
+                tree = reply.send(body)
+            except StopIteration as end:
+                return _result(end.value)
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        reply = whole_reply(self._question(messages, stop, kwargs, stream=False))
+        tree = next(reply)
+        while True:
+            body = await self._http.arequest(self._call(tree))
+            try:
+                tree = reply.send(body)
+            except StopIteration as end:
+                return _result(end.value)
+
+    @override
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        reply = StreamedReply(self._question(messages, stop, kwargs, stream=True))
+        while reply.tree is not None:
+            try:
+                with closing(self._http.stream(self._call(reply.tree))) as events:
+                    for event in events:
+                        if (chunk := reply.feed(event)) is not None:
+                            yield ChatGenerationChunk(message=chunk)
+                chunks = reply.end()
+            except MiMoError as error:
+                raise _cut(reply, error) from error.__cause__
+            for chunk in chunks:
+                yield ChatGenerationChunk(message=chunk)
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        reply = StreamedReply(self._question(messages, stop, kwargs, stream=True))
+        while reply.tree is not None:
+            try:
+                async with aclosing(self._http.astream(self._call(reply.tree))) as events:
+                    async for event in events:
+                        if (chunk := reply.feed(event)) is not None:
+                            yield ChatGenerationChunk(message=chunk)
+                chunks = reply.end()
+            except MiMoError as error:
+                raise _cut(reply, error) from error.__cause__
+            for chunk in chunks:
+                yield ChatGenerationChunk(message=chunk)
+
+    # ------------------------------------------------------------------- from messages to a call
+
+    @property
+    def _key(self) -> str | None:
+        return self.api_key.get_secret_value() if self.api_key else None
+
+    @property
+    def _http(self) -> Transport:
+        if self._transport is None:
+            self._transport = Transport(
+                ClientSettings(),
+                http_client=self.http_client,
+                http_async_client=self.http_async_client,
+            )
+        return self._transport
+
+    def _call(self, tree: dict[str, Any]) -> Call:
+        """Address one body."""
+        return Call(
+            url=endpoints_of(self.base_url, self._key, self.region).chat_completions,
+            headers=request_headers(self._key, self.default_headers),
+            tree=tree,
+            timeouts=MiMoTimeouts.of(self.timeout),
+            retry=RetryPolicy(max_retries=self.max_retries),
+            media=MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs)),
+        )
+
+    def _question(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        keywords: Mapping[str, Any],
+        *,
+        stream: bool,
+    ) -> Question:
+        """Turn messages and keywords into what is asked."""
+        options = call_options(self, stop, keywords)
+        dialect = DIALECTS[self.server]
+        history = clean_history(messages, self._history_options(options))
+        if options.parallel_tool_calls is not None:
+            options.parameters["parallel_tool_calls"] = options.parallel_tool_calls
+        request = RequestOptions(
+            model=options.model,
+            parameters=options.parameters,
+            thinking=False if history.disable_thinking else options.thinking,
+            tools=options.tools,
+            response_format=options.response_format,
+            stream=stream,
+            include_usage=options.stream_usage,
+        )
+        tree = encode_request(history.turns, request, dialect)
+        tree = lower_response_format(tree, native=dialect.enforces_schema)
+        tree, choice = lower_tool_choice(tree, options.tool_choice, native=dialect.forces_tools)
+        if options.extra_body:
+            tree.update(options.extra_body)
+        return Question(
+            tree,
+            choice,
+            attempts=self.forced_tool_attempts,
+            unfence=options.response_format is not None,
+            thoughts_as_content=self.empty_content == "reasoning",
+            blocks=stream and self.output_version == "v1",
+        )
+
+    def _history_options(self, options: CallOptions) -> HistoryOptions:
+        known = catalogue.find(options.model)
+        thinks = known.thinks_by_default if known else True
+        return HistoryOptions(
+            model=options.model,
+            inputs=known.inputs if known else None,
+            media_defaults=MediaDefaults(options.fps, options.media_resolution),
+            thinking_on=thinks if options.thinking is None else options.thinking,
+            replay_reasoning=self.replay_reasoning,
+            missing_reasoning=self.missing_reasoning,
+            tool_media=self.tool_media,
+            repair_history=self.repair_history,
+        )
+
+    # ------------------------------------------------------------------- tools and structure
+
+    @override
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: dict[str, Any] | type | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools for the model to call.
+
+        Args:
+            tools: Functions, pydantic models, TypedDicts, JSON schemas, LangChain tools, or MiMo's
+                own `{"type": "web_search", ...}`.
+            tool_choice: "auto" (default), "none", "any" ("required", True), or a tool's name. MiMo
+                enforces none but "auto" (openai-api.md, 2026-10): ChatMiMo asks for the call in
+                words, checks the reply and asks once more; `forced_tools` tells what comes of it.
+                Self-hosted servers enforce it.
+            strict: Sent with each function when given.
+            parallel_tool_calls: Sent when given; MiMo documents no such switch.
+            response_format: Shape of the final answer, as in `with_structured_output`.
+            **kwargs: Bound to the call as they are.
+
+        Returns:
+            A runnable with the tools bound.
+
+        Raises:
+            MiMoInputError: Two tools share a name, a name is not MiMo's to take, or the choice
+                names a tool that is not bound.
+        """
+        bound = wire_tools(tools, strict=strict)
+        for name, value in (
+            ("tool_choice", tool_choice),
+            ("parallel_tool_calls", parallel_tool_calls),
+            ("response_format", response_format),
+        ):
+            if value is not None:
+                kwargs[name] = value
+        return self.bind(tools=bound, **kwargs)
+
+    @override
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return a runnable that answers with an object of a schema.
+
+        Args:
+            schema: A pydantic class, a TypedDict, or a JSON schema; "json_mode" works without.
+            method: "json_schema" (default): on MiMo JSON mode with the schema in the prompt, on
+                vLLM and SGLang enforced; "function_calling": the schema as a tool to be called;
+                "json_mode": JSON mode, and your own words say what the object holds.
+            include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise.
+            strict: Passed on to the server where it knows such a switch.
+            **kwargs: Bound to the call as they are.
+
+        Returns:
+            A runnable; pydantic schemas give instances, all others dicts.
+        """
+        return build_structured_output(
+            self,
+            schema,
+            method=method,
+            include_raw=include_raw,
+            strict=strict,
+            **kwargs,
+        )
+
+    # --------------------------------------------------------------------------- lifecycle
+
+    def close(self) -> None:
+        """Close this model's idle connections; later calls open new ones."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def aclose(self) -> None:
+        """Close this model's idle connections, those of the running event loop too."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    def __enter__(self) -> Self:
+        """Return the model itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close its idle connections."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the model itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close its idle connections."""
+        await self.aclose()
+
+
+@lru_cache(maxsize=8)
+def _argument_names(cls: type[ChatMiMo]) -> frozenset[str]:
+    fields = cls.model_fields
+    return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
+
+
+def _profile(model: catalogue.Model) -> dict[str, object]:
+    return catalogue.profile(model, datetime.now(UTC).date())
+
+
+def _result(message: AIMessage) -> ChatResult:
+    return ChatResult(
+        generations=[ChatGeneration(message=message)],
+        llm_output={"model_name": message.response_metadata.get("model_name")},
+    )

@@ -1,0 +1,113 @@
+"""The settings of a ChatMiMo: arguments, environment, addresses and keys."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+
+from pydantic import SecretStr
+
+from langchain_mimo.catalogue import Region
+from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.wire.endpoints import Endpoints, default_base_url, derive_endpoints
+
+API_KEY_VARIABLES = ("MIMO_API_KEY", "XIAOMI_API_KEY")
+"""Environment variables that may hold the key, the first one set wins."""
+
+BASE_URL_VARIABLE = "MIMO_BASE_URL"
+MAX_RETRIES_VARIABLE = "MIMO_MAX_RETRIES"
+DEFAULT_MAX_RETRIES = 2
+
+
+def env_api_key() -> SecretStr | None:
+    """Return the key from MIMO_API_KEY, else from XIAOMI_API_KEY, else None."""
+    for variable in API_KEY_VARIABLES:
+        if value := os.environ.get(variable, "").strip():
+            return SecretStr(value)
+    return None
+
+
+def env_base_url() -> str | None:
+    """Return the base URL from MIMO_BASE_URL, or None."""
+    return os.environ.get(BASE_URL_VARIABLE, "").strip() or None
+
+
+def env_max_retries() -> int:
+    """Return the number of retries from MIMO_MAX_RETRIES, else 2.
+
+    Raises:
+        MiMoConfigurationError: The variable is no whole number from 0 on.
+    """
+    value = os.environ.get(MAX_RETRIES_VARIABLE, "").strip()
+    if not value:
+        return DEFAULT_MAX_RETRIES
+    if not value.isdecimal():
+        msg = f"{MAX_RETRIES_VARIABLE} must be a whole number from 0 on, not {value[:40]!r}"
+        raise MiMoConfigurationError(msg)
+    return int(value)
+
+
+def check_arguments(given: Collection[str], known: Collection[str]) -> None:
+    """Refuse constructor arguments that do not exist; core would drop them silently.
+
+    Args:
+        given: The names that were given.
+        known: All names and aliases.
+
+    Raises:
+        MiMoConfigurationError: One is unknown; the sentence names the nearest that is.
+    """
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?"
+                if near
+                else "parameters that are not ChatMiMo's own go into extra_body={...}"
+            )
+            msg = f"ChatMiMo has no argument {name!r}; {hint}"
+            raise MiMoConfigurationError(msg)
+
+
+@lru_cache(maxsize=64)
+def _derived(base_url: str) -> Endpoints:
+    return derive_endpoints(base_url)
+
+
+def endpoints_of(base_url: str | None, api_key: str | None, region: Region | None) -> Endpoints:
+    """Return where requests go.
+
+    Args:
+        base_url: A base URL given by argument or environment, or None for MiMo's own.
+        api_key: The key, or None.
+        region: The cluster of a Token Plan key, or None.
+
+    Raises:
+        MiMoConfigurationError: The address is wrong, the region is missing, or there is no key
+            for a host of MiMo's own.
+    """
+    endpoints = _derived(base_url or default_base_url(api_key, region))
+    if endpoints.is_mimo and not api_key:
+        msg = (
+            f"no API key for {endpoints.host}: set {API_KEY_VARIABLES[0]} or give api_key=…; "
+            "servers that are not MiMo's own need none"
+        )
+        raise MiMoConfigurationError(msg)
+    return endpoints
+
+
+def request_headers(
+    api_key: str | None, default_headers: Mapping[str, SecretStr] | None
+) -> dict[str, str]:
+    """Return the headers of a request: the user's, and the key as a Bearer token.
+
+    MiMo, resellers and vLLM all take `Authorization: Bearer` (mimo-api.md §1).
+    """
+    headers = {}
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    for name, value in (default_headers or {}).items():
+        headers[name] = value.get_secret_value()
+    return headers

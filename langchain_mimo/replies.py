@@ -1,0 +1,201 @@
+"""One question to the model: which requests go out, and what their answers become.
+
+Sans-I/O: `whole_reply` and `StreamedReply` say what to send and take what comes; the shells in
+`chat_models` do nothing but send, so sync and async, whole and streamed, share every decision.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+
+from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, MiMoTimeoutError
+from langchain_mimo.forced_tools import Emit, Send, forced_attempts, forced_invoke
+from langchain_mimo.structured_output import FenceStripper, unfenced_message
+from langchain_mimo.tool_choice import ForcedChoice
+from langchain_mimo.wire.chat_completions import decode_response
+from langchain_mimo.wire.chat_completions_stream import StreamDecoder
+from langchain_mimo.wire.translator import with_blocks
+
+
+@dataclass(slots=True)
+class Question:
+    """A request, and what is to be made of its answer.
+
+    Attributes:
+        tree: The body, media leaves unopened.
+        choice: A tool that must be called on a server that cannot be forced, or None.
+        attempts: The most requests to send for `choice`.
+        unfence: Whether a code fence around the whole answer is to be taken off.
+        thoughts_as_content: Whether thoughts take the place of an empty answer.
+        blocks: Whether streams carry v1 content blocks.
+    """
+
+    tree: dict[str, Any]
+    choice: ForcedChoice | None = None
+    attempts: int = 2
+    unfence: bool = False
+    thoughts_as_content: bool = False
+    blocks: bool = False
+
+
+def whole_reply(question: Question) -> Generator[dict[str, Any], Any, AIMessage]:
+    """Ask without streaming.
+
+    Yields:
+        Bodies to send; send each one's parsed answer into the generator.
+
+    Returns:
+        The message.
+    """
+    if question.choice is None:
+        message = _decoded((yield question.tree), question)
+    else:
+        tries = forced_invoke(question.tree, question.choice, question.attempts)
+        tree = next(tries)
+        while True:
+            answer = _decoded((yield tree), question)
+            try:
+                tree = tries.send(answer)
+            except StopIteration as end:
+                message = end.value
+                break
+    warn_if_thoughts_used_the_budget(message)
+    return message
+
+
+def _decoded(body: object, question: Question) -> AIMessage:
+    message = decode_response(body, thoughts_as_content=question.thoughts_as_content)
+    return unfenced_message(message) if question.unfence else message
+
+
+def warn_if_thoughts_used_the_budget(message: AIMessage) -> None:
+    """Warn when an answer is empty because thinking used up `max_completion_tokens`."""
+    metadata = message.response_metadata
+    if (
+        metadata.get("finish_reason") == "length"
+        and not message.content
+        and not message.tool_calls
+        and message.additional_kwargs.get("reasoning_content")
+    ):
+        _warn_of_budget()
+
+
+def _warn_of_budget() -> None:
+    warnings.warn(
+        "MiMo's answer is empty: thinking used up max_completion_tokens (finish_reason 'length'). "
+        "Raise max_completion_tokens, or set thinking=False.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+class StreamedReply:
+    """Ask and stream.
+
+    While `tree` is not None, send it, `feed` every event, and `end` when the stream has ended; or
+    raise what `cut` makes of an error.
+
+    Args:
+        question: What to ask.
+
+    Attributes:
+        tree: The body to send now; None when the answer is complete.
+    """
+
+    __slots__ = ("_decoder", "_fences", "_flow", "_question", "_spoke", "_thought", "tree")
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._decoder = self._new_decoder()
+        self._fences = FenceStripper() if question.unfence else None
+        self._flow: Generator[Send | Emit, AIMessageChunk | None, None] | None = None
+        self._spoke = self._thought = False
+        self.tree: dict[str, Any] | None = question.tree
+        if question.choice is not None:
+            self._flow = forced_attempts(question.tree, question.choice, question.attempts)
+            self._follow(next(self._flow))
+
+    def _new_decoder(self) -> StreamDecoder:
+        return StreamDecoder(thoughts_as_content=self._question.thoughts_as_content)
+
+    @property
+    def plain(self) -> bool:
+        """Whether chunks go out as the decoder makes them, so that a shell may skip `feed`."""
+        return self._flow is None and self._fences is None and not self._question.blocks
+
+    def feed(self, event: Mapping[str, Any]) -> AIMessageChunk | None:
+        """Take one event; returns a chunk to give out, or None."""
+        chunk = self._decoder.feed(event)
+        if chunk is None or self.plain:
+            return chunk
+        passed = self._passed([chunk])
+        return reduce(add, passed) if passed else None
+
+    def end(self) -> list[AIMessageChunk]:
+        """Close one stream; returns the chunks to give out and sets `tree` to what to send next.
+
+        Raises:
+            MiMoIncompleteStreamError: The stream ended before its answer was whole.
+        """
+        chunks = self._passed(self._decoder.finish())
+        self.tree = None
+        if self._flow is not None:
+            step = self._flow.send(None)
+            if isinstance(step, Emit):
+                chunks += self._dressed(step.chunks)
+            self._follow(step)
+        return chunks
+
+    def _follow(self, step: Send | Emit) -> None:
+        if isinstance(step, Send):
+            self.tree = step.tree
+            self._decoder = self._new_decoder()
+            if self._fences is not None:
+                self._fences = FenceStripper()
+
+    def _passed(self, chunks: list[AIMessageChunk]) -> list[AIMessageChunk]:
+        """Send chunks through fence stripping and forced choice."""
+        if self._fences is not None:
+            chunks = [kept for chunk in chunks for kept in self._fences.feed(chunk)]
+        if self._flow is None:
+            return self._dressed(chunks)
+        passed = []
+        for chunk in chunks:
+            step = self._flow.send(chunk)
+            if isinstance(step, Emit):
+                passed += step.chunks
+        return self._dressed(passed)
+
+    def _dressed(self, chunks: list[AIMessageChunk]) -> list[AIMessageChunk]:
+        return [with_blocks(chunk) for chunk in chunks] if self._question.blocks else chunks
+
+    def cut(self, error: MiMoError) -> MiMoError:
+        """Return the error to raise when a stream broke, with what had arrived attached.
+
+        Args:
+            error: What the transport or the decoder raised.
+
+        Returns:
+            The error itself when it came before any answer or is a time limit's, else a
+            `MiMoIncompleteStreamError` that says what broke the stream.
+        """
+        if not self._decoder.begun:
+            return error
+        partial = self._decoder.partial()
+        if isinstance(error, MiMoIncompleteStreamError | MiMoTimeoutError):
+            error.partial_message = partial
+            return error
+        incomplete = MiMoIncompleteStreamError(
+            f"the answer broke off: {error} (what arrived is in partial_message)",
+            partial,
+            is_retryable=bool(getattr(error, "is_retryable", False)),
+        )
+        incomplete.__cause__ = error
+        return incomplete
