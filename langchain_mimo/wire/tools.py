@@ -1,0 +1,108 @@
+"""Tools of any kind → the `tools` of a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from langchain_mimo.errors import MiMoConfigurationError
+
+ToolLike: TypeAlias = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
+
+WEB_SEARCH = "web_search"
+"""Type of MiMo's own tool, run on its servers (openai-api.md, 2026-10)."""
+
+_DICT_TYPES = frozenset({"function", "object", "custom"})
+"""OpenAI's functions, JSON schemas, Anthropic's tools."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list[dict[str, Any]]:
+    """Convert tools to the form of `/v1/chat/completions`.
+
+    Args:
+        tools: Functions, pydantic classes, TypedDicts, LangChain tools, JSON schemas with a title,
+            tools in OpenAI's, Anthropic's or Bedrock's form, and MiMo's `web_search`; not changed.
+        strict: Whether arguments must follow the schema to the letter; sent on every function when
+            given, left to each tool when None. MiMo's own default is False.
+
+    Returns:
+        The tools, in order.
+
+    Raises:
+        MiMoConfigurationError: A tool cannot be converted or is of a kind that MiMo does not have;
+            its name is not 1 to 64 of a-z, A-Z, 0-9, _ and - (MiMo's rule); two share a name (MiMo
+            answers 400); or `strict` contradicts the tool's own.
+    """
+    converted = []
+    seen: set[str] = set()
+    for index, tool in enumerate(tools):
+        wire_tool = _wire_tool(tool, index, strict=strict)
+        name = tool_name(wire_tool)
+        if name in seen:
+            raise MiMoConfigurationError(
+                f"tools[{index}]: a tool named {name!r} is there already; give each its own name."
+            )
+        seen.add(name)
+        converted.append(wire_tool)
+    return converted
+
+
+def tool_name(wire_tool: Mapping[str, Any]) -> str:
+    """Return the name of a converted tool; MiMo's web search is called "web_search".
+
+    Args:
+        wire_tool: One of the dicts that `wire_tools` returns.
+    """
+    function = wire_tool.get("function")
+    return str(function["name"]) if isinstance(function, Mapping) else str(wire_tool["type"])
+
+
+def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, Any]:
+    if isinstance(tool, Mapping):
+        tool = dict(tool)
+        kind = tool.get("type")
+        if kind == WEB_SEARCH:
+            return tool
+        if kind == "function" and "function" not in tool:
+            # The Responses API writes a function flat.
+            tool = {"type": kind, "function": {k: v for k, v in tool.items() if k != "type"}}
+        elif isinstance(kind, str) and kind not in _DICT_TYPES:
+            # Core would make a function without arguments of Anthropic's server tools.
+            raise _unknown(index, kind)
+    try:
+        wire_tool = convert_to_openai_tool(tool, strict=strict)
+    except (TypeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise MiMoConfigurationError(
+            f"tools[{index}]: this cannot be made a tool: {reason}"
+        ) from error
+    function = wire_tool.get("function")
+    if wire_tool.get("type") != "function" or not isinstance(function, Mapping):
+        raise _unknown(index, str(wire_tool.get("type")))
+    name = function.get("name")
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        raise MiMoConfigurationError(
+            f"tools[{index}]: the name {str(name)[:80]!r} is not 1 to 64 of a-z, A-Z, 0-9, _ and -."
+        )
+    if strict is None or function.get("strict") is strict:
+        return wire_tool
+    if "strict" in function:
+        raise MiMoConfigurationError(
+            f"tools[{index}]: {name!r} says strict={function['strict']}, the call strict={strict}; "
+            "leave one out."
+        )
+    # Core hands a dict in OpenAI's form back as it is, and it belongs to the caller.
+    return {**wire_tool, "function": {**function, "strict": strict}}
+
+
+def _unknown(index: int, kind: str) -> MiMoConfigurationError:
+    return MiMoConfigurationError(
+        f"tools[{index}]: MiMo has no tools of type {kind[:40]!r}, only functions and "
+        f"{WEB_SEARCH!r}."
+    )
