@@ -207,6 +207,14 @@ def _read_non_standard(block: Block, at: At, defaults: MediaDefaults) -> Part | 
 # --- Media -------------------------------------------------------------------------------------
 
 
+def _medium(kind: str, holder: Holder, block: Block, at: At, defaults: MediaDefaults) -> MediaPart:
+    part = media_part(kind, holder, block, at, defaults)
+    note_unknown_keys(block, kind)
+    if holder.block is not block:
+        note_unknown_keys(holder.block, kind)
+    return part
+
+
 def _standard(kind: str) -> Reader:
     """Read `image`, `video` and `audio`: v1, v0, Anthropic's `source`, Bedrock's inner dict."""
 
@@ -222,8 +230,7 @@ def _standard(kind: str) -> Reader:
                 source if isinstance(source, Mapping) else inner,
                 f"{kind}/{form}" if isinstance(form, str) else None,
             )
-        note_unknown_keys(block, kind)
-        return media_part(kind, holder, block, at, defaults)
+        return _medium(kind, holder, block, at, defaults)
 
     return read
 
@@ -238,10 +245,9 @@ def _located(kind: str, key: str, location: str = "url") -> Reader:
         if not isinstance(inner, Mapping):
             # Responses input parts may hold the audio under another name, or only a file_id.
             inner = {name: block[name] for name in ("url", "data", "file_id") if name in block}
-        note_unknown_keys(block, kind)
         form = inner.get("format")
         mime_type = f"audio/{form}" if kind == "audio" and isinstance(form, str) else None
-        return media_part(kind, Holder(inner, mime_type), block, at, defaults)
+        return _medium(kind, Holder(inner, mime_type), block, at, defaults)
 
     return read
 
@@ -266,8 +272,7 @@ def _read_by_mime_type(block: Block, at: At, defaults: MediaDefaults) -> Part | 
             "use an image, video or audio block with mime_type.",
             *at,
         )
-    note_unknown_keys(block, kind)
-    return media_part(kind, holder, block, at, defaults)
+    return _medium(kind, holder, block, at, defaults)
 
 
 def _string_or_none(value: object) -> str | None:
@@ -324,7 +329,7 @@ def note_unknown_keys(block: Block, kind: str) -> None:
         block: The block; its `extras` are looked through too.
         kind: What it is, for the warning.
     """
-    unknown = block.keys() - KNOWN_KEYS
+    unknown = {key for key in block.keys() - KNOWN_KEYS if block[key] is not None}
     extras = block.get("extras")
     if isinstance(extras, Mapping):
         unknown |= extras.keys() - KNOWN_KEYS - {"size", "sha256"}
