@@ -30,6 +30,9 @@ class AnswerSchema:
     """
 
     def __init__(self, schema: Any) -> None:
+        if isinstance(schema, dict) and schema.get("type") == "function" and "function" in schema:
+            # Tools in their wrapping go through LangChain untouched, and `strict` would be lost.
+            schema = schema["function"]
         self.model = schema if _is_model(schema) else None
         self.name = "JSON"
         self.tool: Any = None
@@ -84,7 +87,7 @@ class AnswerSchema:
 
 def _is_json_schema(schema: Any) -> bool:
     """Whether a dict is a JSON schema, and none of the tool formats that LangChain reads too."""
-    return isinstance(schema, dict) and not schema.keys() & {"name", "function", "toolSpec"}
+    return isinstance(schema, dict) and not schema.keys() & {"name", "toolSpec"}
 
 
 def _is_model(schema: Any) -> bool:
