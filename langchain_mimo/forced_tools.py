@@ -40,22 +40,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from langchain_mimo.errors import MiMoConfigurationError
-from langchain_mimo.tool_choice import (
-    ForcedChoice,
-    Tree,
-    lower_tool_choice,
-    parse_tool_choice,
-)
-
-__all__ = [
-    "Emit",
-    "ForcedChoice",
-    "Send",
-    "forced_attempts",
-    "forced_invoke",
-    "lower_tool_choice",
-    "parse_tool_choice",
-]
+from langchain_mimo.tool_choice import ForcedChoice, Tree
 
 # A reply that was cut or refused would be so again: asking once more only costs.
 _CUT = frozenset({"length", "content_filter", "repetition_truncation"})

@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
-from langchain_mimo.forced_tools import (
-    Emit,
-    ForcedChoice,
-    Send,
-    forced_attempts,
-    forced_invoke,
-    lower_tool_choice,
-    parse_tool_choice,
-)
+from langchain_mimo.forced_tools import Emit, Send, forced_attempts, forced_invoke
+from langchain_mimo.tool_choice import ForcedChoice, lower_tool_choice, parse_tool_choice
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 CLOCK = {"type": "function", "function": {"name": "clock", "parameters": {}}}
