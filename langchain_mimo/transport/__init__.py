@@ -33,3 +33,11 @@ they raise:
 
 Faults are retried as the policy says, and never once the first event has been given out.
 """
+
+from langchain_mimo.transport.clients import ClientSettings
+from langchain_mimo.transport.exchange import Call
+from langchain_mimo.transport.flow import Transport
+from langchain_mimo.transport.limits import MiMoTimeouts
+from langchain_mimo.transport.retries import RetryPolicy
+
+__all__ = ["Call", "ClientSettings", "MiMoTimeouts", "RetryPolicy", "Transport"]

@@ -1,0 +1,174 @@
+"""A request body that encodes its media while it is read, and can be read again for a retry.
+
+The JSON around the media is written at once by orjson; where a medium stands it leaves a NUL byte,
+which no JSON holds (control characters in strings are escaped), and the body is cut there. Base64
+is generated between the pieces while the socket takes them, so a file is never whole in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import httpx
+import orjson
+
+from langchain_mimo.errors import MiMoInputError
+from langchain_mimo.media.references import EncodedMedia, LocalFile
+from langchain_mimo.media.sources import MediaPolicy, OpenMedia, open_media
+
+T = TypeVar("T")
+
+_HOLE = orjson.Fragment(b'"\0"')
+_INT64 = range(-(1 << 63), 1 << 64)
+"""Integers that orjson writes itself."""
+
+
+class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The bytes of one request, for httpx of either kind.
+
+    Making one writes the JSON; `open` opens the media; iterating generates the bytes, as often as
+    wanted; `dispose` closes the files. httpx's own `close` does nothing here, since it is called
+    after every attempt.
+
+    Attributes:
+        content_length: Bytes of the body, known once it is open.
+        blocking: Whether opening reads from a disk, and belongs off an event loop.
+    """
+
+    def __init__(self, tree: dict[str, Any], policy: MediaPolicy) -> None:
+        """Write the JSON.
+
+        Args:
+            tree: JSON tree; leaves may be `EncodedMedia`.
+            policy: What may be opened.
+
+        Raises:
+            MiMoInputError: The tree holds something that JSON cannot.
+        """
+        self._leaves: list[EncodedMedia] = []
+        self._policy = policy
+        self._open: list[OpenMedia] = []
+        json = _write(tree, self._leaves)
+        self._pieces = json.split(b"\0") if self._leaves else [json]
+        self.content_length = len(json)
+        self.blocking = any(isinstance(leaf.reference.source, LocalFile) for leaf in self._leaves)
+
+    def open(self) -> None:
+        """Open and check the media, and reckon the length.
+
+        Raises:
+            MediaError: A medium may not be opened, or is not what MiMo takes.
+        """
+        try:
+            for leaf in self._leaves:
+                self._open.append(open_media(leaf, self._policy))
+        except BaseException:
+            self.dispose()
+            raise
+        media = sum(len(medium.prefix) + medium.encoded_length for medium in self._open)
+        self.content_length = sum(map(len, self._pieces)) + media
+
+    async def aopen(self) -> None:
+        """Do the same, off the event loop where it takes reading from a disk."""
+        if self.blocking:
+            await _in_thread(self.open)
+        else:
+            self.open()
+
+    def dispose(self) -> None:
+        """Close all files; the body cannot be sent again."""
+        while self._open:
+            self._open.pop().close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Generate the body from its beginning."""
+        yield self._pieces[0]
+        for medium, piece in zip(self._open, self._pieces[1:], strict=True):
+            if medium.prefix:
+                yield medium.prefix
+            yield from medium.slices()
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Generate the body from its beginning, reading files in a thread."""
+        yield self._pieces[0]
+        for medium, piece in zip(self._open, self._pieces[1:], strict=True):
+            if medium.prefix:
+                yield medium.prefix
+            slices = medium.slices()
+            if medium.blocking:
+                following = functools.partial(next, slices, None)
+                while (part := await _in_thread(following)) is not None:
+                    yield part
+            else:
+                for part in slices:
+                    yield part
+            yield piece
+
+
+async def _in_thread(read: Callable[[], T]) -> T:
+    """Read in a thread, and do not leave before it is done: the file may be closed right after."""
+    reading = asyncio.ensure_future(asyncio.to_thread(read))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await reading
+        raise
+
+
+def _write(tree: dict[str, Any], leaves: list[EncodedMedia]) -> bytes:
+    """Write JSON with a NUL byte for each medium, and note the media in their order."""
+
+    def hole(leaf: Any) -> Any:
+        if isinstance(leaf, EncodedMedia):
+            leaves.append(leaf)
+            return _HOLE
+        raise TypeError(f"{type(leaf).__name__} is not JSON")
+
+    try:
+        return orjson.dumps(tree, hole, orjson.OPT_PASSTHROUGH_DATACLASS)
+    except TypeError:
+        leaves.clear()
+    try:
+        return orjson.dumps(_mended(tree), hole, orjson.OPT_PASSTHROUGH_DATACLASS)
+    except (TypeError, RecursionError) as error:
+        raise MiMoInputError(f"The request cannot be written as JSON: {error}.") from None
+
+
+def _mended(value: Any) -> Any:
+    """Copy a tree without what orjson refuses: lone surrogates, long integers, odd keys.
+
+    Halves of a surrogate pair that stand together become their character (models that stream
+    UTF-16 cut them apart); a half alone becomes U+FFFD.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(_key(key)): _mended(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(each) for each in value]
+    if isinstance(value, int) and value not in _INT64:
+        return orjson.Fragment(str(int(value)).encode())
+    return value
+
+
+def _key(key: Any) -> str:
+    """Write a dict's key as the standard library's JSON does."""
+    match key:
+        case str():
+            return key
+        case True:
+            return "true"
+        case False:
+            return "false"
+        case None:
+            return "null"
+        case int() | float():
+            return str(key)
+        case _:
+            raise MiMoInputError(f"A key of type {type(key).__name__} cannot be written as JSON.")
