@@ -349,6 +349,13 @@ def test_usage_and_searches_of_all_tries_are_summed():
     assert message.response_metadata["web_search_usage"] == {"tool_usage": 3, "page_usage": 3}
 
 
+def test_three_tries_cost_three_times():
+    _, message = invoked([TEXT, TEXT, CALL], attempts=3)
+    assert message.usage_metadata["input_tokens"] == 30
+    assert message.additional_kwargs["reasoning_content"] == "Hmm.\n\nHmm.\n\nAh."
+    assert report(message)["reasoning_offset"] == 12
+
+
 def test_the_thoughts_before_the_call_can_be_told_from_those_of_a_failed_try():
     _, message = invoked([TEXT, CALL])
     thoughts = message.additional_kwargs["reasoning_content"]
@@ -424,12 +431,28 @@ def test_a_stream_without_a_last_chunk_is_closed_all_the_same():
     assert report(last)["honoured"] is True
 
 
-def test_a_thought_that_shares_its_chunk_with_text_flows_alone():
-    flow = forced_attempts(TREE, NAMED)
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"content": "Well"},
+        {"usage_metadata": TEXT.usage},
+        {"response_metadata": {"finish_reason": "stop"}},
+        {"additional_kwargs": {"annotations": [{"url": "u"}]}},
+        {"tool_call_chunks": [{"name": "clock", "args": "{}", "id": "1", "index": 0}]},
+    ],
+)
+def test_a_thought_flows_alone_whatever_shares_its_chunk(beside):
+    shared = {"content": "", "id": "x", **beside}
+    thought = {"reasoning_content": "Hm"}
+    shared["additional_kwargs"] = {**thought, **shared.get("additional_kwargs", {})}
+    flow = forced_attempts(TREE, NAMED, attempts=1)
     next(flow)
-    shared = AIMessageChunk("Well", additional_kwargs={"reasoning_content": "Hm"}, id="x")
-    [out] = flow.send(shared).chunks
-    assert (out.content, out.additional_kwargs) == ("", {"reasoning_content": "Hm"})
+    [out] = flow.send(AIMessageChunk(**shared)).chunks
+    assert out == AIMessageChunk(content="", additional_kwargs=thought, id="x")
+    [rest] = flow.send(None).chunks
+    rest.response_metadata.pop("forced_tool_choice")
+    whole, merged = AIMessageChunk(**shared, chunk_position="last"), out + rest
+    assert facts(merged) == facts(whole)
 
 
 names = st.lists(st.sampled_from(["weather", "clock", "rain_dance"]), max_size=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import Annotated, Any
 
@@ -430,6 +431,7 @@ def test_dicts_grow_in_a_stream_and_instances_come_whole():
     grown = list(build_structured_output(model, TypedJoke).stream("?"))
     assert len(grown) > 2
     assert grown[-1] == GIVEN
+    assert all(one != other for one, other in pairwise(grown))
     assert all(part.items() <= GIVEN.items() or len(part) < 3 for part in grown)
     assert list(build_structured_output(model, Joke).stream("?")) == [Joke(**GIVEN)]
 
@@ -470,6 +472,11 @@ def test_mimo_gets_json_object_and_the_schema_in_a_last_system_message(response_
     stated = json.loads(instruction["content"].partition("\n")[2])
     assert stated["properties"].keys() == {"setup", "punchline"}
     assert "tools" not in instruction["content"]
+
+
+def test_the_schema_is_stated_whatever_the_caller_says_of_json():
+    _, added = lowered(NATIVE, [{"role": "user", "content": "As JSON, please."}])
+    assert len(added) == 1
 
 
 def test_tools_stay_allowed_before_the_answer():
@@ -593,11 +600,13 @@ texts = st.lists(pieces, max_size=8).map("".join)
 fenced = texts.map("```json\n{}\n```".format)
 
 
-@given(texts | fenced, st.integers(1, 7), st.booleans())
+@given(texts | fenced, st.integers(1, 7), st.sampled_from([None, "tool_calls", "invalid"]))
 def test_a_stream_is_unfenced_like_a_whole_message(text, length, calling):
+    broken = {"name": "look", "args": '"{"', "id": "1", "error": None, "type": "invalid_tool_call"}
     message = AIMessage(
         text,
-        tool_calls=[call("look", {})] if calling else [],
+        tool_calls=[call("look", {})] if calling == "tool_calls" else [],
+        invalid_tool_calls=[broken] if calling == "invalid" else [],
         response_metadata={"finish_reason": "stop"},
         id="x",
     )
@@ -605,7 +614,8 @@ def test_a_stream_is_unfenced_like_a_whole_message(text, length, calling):
     merged = reduce(add, [chunk for step in stripped(message, length) for chunk in step])
     assert merged.content == whole.content
     assert merged.response_metadata == whole.response_metadata
-    assert [c["name"] for c in merged.tool_calls] == [c["name"] for c in whole.tool_calls]
+    assert merged.tool_calls == whole.tool_calls
+    assert merged.invalid_tool_calls == whole.invalid_tool_calls
     assert whole.content == (text if calling else unfence(text)[0])
 
 

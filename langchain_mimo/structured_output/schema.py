@@ -53,7 +53,7 @@ class AnswerSchema:
         if self.tool is None:
             return {"type": "json_object"}
         schema = self.json_schema
-        if strict and "properties" in schema:
+        if strict:
             schema = convert_to_json_schema(self.tool, strict=True)
         if method == "json_mode":
             return {"type": "json_object", "schema": schema}
