@@ -77,7 +77,9 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
         found = _read_blocks(content, index, repair=repair)
         text = whole("".join(found.texts))
         thoughts = thoughts or "".join(found.thoughts)
-    name = message.name or None
+    if not text and isinstance(refusal := additional.get("refusal"), str):
+        text = whole(refusal)  # OpenAI, Chat Completions: what the model said in place of content
+    name = whole(message.name) if message.name else None
     turn = AssistantTurn(text, whole(thoughts) if thoughts else None, [], name)
     reading = AssistantReading(turn)
     _read_calls(message, found, index, reading)

@@ -33,6 +33,7 @@ from langchain_mimo.errors import HistoryError, MiMoInputError
 from langchain_mimo.wire.assistant import AssistantReading, read_assistant
 from langchain_mimo.wire.blocks import MediaDefaults, is_tool_result, parts_of
 from langchain_mimo.wire.media_blocks import check_modalities
+from langchain_mimo.wire.surrogates import whole
 from langchain_mimo.wire.tool_results import (
     ToolResult,
     as_user_turn,
@@ -181,7 +182,7 @@ class _Cleaner:
             self._admit(parts)
         elif holds_results and not parts:
             return index + 1
-        self.turns.append(UserTurn(parts, message.name or None))
+        self.turns.append(UserTurn(parts, _name_of(message)))
         return index + 1
 
     def system(self, message: BaseMessage, index: int) -> int:
@@ -204,7 +205,7 @@ class _Cleaner:
                         part.reference.block_index,
                     )
             parts = "\n".join(part.text for part in parts if not isinstance(part, MediaPart))
-        self.turns.append(SystemTurn(parts, role, message.name or None))
+        self.turns.append(SystemTurn(parts, role, _name_of(message)))
         return index + 1
 
     def assistant(self, message: BaseMessage, index: int) -> int:
@@ -330,7 +331,7 @@ class _Cleaner:
         return answers, position if resume is None else resume
 
     def _results_in(self, message: BaseMessage, index: int) -> list[ToolResult]:
-        if isinstance(message.content, list) and isinstance(message, HumanMessage):
+        if isinstance(message, HumanMessage) and isinstance(message.content, list):
             return read_result_blocks(message.content, index, self._defaults)
         return []
 
@@ -382,6 +383,10 @@ class _Cleaner:
     def _admit(self, parts: Sequence[Part]) -> None:
         if self._options.inputs is not None:
             check_modalities(parts, self._options.model, self._options.inputs)
+
+
+def _name_of(message: BaseMessage) -> str | None:
+    return whole(message.name) if message.name else None
 
 
 def _is_assistant(message: BaseMessage) -> bool:
