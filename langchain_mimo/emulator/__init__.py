@@ -1,0 +1,18 @@
+"""MiMo's API on this machine, strict, to test agents against (`langchain-mimo[emulator]`).
+
+It refuses what MiMo refuses, opens the media it is sent, bills them by the published arithmetic,
+and answers by rules that docs/emulator.md lists, or by a script.
+"""
+
+from langchain_mimo.emulator.records import Disconnect, RecordedMedium, RecordedRequest
+from langchain_mimo.emulator.script import Reply, Responder
+from langchain_mimo.emulator.server import MiMoEmulator
+
+__all__ = [
+    "Disconnect",
+    "MiMoEmulator",
+    "RecordedMedium",
+    "RecordedRequest",
+    "Reply",
+    "Responder",
+]

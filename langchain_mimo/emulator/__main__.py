@@ -1,0 +1,74 @@
+"""The command line: `python -m langchain_mimo.emulator --port 8123`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from langchain_mimo.emulator.server import MiMoEmulator
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    command = argparse.ArgumentParser(
+        prog="python -m langchain_mimo.emulator",
+        description="MiMo's API on this machine, strict.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--port", type=int, default=8123, help="TCP port, 0 for a free one")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    command.add_argument("--api-key", help="the key it takes (default: sk-emulator)")
+    command.add_argument("--as-of", metavar="DAY", help="the day it pretends, such as 2026-04-22")
+    command.add_argument(
+        "--lenient", action="store_true", help="take tool calls without their reasoning_content"
+    )
+    command.add_argument(
+        "--media-root",
+        action="append",
+        default=[],
+        metavar="PREFIX=DIR",
+        type=_mapping,
+        help="serve addresses that begin with PREFIX from the files in DIR; may be repeated",
+    )
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted or terminated; print one line when ready."""
+    command = parser()
+    options = command.parse_args(arguments)
+    stopped = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopped.set())
+    try:
+        emulator = MiMoEmulator(
+            options.api_key,
+            port=options.port,
+            host=options.host,
+            as_of=options.as_of,
+            lenient=options.lenient,
+            media_root=dict(options.media_root),
+            keep_bodies=False,
+        )
+        emulator.start()
+    except (OSError, ValueError) as error:
+        command.exit(1, f"The emulator cannot start: {error}\n")
+    sys.stdout.write(f"MiMo emulator ready at {emulator.base_url} (key {emulator.api_key})\n")
+    sys.stdout.flush()
+    stopped.wait()
+    emulator.stop()
+    return 0
+
+
+def _mapping(text: str) -> tuple[str, str]:
+    prefix, separator, folder = text.rpartition("=")
+    if not separator or not prefix or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PREFIX=DIR")
+    return prefix, folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())

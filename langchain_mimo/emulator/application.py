@@ -1,0 +1,314 @@
+"""The ASGI application: paths, keys, bodies in; answers out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from langchain_mimo.emulator.answers import Outcome, own_answer, scripted_answer
+from langchain_mimo.emulator.chat_request import read_request
+from langchain_mimo.emulator.chat_response import DONE, chunks, completion
+from langchain_mimo.emulator.connections import Connection
+from langchain_mimo.emulator.conversation import Conversation
+from langchain_mimo.emulator.delivery import Answer, deliver, header_list
+from langchain_mimo.emulator.encoding import dump, encode_event
+from langchain_mimo.emulator.media import MediaLibrary
+from langchain_mimo.emulator.models import moment_of, serving
+from langchain_mimo.emulator.records import RecordedMedium, RecordedRequest
+from langchain_mimo.emulator.refusals import Refusal, invalid_field, invalid_key, plain
+from langchain_mimo.emulator.rules import Rules
+from langchain_mimo.emulator.script import Reply, Script
+from langchain_mimo.emulator.usage import PrefixCache, merged, usage_object
+
+EVENT_STREAM = "text/event-stream"
+
+_INLINE_BYTES = 64 * 1024
+"""Larger bodies are read, decoded and answered in a thread, so that other requests go on."""
+
+_PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST",
+    "access-control-allow-headers": "content-type, api-key, authorization",
+    "access-control-max-age": "1800",
+}
+"""As measured on MiMo (mimo-api.md §1)."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the emulator is told at its construction; see `MiMoEmulator`."""
+
+    api_key: str
+    as_of: Any
+    lenient: bool
+    strict_parameters: bool
+    strict_tool_turns: bool
+    always_send_usage: bool
+    web_search: bool
+    keep_bodies: bool
+    max_body_bytes: int
+
+    def rules(self) -> Rules:
+        """How a request is read at this moment."""
+        return Rules(
+            moment_of(self.as_of),
+            demand_reasoning=not self.lenient,
+            strict_parameters=self.strict_parameters,
+            strict_tool_turns=self.strict_tool_turns,
+        )
+
+
+class Application:
+    """Routes requests, records them and answers them.
+
+    Args:
+        settings: The emulator's.
+        library: Opens media.
+        cache: Counts prompts and what of them was seen before.
+        script: Replies that wait.
+        requests: What arrived is appended here.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        library: MediaLibrary,
+        cache: PrefixCache,
+        script: Script,
+        requests: list[RecordedRequest],
+    ) -> None:
+        self._settings = settings
+        self._library = library
+        self._cache = cache
+        self._script = script
+        self._requests = requests
+        self._starlette = Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._endpoint(self._chat), methods=["POST"]),
+                Route("/v1/models", self._endpoint(self._models), methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _plain_error},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope.get("method") == "OPTIONS":
+            await Response(headers=_PREFLIGHT)(scope, receive, send)
+        else:
+            await self._starlette(scope, receive, send)
+
+    def _endpoint(self, respond: Callable[[RecordedRequest, bytes], Answer]) -> _Endpoint:
+        return _Endpoint(self, respond)
+
+    async def serve(
+        self,
+        respond: Callable[[RecordedRequest, bytes], Answer],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Read a request whole, record it, and deliver what `respond` makes of it."""
+        request = Request(scope, receive)
+        connection = scope.get("state", {}).get("connection") or Connection()
+        connection.path = request.url.path
+        connection.received_at = 0.0
+        try:
+            raw = await _read_body(request, self._settings.max_body_bytes)
+        except ClientDisconnect:
+            return
+        except Refusal as refusal:
+            await deliver(_refused(refusal), send, connection)
+            return
+        connection.received_at = time.monotonic()
+        record = RecordedRequest(
+            method=request.method,
+            path=request.url.path,
+            headers=dict(request.headers.items()),
+            body=None,
+            raw_length=len(raw),
+            connection=connection.number,
+            received_at=connection.received_at,
+        )
+        self._requests.append(record)
+        answer = await self._respond(respond, record, raw)
+        record.status = answer.status
+        await deliver(answer, send, connection)
+
+    async def _respond(
+        self,
+        respond: Callable[[RecordedRequest, bytes], Answer],
+        record: RecordedRequest,
+        raw: bytes,
+    ) -> Answer:
+        if len(raw) > _INLINE_BYTES or self._script.responder is not None:
+            return await asyncio.to_thread(respond, record, raw)
+        return respond(record, raw)
+
+    def _models(self, record: RecordedRequest, _raw: bytes) -> Answer:
+        if not self._authorized(record.headers, ("api-key",)):
+            return _refused(invalid_key())
+        moment = moment_of(self._settings.as_of)
+        data = [
+            {"id": model.id, "object": "model", "owned_by": "xiaomi"} for model in serving(moment)
+        ]
+        return Answer(200, body=dump({"object": "list", "data": data}))
+
+    def _chat(self, record: RecordedRequest, raw: bytes) -> Answer:
+        streaming = False
+        try:
+            if not self._authorized(record.headers, ("api-key",)):
+                streaming = _asks_for_stream(raw)
+                raise invalid_key()
+            body = _decode(raw)
+            if self._settings.keep_bodies:
+                record.body = body
+            streaming = isinstance(body, dict) and body.get("stream") is True
+            conversation = read_request(body, self._settings.rules(), self._library)
+        except Refusal as refusal:
+            return _refused(refusal, streaming=streaming)
+        return self._answer(record, conversation)
+
+    def _answer(self, record: RecordedRequest, conversation: Conversation) -> Answer:
+        record.media = [
+            RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
+            for medium in conversation.media
+        ]
+        reply = self._script.next(record)
+        if reply is not None and reply.is_raw:
+            return raw_answer(reply)
+        outcome = (
+            own_answer(conversation, web_search=self._settings.web_search)
+            if reply is None
+            else scripted_answer(reply, conversation)
+        )
+        usage = self._usage(conversation, outcome, reply)
+        if conversation.stream:
+            wanted = self._settings.always_send_usage or conversation.include_usage
+            answer = Answer(
+                200,
+                EVENT_STREAM,
+                events=_events(outcome, conversation, usage if wanted else None, reply),
+            )
+        else:
+            answer = Answer(200, body=dump(completion(outcome, conversation.model, usage, reply)))
+        return answer if reply is None else _timed(answer, reply)
+
+    def _usage(
+        self, conversation: Conversation, outcome: Outcome, reply: Reply | None
+    ) -> dict[str, Any]:
+        prompt, cached = self._cache.read(conversation)
+        usage = usage_object(
+            prompt,
+            cached,
+            outcome.completion_tokens,
+            outcome.reasoning_tokens,
+            outcome.searches,
+        )
+        return merged(usage, reply.usage if reply is not None else None)
+
+    def _authorized(self, headers: Mapping[str, str], names: tuple[str, ...]) -> bool:
+        offered = [headers[name] for name in names if name in headers]
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            offered.append(bearer.strip())
+        expected = self._settings.api_key.encode()
+        return any(secrets.compare_digest(key.encode(), expected) for key in offered)
+
+
+class _Endpoint:
+    """An ASGI endpoint: Starlette routes to it and leaves the writing of the answer to us."""
+
+    def __init__(
+        self,
+        application: Application,
+        respond: Callable[[RecordedRequest, bytes], Answer],
+    ) -> None:
+        self._application = application
+        self._respond = respond
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._application.serve(self._respond, scope, receive, send)
+
+
+def raw_answer(reply: Reply) -> Answer:
+    """Return a scripted answer that goes out as it stands."""
+    status = reply.status if reply.status is not None else 200
+    if reply.events is not None:
+        answer = Answer(status, EVENT_STREAM, events=map(encode_event, reply.events))
+    elif isinstance(reply.body, bytes | str):
+        body = reply.body.encode() if isinstance(reply.body, str) else reply.body
+        answer = Answer(status, body=body)
+    else:
+        answer = Answer(status, body=b"" if reply.body is None else dump(reply.body))
+    return _timed(answer, reply)
+
+
+def _timed(answer: Answer, reply: Reply) -> Answer:
+    headers = answer.headers + header_list(list(reply.headers.items()))
+    return replace(answer, headers=headers, delay=reply.delay, pause=reply.pause)
+
+
+def _events(
+    outcome: Outcome,
+    conversation: Conversation,
+    usage: dict[str, Any] | None,
+    reply: Reply | None,
+) -> Iterator[bytes]:
+    yield from map(encode_event, chunks(outcome, conversation.model, usage, reply))
+    yield DONE
+
+
+def _refused(refusal: Refusal, *, streaming: bool = False) -> Answer:
+    content_type = EVENT_STREAM if streaming else "application/json"
+    return Answer(refusal.status, content_type, body=refusal.body(streaming=streaming))
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise invalid_field(
+            "json_invalid", (error.pos,), "JSON decode error", {}, {"error": error.msg}
+        ) from None
+
+
+def _asks_for_stream(raw: bytes) -> bool:
+    try:
+        body = _decode(raw)
+    except Refusal:
+        return False
+    return isinstance(body, dict) and body.get("stream") is True
+
+
+async def _read_body(request: Request, at_most: int) -> bytes:
+    too_large = plain(413, f"Request body is larger than {at_most} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > at_most:
+        raise too_large
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > at_most:
+            raise too_large
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _plain_error(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else "Internal Server Error"
+    answer = _refused(plain(status, detail))
+    return Response(answer.body, status, media_type=answer.content_type)

@@ -1,0 +1,102 @@
+"""TCP connections of the emulator: counted, reachable from a request, and watched for hang-ups."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from langchain_mimo.emulator.records import Disconnect
+
+
+class Ledger:
+    """Counts connections and remembers clients that hung up; safe to read from any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.accepted = 0
+        self.open = 0
+        self.disconnects: list[Disconnect] = []
+
+    def opened(self) -> int:
+        """Count a new connection and return its number, from 1."""
+        with self._changed:
+            self.accepted += 1
+            self.open += 1
+            return self.accepted
+
+    def closed(self, disconnect: Disconnect | None) -> None:
+        """Count a connection that is gone, and the answer it cut short if it did."""
+        with self._changed:
+            self.open -= 1
+            if disconnect is not None:
+                self.disconnects.append(disconnect)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int, timeout: float) -> list[Disconnect]:
+        """Wait until so many clients hung up, or the time is over; return those that did."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.disconnects) >= count, timeout)
+            return list(self.disconnects)
+
+
+@dataclass(slots=True)
+class Connection:
+    """One TCP connection, as the application sees it.
+
+    Attributes:
+        number: From 1; 0 for a request that came without a socket.
+        transport: For faults that write below HTTP; None without a socket.
+        gone: Set when the connection is closed.
+        path: Of the request being answered.
+        received_at: `time.monotonic()` when that request was whole.
+        closed_here: Whether the emulator itself cuts it, so that it is no hang-up of the client.
+    """
+
+    number: int = 0
+    transport: asyncio.Transport | None = None
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    path: str = ""
+    received_at: float = 0.0
+    closed_here: bool = False
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; return False as soon as the client is gone."""
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self.gone.wait(), seconds)
+            except TimeoutError:
+                return True
+        return not self.gone.is_set()
+
+
+class WatchedProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol, with its connection handed to the application."""
+
+    def __init__(self, *args: Any, ledger: Ledger, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ledger = ledger
+        self._connection = Connection()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the connection and put it into the state of its requests."""
+        super().connection_made(transport)
+        self._connection = Connection(self._ledger.opened(), transport)
+        self.app_state = {**self.app_state, "connection": self._connection}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Record a client that hung up before its answer was whole."""
+        connection = self._connection
+        cut = self.cycle is not None and not self.cycle.response_complete
+        record = None
+        if cut and not connection.closed_here:
+            now = time.monotonic()
+            since = connection.received_at or now
+            record = Disconnect(connection.path, connection.number, now, now - since)
+        super().connection_lost(exc)
+        connection.gone.set()
+        self._ledger.closed(record)

@@ -1,0 +1,280 @@
+"""`MiMoEmulator`: MiMo's API on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from langchain_mimo.emulator.application import Application, Settings
+from langchain_mimo.emulator.connections import Ledger, WatchedProtocol
+from langchain_mimo.emulator.media import MediaLibrary
+from langchain_mimo.emulator.models import moment_of
+from langchain_mimo.emulator.records import Disconnect, RecordedRequest
+from langchain_mimo.emulator.script import Reply, Responder, Script
+from langchain_mimo.emulator.usage import PrefixCache
+
+DEFAULT_KEY = "sk-emulator"
+
+MAX_BODY_BYTES = 400 * 10**6
+"""A body of several media at their limit; a larger one is answered 413."""
+
+_BACKLOG = 2048
+_START_SECONDS = 10.0
+_KEEP_ALIVE_SECONDS = 75
+_SERVER_HEADERS = [(b"server", b"MiFE/3.4.34")]
+
+
+class MiMoEmulator:
+    """A strict MiMo API on this machine, in a thread of this process.
+
+    ```python
+    with MiMoEmulator() as emulator:
+        model = ChatMiMo(
+            model="mimo-v2.6-flash", base_url=emulator.base_url, api_key=emulator.api_key
+        )
+        model.invoke("Hello")
+        assert emulator.requests[0].body["model"] == "mimo-v2.6-flash"
+    ```
+
+    Args:
+        api_key: The one key it takes; None for `sk-emulator`.
+        port: TCP port; 0 for a free one.
+        host: Address to listen on; only this machine reaches the default.
+        as_of: The day it pretends (a date, a datetime, ISO text), which decides the models that
+            serve; None for today.
+        lenient: Take assistant turns with tool calls that come without their thoughts.
+        media_root: From URL prefix to folder: such addresses are served from the folder's files.
+            Others are not fetched and count as nominal media.
+        strict_parameters: Refuse names that MiMo's documentation does not know.
+        strict_tool_turns: Refuse tool results without their call, and calls without results; what
+            MiMo does with them is not known.
+        always_send_usage: End every stream with usage, as MiMo's samples do; False sends it only
+            when `stream_options.include_usage` asks for it, as one measurement has it.
+        web_search: Whether the search plugin is switched on in the console.
+        prefix_cache: Bill the repeated beginning of a prompt as cached.
+        keep_bodies: Keep bodies and media bytes of requests; False keeps sizes and digests only.
+        max_body_bytes: Larger bodies are refused with 413.
+
+    Attributes:
+        api_key: The key it takes.
+        requests: What arrived, in order, refused requests included; a plain list to read and clear.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        as_of: date | str | None = None,
+        lenient: bool = False,
+        media_root: Mapping[str, str | Path] | None = None,
+        strict_parameters: bool = True,
+        strict_tool_turns: bool = False,
+        always_send_usage: bool = True,
+        web_search: bool = True,
+        prefix_cache: bool = True,
+        keep_bodies: bool = True,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        moment_of(as_of)  # a day that cannot be read should fail here, not at the first request
+        self.api_key = DEFAULT_KEY if api_key is None else api_key
+        self.requests: list[RecordedRequest] = []
+        self._host = host
+        self._wanted_port = port
+        self._script = Script()
+        self._ledger = Ledger()
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._application = Application(
+            Settings(
+                api_key=self.api_key,
+                as_of=as_of,
+                lenient=lenient,
+                strict_parameters=strict_parameters,
+                strict_tool_turns=strict_tool_turns,
+                always_send_usage=always_send_usage,
+                web_search=web_search,
+                keep_bodies=keep_bodies,
+                max_body_bytes=max_body_bytes,
+            ),
+            MediaLibrary(media_root),
+            PrefixCache(enabled=prefix_cache),
+            self._script,
+            self.requests,
+        )
+
+    @property
+    def application(self) -> Application:
+        """The ASGI application itself, for tests without sockets (`httpx.ASGITransport`)."""
+        return self._application
+
+    @property
+    def port(self) -> int:
+        """The port it listens on.
+
+        Raises:
+            RuntimeError: It was not started.
+        """
+        if self._socket is None:
+            raise RuntimeError(
+                "The emulator is not running; use it in a with statement or start()."
+            )
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def root_url(self) -> str:
+        """Scheme, host and port, without a path."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes as `base_url`; ends in `/v1`."""
+        return f"{self.root_url}/v1"
+
+    @property
+    def connections(self) -> int:
+        """TCP connections accepted so far."""
+        return self._ledger.accepted
+
+    @property
+    def open_connections(self) -> int:
+        """TCP connections that are open now."""
+        return self._ledger.open
+
+    @property
+    def disconnects(self) -> list[Disconnect]:
+        """Clients that hung up before their answer was whole, in order."""
+        return list(self._ledger.disconnects)
+
+    def wait_for_disconnects(self, count: int = 1, timeout: float = 5.0) -> list[Disconnect]:
+        """Wait until so many clients hung up in all.
+
+        Args:
+            count: Clients, counted from the start of the emulator.
+            timeout: Seconds at most.
+
+        Returns:
+            Those that did; fewer than `count` when the time was over.
+        """
+        return self._ledger.wait_for(count, timeout)
+
+    def reply(self, content: str | Reply = "", **fields: Any) -> None:
+        """Queue a scripted reply for the next request that is not refused.
+
+        Args:
+            content: The answer's text, or a whole `Reply`.
+            **fields: The other fields of `Reply`: reasoning, tool_calls, finish_reason, usage,
+                annotations, status, body, events, pieces, delay, pause …
+        """
+        self._script.add(content if isinstance(content, Reply) else Reply(content, **fields))
+
+    def respond_with(self, responder: Responder | None) -> None:
+        """Ask a function for every reply that is not queued; None takes it away.
+
+        Args:
+            responder: Gets the recorded request; returns a `Reply`, a text, or None for the
+                emulator's own answer. It runs in a thread of the emulator.
+        """
+        self._script.responder = responder
+
+    def reset(self) -> None:
+        """Forget replies, responder and recorded requests."""
+        self._script.clear()
+        self.requests.clear()
+
+    def start(self) -> Self:
+        """Listen, and return when requests are served.
+
+        Raises:
+            RuntimeError: It runs already.
+            OSError: The port is taken.
+        """
+        if self._thread is not None:
+            raise RuntimeError("The emulator is running already.")
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self._wanted_port))
+        except OSError:
+            listener.close()
+            raise
+        self._socket = listener
+        self._ready.clear()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener)), name="mimo-emulator", daemon=True
+        )
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise RuntimeError("The emulator did not start.")
+        return self
+
+    def stop(self) -> None:
+        """Cut all connections and stop listening; nothing happens when it is not running."""
+        thread, loop, stopping = self._thread, self._loop, self._stopping
+        if thread is None or loop is None or stopping is None:
+            return
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join(_START_SECONDS)
+        self._thread = self._loop = self._stopping = self._socket = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    async def _serve(self, listener_socket: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        state = ServerState()
+        state.default_headers = list(_SERVER_HEADERS)
+        config = uvicorn.Config(
+            self._application,
+            http=WatchedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
+        config.load()
+        listener = await self._loop.create_server(
+            lambda: WatchedProtocol(
+                config=config, server_state=state, app_state={}, ledger=self._ledger
+            ),
+            sock=listener_socket,
+            backlog=_BACKLOG,
+        )
+        self._ready.set()
+        await self._stopping.wait()
+        listener.close()
+        for protocol in list(state.connections):
+            transport = getattr(protocol, "transport", None)
+            if transport is not None:
+                transport.abort()
+        tasks = list(state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,236 @@
+"""Reading a prompt by general rules: words, sentences, and the values it offers as arguments.
+
+No language model lives here. The rules are few and documented in docs/emulator.md, so that a test
+can foresee what the emulator makes of a prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+def _word_set(words: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\S+", words))
+
+
+_SUFFIXES = (
+    *("ations", "ation", "ings", "ing", "ators", "ator", "ors", "or"),
+    *("ates", "ate", "ers", "er", "ed", "es", "s", "e"),
+)
+_STOP_WORDS = _word_set(
+    """a about after again all also an and any are as at be been but by can could did do does for
+    from give given had has have how i if in into is it its just like me more my named no not now of
+    on one only or our out please should so some tell than that the their them then there these they
+    this to too up us use used using want was we were what when where which who whom whose why will
+    with would you your"""
+)
+_GENERIC_WORDS = _word_set(
+    """answer argument arguments call calls create current currently data details do fetch find
+    function functions get gets help info information input integer integers item items list lists
+    make makes name names new number numbers object output parameter particular query question
+    request response result results return returns run set show single specific string take takes
+    text thing tool tools two type user users value values"""
+)
+_ARITHMETIC = (
+    (re.compile(r"\d\s*\+\s*-?\d|\bplus\b|\bsum\b|\badd|加"), ("add", "sum", "plus")),
+    (
+        re.compile(r"\d\s*[*×x]\s*-?\d|\btimes\b|\bproduct\b|\bmultipl|乘"),
+        ("multiply", "product", "times"),
+    ),
+    (re.compile(r"\d\s+[-−]\s+\d|\bminus\b|\bsubtract|减"), ("subtract", "minus", "difference")),
+    (re.compile(r"\d\s*[/÷]\s*-?\d|\bdivide|除以"), ("divide", "quotient")),
+)
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_LATIN = re.compile(r"[A-Za-z]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+QUOTED = re.compile(
+    r"\"([^\"\n]+)\"|“([^”]+)”|‘([^’]+)’|「([^」]+)」|『([^』]+)』|《([^》]+)》|`([^`\n]+)`"
+    r"|(?<!\w)'([^'\n]+)'(?!\w)"
+)
+_URL = re.compile(r"https?://[^\s\"'<>)]+[^\s\"'<>).,;!?]")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?")
+_TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
+_NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d_])(?!\w*_)")
+_NUMBER_WORDS = {
+    word: value
+    for value, word in enumerate(
+        re.findall(r"\w+", "zero one two three four five six seven eight nine ten eleven twelve")
+    )
+}
+_NAME = re.compile(
+    r"[A-Z][\w'’&-]*(?:\s+(?:(?:of|de|la|van|von)\s+)?[A-Z][\w'’&-]*)*(?:,\s[A-Z]{2}\b)?"
+)
+_SENTENCE_START = re.compile(r"(?:^|[.?!:;\n]\s*|[-–—]\s+)$")
+_COMMON_STARTS = _word_set(
+    """Add Also Analyse Analyze And Answer Are Ask Book Calculate Call Can Check Compare Compute
+    Could Count Create Delete Describe Do Does Draw Explain Extract Fetch Find First Generate Get
+    Give Hello Hey Hi How I If In Is It Its JSON Let List Look Make May My No Now OK Okay Open Play
+    Please Plot Question Read Reply Respond Return Run Save Say Schedule Search Send Set Should Show
+    Solve Summarise Summarize Take Tell Thank Thanks The Then There These This Those To Translate
+    Update Use Using What When Where Which Who Why Will With Would Write Yes You Your"""
+)
+_HAN_PLACE = re.compile(
+    r"(?:在|查询|查一下|告诉我|请问|问一下)?([\u4e00-\u9fff]{2,4}?)(?:今天|明天|现在)?(?:的|市)"
+)
+_OBJECT = re.compile(
+    r"\b(?:about|named|called|in|at|for|of|on|from|to|with)\s+(?:the\s+|a\s+|an\s+)?"
+    r"([^.,;:?!\n]+?)(?=\s+(?:and|in|at|for|of|on|from|to|with)\b|[.,;:?!\n]|$)",
+    re.IGNORECASE,
+)
+_SENTENCES = re.compile(r"(?<=[.?!])\s+|[;\n。？！；]+")
+
+
+def stem(word: str) -> str:
+    """Cut common endings, so that `adder`, `adds` and `adding` meet."""
+    word = word.lower()
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            return word[: -len(suffix)]
+    return word
+
+
+def key_words(text: str) -> set[str]:
+    """Return the stems of the telling words of a text, and pairs of its Chinese characters."""
+    spaced = _CAMEL.sub(" ", text)
+    found = {
+        stem(word)
+        for word in _LATIN.findall(spaced)
+        if len(word) > 2 and word.lower() not in _STOP_WORDS | _GENERIC_WORDS
+    }
+    for run in _HAN.findall(text):
+        found.update(run[index : index + 2] for index in range(len(run) - 1))
+    for pattern, words in _ARITHMETIC:
+        if pattern.search(text.lower()):
+            found.update(stem(word) for word in words)
+    return found
+
+
+def name_words(name: str) -> set[str]:
+    """Return the stems of the telling words in an identifier."""
+    return key_words(name.replace("_", " ").replace("-", " "))
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether a text names an identifier, as written or with spaces in its place."""
+    spoken = re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
+    return re.search(rf"(?<![\w-]){spoken}(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text into sentences."""
+    return [part.strip() for part in _SENTENCES.split(text) if part.strip()]
+
+
+@dataclass(slots=True)
+class Material:
+    """The values a text offers; those taken as an argument are taken out.
+
+    Attributes:
+        text: The text itself.
+        quoted: Strings in quotation marks, in order.
+        names: Capitalised phrases, in order, those that begin a sentence last.
+        numbers: Numbers, in order; words for small numbers after those in digits.
+        dates: ISO dates and times of day.
+        links: Addresses of the web and of mail.
+        objects: What follows a preposition, in order.
+        facts: Values by lower-case key, out of JSON results of tools.
+    """
+
+    text: str
+    quoted: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    numbers: list[int | float] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str, excluded: Collection[str] = ()) -> Material:
+        """Read a text; identifiers in `excluded` (names of tools) are no values."""
+        for name in excluded:
+            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", text)
+        text = re.sub(r"([\"'`“‘])\s*([\"'`”’])", " ", text)
+        material = cls(text.strip())
+        rest = text
+        for pattern, into in ((_URL, material.links), (_EMAIL, material.links)):
+            rest = _take(pattern, rest, into)
+        rest = _take(QUOTED, rest, material.quoted)
+        rest = _take(_DATE, rest, material.dates)
+        material.objects = [match.group(1).strip() for match in _OBJECT.finditer(rest)]
+        rest = _take(_TIME, rest, material.dates)
+        for match in _NUMBER.finditer(rest):
+            digits = match.group().replace(",", "")
+            material.numbers.append(float(digits) if "." in digits else int(digits))
+        material.numbers.extend(
+            _NUMBER_WORDS[word.lower()]
+            for word in _LATIN.findall(rest)
+            if word.lower() in _NUMBER_WORDS and word.lower() != "one"
+        )
+        material.names = _names(rest)
+        return material
+
+    def has_values(self) -> bool:
+        """Whether it offers anything definite."""
+        return bool(self.quoted or self.names or self.numbers or self.dates or self.links)
+
+    def fall_back_on(self, earlier: Material) -> None:
+        """Take what this text lacks from an earlier one."""
+        for name in ("quoted", "names", "numbers", "dates", "links"):
+            if not getattr(self, name):
+                setattr(self, name, list(getattr(earlier, name)))
+        self.facts = {**earlier.facts, **self.facts}
+
+
+def facts_of(results: Iterable[str]) -> dict[str, Any]:
+    """Return the scalar members of the JSON objects among tool results, by lower-case key."""
+    facts: dict[str, Any] = {}
+
+    def collect(value: object) -> None:
+        if isinstance(value, Mapping):
+            for key, member in value.items():
+                if isinstance(member, Mapping | list):
+                    collect(member)
+                else:
+                    facts.setdefault(str(key).lower(), member)
+        elif isinstance(value, list):
+            for member in value:
+                collect(member)
+
+    for result in results:
+        try:
+            collect(orjson.loads(result))
+        except orjson.JSONDecodeError:
+            continue
+    return facts
+
+
+def _take(pattern: re.Pattern[str], text: str, into: list[str]) -> str:
+    def move(match: re.Match[str]) -> str:
+        into.append(next((group for group in match.groups() if group), match.group()))
+        return " "
+
+    return pattern.sub(move, text)
+
+
+def _names(text: str) -> list[str]:
+    inside: list[str] = []
+    at_start: list[str] = []
+    for match in _NAME.finditer(text):
+        words = match.group().split()
+        begins = _SENTENCE_START.search(text[: match.start()]) is not None
+        while words and words[0].rstrip(",") in _COMMON_STARTS:
+            words.pop(0)
+            begins = False
+        name = " ".join(words).removesuffix("'s").removesuffix("’s")
+        if name and name != "I":
+            (at_start if begins else inside).append(name)
+    inside.extend(match.group(1) for match in _HAN_PLACE.finditer(text))
+    return inside + at_start
