@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS, strip_id
 from langchain_mimo.errors import MiMoInputError
@@ -18,7 +18,7 @@ PARAMETERS = (
     "frequency_penalty",
     "presence_penalty",
 )
-"""Documented scalar parameters that are fields of ChatMiMo under the same name (mimo-api.md §3.4)."""
+"""Documented scalar parameters, each also a field of ChatMiMo (openai-api.md, 2026-10)."""
 
 _ALIASES = {"max_tokens": "max_completion_tokens", "stop_sequences": "stop"}
 
@@ -57,14 +57,14 @@ def warn_once(key: str, message: str) -> None:
 
 
 class Defaults(Protocol):
-    """The fields of ChatMiMo that a call may override."""
+    """The fields of ChatMiMo, beside `PARAMETERS`, that a call may override."""
 
     model: str
     thinking: bool | None
     fps: float | None
-    media_resolution: str | None
+    media_resolution: Literal["default", "max"] | None
     stream_usage: bool
-    extra_body: Mapping[str, Any] | None
+    extra_body: dict[str, Any] | None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
@@ -17,10 +17,16 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
-from typing_extensions import Self, override
+from typing_extensions import override
 
 from langchain_mimo import __version__, catalogue
-from langchain_mimo.call_options import CallOptions, call_options, check_fps, warn_once
+from langchain_mimo.call_options import (
+    PARAMETERS,
+    CallOptions,
+    call_options,
+    check_fps,
+    warn_once,
+)
 from langchain_mimo.configuration import (
     check_arguments,
     endpoints_of,
@@ -43,6 +49,12 @@ from langchain_mimo.wire.history import HistoryOptions, clean_history
 from langchain_mimo.wire.tools import wire_tools
 
 translator.register()
+
+_IDENTIFYING = (
+    *("model", "server", "base_url", "region", "thinking", "fps", "media_resolution"),
+    *PARAMETERS,
+    "extra_body",
+)
 
 
 class ChatMiMo(BaseChatModel):
@@ -187,10 +199,7 @@ class ChatMiMo(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        named = ("model", "server", "base_url", "region", "max_completion_tokens", "temperature")
-        named += ("top_p", "stop", "frequency_penalty", "presence_penalty", "thinking", "fps")
-        named += ("media_resolution", "extra_body")
-        return {name: value for name in named if (value := getattr(self, name)) is not None}
+        return {name: value for name in _IDENTIFYING if (value := getattr(self, name)) is not None}
 
     @property
     def lc_secrets(self) -> dict[str, str]:
@@ -277,7 +286,8 @@ class ChatMiMo(BaseChatModel):
                             yield ChatGenerationChunk(message=chunk)
                 chunks = reply.end()
             except MiMoError as error:
-                raise _cut(reply, error) from error.__cause__
+                broken = reply.cut(error)
+                raise broken from broken.__cause__
             for chunk in chunks:
                 yield ChatGenerationChunk(message=chunk)
 
@@ -298,7 +308,8 @@ class ChatMiMo(BaseChatModel):
                             yield ChatGenerationChunk(message=chunk)
                 chunks = reply.end()
             except MiMoError as error:
-                raise _cut(reply, error) from error.__cause__
+                broken = reply.cut(error)
+                raise broken from broken.__cause__
             for chunk in chunks:
                 yield ChatGenerationChunk(message=chunk)
 
@@ -348,12 +359,15 @@ class ChatMiMo(BaseChatModel):
             parameters=options.parameters,
             thinking=False if history.disable_thinking else options.thinking,
             tools=options.tools,
-            response_format=options.response_format,
             stream=stream,
             include_usage=options.stream_usage,
         )
         tree = encode_request(history.turns, request, dialect)
-        tree = lower_response_format(tree, native=dialect.enforces_schema)
+        tree = lower_response_format(
+            tree,
+            options.response_format,
+            server="json_schema" if dialect.enforces_schema else "json_object",
+        )
         tree, choice = lower_tool_choice(tree, options.tool_choice, native=dialect.forces_tools)
         if options.extra_body:
             tree.update(options.extra_body)
@@ -414,15 +428,13 @@ class ChatMiMo(BaseChatModel):
             MiMoInputError: Two tools share a name, a name is not MiMo's to take, or the choice
                 names a tool that is not bound.
         """
-        bound = wire_tools(tools, strict=strict)
-        for name, value in (
-            ("tool_choice", tool_choice),
-            ("parallel_tool_calls", parallel_tool_calls),
-            ("response_format", response_format),
-        ):
-            if value is not None:
-                kwargs[name] = value
-        return self.bind(tools=bound, **kwargs)
+        given = {
+            "tool_choice": tool_choice,
+            "parallel_tool_calls": parallel_tool_calls,
+            "response_format": response_format,
+        }
+        kwargs |= {name: value for name, value in given.items() if value is not None}
+        return self.bind(tools=wire_tools(tools, strict=strict), **kwargs)
 
     @override
     def with_structured_output(

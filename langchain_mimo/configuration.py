@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from pydantic import SecretStr
@@ -49,7 +49,7 @@ def env_max_retries() -> int:
     return int(value)
 
 
-def check_arguments(given: Collection[str], known: Collection[str]) -> None:
+def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
     """Refuse constructor arguments that do not exist; core would drop them silently.
 
     Args:

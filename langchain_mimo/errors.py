@@ -1,7 +1,7 @@
 """Every error of this package, in one hierarchy; `error_table` picks from it by status and body.
 
 MiMoError
-├── MiMoConfigurationError (ValueError)       a constructor argument or the environment is wrong
+├── MiMoConfigurationError                    a constructor argument or the environment is wrong
 ├── MiMoInputError (ValueError)               a message is wrong; raised before anything is sent
 │   ├── UnsupportedModalityError              media for a model that takes none
 │   ├── MediaError                            a medium MiMo would not take, or may not be opened
@@ -91,8 +91,11 @@ class MiMoError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
 
-class MiMoConfigurationError(MiMoError, ValueError):
-    """A constructor argument or an environment variable is missing or wrong."""
+class MiMoConfigurationError(MiMoError):
+    """A constructor argument or an environment variable is missing or wrong.
+
+    No `ValueError`: pydantic would wrap it, and its one sentence would drown.
+    """
 
 
 class MiMoInputError(MiMoError, ValueError):
@@ -147,6 +150,8 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         seconds: Its value.
         events: Events of the stream that had arrived till then.
         received: Bytes of the answer's body that had arrived till then.
+        partial_message: What had arrived of a streamed answer, with no tool call from cut
+            arguments among its `tool_calls`; None when nothing had.
     """
 
     def __init__(
@@ -156,6 +161,7 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         self.seconds = seconds
         self.events = events
         self.received = received
+        self.partial_message: AIMessage | None = None
         whose = f" of {host}" if host else ""
         super().__init__(
             f"The time limit {limit!r} of {seconds:g} s expired while waiting for the answer"

@@ -91,7 +91,8 @@ def test_regions_that_do_not_fit(key, region):
 
 
 @pytest.mark.parametrize(
-    ("key", "family"), [("sk-a", "sk"), ("tp-a", "tp"), ("ttp-a", "tp"), ("x", "other"), (None, "other")]
+    ("key", "family"),
+    [("sk-a", "sk"), ("tp-a", "tp"), ("ttp-a", "tp"), ("x", "other"), (None, "other")],
 )
 def test_key_families(key, family):
     assert key_family(key) == family

@@ -203,9 +203,7 @@ def test_any_interleaving_of_fragments_gives_the_same_calls(arguments, random):
     queues = []
     for index, text in enumerate(texts):
         cuts = sorted({random.randint(0, len(text)) for _ in range(3)})
-        pieces = [
-            text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)
-        ]
+        pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         head = fragment(index, f"id{index}", f"tool{index}", "")
         queues.append([head, *(fragment(index, None, None, piece) for piece in pieces)])
     # Calls begin in order; after that anything goes.

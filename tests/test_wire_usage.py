@@ -29,8 +29,7 @@ TABLE = {
                 "video_tokens": 1144,
             }
         },
-        COUNTED
-        | {"input_token_details": {"cache_read": 1256, "video": 1144, "audio": 19}},
+        COUNTED | {"input_token_details": {"cache_read": 1256, "video": 1144, "audio": 19}},
     ),
     "a picture": (
         PLAIN | {"prompt_tokens_details": {"cached_tokens": 1081, "image_tokens": 1024}},

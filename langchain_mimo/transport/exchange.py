@@ -170,9 +170,11 @@ class Exchange:
             return httpx.Request(
                 "POST", self._url, headers=headers, stream=self._body, extensions=extensions
             )
-        request = client.build_request("POST", self._url, headers=headers, extensions=extensions)
-        request.stream = self._body
-        return request
+        made = client.build_request("POST", self._url, headers=headers, extensions=extensions)
+        # A request made without a body has read it already, and would show an empty one to hooks.
+        return httpx.Request(
+            "POST", made.url, headers=made.headers, stream=self._body, extensions=made.extensions
+        )
 
     # The answer's head
 

@@ -43,8 +43,6 @@ class RequestOptions:
         parameters: Documented scalar parameters by their wire name, None where unset.
         thinking: Whether to think; None leaves it to the model's default.
         tools: Tools in the wire's form.
-        tool_choice: As the server takes it.
-        response_format: As the server takes it.
         stream: Whether to stream.
         include_usage: Whether to ask for usage in the stream.
         extra_body: Merged last, over everything else.
@@ -54,8 +52,6 @@ class RequestOptions:
     parameters: Mapping[str, Any]
     thinking: bool | None = None
     tools: Sequence[Mapping[str, Any]] | None = None
-    tool_choice: Any = None
-    response_format: Mapping[str, Any] | None = None
     stream: bool = False
     include_usage: bool = True
     extra_body: Mapping[str, Any] | None = None
@@ -93,10 +89,6 @@ def encode_request(
             tree["thinking"] = {"type": "enabled" if options.thinking else "disabled"}
     if options.tools:
         tree["tools"] = list(options.tools)
-        if options.tool_choice is not None:
-            tree["tool_choice"] = options.tool_choice
-    if options.response_format is not None:
-        tree["response_format"] = options.response_format
     if options.stream:
         tree["stream"] = True
         if options.include_usage:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.messages import InvalidToolCall
 from langchain_core.messages.tool import (
-    InvalidToolCall,
     ToolCall,
     ToolCallChunk,
     invalid_tool_call,
@@ -143,7 +143,7 @@ def decode_calls(
     """Read the `tool_calls` of a whole answer; null and absent are none."""
     if not isinstance(calls, Sequence) or isinstance(calls, str):
         return []
-    finished = []
+    finished: list[FinishedCall] = []
     for call in calls:
         if isinstance(call, Mapping):
             function = call.get("function")

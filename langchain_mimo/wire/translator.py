@@ -75,7 +75,7 @@ def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
     if chunk.chunk_position == "last":
         return cast("list[ContentBlock]", blocks + _calls(chunk))
     for call in chunk.tool_call_chunks:
-        block = {
+        block: dict[str, Any] = {
             "type": "tool_call_chunk",
             "id": call.get("id"),
             "name": call.get("name"),
