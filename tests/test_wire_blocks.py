@@ -376,6 +376,14 @@ def test_bad_fps(fps):
         MediaDefaults(fps=fps)
 
 
+def test_a_subclass_of_float_becomes_a_float():
+    class Odd(float):
+        pass
+
+    assert type(only({**VIDEO, "fps": Odd(2)}).fps) is float
+    assert type(only({**VIDEO, "fps": 2}).fps) is int
+
+
 def test_bad_resolution():
     with pytest.raises(
         MiMoInputError, match=r"block 0: media_resolution must be 'default' or 'max'"

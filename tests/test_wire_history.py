@@ -262,6 +262,10 @@ WHERE_THOUGHTS_ARE = {
     "MiMo": {"additional_kwargs": {"reasoning_content": " t\n"}},
     "vLLM": {"additional_kwargs": {"reasoning": " t\n"}},
     "both, MiMo's first": {"additional_kwargs": {"reasoning_content": " t\n", "reasoning": "x"}},
+    "own field before blocks": {
+        "additional_kwargs": {"reasoning_content": " t\n"},
+        "content": [{"type": "reasoning", "reasoning": "x"}],
+    },
     "v1": {"content": [{"type": "reasoning", "reasoning": " t\n"}, {"type": "text", "text": "x"}]},
     "v1 in two": {
         "content": [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, TypeAlias, cast
 
 from langchain_mimo import catalogue
@@ -269,13 +268,9 @@ def checked_fps(fps: object, at: At | None) -> float:
         MiMoInputError: It is no finite number from 0.1 to 10.
     """
     low, high = FPS_RANGE
-    if (
-        isinstance(fps, int | float)
-        and not isinstance(fps, bool)
-        and isfinite(fps)
-        and low <= fps <= high
-    ):
-        return fps
+    # Comparing refuses NaN and the infinities too.
+    if isinstance(fps, int | float) and not isinstance(fps, bool) and low <= fps <= high:
+        return fps if type(fps) is int else float(fps)  # orjson takes no subclass, as numpy's
     raise MiMoInputError(
         f"fps must be a number from {low:g} to {high:g}, not {str(fps)[:20]!r}.", *(at or ())
     )
