@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.forced_tools import Emit, Send, forced_attempts, forced_invoke
 from langchain_mimo.tool_choice import ForcedChoice, lower_tool_choice, parse_tool_choice
+from langchain_mimo.wire.assistant import read_assistant
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 CLOCK = {"type": "function", "function": {"name": "clock", "parameters": {}}}
@@ -368,6 +369,25 @@ def test_a_try_without_thoughts_leaves_none_to_pass_back():
     thoughts = message.additional_kwargs["reasoning_content"]
     assert thoughts == "Hmm."
     assert thoughts[report(message)["reasoning_offset"] :] == ""
+
+
+@pytest.mark.parametrize(
+    ("tries", "passed_back"),
+    [([TEXT, CALL], "Ah."), ([CALL], "Ah."), ([TEXT, Answer(calls=["weather"])], None)],
+)
+@pytest.mark.parametrize("as_blocks", [False, True])
+def test_only_the_thoughts_before_the_call_are_passed_back(tries, passed_back, as_blocks):
+    _, message = invoked(tries)
+    if as_blocks:
+        thought = message.additional_kwargs.pop("reasoning_content")
+        message.content = [{"type": "reasoning", "reasoning": thought}]
+    assert read_assistant(message, 0).turn.reasoning == passed_back
+
+
+def test_thoughts_that_were_shortened_since_are_passed_back_whole():
+    _, message = invoked([TEXT, CALL])
+    message.additional_kwargs["reasoning_content"] = "Hm."
+    assert read_assistant(message, 0).turn.reasoning == "Hm."
 
 
 def test_the_offset_is_left_out_where_nothing_stands_before():

@@ -77,6 +77,7 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
         found = _read_blocks(content, index, repair=repair)
         text = whole("".join(found.texts))
         thoughts = thoughts or "".join(found.thoughts)
+    thoughts = _of_the_last_try(thoughts, message)
     if not text and isinstance(refusal := additional.get("refusal"), str):
         text = whole(refusal)  # OpenAI, Chat Completions: what the model said in place of content
     name = whole(message.name) if message.name else None
@@ -95,6 +96,19 @@ def _thoughts_in_fields(additional: Mapping[str, Any]) -> str:
         if (value := additional.get(key)) and (text := plain_thoughts(value)):
             return text
     return ""
+
+
+def _of_the_last_try(thoughts: str, message: BaseMessage) -> str:
+    """Leave out the thoughts of tries that came to nothing, where a tool call was forced.
+
+    A stream cannot take thoughts back, so `forced_tools` keeps those of all tries in the message,
+    and notes where the ones begin that led to the answer.
+    """
+    forced = message.response_metadata.get("forced_tool_choice")
+    offset = forced.get("reasoning_offset") if isinstance(forced, Mapping) else None
+    if isinstance(offset, int) and 0 < offset <= len(thoughts):
+        return thoughts[offset:]
+    return thoughts
 
 
 # --- Content blocks ----------------------------------------------------------------------------

@@ -1,0 +1,320 @@
+"""Structured output and forced tools, with thinking on, against an API that honours neither."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from functools import reduce
+from operator import add
+from typing import Annotated
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core import exceptions as core_exceptions
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import TypedDict
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+
+REFUSAL = getattr(core_exceptions, "ModelRefusalError", OutputParserException)
+METHODS = ["json_schema", "json_mode", "function_calling"]
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str = Field(description="the question")
+    punchline: str | None = Field(default=None, description="the answer")
+
+
+class OldJoke(BaseModelV1):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+class TypedJoke(TypedDict):
+    """A joke."""
+
+    setup: Annotated[str, ..., "the question"]
+    punchline: Annotated[str | None, None, "the answer"]
+
+
+class Weather(BaseModel):
+    """How the weather is."""
+
+    city: str
+    rain: bool
+
+
+KINDS = {
+    "pydantic": (Joke, Joke),
+    "pydantic_v1": (OldJoke, OldJoke),
+    "typeddict": (TypedJoke, dict),
+    "json_schema": (Joke.model_json_schema(), dict),
+}
+
+
+@tool
+def barometer(city: str) -> str:
+    """Read the barometer of a city."""
+    return f"990 hPa in {city}, rain is near."
+
+
+@pytest.fixture
+def emulator():
+    with MiMoEmulator() as running:
+        yield running
+
+
+@pytest.fixture
+def llm(emulator):
+    with ChatMiMo(
+        model="mimo-v2.6-flash",
+        api_key=emulator.api_key,
+        base_url=emulator.base_url,
+        thinking=True,
+        max_retries=0,
+    ) as model:
+        yield model
+
+
+def bodies(emulator):
+    assert [request.status for request in emulator.requests] == [200] * len(emulator.requests)
+    return [request.body for request in emulator.requests]
+
+
+# --------------------------------------------------------------------------- all combinations
+
+
+@pytest.mark.parametrize("include_raw", [False, True])
+@pytest.mark.parametrize("strict", [None, False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_every_combination_returns_the_object(
+    llm, emulator, method, kind, strict, include_raw
+):
+    schema, made = KINDS[kind]
+    chain = llm.with_structured_output(
+        schema, method=method, strict=strict, include_raw=include_raw
+    )
+    question = "Tell me a joke about cats."
+    results = [chain.invoke(question), await chain.ainvoke(question)]
+    chunks = [list(chain.stream(question)), [part async for part in chain.astream(question)]]
+    results += [reduce(add, parts) if include_raw else parts[-1] for parts in chunks]
+    for result in results:
+        if include_raw:
+            assert result["parsing_error"] is None
+            assert result["raw"].additional_kwargs["reasoning_content"]
+        found = result["parsed"] if include_raw else result
+        assert isinstance(found, made)
+        assert found if isinstance(found, dict) else found.setup
+    for body in bodies(emulator):
+        assert body["thinking"] == {"type": "enabled"}
+        assert "tool_choice" not in body
+        mode = None if method == "function_calling" else {"type": "json_object"}
+        assert body.get("response_format") == mode
+    assert len(emulator.requests) == 4
+
+
+# ------------------------------------------------------------------------------------ agents
+
+
+@pytest.mark.parametrize("tools", [[], [barometer]])
+@pytest.mark.parametrize(
+    "response_format", [Weather, ToolStrategy(Weather), ProviderStrategy(Weather)]
+)
+async def test_agents_return_the_object(llm, emulator, response_format, tools):
+    agent = create_agent(llm, tools, response_format=response_format)
+    asked = {"messages": [HumanMessage("Use the barometer for Ulm: how is the weather?")]}
+    streamed = list(agent.stream(asked, stream_mode="values"))[-1]
+    for state in (agent.invoke(asked), await agent.ainvoke(asked), streamed):
+        assert isinstance(state["structured_response"], Weather)
+        results = [m.name for m in state["messages"] if isinstance(m, ToolMessage)]
+        assert ("barometer" in results) == bool(tools)
+    native = isinstance(response_format, ProviderStrategy)
+    for body in bodies(emulator):
+        assert "tool_choice" not in body
+        assert ("response_format" in body) == native
+
+
+# ---------------------------------------------------------------------------- forced choices
+
+THOUGHTS = {"reasoning": "Hm.", "reasoning_pieces": ["H", "m."]}
+SAID = {"content": "It rains.", "pieces": ["It ", "rains."], **THOUGHTS}
+CALLED = {
+    "reasoning": "Oh, the tool.",
+    "tool_calls": [{"name": "barometer", "args": {"city": "Ulm"}, "id": "call_1"}],
+}
+
+
+def without_ids(message):
+    metadata = dict(message.response_metadata)
+    metadata.pop("id")
+    return (
+        message.content,
+        message.additional_kwargs,
+        message.tool_calls,
+        message.invalid_tool_calls,
+        message.usage_metadata,
+        metadata,
+    )
+
+
+async def all_ways(chain, emulator, replies):
+    """The message by invoke, ainvoke, stream and astream, each with the same replies."""
+    messages = []
+    for way in range(4):
+        emulator.reset()
+        for reply in replies:
+            emulator.reply(**reply)
+        match way:
+            case 0:
+                messages.append(chain.invoke("How is the weather?"))
+            case 1:
+                messages.append(await chain.ainvoke("How is the weather?"))
+            case 2:
+                messages.append(reduce(add, chain.stream("How is the weather?")))
+            case 3:
+                chunks = [chunk async for chunk in chain.astream("How is the weather?")]
+                messages.append(reduce(add, chunks))
+    return messages
+
+
+@pytest.mark.parametrize("replies", [[CALLED], [SAID, CALLED], [SAID, SAID]])
+async def test_one_message_whatever_the_way(llm, emulator, replies):
+    chain = llm.bind_tools([barometer], tool_choice="barometer")
+    messages = await all_ways(chain, emulator, replies)
+    assert len(emulator.requests) == len(replies)
+    for message, other in itertools.pairwise(messages):
+        assert without_ids(message)[:4] == without_ids(other)[:4]
+        assert without_ids(message)[5] == without_ids(other)[5]
+    report = messages[0].response_metadata["forced_tool_choice"]
+    assert report["attempts"] == len(replies)
+    assert report["honoured"] == (replies[-1] is CALLED)
+    assert bool(messages[0].tool_calls) == (replies[-1] is CALLED)
+
+
+async def test_all_tries_are_billed(llm, emulator):
+    chain = llm.bind_tools([barometer], tool_choice="any")
+    spent = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
+    first, second = {**SAID, "usage": spent}, {**CALLED, "usage": spent}
+    for message in await all_ways(chain, emulator, [first, second]):
+        usage = message.usage_metadata
+        assert [usage[key] for key in ("input_tokens", "output_tokens", "total_tokens")] == [
+            200,
+            14,
+            214,
+        ]
+
+
+def test_the_second_request_repeats_the_first(llm, emulator):
+    emulator.reply(**SAID)
+    emulator.reply(**CALLED)
+    llm.bind_tools([barometer], tool_choice="any").invoke("How is the weather?")
+    first, second = bodies(emulator)
+    length = len(first["messages"])
+    assert second["messages"][:length] == first["messages"]
+    assert second["messages"][length]["content"] == "It rains."
+    assert {**second, "messages": None} == {**first, "messages": None}
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_thoughts_flow_while_text_is_held_back(llm, emulator, version):
+    emulator.reply(**SAID)
+    emulator.reply(**CALLED)
+    chain = llm.model_copy(update={"output_version": version}).bind_tools(
+        [barometer], tool_choice="any"
+    )
+    chunks = list(chain.stream("How is the weather?"))
+    assert not any(chunk.text for chunk in chunks)
+    merged = reduce(add, chunks)
+    assert merged.additional_kwargs["reasoning_content"] == "Hm.\n\nOh, the tool."
+    assert [block["type"] for block in merged.content_blocks] == ["reasoning", "tool_call"]
+    assert merged.content_blocks[0]["reasoning"] == "Hm.\n\nOh, the tool."
+
+
+def test_the_thoughts_before_a_call_go_back_exactly(llm, emulator):
+    emulator.reply(**SAID)
+    emulator.reply(**CALLED)
+    forced = llm.bind_tools([barometer], tool_choice="any")
+    answer = forced.invoke("How is the weather?")
+    result = ToolMessage("990 hPa", tool_call_id="call_1")
+    llm.bind_tools([barometer]).invoke([HumanMessage("How is the weather?"), answer, result])
+    turn = next(m for m in bodies(emulator)[-1]["messages"] if m["role"] == "assistant")
+    assert turn["reasoning_content"] == "Oh, the tool."
+
+
+def test_a_forced_search_is_forced_by_its_own_switch(llm, emulator):
+    search = {"type": "web_search", "max_keyword": 2}
+    answer = llm.bind_tools([search, barometer], tool_choice={"type": "web_search"}).invoke("Ulm")
+    [body] = bodies(emulator)
+    assert body["tools"][0] == {**search, "force_search": True}
+    assert answer.additional_kwargs["annotations"]
+
+
+def test_no_tool_means_no_tools(llm, emulator):
+    llm.bind_tools([barometer], tool_choice="none").invoke("Use the barometer for Ulm.")
+    [body] = bodies(emulator)
+    assert "tools" not in body
+
+
+# ---------------------------------------------------------------------------- what goes wrong
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_refusal_is_told_as_one(llm, emulator, method, stream):
+    emulator.reply(json.dumps({"setup": "?"}), finish_reason="content_filter")
+    chain = llm.with_structured_output(Joke, method=method)
+    with pytest.raises(REFUSAL, match=r"content.filter"):
+        list(chain.stream("Tell me.")) if stream else chain.invoke("Tell me.")
+
+
+@pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
+@pytest.mark.parametrize("stream", [False, True])
+def test_thoughts_that_used_the_budget_are_named(llm, emulator, stream):
+    emulator.reply("", reasoning="Let me think. " * 50, finish_reason="length")
+    chain = llm.with_structured_output(Joke)
+    with pytest.raises(OutputParserException, match=r"finish_reason=length, \d+ reasoning tokens"):
+        list(chain.stream("Tell me.")) if stream else chain.invoke("Tell me.")
+
+
+def test_a_tool_that_was_never_called_is_named(llm, emulator):
+    emulator.reply("No.")
+    emulator.reply("No!")
+    with pytest.raises(OutputParserException, match=r"no call of the tool Joke .*'No!'"):
+        llm.with_structured_output(Joke, method="function_calling").invoke("Tell me.")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_fence_is_taken_off_and_noted(llm, emulator, stream):
+    fenced = '```json\n{"setup": "?"}\n```'
+    emulator.reply(fenced, pieces=["``", "`json\n", '{"setup"', ': "?"}', "\n```"])
+    chain = llm.bind(response_format={"type": "json_object"})
+    answer = reduce(add, chain.stream("JSON!")) if stream else chain.invoke("JSON!")
+    assert answer.content == '{"setup": "?"}'
+    assert answer.response_metadata["code_fence_removed"] is True
+
+
+def test_an_agent_reads_a_fenced_answer(llm, emulator):
+    emulator.reply('```json\n{"city": "Ulm", "rain": true}\n```')
+    agent = create_agent(llm, [], response_format=ProviderStrategy(Weather))
+    state = agent.invoke({"messages": [HumanMessage("How is the weather?")]})
+    assert state["structured_response"] == Weather(city="Ulm", rain=True)
+
+
+def test_dicts_grow_while_they_stream(llm, emulator):
+    emulator.reply(
+        '{"setup": "Why?", "punchline": "So."}',
+        pieces=['{"setup": "W', 'hy?", "pun', 'chline": "So."}'],
+    )
+    grown = list(llm.with_structured_output(TypedJoke).stream("Tell me."))
+    assert grown == [{"setup": "W"}, {"setup": "Why?"}, {"setup": "Why?", "punchline": "So."}]
