@@ -75,9 +75,7 @@ def encode_request(
         "model": options.model,
         "messages": [encode_turn(turn, dialect) for turn in turns],
     }
-    for name, value in options.parameters.items():
-        if value is not None:
-            tree[name] = value
+    tree |= {name: value for name, value in options.parameters.items() if value is not None}
     if options.thinking is not None:
         if dialect.thinking_in_template:
             # vLLM's template reads the first name, SGLang's cookbook names the second.

@@ -95,9 +95,7 @@ def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
     apart. Invalid calls stay in their own field, as in a whole message.
     """
     unreadable = {call["id"] for call in chunk.invalid_tool_calls}
-    blocks: list[str | dict[Any, Any]] = []
-    for block in _words(chunk):
-        blocks.append({**block, "index": f"lc_{block['type']}"})
+    blocks = [{**block, "index": f"lc_{block['type']}"} for block in _words(chunk)]
     blocks += [
         {
             "type": "tool_call_chunk",
