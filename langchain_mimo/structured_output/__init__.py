@@ -23,7 +23,7 @@ wrong without anyone knowing. The errors name what came instead.
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
@@ -31,13 +31,14 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, Runn
 
 from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.structured_output.fences import FenceStripper, unfence, unfenced_message
-from langchain_mimo.structured_output.parser import StructuredOutputParser
 from langchain_mimo.structured_output.request import lower_response_format
 from langchain_mimo.structured_output.schema import AnswerSchema, Method
 
+if TYPE_CHECKING:
+    from langchain_mimo.structured_output.parser import StructuredOutputParser
+
 __all__ = [
     "FenceStripper",
-    "StructuredOutputParser",
     "build_structured_output",
     "lower_response_format",
     "unfence",
@@ -74,6 +75,9 @@ def build_structured_output(
     Raises:
         MiMoConfigurationError: The method is unknown, or the schema is missing or no schema.
     """
+    # Half of this room's import time, and many programs never ask for an object.
+    from langchain_mimo.structured_output.parser import StructuredOutputParser  # noqa: PLC0415
+
     if method not in ("function_calling", "json_mode", "json_schema"):
         raise MiMoConfigurationError(
             f"method must be 'json_schema', 'json_mode' or 'function_calling', not {method!r}"
