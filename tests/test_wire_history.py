@@ -26,14 +26,9 @@ from langchain_core.messages import (
 from langchain_core.messages.content import create_video_block
 
 from langchain_mimo.errors import HistoryError, MiMoInputError, UnsupportedModalityError
-from langchain_mimo.wire.history import (
-    INTERRUPTED,
-    NOT_RUN,
-    REASONING_PAD,
-    HistoryOptions,
-    clean_history,
-)
+from langchain_mimo.wire.history import REASONING_PAD, HistoryOptions, clean_history
 from langchain_mimo.wire.media_blocks import MediaDefaults
+from langchain_mimo.wire.pairing import INTERRUPTED, NOT_RUN
 from langchain_mimo.wire.turns import (
     AssistantTurn,
     Call,

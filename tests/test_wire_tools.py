@@ -9,7 +9,7 @@ import pytest
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.errors import MiMoInputError
 from langchain_mimo.wire.tools import tool_name, wire_tools
 
 
@@ -120,7 +120,7 @@ def test_good_names(name):
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "天气", "x" * 65, "a\n", None, 3])
 def test_bad_names(name):
-    with pytest.raises(MiMoConfigurationError, match=r"tools\[1\]: the name .* is not 1 to 64 of"):
+    with pytest.raises(MiMoInputError, match=r"tools\[1\]: the name .* is not 1 to 64 of"):
         wire_tools([plain, named(name)])
 
 
@@ -140,12 +140,12 @@ REFUSED = {
 
 @pytest.mark.parametrize(("tools", "match"), REFUSED.values(), ids=REFUSED)
 def test_refused(tools, match):
-    with pytest.raises(MiMoConfigurationError, match=match) as caught:
+    with pytest.raises(MiMoInputError, match=match) as caught:
         wire_tools(tools)
     assert "\n" not in str(caught.value)
 
 
 def test_contradicting_strict():
     own = {"type": "function", "function": {**OPENAI["function"], "strict": False}}
-    with pytest.raises(MiMoConfigurationError, match="strict=False, the call strict=True"):
+    with pytest.raises(MiMoInputError, match="strict=False, the call strict=True"):
         wire_tools([own], strict=True)

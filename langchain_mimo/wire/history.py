@@ -33,11 +33,11 @@ from langchain_mimo.errors import HistoryError, MiMoInputError
 from langchain_mimo.wire.assistant import AssistantReading, read_assistant
 from langchain_mimo.wire.blocks import MediaDefaults, is_tool_result, parts_of
 from langchain_mimo.wire.media_blocks import check_modalities
+from langchain_mimo.wire.pairing import find_answers
 from langchain_mimo.wire.surrogates import whole
 from langchain_mimo.wire.tool_results import (
     ToolResult,
     as_user_turn,
-    claimed,
     media_turn,
     read_result_blocks,
     read_tool_message,
@@ -48,7 +48,6 @@ from langchain_mimo.wire.turns import (
     MediaPart,
     Part,
     SystemTurn,
-    ToolTurn,
     Turn,
     UserTurn,
 )
@@ -56,12 +55,6 @@ from langchain_mimo.wire.turns import (
 REASONING_PAD = " "
 """Thoughts of a turn that has none. MiMo refuses absent ones; reports conflict on whether "" will
 do (mimo-api.md §7), so it is one space, as several other clients send."""
-
-INTERRUPTED = "(no result: the call was interrupted)"
-"""Answer to a call that nobody answered, where `repair_history` allows one."""
-
-NOT_RUN = "(not run: the arguments are not valid JSON)"
-"""Answer to a call whose arguments do not parse; LangChain runs no tool for it."""
 
 ReplayReasoning: TypeAlias = Literal["always", "tool_calls", "never"]
 MissingReasoning: TypeAlias = Literal["pad", "disable_thinking", "error"]
@@ -85,10 +78,10 @@ class HistoryOptions:
             as none: send `REASONING_PAD`, think no more in this request, or raise.
         tool_media: Where media of a tool's result go: into one user turn after the last of the
             parallel results, or into the tool message (v2.6 documents it).
-        repair_history: Whether to mend, in the request only, what does not fit together: calls
-            without a result get `INTERRUPTED`, results that come late move up to their call,
-            results without a call (or a second one) become user text, media in assistant messages
-            become a note.
+        repair_history: Whether to mend, in the request only, what does not fit together. Calls
+            without a result get `pairing.INTERRUPTED`; results that come late move up to their
+            call; results without a call, or a second one, become user text; media in assistant
+            messages become a note.
     """
 
     model: str
@@ -121,7 +114,7 @@ def clean_history(messages: Sequence[BaseMessage], options: HistoryOptions) -> C
     Every assistant turn with calls is followed by exactly its results, in the order of its calls.
     Calls without an id get one made from their place, and are paired with results by name and
     order. Calls whose arguments do not parse go back verbatim; LangChain never answers them, so
-    `NOT_RUN` does where nothing else did.
+    `pairing.NOT_RUN` does where nothing else did.
 
     Args:
         messages: The history, in any provider's shape; not changed.
@@ -276,11 +269,17 @@ class _Cleaner:
     def _results(self, reading: AssistantReading, index: int) -> int:
         """Put the results of a turn's calls right behind it, in the order of the calls."""
         calls = reading.turn.calls
-        answers, following = self._collect(reading, index)
-        missing = [call for call in calls if call.id not in answers]
-        if missing:
-            self._answer_missing(missing, reading, answers, index, following)
-        results = [answers[call.id] for call in calls]
+        if len(calls) == 1 and self._answered_next(calls[0], index):
+            return index + 2
+        answers = find_answers(
+            self._messages,
+            reading,
+            index,
+            self._defaults,
+            repair=self._options.repair_history,
+        )
+        self._moved |= answers.moved
+        results = [answers.by_id[call.id] for call in calls]
         for call, result in zip(calls, results, strict=True):
             turn = result.turn
             turn.call_id = call.id
@@ -291,72 +290,22 @@ class _Cleaner:
         if self._options.tool_media == "user" and (shown := media_turn(results)):
             self.turns.append(shown)
         self._answered = {call.id for call in calls}
-        return following
+        return answers.following
 
-    def _collect(self, reading: AssistantReading, index: int) -> tuple[dict[str, ToolResult], int]:
-        """Find the results of a turn's calls, up to the next assistant message at most.
-
-        Returns:
-            The results by call id, and the index of the first message not used up. Results beyond
-            it are noted in `_moved`.
-        """
-        calls = reading.turn.calls
-        open_ids = {call.id for call in calls}
-        answers: dict[str, ToolResult] = {}
-        resume: int | None = None
-        position = index + 1
-        while position < len(self._messages):
-            message = self._messages[position]
-            if isinstance(message, _RESULT_MESSAGES):
-                found = [read_tool_message(message, position, self._defaults)]
-                used_up = True
-            elif len(answers) == len(open_ids) or _is_assistant(message):
-                break
-            else:
-                found = self._results_in(message, position)
-                used_up = False
-                if not found and not self._options.repair_history:
-                    break
-            for result in found:
-                call_id = claimed(result, reading, open_ids, answers)
-                if call_id is None:
-                    used_up = False
-                else:
-                    answers[call_id] = result
-                    if resume is not None or not used_up:
-                        self._moved.add((position, result.block_index))
-            if not used_up and resume is None:
-                resume = position
-            position += 1
-        return answers, position if resume is None else resume
-
-    def _results_in(self, message: BaseMessage, index: int) -> list[ToolResult]:
-        if isinstance(message, HumanMessage) and isinstance(message.content, list):
-            return read_result_blocks(message.content, index, self._defaults)
-        return []
-
-    def _answer_missing(
-        self,
-        missing: list[Call],
-        reading: AssistantReading,
-        answers: dict[str, ToolResult],
-        index: int,
-        following: int,
-    ) -> None:
-        unanswered = [call for call in missing if call.id not in reading.invalid]
-        if unanswered and not self._options.repair_history:
-            listed = ", ".join(f"{call.id!r} ({call.name})" for call in unanswered)
-            end = "the end"
-            if following < len(self._messages):
-                end = f"messages[{following}] ({self._messages[following].type})"
-            raise HistoryError(
-                f"tool call {listed} has no result before {end}; add a ToolMessage for each call "
-                "right behind this message, or set repair_history=True.",
-                index,
-            )
-        for call in missing:
-            text = NOT_RUN if call.id in reading.invalid else INTERRUPTED
-            answers[call.id] = ToolResult(ToolTurn(call.id, text, [], is_error=True))
+    def _answered_next(self, call: Call, index: int) -> bool:
+        """Take a plain result that follows its only call: nearly all of a long agent history."""
+        if index + 1 == len(self._messages):
+            return False
+        message = self._messages[index + 1]
+        if (
+            type(message) is not ToolMessage
+            or message.tool_call_id != call.id
+            or not isinstance(message.content, str)
+        ):
+            return False
+        self.turns.append(read_tool_message(message, index + 1, self._defaults).turn)
+        self._answered = {call.id}
+        return True
 
     def _without_results(self, content: list[Any], index: int) -> list[Any]:
         """Take a user message's `tool_result` blocks out; those not claimed are orphans."""
@@ -388,14 +337,6 @@ class _Cleaner:
 def _name_of(message: BaseMessage) -> str | None:
     return whole(message.name) if message.name else None
 
-
-def _is_assistant(message: BaseMessage) -> bool:
-    if isinstance(message, ChatMessage):
-        return message.role in ("assistant", "ai")
-    return isinstance(message, AIMessage)
-
-
-_RESULT_MESSAGES = (ToolMessage, FunctionMessage)
 
 _Handler: TypeAlias = Callable[[_Cleaner, BaseMessage, int], int]
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from langchain_mimo.wire.assistant import AssistantReading
 from langchain_mimo.wire.blocks import READERS, MediaDefaults, is_tool_result, part_of
 from langchain_mimo.wire.foreign import block_type
 from langchain_mimo.wire.surrogates import whole
@@ -161,37 +160,3 @@ def as_user_turn(result: ToolResult) -> UserTurn:
     name = f" ({whole(result.name)})" if result.name else ""
     text = f"Result of tool call {turn.call_id or '(no id)'}{name}:\n{turn.text}"
     return UserTurn([TextPart(text), *turn.media] if turn.media else text)
-
-
-def claimed(
-    result: ToolResult,
-    reading: AssistantReading,
-    open_ids: set[str],
-    answers: Mapping[str, ToolResult],
-) -> str | None:
-    """Find the call that a result answers.
-
-    A call whose id was invented cannot be named by its result: the first one open with the
-    result's tool name is taken, else the first one open.
-
-    Args:
-        result: The result.
-        reading: The assistant turn before it.
-        open_ids: Ids of its calls.
-        answers: The results found so far, by call id.
-
-    Returns:
-        The call's id, or None.
-    """
-    call_id = result.turn.call_id
-    if call_id in open_ids and call_id not in answers:
-        return call_id
-    free = [
-        call
-        for call in reading.turn.calls
-        if call.id in reading.invented and call.id not in answers
-    ]
-    named = [call for call in free if call.name == result.name]
-    for call in named or free:
-        return call.id
-    return None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.errors import MiMoInputError
 
-ToolLike: TypeAlias = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool  # 5 ms that `import langchain_mimo` need not pay
+
+ToolLike: TypeAlias = "Mapping[str, Any] | type | Callable[..., Any] | BaseTool"
 
 WEB_SEARCH = "web_search"
 """Type of MiMo's own tool, run on its servers (openai-api.md, 2026-10)."""
@@ -35,7 +37,7 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
         The tools, in order.
 
     Raises:
-        MiMoConfigurationError: A tool cannot be converted or is of a kind that MiMo does not have;
+        MiMoInputError: A tool cannot be converted or is of a kind that MiMo does not have;
             its name is not 1 to 64 of a-z, A-Z, 0-9, _ and - (MiMo's rule); two share a name (MiMo
             answers 400); or `strict` contradicts the tool's own.
     """
@@ -45,7 +47,7 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
         wire_tool = _wire_tool(tool, index, strict=strict)
         name = tool_name(wire_tool)
         if name in seen:
-            raise MiMoConfigurationError(
+            raise MiMoInputError(
                 f"tools[{index}]: a tool named {name!r} is there already; give each its own name."
             )
         seen.add(name)
@@ -79,21 +81,19 @@ def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, 
         wire_tool = convert_to_openai_tool(tool, strict=strict)
     except (TypeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise MiMoConfigurationError(
-            f"tools[{index}]: this cannot be made a tool: {reason}"
-        ) from error
+        raise MiMoInputError(f"tools[{index}]: this cannot be made a tool: {reason}") from error
     function = wire_tool.get("function")
     if wire_tool.get("type") != "function" or not isinstance(function, Mapping):
         raise _unknown(index, str(wire_tool.get("type")))
     name = function.get("name")
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise MiMoConfigurationError(
+        raise MiMoInputError(
             f"tools[{index}]: the name {str(name)[:80]!r} is not 1 to 64 of a-z, A-Z, 0-9, _ and -."
         )
     if strict is None or function.get("strict") is strict:
         return wire_tool
     if "strict" in function:
-        raise MiMoConfigurationError(
+        raise MiMoInputError(
             f"tools[{index}]: {name!r} says strict={function['strict']}, the call strict={strict}; "
             "leave one out."
         )
@@ -101,8 +101,8 @@ def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, 
     return {**wire_tool, "function": {**function, "strict": strict}}
 
 
-def _unknown(index: int, kind: str) -> MiMoConfigurationError:
-    return MiMoConfigurationError(
+def _unknown(index: int, kind: str) -> MiMoInputError:
+    return MiMoInputError(
         f"tools[{index}]: MiMo has no tools of type {kind[:40]!r}, only functions and "
         f"{WEB_SEARCH!r}."
     )
