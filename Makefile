@@ -1,0 +1,115 @@
+# Every target makes the environment it needs by itself, with python3's venv and pip, and makes it
+# again when pyproject.toml or the constraints change. `make` alone lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The interpreter: python3 when it is new enough, else the newest that is found.
+# $(call supported,PATH) is a shell test of one interpreter.
+supported = $(1) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if $(call supported,$$python); then echo $$python; break; fi; done)
+
+# $(call interpreter,3.12) is that interpreter, on PATH or kept by pyenv; nothing when absent.
+interpreter = $(shell for python in python$(1) "$$(pyenv root 2>/dev/null)"/versions/$(1).*/bin/python; do \
+	if "$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null; \
+	then echo "$$python"; break; fi; done)
+
+TEST_ENV ?= .venv-test
+DEMO_ENV ?= .venv-demo
+MIN_ENV ?= .venv-min
+CONSTRAINTS ?= constraints.txt
+WORKERS ?= 2
+
+# Credentials and endpoints of other tools have no business in a build's environment.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(call make_environment,DIR,EXTRAS,GROUPS,CONSTRAINTS): dependency groups want a newer pip than
+# Python 3.11 and 3.12 bring, so pip itself comes first.
+define make_environment
+	@$(MAKE) --no-print-directory check PYTHON='$(PYTHON)'
+	@echo "Making $(1) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install -q -c constraints.txt pip
+	@$(1)/bin/python -m pip install -q -c $(4) -e '.[$(2)]' $(foreach group,$(3),--group $(group)) \
+		|| { echo "pip could not install the packages listed in pyproject.toml into $(1); see its message above." >&2; exit 1; }
+	@touch $(1)/.made
+endef
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check:
+	@if [ -z '$(PYTHON)' ] || ! $(call supported,$(PYTHON)); then \
+		echo "langchain-mimo needs Python 3.11 or newer: install it, or name it with make PYTHON=python3.12" >&2; exit 1; fi
+	@if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+		echo "$(PYTHON) lacks venv or pip: install them (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; fi
+
+$(TEST_ENV)/.made: pyproject.toml $(CONSTRAINTS)
+	$(call make_environment,$(TEST_ENV),av$(comma)emulator,test-integration lint,$(CONSTRAINTS))
+
+$(DEMO_ENV)/.made: pyproject.toml constraints.txt
+	$(call make_environment,$(DEMO_ENV),av$(comma)emulator,demo,constraints.txt)
+
+comma := ,
+
+.PHONY: demo
+demo: $(DEMO_ENV)/.made  ## Run the tour: picture, video and sound, tools, streaming, the bill
+	@$(DEMO_ENV)/bin/python docs/examples/tour.py
+
+.PHONY: test
+test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_tests/ on the emulator
+	$(TEST_ENV)/bin/python -m pytest tests --disable-socket --allow-unix-socket --timeout=120 -q $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest integration_tests --timeout=180 -n $(WORKERS) -q $(ARGS)
+
+.PHONY: test-all
+test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, where present
+	@failed=; \
+	for pair in '3.11 $(call interpreter,3.11)' '3.12 $(call interpreter,3.12)' '3.13 $(call interpreter,3.13)'; do \
+		set -- $$pair; \
+		if [ $$# -lt 2 ]; then echo "Python $$1 is not on this machine: not tested."; continue; fi; \
+		echo "=== Python $$1"; \
+		$(MAKE) --no-print-directory test PYTHON=$$2 TEST_ENV=.venv-$$1 || failed="$$failed $$1"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Failed on Python$$failed." >&2; exit 1; fi
+
+.PHONY: test-min
+test-min:  ## Run all tests on the lowest dependencies that pyproject.toml claims, on Python 3.11
+	@$(MAKE) --no-print-directory test TEST_ENV=$(MIN_ENV) CONSTRAINTS=constraints-min.txt \
+		PYTHON=$(or $(call interpreter,3.11),$(PYTHON))
+
+.PHONY: lint
+lint: $(TEST_ENV)/.made  ## Check style: ruff
+	$(TEST_ENV)/bin/ruff check .
+	$(TEST_ENV)/bin/ruff format --check .
+
+.PHONY: types
+types: $(TEST_ENV)/.made  ## Check types: mypy, strict for the package
+	$(TEST_ENV)/bin/mypy
+
+.PHONY: imports
+imports: $(TEST_ENV)/.made  ## Check who imports whom: import-linter
+	$(TEST_ENV)/bin/lint-imports
+
+.PHONY: format
+format: $(TEST_ENV)/.made  ## Format the code, mend what ruff can mend
+	$(TEST_ENV)/bin/ruff check --fix .
+	$(TEST_ENV)/bin/ruff format .
+
+.PHONY: constraints
+constraints:  ## Renew constraints.txt with what pip resolves today, on Python 3.11
+	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
+	$$python -m venv .venv-constraints \
+	&& .venv-constraints/bin/python -m pip install -q -U pip \
+	&& .venv-constraints/bin/python -m pip install -q -e '.[av,emulator]' --group test-integration --group lint \
+	&& { head -n 1 constraints.txt; .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
+		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
+	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
+
+.PHONY: clean
+clean:  ## Remove the environments and caches that these targets made
+	rm -rf $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
+		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
