@@ -36,6 +36,10 @@ _NO_KEYS = frozenset(
         "three two with",
     )
 )
+_JSON_CLAUSE = re.compile(
+    r"[,;]?\s*\b(?:(?:as|in|into|using|return\w*|respond\w*|reply|answer|give)\b[\w\s]*)?\bjson\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _DEMAND = re.compile(
     r"\b(?:respond|reply|answer|return|output|produce|give|write|format)\w*\b[^.\n]*\bjson\b"
     r"|\bjson\b[^.\n]*\b(?:only|respond|reply|answer|return|output|schema)\b",
@@ -126,7 +130,7 @@ def _topic(text: str) -> str:
         for sentence in re.split(r"(?<=[.?!])\s+|\n+", text)
         if sentence.strip() and "json" not in sentence.lower()
     ]
-    return " ".join(kept) or text.strip()
+    return " ".join(kept) or _JSON_CLAUSE.sub("", text).strip()
 
 
 def _as_schema(value: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -14,11 +14,24 @@ from langchain_mimo.emulator.words import Material, mentions
 
 _MAX_DEPTH = 8
 _MAX_TEXT = 200
-_FREE_TEXT = re.compile(
-    r"query|question|text|prompt|message|content|description|input|body|note|thought|reason|summary"
-    r"|answer|explanation|comment",
-    re.IGNORECASE,
+_WORDS_OF_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_FREE_TEXT = frozenset(
+    re.findall(
+        r"\w+",
+        "query question text prompt message content description input body note thought reason "
+        "summary answer explanation comment",
+    )
 )
+_PROPER_NAMES = frozenset(
+    re.findall(
+        r"\w+",
+        "name city location place country town region state address author person company customer "
+        "destination origin recipient title who where",
+    )
+)
+_LINKS = frozenset(("email", "mail", "url", "uri", "link", "website"))
+_DATES = frozenset(("date", "day", "time", "datetime", "when", "start", "end", "deadline"))
+_STRING = r"\"[^\"]+\"|'[^'\n]+'|“[^”]+”|「[^」]+」"
 _EXPRESSION_NAME = re.compile(r"expression|formula|equation|calculation", re.IGNORECASE)
 _EXPRESSION = re.compile(r"[-(]*\d[\d\s.+\-*/×÷^%()]*[\d)]")
 _NEGATION = r"(?:no|not|without|don't|disable|off)"
@@ -41,6 +54,12 @@ def value_for(schema: Mapping[str, Any], material: Material) -> Any:
     are filled when the prompt names them or still offers a value of their type.
     """
     return _Filler(schema, material).fill(schema, "", 0)
+
+
+def is_proper_name(property_name: str) -> bool:
+    """Whether a property's name says that its value is a name: city, customer_name …"""
+    words = _words(property_name)
+    return bool(words) and words[-1] in _PROPER_NAMES
 
 
 class _Filler:
@@ -144,21 +163,32 @@ class _Filler:
         return {name: values[name] for name in properties if name in values}
 
     def _hinted(self, schema: Any, name: str) -> bool:
-        if mentions(self._material.text, name) and len(name) > 1:
+        text = self._material.text
+        spoken = _spoken(name)
+        if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{spoken}", text, re.IGNORECASE):
+            return self._type_of(self._resolve(schema)) == "boolean"
+        if len(name) > 1 and mentions(text, name):
             return True
         if name.lower() in self._material.facts:
             return True
         resolved = self._resolve(schema)
         options = [self._resolve(branch) for branch in resolved.get("anyOf", ())] or [resolved]
-        for option in options:
-            if option.get("enum"):
-                return any(mentions(self._material.text, str(one)) for one in option["enum"])
-            kind = self._type_of(option)
-            if kind in {"integer", "number"} and self._material.numbers:
-                return True
-            if kind == "string" and self._material.quoted:
-                return True
-        return False
+        return any(self._wants(option, name) for option in options)
+
+    def _wants(self, schema: Mapping[str, Any], name: str) -> bool:
+        """Whether the prompt still offers a value that an optional property would take."""
+        material = self._material
+        if schema.get("enum"):
+            return any(mentions(material.text, str(one)) for one in schema["enum"])
+        kind = self._type_of(schema)
+        if kind in {"integer", "number"}:
+            return bool(material.numbers)
+        words = set(_words(name))
+        return kind == "string" and bool(
+            material.quoted
+            or (words & _LINKS and material.links)
+            or (words & _DATES and material.dates)
+        )
 
     def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
         if schema.get("prefixItems"):
@@ -166,9 +196,21 @@ class _Filler:
         items = self._resolve(schema.get("items"))
         least = max(schema.get("minItems", 1), 1)
         most = schema.get("maxItems", max(least, 100))
-        values = self._all_of(items)[:most]
+        values = (self._listed(items, name) or self._all_of(items))[:most]
         while len(values) < least:
             values.append(self.fill(items, name, depth + 1))
+        return values
+
+    def _listed(self, items: Mapping[str, Any], name: str) -> list[Any]:
+        """Find quoted strings that follow the property's own name."""
+        if self._type_of(items) != "string" or items.get("enum"):
+            return []
+        listed = rf"\b{_spoken(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
+        match = re.search(listed, self._material.text, re.IGNORECASE)
+        values = (
+            [one.strip("\"'“”「」") for one in re.findall(_STRING, match.group(1))] if match else []
+        )
+        self._material.quoted = [one for one in self._material.quoted if one not in values]
         return values
 
     def _all_of(self, items: Mapping[str, Any]) -> list[Any]:
@@ -231,9 +273,11 @@ class _Filler:
 
     def _string_found(self, schema: Mapping[str, Any], name: str) -> str:
         material = self._material
-        found = self._labelled(name, r"\"[^\"]+\"|'[^']+'|[\w@./:+-]+")
+        found = self._labelled(name, rf"{_STRING}|[\w@./:+-]+") or self._followed_by_string(name)
         if found:
-            return found.strip("\"'")
+            value = found.strip("\"'“”「」")
+            material.quoted = [one for one in material.quoted if one != value]
+            return value
         if name.lower() in material.facts:
             return str(material.facts[name.lower()])
         form = schema.get("format")
@@ -248,14 +292,35 @@ class _Filler:
         material = self._material
         if _EXPRESSION_NAME.search(name) and (match := _EXPRESSION.search(material.text)):
             return match.group().strip()
-        pools = [material.quoted, material.links, material.dates]
-        if not _FREE_TEXT.search(name):
-            pools += [material.names, material.objects]
-        pool = next((pool for pool in pools if pool), None)
+        pool = next((pool for pool in self._pools(name) if pool), None)
         if pool is not None:
             return pool.pop(0)
         default = schema.get("default")
         return default if isinstance(default, str) else material.text or name or "text"
+
+    def _pools(self, name: str) -> list[list[str]]:
+        """Where to look for a string, by what the property's name says of it."""
+        material = self._material
+        words = _words(name)
+        last = words[-1] if words else ""
+        if last in _FREE_TEXT:
+            return [material.quoted]
+        if _LINKS.intersection(words):
+            return [material.links, material.quoted]
+        if _DATES.intersection(words) and material.dates:
+            return [material.dates]
+        if is_proper_name(name):
+            return [material.names, material.quoted, material.objects]
+        return [material.quoted, material.names, material.objects, material.dates, material.links]
+
+    def _followed_by_string(self, name: str) -> str | None:
+        words = _words(name)
+        for label in (_spoken(name), re.escape(words[-1]) if words else ""):
+            pattern = rf"\b{label}(?:d|ed)?\s+({_STRING})"
+            match = re.search(pattern, self._material.text, re.IGNORECASE) if label else None
+            if match:
+                return match.group(1)
+        return None
 
     def _matching(self, pattern: str, schema: Mapping[str, Any]) -> str:
         material = self._material
@@ -272,10 +337,19 @@ class _Filler:
         """Find `name = value`, `name: value`, or `name is value` for longer names."""
         if not name:
             return None
-        spoken = re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
+        spoken = _spoken(name)
         link = r"\s*[\"'`]?\s*[=:]\s*" if len(name) < 3 else r"\s*[\"'`]?\s*(?:[=:]|\bis\b)\s*"
         match = re.search(rf"(?<!\w){spoken}{link}({value})", self._material.text, re.IGNORECASE)
         return match.group(1) if match else None
+
+
+def _spoken(name: str) -> str:
+    """Return a pattern for an identifier as it may be said, with spaces in its place."""
+    return re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS_OF_NAME.findall(name)]
 
 
 def _within(number: float, schema: Mapping[str, Any]) -> bool:

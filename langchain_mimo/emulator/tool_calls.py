@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from langchain_mimo.emulator.conversation import Conversation, Tool, Turn
-from langchain_mimo.emulator.schema_values import value_for
+from langchain_mimo.emulator.schema_values import is_proper_name, value_for
 from langchain_mimo.emulator.words import (
     Material,
     facts_of,
@@ -56,7 +56,9 @@ _FRAGMENT = re.compile(
     r"|,\s+(?=(?:what|how|who|when|where|tell|get|find|use|call|please)\b)",
     re.IGNORECASE,
 )
-_LIST_WORD = re.compile(r"\band\b|\bboth\b|\beach\b|\bas well as\b|&|和|、|以及|与", re.IGNORECASE)
+_LIST_JOINT = re.compile(
+    r"['\"”’」]?\s*(?:,|、|&|和|以及|与|\band\b|\bas well as\b|\s)+['\"“‘「]?", re.IGNORECASE
+)
 _EARLIER_RESULT = re.compile(
     r"\b(?:results?|it|that|sum|product|output|answer|them)\b", re.IGNORECASE
 )
@@ -165,7 +167,9 @@ def score(text: str, tool: Tool) -> int:
         return _NAMED
     words = key_words(text)
     shared = name_words(tool.name) & words
-    described = len(key_words(tool.description) & words - shared)
+    described = sum(
+        1 if word.isascii() else 2 for word in key_words(tool.description) & words - shared
+    )
     if shared:
         return _NAME_WORD * len(shared) + described
     return described + 1 if described >= _ENOUGH_DESCRIBED else 0
@@ -238,21 +242,38 @@ def _calls_for(tool: Tool, text: str, names: Sequence[str], question: Question) 
     if written:
         return written
     material = _material(text, names, question)
+    several = _listed_values(tool, text, material)
+    if not several:
+        return [ChosenCall(tool, value_for(tool.parameters, material) or {})]
+    calls = []
+    for pool, value in several:
+        setattr(material, pool, [value])
+        calls.append(ChosenCall(tool, value_for(tool.parameters, material)))
+    return calls
+
+
+def _listed_values(tool: Tool, text: str, material: Material) -> list[tuple[str, Any]]:
+    """Find a list of values (`Paris, London and Rome`) for a tool that takes one at a time."""
     properties = tool.parameters.get("properties") or {}
     required = [name for name in tool.parameters.get("required") or () if name in properties]
-    if len(required) == 1 and _LIST_WORD.search(text):
-        kind = properties[required[0]].get("type")
-        pool = "numbers" if kind in {"integer", "number"} else "names"
-        if kind == "string" and material.quoted:
-            pool = "quoted"
-        values = list(getattr(material, pool))
-        if kind in {"integer", "number", "string"} and len(values) > 1:
-            calls = []
-            for value in values:
-                setattr(material, pool, [value])
-                calls.append(ChosenCall(tool, value_for(tool.parameters, material)))
-            return calls
-    return [ChosenCall(tool, value_for(tool.parameters, material) or {})]
+    if len(required) != 1:
+        return []
+    kind = properties[required[0]].get("type")
+    texts = ["names", "quoted"] if is_proper_name(required[0]) else ["quoted", "names"]
+    pools = {"integer": ["numbers"], "number": ["numbers"], "string": texts}
+    for pool in [pool for pool in pools.get(kind, ()) if getattr(material, pool)][:1]:
+        values = [value for value in getattr(material, pool) if str(value) in text]
+        values.sort(key=lambda value: text.index(str(value)))
+        chain = values[:1]
+        for value in values[1:]:
+            between = text[
+                text.index(str(chain[-1])) + len(str(chain[-1])) : text.index(str(value))
+            ]
+            if _LIST_JOINT.fullmatch(between):
+                chain.append(value)
+        if len(chain) > 1:
+            return [(pool, value) for value in chain]
+    return []
 
 
 def _material(text: str, names: Sequence[str], question: Question) -> Material:
