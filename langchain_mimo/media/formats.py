@@ -79,6 +79,9 @@ WMV = _clip("WMV", "video/x-ms-wmv")
 MP4 = Format("MP4", {"video": "video/mp4", "audio": "audio/mp4"}, "a video or a sound")
 """The same container holds clips and M4A sound; which it is stands behind its first bytes."""
 
+FILM = _clip("MP4 with a video track", "video/mp4")
+"""What an MP4 turns out to be once its tracks are known."""
+
 ACCEPTED = (JPEG, PNG, GIF, WEBP, BMP, MP3, WAV, FLAC, M4A, OGG, MOV, AVI, WMV, MP4)
 """Everything MiMo's pages list."""
 
@@ -166,7 +169,7 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
 
 _RIFF_FORMS = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_QUICKTIME_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot"})
+_QUICKTIME_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 
@@ -317,9 +320,11 @@ def refusal(found: Format, kind: MediaKind) -> str:
     """Say why a known format cannot stand in a block of this kind, and what to do."""
     accepted_as = next(iter(found.mime_types), None)
     if accepted_as is not None:
+        is_film = kind == "audio" and accepted_as == "video"
+        sound = ", or take its sound with langchain_mimo.prepare.prepare_audio" if is_film else ""
         return (
             f"it is {found.name}, {found.nature}, in a block of type {kind!r}; use a block of "
-            f"type {accepted_as!r}."
+            f"type {accepted_as!r}{sound}."
         )
     preparer = "prepare_audio" if found is MATROSKA and kind == "audio" else found.preparer
     remedy = (

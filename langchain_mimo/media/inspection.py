@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from langchain_mimo.media import formats
+from langchain_mimo.media.headers import ClipHeader, Header, ImageHeader
+from langchain_mimo.media.probe import probe
+from langchain_mimo.media.probe_pictures import MAX_FRAMES_COUNTED
 from langchain_mimo.media.readers import Reader
 from langchain_mimo.media.references import MediaKind
+
+BOMB_PIXELS = 89_478_485
+"""Pixels above which Pillow, and servers built on it, suspect a decompression bomb."""
+
+_STILL_PICTURE_CODECS = frozenset({"jpeg", "png "})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +24,14 @@ class Inspection:
     Attributes:
         mime_type: What to state, as MiMo spells it.
         format: The format, or None when the bytes did not tell it.
+        header: What its header says, or None when it says nothing or too much.
+        warning: Why the server may balk at it although it is within the limits, or None.
     """
 
     mime_type: str
     format: formats.Format | None
+    header: Header | None
+    warning: str | None
 
 
 def inspect(kind: MediaKind, stated_mime_type: str | None, reader: Reader) -> Inspection:
@@ -38,4 +50,39 @@ def inspect(kind: MediaKind, stated_mime_type: str | None, reader: Reader) -> In
         raise ValueError(reason)
     head = reader.read(0, formats.HEAD_BYTES)
     mime_type, found = formats.mime_type_for(kind, head, stated_mime_type)
-    return Inspection(mime_type, found)
+    header = probe(reader, found) if found is not None else None
+    if found is not None and isinstance(header, ClipHeader):
+        _check_tracks(kind, found, header)
+    return Inspection(mime_type, found, header, _warning(found, header))
+
+
+def _check_tracks(kind: MediaKind, found: formats.Format, header: ClipHeader) -> None:
+    """Refuse a sound in a video block, and a film in an audio block, once the tracks tell them."""
+    if kind == "video" and header.has_video is False:
+        raise ValueError(
+            f"it is {found.name} without any video track; use a block of type 'audio'."
+        )
+    is_film = header.has_video and header.video_codec not in _STILL_PICTURE_CODECS
+    if kind == "audio" and is_film and found is not formats.M4A:
+        raise ValueError(formats.refusal(formats.FILM, kind))
+
+
+def _warning(found: formats.Format | None, header: Header | None) -> str | None:
+    """Say what is strange about a medium that is sent all the same."""
+    if found is None:
+        return None
+    if header is None:
+        return (
+            f"has more parts in its {found.name} header than an honest file; it is sent unmeasured."
+        )
+    if not isinstance(header, ImageHeader):
+        return None
+    pixels = header.width * header.height
+    if pixels > BOMB_PIXELS:
+        return (
+            f"has {pixels / 1e6:.0f} million pixels; a server may take it for a decompression "
+            "bomb. Shrink it with langchain_mimo.prepare.prepare_image."
+        )
+    if header.frames is not None and header.frames >= MAX_FRAMES_COUNTED:
+        return f"has {MAX_FRAMES_COUNTED} frames or more; MiMo may look at the first one only."
+    return None

@@ -88,6 +88,19 @@ class EncodedMedia:
     data_url: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class MediaTypeOf:
+    """A leaf of a request's JSON tree: the MIME type of a medium, known once that is opened.
+
+    Formats that state a medium's type beside bare base64 need it; the bytes decide what it is.
+
+    Attributes:
+        reference: The medium; the very object of an `EncodedMedia` in the same tree.
+    """
+
+    reference: MediaReference
+
+
 def split_data_url(url: str) -> tuple[str | None, InlineBase64] | None:
     """Find the MIME type and the base64 of a data URL without copying its payload.
 

@@ -7,6 +7,7 @@ has to be sent. Neither the file nor its base64 is ever whole in memory. No URL 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,10 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
     Returns:
         The open medium; whoever called closes it.
 
+    Warns:
+        UserWarning: It is within the limits and yet such that a server may refuse to decode it: a
+            picture of very many pixels or frames, a header of very many parts.
+
     Raises:
         MediaError: It is of a kind or a size that MiMo refuses, damaged, empty, no longer the file
             the block named, or may not be opened. The error carries the indices of the block.
@@ -146,6 +151,9 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
         if descriptor is not None:
             os.close(descriptor)
         raise _refused(reference, error) from None
+    if inspection.warning is not None:
+        place = f"messages[{reference.message_index}], block {reference.block_index}"
+        warnings.warn(f"{place}: the {reference.kind} {inspection.warning}", stacklevel=2)
     prefix = f"data:{inspection.mime_type};base64,".encode() if leaf.data_url else b""
     return OpenMedia(
         reference,
