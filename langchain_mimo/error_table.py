@@ -127,7 +127,7 @@ def redirect_error(
         request_id=_request_id(headers, None),
         hint="Redirects are not followed, since the key would go along; set base_url to the "
         "address that is meant.",
-        response=_copy(status, headers, b""),
+        response=_copy(status, headers, b"", context),
     )
 
 
@@ -140,9 +140,7 @@ def invalid_response_error(
         status_code=status,
         request_id=_request_id(headers, None),
         hint="Is base_url right, and is there a proxy or login page in between?",
-        response=_copy(
-            status, headers, redact(body.decode("utf-8", "replace"), context.secrets).encode()
-        ),
+        response=_copy(status, headers, _redacted_text(body, context), context),
     )
 
 
@@ -209,23 +207,35 @@ def _build(
         request_id=_request_id(headers, payload, context.secrets),
         hint=rule.hint(context) if callable(rule.hint) else rule.hint,
         retry_after=retry_after(headers, time.time()),
-        response=_copy(status, headers, _redacted_body(payload, text, said, context)),
+        response=_copy(status, headers, _redacted_body(payload, text, said, context), context),
         is_retryable=rule.retryable,
     )
 
 
 def _redacted_body(payload: Any, text: str, said: _Said, context: ErrorContext) -> bytes:
     if payload is None:
-        return redact(text, context.secrets).encode()
+        return _redacted_text(text.encode(), context)
     said_again = {"code": said.code, "message": said.message, "param": said.param or "",
                   "type": said.type or ""}  # fmt: skip
     return orjson.dumps({"error": said_again})
 
 
-def _copy(status: int, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+def _redacted_text(body: bytes, context: ErrorContext) -> bytes:
+    return redact(body.decode("utf-8", "replace"), context.secrets).encode()
+
+
+def _copy(
+    status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
+) -> httpx.Response:
     """Make a response that holds nothing of the request, and whose body is what we kept of it."""
-    dropped = {"set-cookie", "content-length", "content-encoding", "transfer-encoding"}
-    kept = [(name, value) for name, value in headers.items() if name.lower() not in dropped]
+    dropped = {
+        "set-cookie", "location", "content-length", "content-encoding", "transfer-encoding",
+    }  # fmt: skip
+    kept = [
+        (name, redact(value, context.secrets))
+        for name, value in headers.items()
+        if name.lower() not in dropped
+    ]
     return httpx.Response(status, headers=kept, content=body)
 
 

@@ -11,16 +11,17 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 import orjson
 
 from langchain_mimo.errors import MiMoInputError
-from langchain_mimo.media.references import EncodedMedia, LocalFile
+from langchain_mimo.media.references import EncodedMedia, LocalFile, MediaTypeOf
 from langchain_mimo.media.sources import MediaPolicy, OpenMedia, open_media
 
 T = TypeVar("T")
+Leaf: TypeAlias = EncodedMedia | MediaTypeOf
 
 _HOLE = orjson.Fragment(b'"\0"')
 _INT64 = range(-(1 << 63), 1 << 64)
@@ -43,13 +44,13 @@ class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         """Write the JSON.
 
         Args:
-            tree: JSON tree; leaves may be `EncodedMedia`.
+            tree: JSON tree; leaves may be `EncodedMedia`, and `MediaTypeOf` the same medium.
             policy: What may be opened.
 
         Raises:
             MiMoInputError: The tree holds something that JSON cannot.
         """
-        self._leaves: list[EncodedMedia] = []
+        self._leaves: list[Leaf] = []
         self._policy = policy
         self._open: list[OpenMedia] = []
         json = _write(tree, self._leaves)
@@ -65,12 +66,26 @@ class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         """
         try:
             for leaf in self._leaves:
-                self._open.append(open_media(leaf, self._policy))
+                if isinstance(leaf, EncodedMedia):
+                    self._open.append(open_media(leaf, self._policy))
         except BaseException:
             self.dispose()
             raise
+        self._fill_in_types()
         media = sum(len(medium.prefix) + medium.encoded_length for medium in self._open)
         self.content_length = sum(map(len, self._pieces)) + media
+
+    def _fill_in_types(self) -> None:
+        """Write MIME types where they stand, which leaves a hole for each medium alone."""
+        types = {id(medium.reference): medium.mime_type for medium in self._open}
+        pieces = self._pieces[:1]
+        for leaf, piece in zip(self._leaves, self._pieces[1:], strict=True):
+            if isinstance(leaf, MediaTypeOf):
+                pieces[-1] += types[id(leaf.reference)].encode() + piece
+            else:
+                pieces.append(piece)
+        self._pieces = pieces
+        self._leaves = [leaf for leaf in self._leaves if isinstance(leaf, EncodedMedia)]
 
     async def aopen(self) -> None:
         """Do the same, off the event loop where it takes reading from a disk."""
@@ -121,11 +136,14 @@ async def _in_thread(read: Callable[[], T]) -> T:
         raise
 
 
-def _write(tree: dict[str, Any], leaves: list[EncodedMedia]) -> bytes:
-    """Write JSON with a NUL byte for each medium, and note the media in their order."""
+def _write(tree: dict[str, Any], leaves: list[Leaf]) -> bytes:
+    """Write JSON with a NUL byte for each medium, and note the media in their order.
+
+    NaN and the infinities, which JSON lacks, become null.
+    """
 
     def hole(leaf: Any) -> Any:
-        if isinstance(leaf, EncodedMedia):
+        if isinstance(leaf, EncodedMedia | MediaTypeOf):
             leaves.append(leaf)
             return _HOLE
         raise TypeError(f"{type(leaf).__name__} is not JSON")

@@ -51,10 +51,7 @@ class ClientSettings:
 
     def __repr__(self) -> str:
         """Name the proxy by its host alone: its URL may hold a password."""
-        try:
-            proxy = self.proxy and f"…@{urlsplit(self.proxy).hostname}"
-        except ValueError:
-            proxy = "…"
+        proxy = self.proxy and _host_of(self.proxy)
         return (
             f"ClientSettings(proxy={proxy!r}, verify={self.verify!r}, trust_env={self.trust_env})"
         )
@@ -83,11 +80,26 @@ class ClientSettings:
                 timeout=None,
                 follow_redirects=False,
             )
+        except MiMoConfigurationError:
+            raise
         except (ValueError, ImportError, httpx.InvalidURL):
-            reason = "check its scheme (http, https; socks5 needs httpx[socks]) and spelling"
-        else:
+            client = None
+        if client is not None:
             return SharedClient(client, keeps_deadlines=install(client))
-        raise MiMoConfigurationError(f"The proxy {urlsplit(self.proxy or '').hostname}: {reason}.")
+        # Raised out here, since httpx's own error shows the URL, and a password that is in it.
+        named = _host_of(self.proxy) if self.proxy else "of the environment"
+        raise MiMoConfigurationError(
+            f"The proxy {named} cannot be used: check how its URL is written, and its scheme "
+            "(http, https; socks5 needs httpx[socks])."
+        )
+
+
+def _host_of(url: str) -> str:
+    """Return what of a URL may be shown."""
+    try:
+        return urlsplit(url).hostname or "…"
+    except ValueError:
+        return "…"
 
 
 @dataclass(slots=True, eq=False)
