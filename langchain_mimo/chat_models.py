@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -37,7 +37,7 @@ from langchain_mimo.configuration import (
 )
 from langchain_mimo.errors import MiMoConfigurationError, MiMoError, MiMoInputError
 from langchain_mimo.media.sources import MediaPolicy
-from langchain_mimo.replies import Question, StreamedReply, whole_reply
+from langchain_mimo.replies import Question, StreamedReply, chunk_reply, event_reply, whole_reply
 from langchain_mimo.structured_output import build_structured_output, lower_response_format
 from langchain_mimo.tool_choice import lower_tool_choice
 from langchain_mimo.transport import Call, ClientSettings, MiMoTimeouts, RetryPolicy, Transport
@@ -45,10 +45,13 @@ from langchain_mimo.wire import translator
 from langchain_mimo.wire.blocks import MediaDefaults
 from langchain_mimo.wire.chat_completions import PROVIDER, RequestOptions, encode_request
 from langchain_mimo.wire.dialects import DIALECTS, Server
+from langchain_mimo.wire.events import Event
 from langchain_mimo.wire.history import HistoryOptions, clean_history
 from langchain_mimo.wire.tools import wire_tools
 
 translator.register()
+
+T = TypeVar("T")
 
 _IDENTIFYING = (
     *("model", "server", "base_url", "region", "thinking", "fps", "media_resolution"),
@@ -277,41 +280,69 @@ class ChatMiMo(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        reply = StreamedReply(self._question(messages, stop, kwargs, stream=True))
-        while reply.tree is not None:
-            try:
-                with closing(self._http.stream(self._call(reply.tree))) as events:
-                    for event in events:
-                        if (chunk := reply.feed(event)) is not None:
-                            yield ChatGenerationChunk(message=chunk)
-                chunks = reply.end()
-            except MiMoError as error:
-                broken = reply.cut(error)
-                raise broken from broken.__cause__
-            for chunk in chunks:
-                yield ChatGenerationChunk(message=chunk)
+        question = self._question(messages, stop, kwargs, stream=True)
+        return self._streamed(chunk_reply(question))
 
     @override
-    async def _astream(
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        reply = StreamedReply(self._question(messages, stop, kwargs, stream=True))
+        question = self._question(messages, stop, kwargs, stream=True)
+        return self._astreamed(chunk_reply(question))
+
+    # Core and LangGraph look these two hooks up by their names (`stream_events(version="v3")`).
+
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Event]:
+        question = self._question(messages, stop, kwargs, stream=True)
+        return self._streamed(event_reply(question, _run_id(run_manager)))
+
+    def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[Event]:
+        question = self._question(messages, stop, kwargs, stream=True)
+        return self._astreamed(event_reply(question, _run_id(run_manager)))
+
+    def _streamed(self, reply: StreamedReply[T]) -> Iterator[T]:
+        """Send what a reply wants sent, and give out what it makes of the events."""
+        while reply.tree is not None:
+            try:
+                with closing(self._http.stream(self._call(reply.tree))) as events:
+                    for event in events:
+                        yield from reply.feed(event)
+                rest = reply.end()
+            except MiMoError as error:
+                broken = reply.cut(error)
+                raise broken from broken.__cause__
+            yield from rest
+
+    async def _astreamed(self, reply: StreamedReply[T]) -> AsyncIterator[T]:
+        """Do the same in an event loop."""
         while reply.tree is not None:
             try:
                 async with aclosing(self._http.astream(self._call(reply.tree))) as events:
                     async for event in events:
-                        if (chunk := reply.feed(event)) is not None:
-                            yield ChatGenerationChunk(message=chunk)
-                chunks = reply.end()
+                        for made in reply.feed(event):
+                            yield made
+                rest = reply.end()
             except MiMoError as error:
                 broken = reply.cut(error)
                 raise broken from broken.__cause__
-            for chunk in chunks:
-                yield ChatGenerationChunk(message=chunk)
+            for made in rest:
+                yield made
 
     # ------------------------------------------------------------------- from messages to a call
 
@@ -377,7 +408,7 @@ class ChatMiMo(BaseChatModel):
             attempts=self.forced_tool_attempts,
             unfence=options.response_format is not None,
             thoughts_as_content=self.empty_content == "reasoning",
-            blocks=stream and self.output_version == "v1",
+            blocks=self.output_version == "v1",
         )
 
     def _history_options(self, options: CallOptions) -> HistoryOptions:
@@ -502,6 +533,11 @@ class ChatMiMo(BaseChatModel):
 def _argument_names(cls: type[ChatMiMo]) -> frozenset[str]:
     fields = cls.model_fields
     return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
+
+
+def _run_id(run_manager: Any) -> str | None:
+    """Return the id that core gives messages of a run."""
+    return f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else None
 
 
 def _profile(model: catalogue.Model) -> dict[str, object]:

@@ -7,13 +7,12 @@ Sans-I/O: `whole_reply` and `StreamedReply` say what to send and take what comes
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, MiMoTimeoutError
 from langchain_mimo.forced_tools import Emit, Send, forced_attempts, forced_invoke
@@ -21,7 +20,10 @@ from langchain_mimo.structured_output import FenceStripper, unfenced_message
 from langchain_mimo.tool_choice import ForcedChoice
 from langchain_mimo.wire.chat_completions import decode_response
 from langchain_mimo.wire.chat_completions_stream import StreamDecoder
+from langchain_mimo.wire.events import Event, EventWriter
 from langchain_mimo.wire.translator import with_blocks
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def warn_if_thoughts_used_the_budget(message: AIMessage) -> None:
     if (
         metadata.get("finish_reason") == "length"
         and not message.content
-        and not message.tool_calls
+        and not (message.tool_calls or message.invalid_tool_calls)
         and message.additional_kwargs.get("reasoning_content")
     ):
         _warn_of_budget()
@@ -96,7 +98,7 @@ def _warn_of_budget() -> None:
     )
 
 
-class StreamedReply:
+class StreamedReply(Generic[T]):
     """Ask and stream.
 
     While `tree` is not None, send it, `feed` every event, and `end` when the stream has ended; or
@@ -104,42 +106,53 @@ class StreamedReply:
 
     Args:
         question: What to ask.
+        render: What is given out for a chunk.
+        read: A shorter way from an event to what is given out, for questions whose chunks need
+            nothing done to them; or None.
 
     Attributes:
         tree: The body to send now; None when the answer is complete.
     """
 
-    __slots__ = ("_decoder", "_fences", "_flow", "_question", "_spoke", "_thought", "tree")
+    __slots__ = ("_decoder", "_fences", "_flow", "_question", "_read", "_render", "tree")
 
-    def __init__(self, question: Question) -> None:
+    def __init__(
+        self,
+        question: Question,
+        render: Callable[[AIMessageChunk], Sequence[T]],
+        read: Callable[[StreamDecoder, Mapping[str, Any]], Sequence[T]] | None = None,
+    ) -> None:
         self._question = question
+        self._render = render
         self._decoder = self._new_decoder()
         self._fences = FenceStripper() if question.unfence else None
         self._flow: Generator[Send | Emit, AIMessageChunk | None, None] | None = None
-        self._spoke = self._thought = False
         self.tree: dict[str, Any] | None = question.tree
         if question.choice is not None:
             self._flow = forced_attempts(question.tree, question.choice, question.attempts)
             self._follow(next(self._flow))
+        self._read = read if self._plain else None
+
+    @property
+    def _plain(self) -> bool:
+        return self._flow is None and self._fences is None
 
     def _new_decoder(self) -> StreamDecoder:
         return StreamDecoder(thoughts_as_content=self._question.thoughts_as_content)
 
-    @property
-    def plain(self) -> bool:
-        """Whether chunks go out as the decoder makes them, so that a shell may skip `feed`."""
-        return self._flow is None and self._fences is None and not self._question.blocks
-
-    def feed(self, event: Mapping[str, Any]) -> AIMessageChunk | None:
-        """Take one event; returns a chunk to give out, or None."""
+    def feed(self, event: Mapping[str, Any]) -> Sequence[T]:
+        """Take one event; returns what to give out, often nothing."""
+        if self._read is not None:
+            return self._read(self._decoder, event)
         chunk = self._decoder.feed(event)
-        if chunk is None or self.plain:
-            return chunk
-        passed = self._passed([chunk])
-        return reduce(add, passed) if passed else None
+        if chunk is None:
+            return ()
+        if self._plain:
+            return self._render(chunk)
+        return self._rendered(self._passed([chunk]))
 
-    def end(self) -> list[AIMessageChunk]:
-        """Close one stream; returns the chunks to give out and sets `tree` to what to send next.
+    def end(self) -> Sequence[T]:
+        """Close one stream; returns what to give out, and sets `tree` to what to send next.
 
         Raises:
             MiMoIncompleteStreamError: The stream ended before its answer was whole.
@@ -149,9 +162,14 @@ class StreamedReply:
         if self._flow is not None:
             step = self._flow.send(None)
             if isinstance(step, Emit):
-                chunks += self._dressed(step.chunks)
+                chunks += step.chunks
             self._follow(step)
-        return chunks
+        if self.tree is None and self._decoder.thoughts_used_the_budget:
+            _warn_of_budget()
+        return self._rendered(chunks)
+
+    def _rendered(self, chunks: list[AIMessageChunk]) -> list[T]:
+        return [made for chunk in chunks for made in self._render(chunk)]
 
     def _follow(self, step: Send | Emit) -> None:
         if isinstance(step, Send):
@@ -165,16 +183,13 @@ class StreamedReply:
         if self._fences is not None:
             chunks = [kept for chunk in chunks for kept in self._fences.feed(chunk)]
         if self._flow is None:
-            return self._dressed(chunks)
+            return chunks
         passed = []
         for chunk in chunks:
             step = self._flow.send(chunk)
             if isinstance(step, Emit):
                 passed += step.chunks
-        return self._dressed(passed)
-
-    def _dressed(self, chunks: list[AIMessageChunk]) -> list[AIMessageChunk]:
-        return [with_blocks(chunk) for chunk in chunks] if self._question.blocks else chunks
+        return passed
 
     def cut(self, error: MiMoError) -> MiMoError:
         """Return the error to raise when a stream broke, with what had arrived attached.
@@ -199,3 +214,18 @@ class StreamedReply:
         )
         incomplete.__cause__ = error
         return incomplete
+
+
+def chunk_reply(question: Question) -> StreamedReply[ChatGenerationChunk]:
+    """Stream an answer as LangChain's chunks."""
+    if question.blocks:
+        return StreamedReply(question, lambda c: (ChatGenerationChunk(message=with_blocks(c)),))
+    return StreamedReply(question, lambda c: (ChatGenerationChunk(message=c),))
+
+
+def event_reply(question: Question, message_id: str | None) -> StreamedReply[Event]:
+    """Stream an answer as content-block events; `message_id` is for answers that bring none."""
+    writer = EventWriter(message_id)
+    return StreamedReply(
+        question, writer.chunk, lambda decoder, event: decoder.feed_events(event, writer)
+    )

@@ -11,14 +11,15 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_mimo.errors import MiMoIncompleteStreamError
+from langchain_mimo.errors import MiMoIncompleteStreamError, MiMoInvalidResponseError
 from langchain_mimo.wire.chat_completions import (
     PROVIDER,
     annotations_of,
     answer_metadata,
     raw_arguments,
 )
-from langchain_mimo.wire.surrogates import SurrogateJoiner
+from langchain_mimo.wire.events import Event, EventWriter
+from langchain_mimo.wire.surrogates import SurrogateJoiner, whole
 from langchain_mimo.wire.tool_calls import CallAssembler, FinishedCall
 from langchain_mimo.wire.usage import usage_metadata
 
@@ -77,7 +78,45 @@ class StreamDecoder:
 
         Returns:
             A chunk when the event adds text, thoughts, sources or a finished call, else None.
+
+        Raises:
+            MiMoInvalidResponseError: The event is not of this API.
         """
+        delta = self._open(event)
+        if not delta:
+            return None
+        text, thought, fragments = self._read(delta)
+        calls = self._finished_by(fragments) if fragments else []
+        sources = self._new_annotations(delta) if delta.get("annotations") else []
+        if text or thought or calls or sources:
+            return self._chunk(text, thought, calls, sources)
+        return None
+
+    def feed_events(self, event: Mapping[str, Any], writer: EventWriter) -> list[Event]:
+        """Take one event, as `feed` does, and write it as content-block events.
+
+        Fragments of calls go out as they come; what a call has become goes out once it is whole.
+        """
+        delta = self._open(event)
+        if not delta:
+            return []
+        text, thought, fragments = self._read(delta)
+        events = [] if writer.started else writer.start(self._answer_id, self._model)
+        if thought:
+            events += writer.piece("reasoning", thought)
+        if text:
+            events += writer.piece("text", text)
+        if fragments:
+            for index, piece in self._assembler.feed(fragments):
+                events += writer.fragment(index, *self._assembler.head(index), piece)
+            if calls := self._assembler.ready(self._answer_id):
+                events += writer.chunk(self._chunk("", "", calls, []))
+        if delta.get("annotations") and (sources := self._new_annotations(delta)):
+            events += writer.chunk(self._chunk("", "", [], sources))
+        return events
+
+    def _open(self, event: Mapping[str, Any]) -> Any:
+        """Note what an event says of the whole answer; returns its delta, if it has one."""
         if not self.begun:
             self._begin(event)
         usage = event.get("usage")
@@ -87,11 +126,14 @@ class StreamDecoder:
         choices = event.get("choices")
         if not choices:
             return None
-        choice = choices[0]
-        if reason := choice.get("finish_reason"):
-            self._finish_reason = reason
-        delta = choice.get("delta")
-        return self._delta(delta) if delta else None
+        try:
+            choice = choices[0]
+            if reason := choice.get("finish_reason"):
+                self._finish_reason = reason
+            return choice.get("delta")
+        except (AttributeError, LookupError, TypeError):
+            msg = "an event of the stream holds choices that are none; check base_url"
+            raise MiMoInvalidResponseError(msg, status_code=200) from None
 
     def _begin(self, event: Mapping[str, Any]) -> None:
         self.begun = True
@@ -102,25 +144,27 @@ class StreamDecoder:
         if isinstance(fingerprint := event.get("system_fingerprint"), str):
             self._extra["system_fingerprint"] = fingerprint
 
-    def _delta(self, delta: Mapping[str, Any]) -> AIMessageChunk | None:
-        text = delta.get("content")
-        thought = delta.get("reasoning_content") or delta.get("reasoning")
-        if text:
-            text = self._text_joiner.feed(text)
-            self._text.append(text)
-        if thought:
-            thought = self._thought_joiner.feed(thought)
-            self._thoughts.append(thought)
-        calls: list[FinishedCall] = []
-        if fragments := delta.get("tool_calls"):
-            self._assembler.feed(fragments)
-            calls = self._assembler.ready(self._answer_id)
-        sources = self._new_annotations(delta) if delta.get("annotations") else []
-        if isinstance(error := delta.get("error_message"), str):
-            self._extra["error_message"] = error
-        if text or thought or calls or sources:
-            return self._chunk(text or "", thought or "", calls, sources)
-        return None
+    def _read(self, delta: Mapping[str, Any]) -> tuple[str, str, Any]:
+        """Return a delta's text and thoughts, whole, and its fragments of calls."""
+        try:
+            text = delta.get("content")
+            thought = delta.get("reasoning_content") or delta.get("reasoning")
+            if text:
+                text = self._text_joiner.feed(text)
+                self._text.append(text)
+            if thought:
+                thought = self._thought_joiner.feed(thought)
+                self._thoughts.append(thought)
+            if "error_message" in delta and isinstance(delta["error_message"], str):
+                self._extra["error_message"] = whole(delta["error_message"])
+            return text or "", thought or "", delta.get("tool_calls")
+        except (AttributeError, TypeError):
+            msg = "an event of the stream holds a delta that is none; check base_url"
+            raise MiMoInvalidResponseError(msg, status_code=200) from None
+
+    def _finished_by(self, fragments: object) -> list[FinishedCall]:
+        self._assembler.feed(fragments)
+        return self._assembler.ready(self._answer_id)
 
     def _new_annotations(self, delta: Mapping[str, Any]) -> list[dict[str, str | int | float]]:
         new = []
@@ -144,9 +188,7 @@ class StreamDecoder:
         if sources:
             additional["annotations"] = sources
         if not calls:
-            return AIMessageChunk(
-                content=text, additional_kwargs=additional, id=self._answer_id
-            )
+            return AIMessageChunk(content=text, additional_kwargs=additional, id=self._answer_id)
         self._given += calls
         if raw := raw_arguments(calls):
             additional["raw_arguments"] = raw
@@ -191,6 +233,12 @@ class StreamDecoder:
             )
         )
         return chunks
+
+    @property
+    def thoughts_used_the_budget(self) -> bool:
+        """Whether the answer is empty because thinking used up `max_completion_tokens`."""
+        spoke = any(self._text) or bool(self._assembler)
+        return self._finish_reason == "length" and not spoke and any(self._thoughts)
 
     def _flush(self) -> tuple[str, str]:
         text, thought = self._text_joiner.flush(), self._thought_joiner.flush()

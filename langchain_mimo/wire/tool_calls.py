@@ -51,9 +51,7 @@ class FinishedCall:
 
     def as_chunk(self) -> ToolCallChunk:
         """Return the whole call as one chunk."""
-        return tool_call_chunk(
-            name=self.name, args=self.chunk_text, id=self.id, index=self.index
-        )
+        return tool_call_chunk(name=self.name, args=self.chunk_text, id=self.id, index=self.index)
 
     def as_call(self) -> ToolCall:
         """Return a valid call as LangChain's ToolCall."""
@@ -137,9 +135,7 @@ def _arguments_of(value: object) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def decode_calls(
-    calls: object, answer_id: str | None, *, cut: bool = False
-) -> list[FinishedCall]:
+def decode_calls(calls: object, answer_id: str | None, *, cut: bool = False) -> list[FinishedCall]:
     """Read the `tool_calls` of a whole answer; null and absent are none."""
     if not isinstance(calls, Sequence) or isinstance(calls, str):
         return []
@@ -165,6 +161,7 @@ def decode_calls(
 class _Open:
     """A call whose fragments are still arriving."""
 
+    index: int
     id: str | None
     name: str
     pieces: list[str] = field(default_factory=list)
@@ -194,15 +191,22 @@ class CallAssembler:
         """Whether any call has begun."""
         return bool(self._calls)
 
-    def feed(self, fragments: object) -> None:
-        """Take the `tool_calls` of one delta."""
-        if not isinstance(fragments, Sequence) or isinstance(fragments, str):
-            return
-        for fragment in fragments:
-            if isinstance(fragment, Mapping):
-                self._take(fragment)
+    def feed(self, fragments: object) -> list[tuple[int, str]]:
+        """Take the `tool_calls` of one delta.
 
-    def _take(self, fragment: Mapping[str, Any]) -> None:
+        Returns:
+            For each fragment, which call it belongs to, and what it adds to its arguments.
+        """
+        if not isinstance(fragments, Sequence) or isinstance(fragments, str):
+            return []
+        return [self._take(each) for each in fragments if isinstance(each, Mapping)]
+
+    def head(self, index: int) -> tuple[str | None, str]:
+        """Return a call's id, None while unknown, and its name."""
+        call = self._calls[index]
+        return call.id, call.name
+
+    def _take(self, fragment: Mapping[str, Any]) -> tuple[int, str]:
         function = fragment.get("function")
         function = function if isinstance(function, Mapping) else {}
         index = _index_of(fragment.get("index"))
@@ -210,7 +214,7 @@ class CallAssembler:
         name = _text_of(function.get("name"))
         call = self._find(index, call_id, name)
         if call is None:
-            call = _Open(call_id, name or "")
+            call = _Open(len(self._calls), call_id, name or "")
             self._calls.append(call)
             self._changed = True
             if index is not None:
@@ -220,7 +224,9 @@ class CallAssembler:
             call.id = call.id or call_id
             if name is not None and name != call.name and not call.text:
                 call.name += name
-        call.pieces.append(_arguments_of(function.get("arguments")))
+        piece = _arguments_of(function.get("arguments"))
+        call.pieces.append(piece)
+        return call.index, piece
 
     def _find(self, index: int | None, call_id: str | None, name: str | None) -> _Open | None:
         """Return the call that a fragment continues, or None when it begins one."""
