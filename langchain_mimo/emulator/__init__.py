@@ -4,12 +4,15 @@ It refuses what MiMo refuses, opens the media it is sent, bills them by the publ
 and answers by rules that docs/emulator.md lists, or by a script.
 """
 
+from langchain_mimo.emulator.faults import FAULTS, Fault
 from langchain_mimo.emulator.records import Disconnect, RecordedMedium, RecordedRequest
 from langchain_mimo.emulator.script import Reply, Responder
 from langchain_mimo.emulator.server import MiMoEmulator
 
 __all__ = [
+    "FAULTS",
     "Disconnect",
+    "Fault",
     "MiMoEmulator",
     "RecordedMedium",
     "RecordedRequest",

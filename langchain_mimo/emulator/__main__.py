@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from langchain_mimo.emulator.faults import fault_lines, parse_fault
 from langchain_mimo.emulator.server import MiMoEmulator
 
 
@@ -16,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m langchain_mimo.emulator",
         description="MiMo's API on this machine, strict.",
+        epilog="faults:\n" + "\n".join(f"  {line}" for line in fault_lines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--port", type=int, default=8123, help="TCP port, 0 for a free one")
@@ -32,6 +34,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="PREFIX=DIR",
         type=_mapping,
         help="serve addresses that begin with PREFIX from the files in DIR; may be repeated",
+    )
+    command.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help="let something go wrong, such as cut_after:bytes=100,times=2; times=None for always, "
+        "skip and every choose requests; may be repeated",
     )
     return command
 
@@ -53,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             media_root=dict(options.media_root),
             keep_bodies=False,
         )
+        for fault in options.fault:
+            emulator.arm(parse_fault(fault))
         emulator.start()
     except (OSError, ValueError) as error:
         command.exit(1, f"The emulator cannot start: {error}\n")

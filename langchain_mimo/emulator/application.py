@@ -24,6 +24,7 @@ from langchain_mimo.emulator.connections import Connection
 from langchain_mimo.emulator.conversation import Conversation
 from langchain_mimo.emulator.delivery import Answer, deliver, header_list
 from langchain_mimo.emulator.encoding import dump, encode_event
+from langchain_mimo.emulator.faults import ArmedFault, FaultBox
 from langchain_mimo.emulator.media import MediaLibrary
 from langchain_mimo.emulator.models import moment_of, serving
 from langchain_mimo.emulator.records import RecordedMedium, RecordedRequest
@@ -78,21 +79,25 @@ class Application:
         library: Opens media.
         cache: Counts prompts and what of them was seen before.
         script: Replies that wait.
+        faults: Faults that wait.
         requests: What arrived is appended here.
     """
 
     def __init__(
         self,
         settings: Settings,
+        *,
         library: MediaLibrary,
         cache: PrefixCache,
         script: Script,
+        faults: FaultBox,
         requests: list[RecordedRequest],
     ) -> None:
         self._settings = settings
         self._library = library
         self._cache = cache
         self._script = script
+        self._faults = faults
         self._requests = requests
         self._starlette = Starlette(
             routes=[
@@ -123,6 +128,7 @@ class Application:
         request = Request(scope, receive)
         connection = scope.get("state", {}).get("connection") or Connection()
         connection.path = request.url.path
+        connection.requests += 1
         connection.received_at = 0.0
         try:
             raw = await _read_body(request, self._settings.max_body_bytes)
@@ -142,7 +148,8 @@ class Application:
             received_at=connection.received_at,
         )
         self._requests.append(record)
-        answer = await self._respond(respond, record, raw)
+        armed = self._faults.next(connection) if request.method == "POST" else None
+        answer = await self._respond(respond, record, raw, armed)
         record.status = answer.status
         await deliver(answer, send, connection)
 
@@ -151,7 +158,15 @@ class Application:
         respond: Callable[[RecordedRequest, bytes], Answer],
         record: RecordedRequest,
         raw: bytes,
+        armed: ArmedFault | None,
     ) -> Answer:
+        if armed is not None:
+            record.fault = armed.name
+            if armed.fault.replace is not None:
+                return armed.fault.replace(armed.parameters, _asks_for_stream(raw))
+            answer = await self._respond(respond, record, raw, None)
+            alter = armed.fault.alter
+            return answer if alter is None else alter(answer, armed.parameters)
         if len(raw) > _INLINE_BYTES or self._script.responder is not None:
             return await asyncio.to_thread(respond, record, raw)
         return respond(record, raw)
@@ -199,7 +214,7 @@ class Application:
             answer = Answer(
                 200,
                 EVENT_STREAM,
-                events=_events(outcome, conversation, usage if wanted else None, reply),
+                steps=_events(outcome, conversation, usage if wanted else None, reply),
             )
         else:
             answer = Answer(200, body=dump(completion(outcome, conversation.model, usage, reply)))
@@ -246,7 +261,7 @@ def raw_answer(reply: Reply) -> Answer:
     """Return a scripted answer that goes out as it stands."""
     status = reply.status if reply.status is not None else 200
     if reply.events is not None:
-        answer = Answer(status, EVENT_STREAM, events=map(encode_event, reply.events))
+        answer = Answer(status, EVENT_STREAM, steps=map(encode_event, reply.events))
     elif isinstance(reply.body, bytes | str):
         body = reply.body.encode() if isinstance(reply.body, str) else reply.body
         answer = Answer(status, body=body)

@@ -54,6 +54,7 @@ class Connection:
         gone: Set when the connection is closed.
         path: Of the request being answered.
         received_at: `time.monotonic()` when that request was whole.
+        requests: How many requests came by it, the present one included.
         closed_here: Whether the emulator itself cuts it, so that it is no hang-up of the client.
     """
 
@@ -62,6 +63,7 @@ class Connection:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     path: str = ""
     received_at: float = 0.0
+    requests: int = 0
     closed_here: bool = False
 
     async def pause(self, seconds: float) -> bool:

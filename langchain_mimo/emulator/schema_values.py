@@ -57,7 +57,7 @@ def value_for(schema: Mapping[str, Any], material: Material) -> Any:
 
 
 def is_proper_name(property_name: str) -> bool:
-    """Whether a property's name says that its value is a name: city, customer_name …"""
+    """Whether a property's name says that its value is a name: city, customer_name and so on."""
     words = _words(property_name)
     return bool(words) and words[-1] in _PROPER_NAMES
 

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from langchain_mimo.emulator.application import Application, Settings
 from langchain_mimo.emulator.connections import Ledger, WatchedProtocol
+from langchain_mimo.emulator.faults import ArmedFault, FaultBox, make_fault
 from langchain_mimo.emulator.media import MediaLibrary
 from langchain_mimo.emulator.models import moment_of
 from langchain_mimo.emulator.records import Disconnect, RecordedRequest
@@ -92,6 +93,7 @@ class MiMoEmulator:
         self._host = host
         self._wanted_port = port
         self._script = Script()
+        self._faults = FaultBox()
         self._ledger = Ledger()
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -110,10 +112,11 @@ class MiMoEmulator:
                 keep_bodies=keep_bodies,
                 max_body_bytes=max_body_bytes,
             ),
-            MediaLibrary(media_root),
-            PrefixCache(enabled=prefix_cache),
-            self._script,
-            self.requests,
+            library=MediaLibrary(media_root),
+            cache=PrefixCache(enabled=prefix_cache),
+            script=self._script,
+            faults=self._faults,
+            requests=self.requests,
         )
 
     @property
@@ -191,9 +194,43 @@ class MiMoEmulator:
         """
         self._script.responder = responder
 
+    def fault(
+        self,
+        name: str,
+        times: int | None = 1,
+        *,
+        skip: int = 0,
+        every: int = 1,
+        **parameters: Any,
+    ) -> None:
+        """Let something go wrong with the next requests.
+
+        Faults wait in the order they were given; a request meets the first that is due.
+
+        Args:
+            name: One of `langchain_mimo.emulator.FAULTS`, which tells what each does.
+            times: How often it strikes; None for always, until `clear_faults`.
+            skip: Requests to let through first.
+            every: Strike only every so many-th request after those.
+            **parameters: The fault's own.
+
+        Raises:
+            ValueError: No such fault, or a parameter that it does not have.
+        """
+        self.arm(make_fault(name, times=times, skip=skip, every=every, **parameters))
+
+    def arm(self, fault: ArmedFault) -> None:
+        """Let a fault wait that was made elsewhere, as by the command line."""
+        self._faults.arm(fault)
+
+    def clear_faults(self) -> None:
+        """Forget the faults that wait."""
+        self._faults.clear()
+
     def reset(self) -> None:
-        """Forget replies, responder and recorded requests."""
+        """Forget replies, responder, faults and recorded requests."""
         self._script.clear()
+        self._faults.clear()
         self.requests.clear()
 
     def start(self) -> Self:
