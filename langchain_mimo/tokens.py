@@ -45,6 +45,9 @@ DEFAULT_FPS = 2.0
 AUDIO_MARKS = 2
 """Tokens that enclose a clip's sound; they count in the prompt, not in the bill's audio_tokens."""
 
+MESSAGE_MARKS = 4
+"""Tokens around each message of a prompt: an assumption, MiMo does not say."""
+
 _SAMPLE_RATE = 24_000
 _SAMPLES_PER_STEP = 240
 _SPECTRUM_STEPS_PER_TOKEN = 4

@@ -147,8 +147,8 @@ def test_a_pil_image_is_turned_as_its_exif_says(tmp_path):
 BAD = [
     (image_block, "nowhere/cat.png", {}, "nowhere/cat.png': No such file or directory; check the"),
     (image_block, "~/cat.png", {}, "expanduser"),
-    (image_block, "{folder}", {}, "no regular file"),
-    (image_block, "{folder}/pipe", {}, "no regular file"),
+    (image_block, "{folder}", {}, "it is a folder; name a file"),
+    (image_block, "{folder}/pipe", {}, "it is a pipe; name a file"),
     (image_block, "{folder}/x\0y", {}, "check the path"),
     (image_block, "ftp://a.example/cat.png", {}, "URL scheme 'ftp'"),
     (image_block, "s3://bucket/cat.png", {}, "URL scheme 's3'"),

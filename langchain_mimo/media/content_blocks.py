@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from base64 import b64encode
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -16,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import formats
 from langchain_mimo.media.inspection import inspect
+from langchain_mimo.media.local_files import open_own_file
 from langchain_mimo.media.readers import Base64Reader, FileReader, MemoryReader, Reader
 from langchain_mimo.media.references import MediaKind, local_file_of, split_data_url
 
@@ -147,20 +147,12 @@ def _of_file(
     kind: MediaKind, path: str, mime_type: str | None, extras: dict[str, Any]
 ) -> dict[str, Any]:
     """Open the file once to look at it and hash it; write down where it is."""
+    try:
+        descriptor = open_own_file(path)
+    except ValueError as error:
+        raise MediaError(f"{kind}_block {error}") from None
     absolute = Path(path).absolute()
     try:
-        descriptor = os.open(absolute, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        hint = "; ~ is not expanded, use Path(...).expanduser()" if path.startswith("~") else ""
-        raise MediaError(
-            f"{kind}_block cannot open {str(absolute)!r}: {why}; check the path{hint}."
-        ) from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise MediaError(
-                f"{kind}_block cannot use {str(absolute)!r}: it is no regular file; name a file."
-            )
         reader = FileReader(descriptor)
         inspected = _inspected(kind, reader, mime_type, repr(str(absolute)))
         extras |= {"size": reader.size, "sha256": _sha256(reader)}

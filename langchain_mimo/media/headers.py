@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from langchain_mimo.media.readers import Reader
 
-MAX_STEPS = 6000
+MAX_STEPS = 40_000
 """Parts of a header that are looked at; a file that has more is not measured any further."""
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 8 << 20
 """Bytes of a file that are read to measure it."""
 
 _BLOCK = 4096

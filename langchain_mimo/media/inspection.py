@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from langchain_mimo.errors import MediaError
 from langchain_mimo.media import formats
 from langchain_mimo.media.headers import ClipHeader, Header, ImageHeader
+from langchain_mimo.media.local_files import open_own_file
 from langchain_mimo.media.probe import probe
 from langchain_mimo.media.probe_pictures import MAX_FRAMES_COUNTED
-from langchain_mimo.media.readers import Reader
+from langchain_mimo.media.readers import FileReader, MemoryReader, Reader
 from langchain_mimo.media.references import MediaKind
 
 BOMB_PIXELS = 89_478_485
@@ -54,6 +57,29 @@ def inspect(kind: MediaKind, stated_mime_type: str | None, reader: Reader) -> In
     if found is not None and isinstance(header, ClipHeader):
         _check_tracks(kind, found, header)
     return Inspection(mime_type, found, header, _warning(found, header))
+
+
+def inspect_own(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Inspection:
+    """Look at the headers of a medium that the program itself names.
+
+    Args:
+        kind: What it is meant to be.
+        source: A path, or the bytes.
+
+    Raises:
+        MediaError: As `inspect`, or the file cannot be opened.
+    """
+    descriptor = None
+    try:
+        if isinstance(source, bytes):
+            return inspect(kind, None, MemoryReader(source))
+        descriptor = open_own_file(source)
+        return inspect(kind, None, FileReader(descriptor))
+    except ValueError as error:
+        raise MediaError(f"the {kind} cannot be used: {error}") from None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _check_tracks(kind: MediaKind, found: formats.Format, header: ClipHeader) -> None:

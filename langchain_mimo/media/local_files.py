@@ -1,4 +1,4 @@
-"""Opening a file that a message names, if it lies where the program allowed it.
+"""Opening files: those a message names, if they lie where the program allowed it, and its own.
 
 A path in a message is untrusted. It is resolved first, and nothing is opened unless the resolved
 path lies in an allowed folder. The file is then reached from that folder one directory at a time
@@ -20,6 +20,9 @@ _OPEN_DIRECTORY = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+_OPENS_BENEATH = os.open in os.supports_dir_fd
+"""False on Windows, where making a link needs an administrator."""
+
 # O_NONBLOCK: a FIFO put in the file's place meanwhile must not keep us waiting for a writer.
 _OPEN_FILE = (
     os.O_RDONLY
@@ -67,6 +70,33 @@ def open_local_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[st
         ) from None
 
 
+def open_own_file(path: str | os.PathLike[str]) -> int:
+    """Open a file that the program itself names, wherever it is.
+
+    Args:
+        path: Any path; a relative one counts from the current folder.
+
+    Returns:
+        A file descriptor of a regular file, which the caller closes.
+
+    Raises:
+        ValueError: It does not exist, may not be read, or is no regular file; the text names the
+            path and is the reason, for a MediaError.
+    """
+    absolute = Path(path).absolute()
+    try:
+        descriptor = os.open(absolute, _OPEN_FILE & ~getattr(os, "O_NOFOLLOW", 0))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        is_home = os.fspath(path).startswith("~")
+        hint = "; ~ is not expanded, use Path(...).expanduser()" if is_home else ""
+        raise ValueError(f"cannot open {str(absolute)!r}: {why}; check the path{hint}.") from None
+    if stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise ValueError(f"cannot use {str(absolute)!r}: it is {_nature(mode)}; name a file.")
+
+
 def _absolute(path: str) -> str:
     """Check the path's spelling alone, before the disk is asked."""
     if "\0" in path:
@@ -97,7 +127,7 @@ def _allowed_root(resolved: str, allowed_dirs: Sequence[str | os.PathLike[str]])
 
 def _open_beneath(root: str, resolved: str) -> int:
     """Open a resolved path from its folder down, following no link on the way."""
-    if os.open not in os.supports_dir_fd:  # Windows, where links need an administrator
+    if not _OPENS_BENEATH:
         return _open_regular(resolved, None)
     *directories, name = Path(resolved).relative_to(root).parts
     here = os.open(root, _OPEN_DIRECTORY & ~getattr(os, "O_NOFOLLOW", 0))

@@ -169,6 +169,8 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
 def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
     """Look at a medium's headers as `open_media` does, and close it again.
 
+    Of base64 only the pieces that are looked at are checked and decoded.
+
     Args:
         reference: The medium; no URL.
         policy: Which files may be opened.
@@ -177,8 +179,11 @@ def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
         MediaError: As `open_media`.
         TypeError: As `open_media`.
     """
+    source = reference.source
     descriptor = None
     try:
+        if isinstance(source, InlineBase64):
+            return inspect(reference.kind, reference.mime_type, Base64Reader(source))
         reader, _, descriptor = _open(reference, policy)
         return inspect(reference.kind, reference.mime_type, reader)
     except (ValueError, OSError) as error:

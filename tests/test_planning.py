@@ -1,0 +1,129 @@
+"""Fitting videos and sounds into a budget."""
+
+import itertools
+import math
+import pathlib
+import runpy
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.planning import plan_segments, plan_video
+from langchain_mimo.tokens import video_tokens
+
+make = runpy.run_path(str(pathlib.Path(__file__).with_name("media_files.py")))["make"]
+
+
+def cost(fps=2.0, media_resolution="max"):
+    return video_tokens(2.0, 96, 64, fps=fps, media_resolution=media_resolution).total
+
+
+def test_a_wish_that_fits_is_granted(tmp_path):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(make("film.mp4"))
+    plan = plan_video(path, budget_tokens=10_000)
+    assert (plan.fps, plan.media_resolution, plan.fits) == (2.0, "max", True)
+    assert plan.tokens.total == cost()
+    assert plan.explanation.endswith("as wished.")
+
+
+def test_fewer_frames_are_taken_when_the_budget_is_small():
+    plan = plan_video(make("film.mp4"), budget_tokens=cost(1.0, "default"), fps=10)
+    assert plan.fits
+    assert plan.tokens.total <= cost(1.0, "default")
+    assert plan.fps >= 1.0
+    assert "would cost" in plan.explanation
+
+
+def test_a_budget_nothing_fits_into_is_said_to_be_too_small():
+    plan = plan_video(make("film.mp4"), budget_tokens=5)
+    assert not plan.fits
+    assert plan.fps == 0.1
+    assert "plan_segments" in plan.explanation
+
+
+@given(st.integers(1, 3000), st.floats(0.1, 10), st.sampled_from(["default", "max"]))
+def test_a_plan_that_fits_is_within_the_budget_and_within_mimos_range(budget, fps, resolution):
+    plan = plan_video(
+        make("silent.mp4"), budget_tokens=budget, fps=fps, media_resolution=resolution
+    )
+    assert 0.1 <= plan.fps <= fps
+    assert plan.fits == (plan.tokens.total <= budget)
+    again = video_tokens(
+        3.3, 96, 64, fps=plan.fps, media_resolution=plan.media_resolution, mute=True
+    )
+    assert plan.tokens == again
+
+
+@pytest.mark.parametrize("fps", [0, 0.05, 11, math.nan])
+def test_an_fps_mimo_does_not_take_is_refused(fps):
+    with pytest.raises(MiMoInputError, match="fps"):
+        plan_video(make("film.mp4"), budget_tokens=1000, fps=fps)
+
+
+@pytest.mark.parametrize("source", [b"no film", "no/such/film.mp4"])
+def test_what_is_no_film_is_refused(source):
+    with pytest.raises(MediaError):
+        plan_video(source, budget_tokens=1000)
+    with pytest.raises(MediaError, match="type 'audio'"):
+        plan_video(make("voice.m4a"), budget_tokens=1000)
+
+
+@given(
+    st.floats(0.5, 20_000),
+    st.integers(500, 200_000),
+    st.floats(0, 20),
+    st.sampled_from([0.5, 2.0, 5.0]),
+    st.sampled_from(["video", "audio"]),
+    st.sampled_from([math.inf, 60.0]),
+)
+def test_segments_cover_everything_within_the_budget(
+    duration, budget, overlap, fps, kind, max_seconds
+):
+    try:
+        pieces = plan_segments(
+            duration,
+            budget_tokens=budget,
+            kind=kind,
+            width=640,
+            height=360,
+            fps=fps,
+            overlap=overlap,
+            max_seconds=max_seconds,
+        )
+    except MiMoInputError:
+        assume(False)
+    assert (pieces[0].start, pieces[-1].end) == (0, duration)
+    for one, following in itertools.pairwise(pieces):
+        assert one.start < following.start
+        assert one.end - following.start == pytest.approx(overlap, abs=1e-6)
+    for piece in pieces:
+        assert piece.tokens <= budget
+        assert 0 < piece.end - piece.start <= max_seconds * (1 + 1e-9)
+
+
+def test_there_are_no_more_pieces_than_needed():
+    assert len(plan_segments(60, budget_tokens=10**6)) == 1
+    whole = plan_segments(3600, budget_tokens=10**6, width=640, height=360)
+    assert len(whole) == 1
+    halves = plan_segments(3600, budget_tokens=whole[0].tokens - 1, width=640, height=360)
+    assert len(halves) == 2
+
+
+@pytest.mark.parametrize(
+    ("duration", "options"),
+    [
+        (0, {}),
+        (-1, {}),
+        (math.nan, {}),
+        (math.inf, {}),
+        (10, {"overlap": -1}),
+        (10, {"budget_tokens": 3}),
+        (1000, {"max_seconds": 5, "overlap": 6}),
+    ],
+)
+def test_impossible_pieces_are_refused(duration, options):
+    with pytest.raises(MiMoInputError):
+        plan_segments(duration, **{"budget_tokens": 1000, **options})
