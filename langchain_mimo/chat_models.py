@@ -4,47 +4,38 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput, ModelProfile
-from langchain_core.language_models.base import LangSmithParams
-from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import PrivateAttr
 from typing_extensions import override
 
-from langchain_mimo import __version__, catalogue
+from langchain_mimo import catalogue
 from langchain_mimo.call_options import (
     PARAMETERS,
     CallOptions,
     call_options,
-    check_fps,
-    warn_once,
 )
 from langchain_mimo.configuration import (
-    check_arguments,
     endpoints_of,
-    env_api_key,
-    env_base_url,
-    env_max_retries,
     request_headers,
 )
-from langchain_mimo.errors import MiMoConfigurationError, MiMoError, MiMoInputError
+from langchain_mimo.errors import MiMoError
 from langchain_mimo.media.sources import MediaPolicy
+from langchain_mimo.model_fields import ChatMiMoFields
 from langchain_mimo.replies import Question, StreamedReply, chunk_reply, event_reply, whole_reply
 from langchain_mimo.structured_output import build_structured_output, lower_response_format
 from langchain_mimo.tool_choice import lower_tool_choice
 from langchain_mimo.transport import Call, ClientSettings, MiMoTimeouts, RetryPolicy, Transport
 from langchain_mimo.wire import translator
 from langchain_mimo.wire.blocks import MediaDefaults
-from langchain_mimo.wire.chat_completions import PROVIDER, RequestOptions, encode_request
-from langchain_mimo.wire.dialects import DIALECTS, Server
+from langchain_mimo.wire.chat_completions import RequestOptions, encode_request
+from langchain_mimo.wire.dialects import DIALECTS
 from langchain_mimo.wire.events import Event
 from langchain_mimo.wire.history import HistoryOptions, clean_history
 from langchain_mimo.wire.tools import wire_tools
@@ -60,7 +51,7 @@ _IDENTIFYING = (
 )
 
 
-class ChatMiMo(BaseChatModel):
+class ChatMiMo(ChatMiMoFields):
     """Chat model for Xiaomi MiMo: text, pictures, video and sound in; thoughts and answers out.
 
     Example:
@@ -115,126 +106,15 @@ class ChatMiMo(BaseChatModel):
         extra_body: Merged into every request's body last.
         stream_usage: Whether streams ask for usage (`stream_options.include_usage`).
         streaming: Whether `invoke` streams under the hood.
+        allow_key_in_pickle: Whether a pickle may hold the key and `default_headers` in clear. A
+            key that MIMO_API_KEY or XIAOMI_API_KEY holds is pickled by that name instead.
 
     Raises:
         MiMoConfigurationError: An argument does not exist, or key, region and host do not fit.
         pydantic.ValidationError: A value is of the wrong type.
     """
 
-    model: str
-    api_key: SecretStr | None = Field(default_factory=env_api_key)
-    base_url: str | None = Field(default_factory=env_base_url)
-    region: catalogue.Region | None = None
-    server: Server = "mimo"
-    max_completion_tokens: int | None = Field(default=None, alias="max_tokens")
-    temperature: float | None = None
-    top_p: float | None = None
-    stop: list[str] | None = Field(default=None, alias="stop_sequences")
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    thinking: bool | None = None
-    fps: float | None = None
-    media_resolution: Literal["default", "max"] | None = None
-    replay_reasoning: Literal["always", "tool_calls", "never"] = "tool_calls"
-    missing_reasoning: Literal["pad", "disable_thinking", "error"] = "pad"
-    repair_history: bool = False
-    tool_media: Literal["user", "inline"] = "user"
-    empty_content: Literal["keep", "reasoning"] = "keep"
-    forced_tool_attempts: int = Field(default=2, ge=1)
-    allowed_media_dirs: list[str] = Field(default_factory=list)
-    timeout: float | MiMoTimeouts | None = None
-    max_retries: int = Field(default_factory=env_max_retries, ge=0)
-    default_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    extra_body: dict[str, Any] | None = None
-    stream_usage: bool = True
-    streaming: bool = False
-
-    # An error from pydantic would otherwise print its input, and with it the key.
-    model_config = ConfigDict(
-        populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
-    )
-
-    _transport: Transport | None = PrivateAttr(default=None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_arguments(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            check_arguments(values, _argument_names(cls))
-        return values
-
-    @field_validator("model")
-    @classmethod
-    def _known_id(cls, value: str) -> str:
-        return catalogue.strip_id(value)
-
-    @field_validator("fps")
-    @classmethod
-    def _fps_in_range(cls, value: float | None) -> float | None:
-        try:
-            return check_fps(value)
-        except MiMoInputError as error:
-            raise MiMoConfigurationError(str(error)) from None
-
-    @model_validator(mode="after")
-    def _set_mimo_version(self) -> Self:
-        self._add_version("langchain-mimo", __version__)
-        return self
-
-    @model_validator(mode="after")
-    def _check_address(self) -> Self:
-        endpoints = endpoints_of(self.base_url, self._key, self.region)
-        known = catalogue.find(self.model)
-        if known and known.ended and endpoints.is_mimo and known.ended_by(datetime.now(UTC)):
-            warn_once(
-                f"retired {known.id}",
-                f"MiMo retired {known.id} on {known.ended:%Y-%m-%d}; use {known.successor}.",
-            )
-        return self
-
-    # ------------------------------------------------------------------ what LangChain asks for
-
-    @property
-    def _llm_type(self) -> str:
-        return "mimo-chat"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return {name: value for name in _IDENTIFYING if (value := getattr(self, name)) is not None}
-
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The environment variable that stands for the key in serialized models."""
-        return {"api_key": "MIMO_API_KEY"}
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Return True: `dumps` and `loads` work (`valid_namespaces=["langchain_mimo"]`)."""
-        return True
-
-    @override
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = PROVIDER
-        most = kwargs.get("max_completion_tokens", kwargs.get("max_tokens"))
-        if (most := most or self.max_completion_tokens) is not None:
-            params["ls_max_tokens"] = most
-        if stop := stop or self.stop:
-            params["ls_stop"] = stop
-        return params
-
-    @override
-    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        # Usage stands on each message, where callbacks look for it; here only what is common.
-        names = {output["model_name"] for output in llm_outputs if output}
-        return {"model_name": names.pop()} if len(names) == 1 else {}
-
-    @override
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        known = catalogue.find(self.model)
-        return cast("ModelProfile", _profile(known)) if known else None
+    _transport: tuple[Any, Any, Transport] | None = PrivateAttr(default=None)
 
     # ------------------------------------------------------------------------------- the calls
 
@@ -347,18 +227,13 @@ class ChatMiMo(BaseChatModel):
     # ------------------------------------------------------------------- from messages to a call
 
     @property
-    def _key(self) -> str | None:
-        return self.api_key.get_secret_value() if self.api_key else None
-
-    @property
     def _http(self) -> Transport:
-        if self._transport is None:
-            self._transport = Transport(
-                ClientSettings(),
-                http_client=self.http_client,
-                http_async_client=self.http_async_client,
-            )
-        return self._transport
+        own = (self.http_client, self.http_async_client)
+        # A copy with other clients shares private attributes with its original.
+        if self._transport is None or self._transport[:2] != own:
+            transport = Transport(ClientSettings(), http_client=own[0], http_async_client=own[1])
+            self._transport = (*own, transport)
+        return self._transport[2]
 
     def _call(self, tree: dict[str, Any]) -> Call:
         """Address one body."""
@@ -505,12 +380,12 @@ class ChatMiMo(BaseChatModel):
     def close(self) -> None:
         """Close this model's idle connections; later calls open new ones."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport[2].close()
 
     async def aclose(self) -> None:
         """Close this model's idle connections, those of the running event loop too."""
         if self._transport is not None:
-            await self._transport.aclose()
+            await self._transport[2].aclose()
 
     def __enter__(self) -> Self:
         """Return the model itself."""
@@ -529,19 +404,9 @@ class ChatMiMo(BaseChatModel):
         await self.aclose()
 
 
-@lru_cache(maxsize=8)
-def _argument_names(cls: type[ChatMiMo]) -> frozenset[str]:
-    fields = cls.model_fields
-    return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
-
-
 def _run_id(run_manager: Any) -> str | None:
     """Return the id that core gives messages of a run."""
     return f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else None
-
-
-def _profile(model: catalogue.Model) -> dict[str, object]:
-    return catalogue.profile(model, datetime.now(UTC).date())
 
 
 def _result(message: AIMessage) -> ChatResult:

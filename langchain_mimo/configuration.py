@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -111,3 +112,48 @@ def request_headers(
     for name, value in (default_headers or {}).items():
         headers[name] = value.get_secret_value()
     return headers
+
+
+def packed_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's fields as they may be pickled.
+
+    Args:
+        fields: The fields by name.
+
+    Returns:
+        The fields; a key that is in the environment replaced by the name of its variable.
+
+    Raises:
+        MiMoConfigurationError: A secret would stand in the pickle in clear and
+            `allow_key_in_pickle` does not say it may, or a client of the caller's own is among the
+            fields, which cannot travel.
+    """
+    for name in ("http_client", "http_async_client"):
+        if fields[name] is not None:
+            msg = f"a ChatMiMo with {name} cannot be pickled; make the model where it is used"
+            raise MiMoConfigurationError(msg)
+    packed = dict(fields)
+    bare = ["default_headers"] if fields["default_headers"] else []
+    key: SecretStr | None = fields["api_key"]
+    if key is not None:
+        value = key.get_secret_value()
+        variables = [v for v in API_KEY_VARIABLES if os.environ.get(v, "").strip() == value]
+        if variables:
+            packed["api_key"] = variables[0]
+        else:
+            bare.append("the API key")
+    if bare and not fields["allow_key_in_pickle"]:
+        msg = (
+            f"a pickle of this ChatMiMo would hold {' and '.join(bare)} in clear: put the key into "
+            f"{API_KEY_VARIABLES[0]}, or allow it with allow_key_in_pickle=True"
+        )
+        raise MiMoConfigurationError(msg)
+    return packed
+
+
+def unpacked_key(packed: SecretStr | str | None) -> SecretStr | None:
+    """Return the key for what `packed_secrets` put in its place; None if it is not set here."""
+    if not isinstance(packed, str):
+        return packed
+    value = os.environ.get(packed, "").strip()
+    return SecretStr(value) if value else None
