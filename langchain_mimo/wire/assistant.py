@@ -84,10 +84,9 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
     turn = AssistantTurn(text, whole(thoughts) if thoughts else None, [], name)
     reading = AssistantReading(turn)
     _read_calls(message, found, index, reading)
-    if found is not None and found.signature is not None:
+    if message.response_metadata.get("model_provider") == "mimo":
         # Another provider's signature seals another provider's thoughts.
-        own = message.response_metadata.get("model_provider") == "mimo"
-        turn.signature = found.signature if own else None
+        turn.signature = _signature(additional, found)
     return reading
 
 
@@ -109,6 +108,14 @@ def _of_the_last_try(thoughts: str, message: BaseMessage) -> str:
     if isinstance(offset, int) and 0 < offset <= len(thoughts):
         return thoughts[offset:]
     return thoughts
+
+
+def _signature(additional: Mapping[str, Any], found: _Found | None) -> str | None:
+    """Return the signature of MiMo's own thoughts, from its field or from their block."""
+    signature = additional.get("signature")
+    if isinstance(signature, str):
+        return signature
+    return found.signature if found is not None else None
 
 
 # --- Content blocks ----------------------------------------------------------------------------
