@@ -1,0 +1,374 @@
+"""Leaving a call, a loop, a process: sockets close, pools stay usable, nothing is left over."""
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+from langchain_mimo.errors import MiMoError
+from langchain_mimo.transport import MiMoTimeouts, RetryPolicy, Transport, clients
+
+ONE, DONE = b'data: {"a":1}\n\n', b"data: [DONE]\n\n"
+SOON = 5.0
+"""Seconds in which a disconnect must be seen: the promise is one; machines under test are slow."""
+
+
+@pytest.fixture
+def silent(server):
+    """A server that gives one event and is silent until the client hangs up."""
+    server.hung_up = []
+    server.silent = threading.Event()
+
+    def script(connection, n):
+        while server.take(connection):
+            if b'"whole"' in server.requests[-1][1]:
+                connection.whole()
+                continue
+            connection.head()
+            if b'"mute"' not in server.requests[-1][1]:
+                connection.chunk(ONE)
+            server.silent.set()
+            server.hung_up.append(connection.seconds_until_closed())
+            return
+
+    server.script = script
+    return server
+
+
+def hang_ups(server, number=1):
+    """Wait until so many disconnects were seen."""
+    for _ in range(1000):
+        if len(server.hung_up) >= number:
+            return server.hung_up
+        time.sleep(0.01)
+    return server.hung_up
+
+
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_break_hangs_up(silent, make_call):
+    transport = Transport()
+    for _ in transport.stream(make_call()):
+        break
+    gc.collect()
+    assert hang_ups(silent)[0] < SOON
+    assert transport.request(make_call(tree={"x": "whole"})) == {"a": 1}
+
+
+def test_close_hangs_up(silent, make_call):
+    stream = Transport().stream(make_call())
+    assert next(stream) == {"a": 1}
+    stream.close()
+    assert hang_ups(silent)[0] < SOON
+
+
+def test_an_error_of_the_caller_hangs_up(silent, make_call):
+    def run():
+        for event in Transport().stream(make_call()):
+            raise KeyError(event["a"])
+
+    with pytest.raises(KeyError):
+        run()
+    gc.collect()
+    assert hang_ups(silent)[0] < SOON
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("what", ["mute", "event"])
+def test_ctrl_c_while_the_server_is_silent(silent, make_call, what):
+    def interrupt():
+        silent.silent.wait(5)
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    transport = Transport()
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(transport.stream(make_call(tree={"x": what})))
+    assert hang_ups(silent)[0] < SOON
+    assert transport.request(make_call(tree={"x": "whole"})) == {"a": 1}
+
+
+async def ahang_ups(server, number=1):
+    return await asyncio.to_thread(hang_ups, server, number)
+
+
+async def test_async_break_hangs_up(silent, make_call):
+    transport = Transport()
+    async for _ in transport.astream(make_call()):
+        break
+    gc.collect()
+    assert (await ahang_ups(silent))[0] < SOON
+    assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+
+
+async def test_aclose_hangs_up(silent, make_call):
+    stream = Transport().astream(make_call())
+    assert await anext(stream) == {"a": 1}
+    await stream.aclose()
+    assert (await ahang_ups(silent))[0] < SOON
+
+
+@pytest.mark.parametrize("what", ["mute", "event"])
+async def test_cancelling_a_task_hangs_up(silent, make_call, what):
+    transport = Transport()
+
+    async def run():
+        async for _ in transport.astream(make_call(tree={"x": what})):
+            pass
+
+    task = asyncio.create_task(run())
+    await asyncio.to_thread(silent.silent.wait, 5)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await ahang_ups(silent))[0] < SOON
+    assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+
+
+async def test_cancelling_a_whole_answer_hangs_up(silent, make_call):
+    transport = Transport()
+    task = asyncio.create_task(transport.arequest(make_call(tree={"x": "mute"})))
+    await asyncio.to_thread(silent.silent.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await ahang_ups(silent))[0] < SOON
+
+
+async def test_a_timeout_around_a_call_is_the_callers(silent, make_call):
+    with pytest.raises(TimeoutError) as caught:
+        async with asyncio.timeout(0.2):
+            await Transport().arequest(make_call(tree={"x": "mute"}))
+    assert not isinstance(caught.value, MiMoError)
+
+
+def test_cancelling_while_waiting_for_the_next_attempt(server, make_call):
+    server.script = lambda connection, n: (
+        server.take(connection) and connection.whole(b"", "503 x", "Retry-After: 30")
+    )
+
+    async def run():
+        task = asyncio.create_task(Transport().arequest(make_call()))
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert len(server.requests) == 1
+
+
+@pytest.fixture
+def steady(server):
+    """A server that answers everything and keeps its connections."""
+
+    def script(connection, n):
+        while server.take(connection):
+            if b'"whole"' in server.requests[-1][1]:
+                connection.whole()
+            else:
+                connection.head()
+                connection.chunk(ONE, DONE)
+                connection.end()
+
+    server.script = script
+    return server
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_instance_in_many_loops(steady, make_call):
+    transport = Transport()
+
+    async def run():
+        assert [e async for e in transport.astream(make_call())] == [{"a": 1}]
+        assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+
+    for _ in range(3):
+        asyncio.run(run())
+        gc.collect()
+    assert len(steady.requests) == 6
+    assert steady.connections == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loop_that_ends_with_a_stream_unfinished(silent, make_call):
+    streams = []
+
+    async def run():
+        streams.append(Transport().astream(make_call()))
+        await anext(streams[0])
+
+    asyncio.run(run())
+    gc.collect()
+    assert hang_ups(silent)[0] < SOON
+
+
+def test_loops_in_threads(steady, make_call):
+    transport = Transport()
+    answers = []
+
+    def run():
+        for _ in range(3):
+            answers.append(asyncio.run(transport.arequest(make_call(tree={"x": "whole"}))))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert answers == [{"a": 1}] * 24
+    assert len(steady.requests) == 24
+
+
+def test_threads_share_a_client(steady, make_call):
+    answers = []
+
+    def run():
+        transport = Transport()
+        for _ in range(5):
+            answers.append(transport.request(make_call(tree={"x": "whole"})))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert answers == [{"a": 1}] * 40
+    assert len(steady.requests) == 40
+    assert steady.connections <= 8
+
+
+def test_a_thousand_instances_use_one_connection(steady, make_call):
+    Transport().request(make_call(tree={"x": "whole"}))
+    before = open_descriptors()
+    for _ in range(1000):
+        assert Transport().request(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert open_descriptors() <= before + 1
+    assert steady.connections == 1
+
+
+def test_close_closes_and_a_later_call_works(steady, make_call):
+    transport = Transport()
+    for user in list(clients._registry.sync.values()):
+        user.users.clear()
+    transport.request(make_call(tree={"x": "whole"}))
+    transport.close()
+    assert transport.request(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert steady.connections == 2
+    transport.close()
+
+
+async def test_aclose_closes_and_a_later_call_works(steady, make_call):
+    transport = Transport()
+    await transport.arequest(make_call(tree={"x": "whole"}))
+    await transport.aclose()
+    assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert steady.connections == 2
+    await transport.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_both_sides_of_a_fork_call(steady, make_call):
+    transport = Transport()
+    call = make_call(tree={"x": "whole"})
+    transport.request(call)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            good = all(transport.request(call) == {"a": 1} for _ in range(20))
+            good = good and asyncio.run(transport.arequest(call)) == {"a": 1}
+            os._exit(0 if good else 1)
+        except BaseException:
+            os._exit(2)
+    for _ in range(20):
+        assert transport.request(call) == {"a": 1}
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(steady.requests) == 42
+    assert steady.connections == 3
+
+
+def test_a_program_ends_without_a_word(steady):
+    code = f"""
+import asyncio
+from langchain_mimo.transport import Call, Transport
+call = Call({steady.url!r}, {{}}, {{"x": "whole"}})
+transport = Transport()
+transport.request(call)
+asyncio.run(transport.arequest(call))
+stream = transport.stream(Call({steady.url!r}, {{}}, {{}}))
+next(stream)
+"""
+    path = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_many_streams_at_once_all_end(server, make_call):
+    """Every tenth connection breaks before its first event, every tenth after it."""
+
+    def script(connection, n):
+        while server.take(connection):
+            if n % 10 == 0:
+                connection.reset()
+                return
+            connection.head()
+            connection.chunk(ONE)
+            time.sleep(0.02)
+            if n % 10 == 5:
+                return
+            connection.chunk(ONE, DONE)
+            connection.end()
+
+    server.script = script
+    transport = Transport()
+    call = make_call(retry=RetryPolicy(max_retries=9, initial_delay=0.01), timeouts=MiMoTimeouts())
+
+    async def one():
+        events = []
+        try:
+            async for event in transport.astream(call):
+                events.append(event)
+        except MiMoError as error:
+            return type(error).__name__, len(events)
+        return "whole", len(events)
+
+    async def run():
+        before = len(asyncio.all_tasks())
+        results = await asyncio.gather(*(one() for _ in range(200)))
+        await asyncio.sleep(0.05)
+        return results, len(asyncio.all_tasks()) - before
+
+    threads = threading.active_count
+    descriptors = open_descriptors()
+    results, left_tasks = asyncio.run(run())
+    assert set(results) == {("whole", 2), ("MiMoConnectionError", 1)}
+    assert left_tasks == 0
+    server.close()
+    for _ in range(200):
+        if open_descriptors() <= descriptors and threads() < 20:
+            break
+        time.sleep(0.02)
+    assert open_descriptors() <= descriptors
