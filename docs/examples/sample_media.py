@@ -1,0 +1,107 @@
+"""Real media made on the spot: a picture, a clip with sound, and a melody.
+
+Run it to have the three files in a folder: `python docs/examples/sample_media.py output`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import wave
+from array import array
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
+from PIL import Image, ImageDraw
+
+SKY, SEA, SUN = (250, 170, 90), (20, 60, 140), (255, 240, 120)
+SAMPLE_RATE = 24_000
+MELODY = (262, 330, 392, 523)  # Hz: C, E, G, C
+
+
+def make_picture(path: Path, width: int = 640, height: int = 480) -> Path:
+    """Draw the sun over the sea; the file's suffix says in which format."""
+    _scene(width, height, sun_at=0.5).save(path)
+    return path
+
+
+def make_clip(
+    path: Path, seconds: float = 4.0, fps: int = 12, width: int = 320, height: int = 240
+) -> Path:
+    """Film the sun as it crosses the sky, with the melody as the film's sound."""
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("libx264", rate=fps)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        sound = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        frames = round(seconds * fps)
+        for number in range(frames):
+            scene = _scene(width, height, sun_at=(number + 0.5) / frames)
+            _write(file, video, av.VideoFrame.from_image(scene))
+        _write(file, video, None)
+        for start, block in _blocks(_melody(seconds), sound.codec_context.frame_size or 1024):
+            frame = av.AudioFrame(format="s16", layout="mono", samples=len(block))
+            frame.planes[0].update(block.tobytes())
+            frame.sample_rate, frame.pts = SAMPLE_RATE, start
+            frame.time_base = Fraction(1, SAMPLE_RATE)
+            _write(file, sound, frame)
+        _write(file, sound, None)
+    return path
+
+
+def make_sound(path: Path, seconds: float = 4.0) -> Path:
+    """Play the melody into a WAV file: 16 bits, mono."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(_melody(seconds).tobytes())
+    return path
+
+
+def _scene(width: int, height: int, *, sun_at: float) -> Image.Image:
+    """Draw one picture; `sun_at` is 0 at the left edge and 1 at the right."""
+    picture = Image.new("RGB", (width, height), SKY)
+    draw = ImageDraw.Draw(picture)
+    x, y, radius = sun_at * width, height * (0.6 - 0.35 * math.sin(math.pi * sun_at)), height / 8
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN)
+    draw.rectangle((0, height * 0.65, width, height), fill=SEA)
+    return picture
+
+
+def _melody(seconds: float) -> array[int]:
+    """Return the notes of the melody, one after the other, as 16-bit samples."""
+    count = round(seconds * SAMPLE_RATE)
+    pitches = (MELODY[min(i * len(MELODY) // count, len(MELODY) - 1)] for i in range(count))
+    return array(
+        "h",
+        (
+            round(12_000 * math.sin(2 * math.pi * pitch * i / SAMPLE_RATE))
+            for i, pitch in enumerate(pitches)
+        ),
+    )
+
+
+def _blocks(samples: array[int], size: int) -> list[tuple[int, array[int]]]:
+    """Cut samples into blocks of at most `size`, each with the place where it begins."""
+    return [(start, samples[start : start + size]) for start in range(0, len(samples), size)]
+
+
+def _write(
+    file: av.container.OutputContainer,
+    stream: VideoStream | AudioStream,
+    frame: av.VideoFrame | av.AudioFrame | None,
+) -> None:
+    """Encode a frame and write what comes of it; None drains the encoder."""
+    for packet in stream.encode(frame):
+        file.mux(packet)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    folder.mkdir(parents=True, exist_ok=True)
+    print(make_picture(folder / "picture.png"))
+    print(make_clip(folder / "clip.mp4"))
+    print(make_sound(folder / "sound.wav"))

@@ -1,0 +1,105 @@
+"""The servers that these tests run on: the emulator, and the live API when MIMO_API_KEY is set.
+
+A test that takes `service` or `llm` runs on each of them; one that takes `emulator` only there.
+"""
+
+import dataclasses
+import os
+import pathlib
+import wave
+
+import pytest
+import sample_media
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+
+HERE = pathlib.Path(__file__).parent
+
+# Read before the environment is emptied for the tests.
+LIVE_KEY = os.environ.get("MIMO_API_KEY")
+LIVE_URL = os.environ.get("MIMO_BASE_URL")
+SERVICES = ["emulator", "live"] if LIVE_KEY else ["emulator"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not LIVE_KEY:
+        terminalreporter.write_line("Live API: skipped, since MIMO_API_KEY is not set.")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents and "[live" not in item.name:
+            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
+
+
+@pytest.fixture
+def emulator():
+    """A strict emulator of this test's own."""
+    with MiMoEmulator() as running:
+        yield running
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """A server to test against, and how to reach it."""
+
+    name: str
+    api_key: str
+    base_url: str | None
+
+    @property
+    def is_live(self) -> bool:
+        return self.name == "live"
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """The constructor arguments that lead here."""
+        address = {"base_url": self.base_url} if self.base_url else {}
+        return {"api_key": self.api_key, **address}
+
+
+@pytest.fixture(params=SERVICES)
+def service(request):
+    """Each server in turn."""
+    if request.param == "live":
+        return Service("live", LIVE_KEY, LIVE_URL)
+    running = request.getfixturevalue("emulator")
+    return Service("emulator", running.api_key, running.base_url)
+
+
+@pytest.fixture
+def llm(service):
+    """A function that makes a ChatMiMo on each server in turn."""
+
+    def make(model="mimo-v2.6-flash", **fields):
+        return ChatMiMo(model=model, **(service.connection | fields))
+
+    return make
+
+
+@dataclasses.dataclass(frozen=True)
+class MediaFiles:
+    """Real files: a picture of the sun over the sea, a clip with sound, a melody."""
+
+    folder: pathlib.Path
+    picture: pathlib.Path
+    clip: pathlib.Path
+    sound: pathlib.Path
+
+    @property
+    def sound_seconds(self) -> float:
+        with wave.open(str(self.sound)) as recording:
+            return recording.getnframes() / recording.getframerate()
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory):
+    """Real media files, made once."""
+    folder = tmp_path_factory.mktemp("media")
+    return MediaFiles(
+        folder,
+        sample_media.make_picture(folder / "picture.png"),
+        sample_media.make_clip(folder / "clip.mp4"),
+        sample_media.make_sound(folder / "sound.wav"),
+    )

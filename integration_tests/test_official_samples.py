@@ -1,0 +1,173 @@
+"""The samples of MiMo's own pages, as published, against the emulator on the day of their page.
+
+The Python ones are run by the official `openai` SDK, a client that no one here wrote; only address and
+key are changed, and placeholders are filled from real files. The curl bodies are sent as they stand.
+"""
+
+import base64
+import json
+import pathlib
+import re
+
+import httpx
+import pytest
+import sample_media
+
+from langchain_mimo.emulator import MiMoEmulator
+
+SAMPLES = pathlib.Path(__file__).parent / "samples"
+
+PAGE_DAYS = {
+    "first-api-call": "2026-04-22",
+    "audio-understanding": "2026-04-22",
+    "image-understanding": "2026-04-22",
+    "video-understanding": "2026-04-22",
+    "reseller-image-input": "2026-03-19",
+}
+MIMO = "https://api.xiaomimimo.com"
+RESELLER = "https://api.shubiaobiao.com"
+FILES = "https://example-files.cnbj1.mi-fds.com/example-files/"
+PLACEHOLDER = "data:{MIME_TYPE};base64,$BASE64_"
+
+# What the pages' own sample answers bill for their media.
+PAGE_USAGE = {
+    "image-understanding": {"image_tokens": 1024},
+    "audio-understanding": {"audio_tokens": 25},
+    "video-understanding": {"video_tokens": 1144, "audio_tokens": 19},
+}
+FINDINGS = {"image": "1024", "audio": "second", "video": "second"}
+
+
+def samples(pattern):
+    return [
+        pytest.param(path, id=f"{path.parent.name}/{path.stem}")
+        for path in sorted(SAMPLES.glob(f"*/{pattern}"))
+    ]
+
+
+@pytest.fixture(scope="module")
+def example_files(tmp_path_factory):
+    """Files under the names the pages use, of the sizes their sample answers were billed for."""
+    folder = tmp_path_factory.mktemp("example-files")
+    for name in ("image", "audio", "video"):
+        (folder / name).mkdir()
+    sample_media.make_picture(folder / "image/image_example.png", 1024, 1024)
+    sample_media.make_sound(folder / "audio/audio_example.wav", seconds=3.9)
+    sample_media.make_clip(
+        folder / "video/video_example.mp4", seconds=3.02, fps=50, width=704, height=416
+    )
+    return folder
+
+
+@pytest.fixture
+def emulator_of(example_files):
+    """A function that starts the emulator on the day of a page."""
+    running = []
+
+    def start(page):
+        emulator = MiMoEmulator(as_of=PAGE_DAYS[page], media_root={FILES: example_files})
+        running.append(emulator.start())
+        return emulator
+
+    yield start
+    for emulator in running:
+        emulator.stop()
+
+
+def data_url(path, mime_type):
+    return f"data:{mime_type};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def filled(source, folder):
+    """Fill the placeholders of a sample from real files."""
+    return (
+        source.replace(
+            f"{PLACEHOLDER}IMAGE", data_url(folder / "image/image_example.png", "image/png")
+        )
+        .replace(f"{PLACEHOLDER}AUDIO", data_url(folder / "audio/audio_example.wav", "audio/wav"))
+        .replace(f"{PLACEHOLDER}VIDEO", data_url(folder / "video/video_example.mp4", "video/mp4"))
+    )
+
+
+def test_every_page_is_here():
+    assert {path.name for path in SAMPLES.iterdir() if path.is_dir()} == set(PAGE_DAYS)
+    assert len(samples("*-openai.py")) == 12
+    assert len(samples("*-openai.curl")) == 13
+
+
+@pytest.mark.parametrize("path", samples("*-openai.py"))
+def test_python_sample(path, emulator_of, example_files, monkeypatch, capsys):
+    page = path.parent.name
+    emulator = emulator_of(page)
+    monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
+    source = path.read_text(encoding="utf-8")
+    assert MIMO in source or RESELLER in source
+    source = source.replace(MIMO, emulator.root_url).replace(RESELLER, emulator.root_url)
+
+    exec(compile(filled(source, example_files), str(path), "exec"), {"__name__": "__main__"})
+
+    (request,) = emulator.requests
+    assert request.status == 200
+    completion = json.loads(capsys.readouterr().out)
+    message = completion["choices"][0]["message"]
+    assert completion["model"] == request.body["model"]
+    assert completion["choices"][0]["finish_reason"] == "stop"
+    assert message["content"]
+    assert message["reasoning_content"]
+    for medium in request.media:
+        assert FINDINGS[medium.kind] in message["content"], "the file was opened and described"
+    details = completion["usage"]["prompt_tokens_details"] or {}
+    for name, tokens in PAGE_USAGE.get(page, {}).items():
+        pictures = sum(medium.kind == "image" for medium in request.media) or 1
+        assert details[name] == tokens * pictures
+
+
+@pytest.mark.parametrize("path", samples("*-openai.curl"))
+def test_curl_sample(path, emulator_of):
+    text = path.read_text(encoding="utf-8")
+    emulator = emulator_of(path.parent.name)
+    address = re.search(r"POST '([^']+)'", text).group(1)
+    headers = dict(line.split(": ") for line in re.findall(r'--header "([^"]+)"', text))
+    assert headers.pop("api-key") == "$MIMO_API_KEY"
+    body = re.search(r"--data-raw '(.*)'$", text, re.DOTALL).group(1)
+
+    response = httpx.post(
+        re.sub(r"^https://[^/]+", emulator.root_url, address),
+        content=body.encode(),
+        headers={**headers, "api-key": emulator.api_key},
+    )
+
+    if PLACEHOLDER in body:
+        assert response.status_code == 400
+        assert response.json()["error"]["code"] == "400"
+    else:
+        assert response.status_code == 200
+        assert response.json()["choices"][0]["finish_reason"] in {"stop", "tool_calls"}
+
+
+def test_the_weather_sample_calls_its_tool(emulator_of):
+    """The first page's sample with tools begins with an assistant turn, and asks about Hebei."""
+    text = (SAMPLES / "first-api-call/05-openai.curl").read_text(encoding="utf-8")
+    body = json.loads(re.search(r"--data-raw '(.*)'$", text, re.DOTALL).group(1))
+    emulator = emulator_of("first-api-call")
+    response = httpx.post(
+        f"{emulator.base_url}/chat/completions",
+        json=body,
+        headers={"api-key": emulator.api_key},
+    )
+    (call,) = response.json()["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["name"] == "get_current_weather"
+    assert "Hebei" in json.loads(call["function"]["arguments"])["location"]
+
+
+@pytest.mark.parametrize("path", samples("*-openai.py"))
+def test_retired_models_of_the_samples_are_refused_today(path, media):
+    model = re.search(r'model="([^"]+)"', path.read_text(encoding="utf-8")).group(1)
+    with MiMoEmulator(as_of="2026-11-21") as emulator:
+        response = httpx.post(
+            f"{emulator.base_url}/chat/completions",
+            json={"model": model, "messages": [{"role": "user", "content": "Hello"}]},
+            headers={"api-key": emulator.api_key},
+        )
+    assert response.status_code == 400
+    assert model in response.json()["error"]["param"]
