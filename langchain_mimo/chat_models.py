@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -39,6 +40,9 @@ from langchain_mimo.wire.dialects import DIALECTS
 from langchain_mimo.wire.events import Event
 from langchain_mimo.wire.history import HistoryOptions, clean_history
 from langchain_mimo.wire.tools import wire_tools
+
+if TYPE_CHECKING:
+    from langchain_mimo.estimate import Estimate
 
 translator.register()
 
@@ -243,8 +247,12 @@ class ChatMiMo(ChatMiMoFields):
             tree=tree,
             timeouts=MiMoTimeouts.of(self.timeout),
             retry=RetryPolicy(max_retries=self.max_retries),
-            media=MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs)),
+            media=self._media_policy,
         )
+
+    @property
+    def _media_policy(self) -> MediaPolicy:
+        return MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs))
 
     def _question(
         self,
@@ -374,6 +382,71 @@ class ChatMiMo(ChatMiMoFields):
             strict=strict,
             **kwargs,
         )
+
+    # ----------------------------------------------------------------- prices before paying
+
+    def estimate(
+        self,
+        messages: LanguageModelInput,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+        *,
+        output_tokens: int = 0,
+        prices: Mapping[str, catalogue.Price] | None = None,
+        **kwargs: Any,
+    ) -> Estimate:
+        """Estimate what a call would cost, from headers alone; nothing is sent or fetched.
+
+        Args:
+            messages: What would be given to `invoke`.
+            tools: Tools that would be bound.
+            output_tokens: Tokens of thoughts and answer to include in the price.
+            prices: Prices by model id that go before the catalogue's, which are dated.
+            **kwargs: The call's own `model`, `fps`, `media_resolution` and `thinking`.
+
+        Returns:
+            Tokens by modality, their range where a medium cannot be measured, and US dollars
+            (None where no price is known). Text is an approximation; media follow MiMo's formulas.
+
+        Raises:
+            MediaError: A medium may not be opened or would be refused, exactly as when sent.
+        """
+        from langchain_mimo.estimate import estimate_turns  # noqa: PLC0415 - rarely used
+
+        options = call_options(self, None, kwargs)
+        given = self._convert_input(messages).to_messages()
+        reading = self._history_options(options)
+        # What is counted may be a part of a conversation, as in trim_messages.
+        reading.repair_history, reading.missing_reasoning = True, "pad"
+        bound = (options.tools or []) + (wire_tools(tools, strict=None) if tools else [])
+        return estimate_turns(
+            clean_history(given, reading).turns if given else [],
+            model=options.model,
+            policy=self._media_policy,
+            tools_text=json.dumps(bound, ensure_ascii=False) if bound else "",
+            output_tokens=output_tokens,
+            prices=prices,
+        )
+
+    @override
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count the tokens of messages, media and tools, without network or tokenizer.
+
+        Usable as `trim_messages(token_counter=llm)`. See `estimate` for how exact it is.
+
+        Args:
+            messages: A conversation, or any part of one.
+            tools: Tools to count too.
+        """
+        return self.estimate(messages, tools).total
+
+    @override
+    def get_num_tokens(self, text: str) -> int:
+        """Approximate the tokens of a text; Chinese is not under-counted."""
+        from langchain_mimo.estimate import text_tokens  # noqa: PLC0415 - rarely used
+
+        return text_tokens(text)
 
     # --------------------------------------------------------------------------- lifecycle
 

@@ -1,0 +1,82 @@
+"""Tokens and money before anything is sent; sockets are blocked in this folder."""
+
+import base64
+import io
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, trim_messages
+from PIL import Image
+
+from langchain_mimo.catalogue import Price
+from langchain_mimo.chat_models import ChatMiMo
+
+
+@pytest.fixture
+def llm():
+    return ChatMiMo(model="mimo-v2.6-flash", api_key="sk-test")
+
+
+def picture(width, height):
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), "red").save(out, "PNG")
+    data = base64.b64encode(out.getvalue()).decode()
+    return {"type": "image", "base64": data, "mime_type": "image/png"}
+
+
+def test_pictures_count_by_their_size_not_by_their_base64(llm):
+    estimate = llm.estimate([HumanMessage([picture(1024, 1024), {"type": "text", "text": "hi"}])])
+    assert estimate.image == 1024
+    assert estimate.total < 1100
+
+
+def test_money_comes_from_a_dated_table_or_from_the_user(llm):
+    estimate = llm.estimate("hello", output_tokens=1_000_000)
+    assert estimate.cost_usd == pytest.approx(0.28, rel=1e-3)
+    assert estimate.price_as_of is not None
+    own = {"mimo-v2.6-flash": Price(0, 0, 1.0, estimate.price_as_of)}
+    assert llm.estimate("hello", output_tokens=1_000_000, prices=own).cost_usd == pytest.approx(1)
+    unknown = ChatMiMo(model="mimo-v9", api_key="sk-test")
+    assert unknown.estimate("hello").cost_usd is None
+
+
+def test_tools_count(llm):
+    def search(query: str) -> str:
+        """Search the library of everything for a query."""
+
+    assert llm.estimate("x", [search]).total > llm.estimate("x").total + 10
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/a.mp4", "http://169.254.169.254/latest/meta-data", "http://[::1]/a.mp4"],
+)
+def test_no_url_is_fetched(llm, url):
+    estimate = llm.estimate([HumanMessage([{"type": "video", "url": url}])])
+    assert estimate.low < estimate.total < estimate.high
+    assert estimate.notes
+
+
+def test_parts_of_a_conversation_count_too(llm):
+    assert llm.get_num_tokens_from_messages([]) == 0
+    orphan = [ToolMessage("result", tool_call_id="gone")]
+    assert llm.get_num_tokens_from_messages(orphan) > 0
+
+
+def test_trim_messages_drops_what_is_large(llm):
+    call = {"name": "f", "args": {}, "id": "a"}
+    history = [
+        HumanMessage([picture(2000, 2000), {"type": "text", "text": "what is it?"}]),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("done", tool_call_id="a"),
+        AIMessage("a red square"),
+        HumanMessage("thanks"),
+    ]
+    kept = trim_messages(
+        history, max_tokens=200, token_counter=llm, strategy="last", start_on="human"
+    )
+    assert kept == history[-1:]
+
+
+def test_text_is_counted_without_a_tokenizer(llm):
+    assert 1 <= llm.get_num_tokens("hello world") <= 11
+    assert llm.get_num_tokens("你好世界") >= 2
