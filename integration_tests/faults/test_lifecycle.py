@@ -155,14 +155,18 @@ async def test_a_timeout_around_a_call_is_the_callers(silent, make_call):
 
 
 def test_cancelling_while_waiting_for_the_next_attempt(server, make_call):
-    server.script = lambda connection, n: (
-        server.take(connection) and connection.whole(b"", "503 x", "Retry-After: 30")
-    )
+    answered = threading.Event()
+
+    def script(connection, n):
+        server.take(connection)
+        connection.whole(b"", "503 x", "Retry-After: 30")
+        answered.set()
+
+    server.script = script
 
     async def run():
         task = asyncio.create_task(Transport().arequest(make_call()))
-        while not server.requests:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(answered.wait, 5)
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -381,8 +381,8 @@ def test_a_connection_that_is_not_accepted(shell, make_call):
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
             fillers.append(filler)
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
         with pytest.raises(MiMoTimeoutError) as caught:
-            url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
             shell.request(make_call(url, timeouts=LIMITS, retry=NEVER))
         for filler in fillers:
             filler.close()
