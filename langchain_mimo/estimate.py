@@ -22,8 +22,10 @@ from langchain_mimo.tokens import (
     MediaResolution,
     audio_tokens,
     image_tokens,
-    text_tokens as text_tokens,
     video_tokens,
+)
+from langchain_mimo.tokens import (
+    text_tokens as text_tokens,
 )
 from langchain_mimo.wire.turns import AssistantTurn, MediaPart, TextPart, ToolTurn, Turn, UserTurn
 

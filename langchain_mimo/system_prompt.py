@@ -13,9 +13,7 @@ _WEEKDAYS = {
 }
 
 
-def system_prompt(
-    language: Literal["en", "zh"] = "en", today: date | None = None
-) -> SystemMessage:
+def system_prompt(language: Literal["en", "zh"] = "en", today: date | None = None) -> SystemMessage:
     """Return the system message that MiMo "strongly recommends" (first-API-call page, 2026-04).
 
     It is recommended, not enforced; ChatMiMo never adds it by itself.
