@@ -444,9 +444,9 @@ class ChatMiMo(ChatMiMoFields):
     @override
     def get_num_tokens(self, text: str) -> int:
         """Approximate the tokens of a text; Chinese is not under-counted."""
-        from langchain_mimo.estimate import text_tokens  # noqa: PLC0415 - rarely used
+        from langchain_mimo.estimate import estimate_text  # noqa: PLC0415 - rarely used
 
-        return text_tokens(text)
+        return estimate_text(text)
 
     # --------------------------------------------------------------------------- lifecycle
 

@@ -22,10 +22,8 @@ from langchain_mimo.tokens import (
     MediaResolution,
     audio_tokens,
     image_tokens,
+    text_tokens,
     video_tokens,
-)
-from langchain_mimo.tokens import (
-    text_tokens as text_tokens,
 )
 from langchain_mimo.wire.turns import AssistantTurn, MediaPart, TextPart, ToolTurn, Turn, UserTurn
 
@@ -170,6 +168,11 @@ def estimate_turns(
         None if price is None else price.as_of,
         tuple(notes),
     )
+
+
+def estimate_text(text: str) -> int:
+    """Approximate the tokens of a text, as `estimate_turns` does."""
+    return text_tokens(text)
 
 
 def estimate_media(
