@@ -10,7 +10,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from langchain_mimo.errors import MiMoInputError
-from langchain_mimo.wire.tools import tool_name, wire_tools
+from langchain_mimo.wire.tools import refuse_shared_names, tool_name, wire_tools
 
 
 def plain(city: str) -> str:
@@ -125,8 +125,6 @@ def test_bad_names(name):
 
 
 REFUSED = {
-    "duplicate": ([plain, decorated, named("plain")], r"tools\[2\]: a tool named 'plain'"),
-    "two searches": ([{"type": "web_search"}] * 2, r"tools\[1\]: a tool named 'web_search'"),
     "OpenAI server tool": ([{"type": "file_search"}], "no tools of type 'file_search'"),
     "Anthropic server tool": (
         [{"type": "web_search_20250305", "name": "web_search"}],
@@ -143,6 +141,23 @@ def test_refused(tools, match):
     with pytest.raises(MiMoInputError, match=match) as caught:
         wire_tools(tools)
     assert "\n" not in str(caught.value)
+
+
+SHARED = {
+    "functions": ([plain, decorated, named("plain")], r"tools\[2\]: a tool named 'plain'"),
+    "two searches": ([{"type": "web_search"}] * 2, r"tools\[1\]: a tool named 'web_search'"),
+}
+
+
+@pytest.mark.parametrize(("tools", "match"), SHARED.values(), ids=SHARED)
+def test_shared_names_are_refused_once_they_are_to_be_sent(tools, match):
+    converted = wire_tools(tools)
+    with pytest.raises(MiMoInputError, match=match):
+        refuse_shared_names(converted)
+
+
+def test_own_names_are_fine():
+    refuse_shared_names(wire_tools([plain, decorated, {"type": "web_search"}]))
 
 
 def test_contradicting_strict():

@@ -22,6 +22,7 @@ from langchain_mimo.wire import chat_completions
 from langchain_mimo.wire.chat_completions import RequestOptions, text_of
 from langchain_mimo.wire.dialects import Dialect
 from langchain_mimo.wire.tool_calls import dump_arguments, strict_object
+from langchain_mimo.wire.tools import refuse_shared_names
 from langchain_mimo.wire.turns import (
     AssistantTurn,
     Call,
@@ -122,6 +123,7 @@ def _encode_parameters(options: RequestOptions) -> dict[str, Any]:
     if options.thinking is not None:
         tree["thinking"] = {"type": "enabled" if options.thinking else "disabled"}
     if options.tools:
+        refuse_shared_names(options.tools)
         tree["tools"] = [_encode_tool(tool) for tool in options.tools]
         if parallel is False:
             tree["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}

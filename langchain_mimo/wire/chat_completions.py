@@ -16,6 +16,7 @@ from langchain_mimo.media.references import EncodedMedia, RemoteURL
 from langchain_mimo.wire.dialects import Dialect
 from langchain_mimo.wire.surrogates import whole
 from langchain_mimo.wire.tool_calls import FinishedCall, decode_calls, dump_arguments
+from langchain_mimo.wire.tools import refuse_shared_names
 from langchain_mimo.wire.turns import (
     AssistantTurn,
     MediaPart,
@@ -86,6 +87,7 @@ def encode_request(
         else:
             tree["thinking"] = {"type": "enabled" if options.thinking else "disabled"}
     if options.tools:
+        refuse_shared_names(options.tools)
         tree["tools"] = list(options.tools)
     if options.stream:
         tree["stream"] = True

@@ -38,21 +38,32 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
 
     Raises:
         MiMoInputError: A tool cannot be converted or is of a kind that MiMo does not have;
-            its name is not 1 to 64 of a-z, A-Z, 0-9, _ and - (MiMo's rule); two share a name (MiMo
-            answers 400); or `strict` contradicts the tool's own.
+            its name is not 1 to 64 of a-z, A-Z, 0-9, _ and - (MiMo's rule); or `strict`
+            contradicts the tool's own.
     """
-    converted = []
+    return [_wire_tool(tool, index, strict=strict) for index, tool in enumerate(tools)]
+
+
+def refuse_shared_names(wire_tools: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse tools of which two share a name, as MiMo does with 400.
+
+    This is looked at when a request is encoded and not in `wire_tools`, since LangChain's standard
+    tests bind the same tool twice and expect no complaint before it is sent.
+
+    Args:
+        wire_tools: Converted tools.
+
+    Raises:
+        MiMoInputError: Two share a name.
+    """
     seen: set[str] = set()
-    for index, tool in enumerate(tools):
-        wire_tool = _wire_tool(tool, index, strict=strict)
-        name = tool_name(wire_tool)
+    for index, tool in enumerate(wire_tools):
+        name = tool_name(tool)
         if name in seen:
             raise MiMoInputError(
                 f"tools[{index}]: a tool named {name!r} is there already; give each its own name."
             )
         seen.add(name)
-        converted.append(wire_tool)
-    return converted
 
 
 def tool_name(wire_tool: Mapping[str, Any]) -> str:
