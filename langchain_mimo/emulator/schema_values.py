@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_mimo.emulator.pattern_values import matching
 from langchain_mimo.emulator.words import Material, mentions
 
 _MAX_DEPTH = 8
@@ -203,7 +204,8 @@ class _Filler:
 
     def _listed(self, items: Mapping[str, Any], name: str) -> list[Any]:
         """Find quoted strings that follow the property's own name."""
-        if self._type_of(items) != "string" or items.get("enum"):
+        special = items.keys() & {"enum", "anyOf", "oneOf", "const", "format", "pattern"}
+        if not name or special or self._type_of(items) != "string":
             return []
         listed = rf"\b{_spoken(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
         match = re.search(listed, self._material.text, re.IGNORECASE)
@@ -217,16 +219,20 @@ class _Filler:
         if items.get("enum"):
             text = self._material.text
             return [choice for choice in items["enum"] if mentions(text, str(choice))]
+        if items.keys() & {"anyOf", "oneOf", "const", "format", "pattern"}:
+            return []
         kind = self._type_of(items)
         if kind in {"integer", "number"}:
             wanted = [number for number in self._material.numbers if _within(number, items)]
             self._material.numbers = []
-            return [int(number) for number in wanted] if kind == "integer" else list(wanted)
+            whole = [int(number) for number in wanted if float(number).is_integer()]
+            return list(whole if kind == "integer" else wanted)
         if kind == "string":
             source = "quoted" if self._material.quoted else "names"
             values = list(getattr(self._material, source))
             setattr(self._material, source, [])
-            return values
+            least, most = items.get("minLength", 0), items.get("maxLength", _MAX_TEXT)
+            return [value for value in values if least <= len(value) <= most]
         return []
 
     def _number(self, schema: Mapping[str, Any], name: str, *, integer: bool) -> int | float:
@@ -327,11 +333,7 @@ class _Filler:
         candidates = [*material.quoted, *material.names, *material.dates, *material.links]
         candidates += [str(number) for number in material.numbers] + material.text.split()
         candidates += [str(example) for example in schema.get("examples", ())]
-        candidates += [str(schema.get("default", "")), "a", "A", "0", "text"]
-        try:
-            return next((one for one in candidates if re.search(pattern, one)), candidates[-1])
-        except re.error:
-            return candidates[0]
+        return matching(pattern, [*candidates, str(schema.get("default", "text"))])
 
     def _labelled(self, name: str, value: str) -> str | None:
         """Find `name = value`, `name: value`, or `name is value` for longer names."""

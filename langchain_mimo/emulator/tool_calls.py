@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -264,15 +265,16 @@ def _listed_values(tool: Tool, text: str, material: Material) -> list[tuple[str,
     for pool in [pool for pool in pools.get(kind, ()) if getattr(material, pool)][:1]:
         values = [value for value in getattr(material, pool) if str(value) in text]
         values.sort(key=lambda value: text.index(str(value)))
-        chain = values[:1]
-        for value in values[1:]:
-            between = text[
-                text.index(str(chain[-1])) + len(str(chain[-1])) : text.index(str(value))
-            ]
+        chains = [values[:1]]
+        for before, value in pairwise(values):
+            between = text[text.index(str(before)) + len(str(before)) : text.index(str(value))]
             if _LIST_JOINT.fullmatch(between):
-                chain.append(value)
-        if len(chain) > 1:
-            return [(pool, value) for value in chain]
+                chains[-1].append(value)
+            else:
+                chains.append([value])
+        longest = max(chains, key=len)
+        if len(longest) > 1:
+            return [(pool, value) for value in longest]
     return []
 
 

@@ -226,7 +226,7 @@ def _names(text: str) -> list[str]:
     for match in _NAME.finditer(text):
         words = match.group().split()
         begins = _SENTENCE_START.search(text[: match.start()]) is not None
-        while words and words[0].rstrip(",") in _COMMON_STARTS:
+        while words and re.split(r"[,'’]", words[0])[0] in _COMMON_STARTS:
             words.pop(0)
             begins = False
         name = " ".join(words).removesuffix("'s").removesuffix("’s")
