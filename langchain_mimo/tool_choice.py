@@ -97,7 +97,7 @@ def lower_tool_choice(
     Raises:
         MiMoInputError: As for `parse_tool_choice`.
     """
-    tree = {key: value for key, value in tree.items() if key != "tool_choice"}
+    tree = {key: value for key, value in tree.items() if key != "tool_choice" or _is_auto(value)}
     choice = parse_tool_choice(tool_choice, tree.get("tools") or ())
     if choice == "web_search":
         tree["tools"] = [
@@ -109,11 +109,17 @@ def lower_tool_choice(
             tree["tool_choice"] = "none"
         else:
             tree.pop("tools", None)
+            tree.pop("tool_choice", None)
     elif isinstance(choice, ForcedChoice):
         if not native:
             return tree, choice
         tree["tool_choice"] = choice.native
     return tree, None
+
+
+def _is_auto(tool_choice: Any) -> bool:
+    """Whether it is the Anthropic format's auto, which carries a switch for parallel calls."""
+    return isinstance(tool_choice, Mapping) and tool_choice.get("type") == "auto"
 
 
 def _tool_name(tool: Mapping[str, Any]) -> str | None:

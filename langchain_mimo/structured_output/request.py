@@ -33,7 +33,8 @@ def lower_response_format(
     Returns:
         The request. Where the server cannot enforce a schema, it is stated in a system message at
         the end, worded so that tool calls stay allowed before the final answer. Without a schema
-        such a message is added only when no system or user message says "JSON", which MiMo wants.
+        such a message is added when no system or user message says "JSON", which MiMo wants, and
+        in the Anthropic format, which has no JSON mode.
 
     Raises:
         MiMoConfigurationError: The response format is none of these.
@@ -45,7 +46,7 @@ def lower_response_format(
     if server == "json_schema":
         return {**tree, "response_format": _enforced(wanted)}
     if wanted["type"] != "text":
-        tree = _asked_for_json(tree, wanted)
+        tree = _asked_for_json(tree, wanted, by_words_alone=server == "nothing")
         wanted = {"type": "json_object"}
     return tree if server == "nothing" else {**tree, "response_format": wanted}
 
@@ -78,10 +79,10 @@ def _normal_format(response_format: Any) -> Tree:
     return AnswerSchema(response_format).bound_format("json_schema", None)
 
 
-def _asked_for_json(tree: Tree, wanted: Tree) -> Tree:
+def _asked_for_json(tree: Tree, wanted: Tree, *, by_words_alone: bool) -> Tree:
     named = wanted.get("json_schema", wanted)
     schema = named.get("schema")
-    if schema is None and _mentions_json(tree["messages"]):
+    if schema is None and not by_words_alone and _mentions_json(tree["messages"]):
         return tree
     parts = ["When you give your final answer, give one JSON object and nothing else."]
     if tree.get("tools"):
