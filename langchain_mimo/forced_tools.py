@@ -41,9 +41,8 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.tool_choice import ForcedChoice, Tree
+from langchain_mimo.wire.tool_calls import CUT_REASONS
 
-# A reply that was cut or refused would be so again: asking once more only costs.
-_CUT = frozenset({"length", "content_filter", "repetition_truncation"})
 _BETWEEN_THOUGHTS = "\n\n"
 _REASONING = "reasoning_content"
 _SEARCHES = "web_search_usage"
@@ -214,7 +213,8 @@ def _decisions(
     for attempt in range(1, attempts + 1):
         reply = yield request
         honoured = choice.honoured_by(reply.called)
-        if honoured or attempt == attempts or reply.finish_reason in _CUT:
+        if honoured or attempt == attempts or reply.finish_reason in CUT_REASONS:
+            # A reply that was cut or refused would be so again: asking once more only costs.
             break
         request = _asked_again(request, choice, reply)
     return _Verdict(choice.asked, attempt, honoured)

@@ -50,6 +50,25 @@ ANSWERS = {
         "tool_calls",
         {"content": "", "tool_calls": [call("a", "one", "{}"), call("b", "two", '{"x"')]},
     ),
+    "a broken call between two good ones": (
+        "tool_calls",
+        {
+            "content": "",
+            "tool_calls": [
+                call("a", "one", "{}"),
+                call("b", "two", '{"x"'),
+                call("c", "one", '{"x": 1}'),
+            ],
+        },
+    ),
+    "a call cut before its arguments by repetition": (
+        "repetition_truncation",
+        {"content": "again again", "tool_calls": [call("a", "rm", "")]},
+    ),
+    "a call cut before its arguments by the filter": (
+        "content_filter",
+        {"content": "", "tool_calls": [call("a", "rm", "")]},
+    ),
     "nothing": ("stop", {"content": ""}),
 }
 

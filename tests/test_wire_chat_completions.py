@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessageChunk, message_chunk_to_message
+from langchain_core.messages import AIMessageChunk, ToolMessage, message_chunk_to_message
 
 from langchain_mimo.errors import MiMoIncompleteStreamError, MiMoInvalidResponseError
 from langchain_mimo.wire import translator
@@ -162,6 +162,24 @@ def test_cut_arguments_never_become_a_call(name):
         (invalid,) = message.invalid_tool_calls
         raw = BODIES[name]["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
         assert json.loads(invalid["args"]) == raw
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "repetition_truncation"])
+def test_an_answer_that_was_cut_makes_no_empty_call(reason):
+    body = answer(reason, tool_calls=[call("rm", "")])
+    for message in (decode_response(body), merged(stream_of(body))):
+        assert message.tool_calls == []
+        assert message.invalid_tool_calls[0]["name"] == "rm"
+
+
+def test_calls_go_back_in_the_order_they_were_made():
+    made = [call("f", "{", "1"), call("g", "{}", "2"), call("h", "[", "3"), call("f", "{}", "4")]
+    body = answer("tool_calls", reasoning_content="Four.", tool_calls=made)
+    for message in (decode_response(body), merged(stream_of(body))):
+        history = [message, ToolMessage("b", tool_call_id="2"), ToolMessage("d", tool_call_id="4")]
+        turns = clean_history(history, HistoryOptions("mimo-v2.6-pro")).turns
+        assert encode_turn(turns[0], DIALECTS["mimo"])["tool_calls"] == made
+        assert [turn.call_id for turn in turns[1:]] == ["1", "2", "3", "4"]
 
 
 def test_no_prefix_of_a_cut_stream_holds_a_runnable_call():

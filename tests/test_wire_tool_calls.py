@@ -185,6 +185,15 @@ def test_a_lone_surrogate_in_arguments_does_not_survive():
     call.text.encode()
 
 
+def test_halves_of_a_character_wait_for_each_other():
+    assembler = CallAssembler()
+    pieces = ['{"x": "', "\ud83d", "\ude00", '"}']
+    given = [assembler.feed([fragment(0, "a", "f", piece)]) for piece in pieces]
+    assert given == [[(0, '{"x": "')], [(0, "")], [(0, "\U0001f600")], [(0, '"}')]]
+    (call,) = assembler.finish("answer", cut=False)
+    assert call.args == {"x": "\U0001f600"}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),

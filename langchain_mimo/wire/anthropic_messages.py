@@ -21,7 +21,7 @@ from langchain_mimo.media.references import EncodedMedia, MediaTypeOf, RemoteURL
 from langchain_mimo.wire import chat_completions
 from langchain_mimo.wire.chat_completions import RequestOptions, text_of
 from langchain_mimo.wire.dialects import Dialect
-from langchain_mimo.wire.tool_calls import dump_arguments, strict_object
+from langchain_mimo.wire.tool_calls import CUT_REASONS, dump_arguments, strict_object
 from langchain_mimo.wire.tools import refuse_shared_names
 from langchain_mimo.wire.turns import (
     AssistantTurn,
@@ -330,7 +330,7 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
         )
         raise MiMoInvalidResponseError(msg, status_code=200)
     reason = finish_reason(body.get("stop_reason"))
-    read = _read_content(content, cut=reason == "length")
+    read = _read_content(content, cut=reason in CUT_REASONS)
     message = chat_completions.decode_response(
         {
             "id": body.get("id"),

@@ -219,6 +219,7 @@ def _read_calls(
                 reading, call.get("id"), call.get("name"), unwrapped(call.get("args")), index
             )
             reading.invalid.add(added.id)
+        _restore_order(reading.turn.calls, message.additional_kwargs.get("tool_call_order"))
         return
     foreign = found.calls if found is not None else []
     legacy = message.additional_kwargs.get("function_call")
@@ -230,6 +231,13 @@ def _read_calls(
         added = _add_call(reading, block.id, block.name, arguments, index)
         if strict_object(arguments) is None:
             reading.invalid.add(added.id)
+
+
+def _restore_order(calls: list[Call], order: object) -> None:
+    """Put calls in the order in which the model made them (`tool_calls.mixed_order`)."""
+    if isinstance(order, list):
+        places = {call_id: place for place, call_id in enumerate(order) if isinstance(call_id, str)}
+        calls.sort(key=lambda call: places.get(call.id, len(places)))
 
 
 def _add_call(

@@ -12,10 +12,16 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from langchain_mimo.errors import MiMoInvalidResponseError
-from langchain_mimo.media.references import EncodedMedia, RemoteURL
-from langchain_mimo.wire.dialects import Dialect
+from langchain_mimo.media.references import EncodedMedia, MediaReference, RemoteURL
+from langchain_mimo.wire.dialects import Dialect, media_io_kwargs
 from langchain_mimo.wire.surrogates import whole
-from langchain_mimo.wire.tool_calls import FinishedCall, decode_calls, dump_arguments
+from langchain_mimo.wire.tool_calls import (
+    CUT_REASONS,
+    FinishedCall,
+    decode_calls,
+    dump_arguments,
+    mixed_order,
+)
 from langchain_mimo.wire.tools import refuse_shared_names
 from langchain_mimo.wire.turns import (
     AssistantTurn,
@@ -31,6 +37,15 @@ from langchain_mimo.wire.usage import usage_metadata
 
 PROVIDER = "mimo"
 """`response_metadata["model_provider"]` and LangSmith's `ls_provider`; they must be one string."""
+
+_AUDIO_FORMATS = {
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+}
+"""The two formats that OpenAI's `input_audio` names (§11.1), by the MIME types of their blocks."""
 
 _ANNOTATION_KEYS = ("type", "url", "title", "summary", "site_name", "publish_time", "logo_url")
 
@@ -86,6 +101,8 @@ def encode_request(
             }
         else:
             tree["thinking"] = {"type": "enabled" if options.thinking else "disabled"}
+    if dialect.fps_in_media_io and (sampling := media_io_kwargs(turns, dialect)):
+        tree["media_io_kwargs"] = sampling
     if options.tools:
         refuse_shared_names(options.tools)
         tree["tools"] = list(options.tools)
@@ -162,15 +179,28 @@ def _encode_media(part: MediaPart, dialect: Dialect) -> dict[str, Any]:
     if reference.kind == "image":
         return {"type": "image_url", "image_url": {"url": location}}
     if reference.kind == "audio":
-        if dialect.audio_part == "audio_url":
-            return {"type": "audio_url", "audio_url": {"url": location}}
-        return {"type": "input_audio", "input_audio": {"data": location}}
+        return _encode_audio(reference, location, dialect)
     encoded: dict[str, Any] = {"type": "video_url", "video_url": {"url": location}}
+    if dialect.fps_in_media_io:
+        return encoded
     if part.fps is not None:
         encoded["fps"] = part.fps
     if part.media_resolution is not None:
         encoded["media_resolution"] = part.media_resolution
     return encoded
+
+
+def _encode_audio(
+    reference: MediaReference, location: str | EncodedMedia, dialect: Dialect
+) -> dict[str, Any]:
+    if dialect.audio_part == "input_audio":
+        return {"type": "input_audio", "input_audio": {"data": location}}
+    if dialect.audio_part == "audio_url" or isinstance(location, str):
+        return {"type": "audio_url", "audio_url": {"url": location}}
+    audio: dict[str, Any] = {"data": EncodedMedia(reference, data_url=False)}
+    if name := _AUDIO_FORMATS.get(reference.mime_type or ""):
+        audio["format"] = name
+    return {"type": "input_audio", "input_audio": audio}
 
 
 def text_of(value: object) -> str:
@@ -276,7 +306,7 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
     model = body.get("model") if isinstance(body.get("model"), str) else None
     reason = choice.get("finish_reason")
     reason = reason if isinstance(reason, str) else None
-    calls = decode_calls(message.get("tool_calls"), answer_id, cut=reason == "length")
+    calls = decode_calls(message.get("tool_calls"), answer_id, cut=reason in CUT_REASONS)
     additional: dict[str, Any] = {}
     reasoning = reasoning_of(message)
     if reasoning:
@@ -285,6 +315,8 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
         additional["annotations"] = annotations
     if raw := raw_arguments(calls):
         additional["raw_arguments"] = raw
+    if order := mixed_order(calls):
+        additional["tool_call_order"] = order
     usage = body.get("usage")
     text = text_of(message.get("content"))
     if thoughts_as_content and not text and not calls:

@@ -20,7 +20,12 @@ from langchain_mimo.wire.chat_completions import (
 )
 from langchain_mimo.wire.events import Event, EventWriter
 from langchain_mimo.wire.surrogates import SurrogateJoiner, whole
-from langchain_mimo.wire.tool_calls import CallAssembler, FinishedCall
+from langchain_mimo.wire.tool_calls import (
+    CUT_REASONS,
+    CallAssembler,
+    FinishedCall,
+    mixed_order,
+)
 from langchain_mimo.wire.usage import usage_metadata
 
 
@@ -192,6 +197,8 @@ class StreamDecoder:
         self._given += calls
         if raw := raw_arguments(calls):
             additional["raw_arguments"] = raw
+        if order := mixed_order(self._given):
+            additional["tool_call_order"] = order
         return AIMessageChunk(
             content=text,
             additional_kwargs=additional,
@@ -218,7 +225,7 @@ class StreamDecoder:
             raise MiMoIncompleteStreamError(msg)
         chunks = []
         text, thought = self._flush()
-        calls = self._assembler.finish(self._answer_id, cut=self._finish_reason == "length")
+        calls = self._assembler.finish(self._answer_id, cut=self._finish_reason in CUT_REASONS)
         if self._thoughts_as_content and not calls and not self._given and not any(self._text):
             text = "".join(self._thoughts)
         if text or thought or calls:

@@ -17,9 +17,13 @@ from langchain_core.messages.tool import (
     tool_call_chunk,
 )
 
-from langchain_mimo.wire.surrogates import whole
+from langchain_mimo.wire.surrogates import SurrogateJoiner, whole
+
+CUT_REASONS = frozenset({"length", "content_filter", "repetition_truncation"})
+"""Finish reasons of answers that ended before the model was done (mimo-api.md §4)."""
 
 _NO_VALUE = frozenset({"", "null", "None"})
+_WRITER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class FinishedCall:
         Core completes cut JSON on every merge of chunks, so `{"path": "/a` would become a call
         that an agent runs. As one JSON string it stays invalid; `history` unwraps it.
         """
-        return self.text if self.args is not None else json.dumps(self.text, ensure_ascii=False)
+        return self.text if self.args is not None else _WRITER.encode(self.text)
 
     def as_chunk(self) -> ToolCallChunk:
         """Return the whole call as one chunk."""
@@ -80,7 +84,22 @@ def strict_object(text: str) -> dict[str, Any] | None:
 
 def dump_arguments(args: Mapping[str, Any]) -> str:
     """Write a call's arguments as models write them: spaces after separators, no escapes."""
-    return json.dumps(args, ensure_ascii=False)
+    return _WRITER.encode(args)
+
+
+def mixed_order(calls: Sequence[FinishedCall]) -> list[str]:
+    """Return the ids of an answer's calls where LangChain's fields would lose their order.
+
+    Messages hold valid and invalid calls in two lists, so an invalid call that stands before a
+    valid one would go back behind it. In all other answers the list is empty.
+    """
+    invalid_before = False
+    for call in calls:
+        if call.args is None:
+            invalid_before = True
+        elif invalid_before:
+            return [each.id for each in calls]
+    return []
 
 
 def _synthetic_id(answer_id: str | None, index: int, name: str, text: str) -> str:
@@ -132,7 +151,7 @@ def _index_of(value: object) -> int | None:
 def _arguments_of(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else _WRITER.encode(value)
 
 
 def decode_calls(calls: object, answer_id: str | None, *, cut: bool = False) -> list[FinishedCall]:
@@ -165,6 +184,7 @@ class _Open:
     id: str | None
     name: str
     pieces: list[str] = field(default_factory=list)
+    joiner: SurrogateJoiner = field(default_factory=SurrogateJoiner)
 
     @property
     def text(self) -> str:
@@ -195,7 +215,8 @@ class CallAssembler:
         """Take the `tool_calls` of one delta.
 
         Returns:
-            For each fragment, which call it belongs to, and what it adds to its arguments.
+            For each fragment, which call it belongs to, and what it adds to its arguments; half a
+            character is held back until its other half comes.
         """
         if not isinstance(fragments, Sequence) or isinstance(fragments, str):
             return []
@@ -226,7 +247,7 @@ class CallAssembler:
                 call.name += name
         piece = _arguments_of(function.get("arguments"))
         call.pieces.append(piece)
-        return call.index, piece
+        return call.index, call.joiner.feed(piece)
 
     def _find(self, index: int | None, call_id: str | None, name: str | None) -> _Open | None:
         """Return the call that a fragment continues, or None when it begins one."""
