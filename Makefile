@@ -22,7 +22,7 @@ MIN_ENV ?= .venv-min
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
-# Credentials and endpoints of other tools have no business in a build's environment.
+comma := ,
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # $(call make_environment,DIR,EXTRAS,GROUPS,CONSTRAINTS): dependency groups want a newer pip than
@@ -54,16 +54,14 @@ $(TEST_ENV)/.made: pyproject.toml $(CONSTRAINTS)
 $(DEMO_ENV)/.made: pyproject.toml constraints.txt
 	$(call make_environment,$(DEMO_ENV),av$(comma)emulator,demo,constraints.txt)
 
-comma := ,
-
 .PHONY: demo
 demo: $(DEMO_ENV)/.made  ## Run the tour: picture, video and sound, tools, streaming, the bill
 	@$(DEMO_ENV)/bin/python docs/examples/tour.py
 
 .PHONY: test
 test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_tests/ on the emulator
-	$(TEST_ENV)/bin/python -m pytest tests --disable-socket --allow-unix-socket --timeout=120 -q $(ARGS)
-	$(TEST_ENV)/bin/python -m pytest integration_tests --timeout=180 -n $(WORKERS) -q $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest tests $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest integration_tests -n $(WORKERS) $(ARGS)
 
 .PHONY: test-all
 test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, where present
