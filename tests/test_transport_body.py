@@ -198,7 +198,7 @@ async def test_cancelling_waits_for_the_reader_before_the_file_is_closed(clip, p
     await anext(parts)
     entered, leave = threading.Event(), threading.Event()
 
-    def slow():
+    def slow(characters):
         entered.set()
         assert leave.wait(5)
         yield b"AAAA"

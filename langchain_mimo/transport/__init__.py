@@ -34,10 +34,31 @@ they raise:
 Faults are retried as the policy says, and never once the first event has been given out.
 """
 
-from langchain_mimo.transport.clients import ClientSettings
-from langchain_mimo.transport.exchange import Call
-from langchain_mimo.transport.flow import Transport
-from langchain_mimo.transport.limits import MiMoTimeouts
-from langchain_mimo.transport.retries import RetryPolicy
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_mimo.transport.clients import ClientSettings
+    from langchain_mimo.transport.exchange import Call
+    from langchain_mimo.transport.flow import Transport
+    from langchain_mimo.transport.limits import MiMoTimeouts
+    from langchain_mimo.transport.retries import RetryPolicy
 
 __all__ = ["Call", "ClientSettings", "MiMoTimeouts", "RetryPolicy", "Transport"]
+
+_HOMES = {
+    "Call": "exchange",
+    "ClientSettings": "clients",
+    "MiMoTimeouts": "limits",
+    "RetryPolicy": "retries",
+    "Transport": "flow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import httpx with the first name that needs it; `limits` alone is free of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,6 +24,13 @@ from langchain_mimo.media.sources import MediaPolicy, OpenMedia, open_media
 
 T = TypeVar("T")
 Leaf: TypeAlias = EncodedMedia | MediaTypeOf
+
+_SLICE = 128 * 1024
+"""Characters of base64 generated at once."""
+
+_READERS = 2
+"""Threads that read files for event loops, all loops of a process together. Encoding is work for
+the processor, so that more would not be faster, and each keeps some memory."""
 
 _HOLE = orjson.Fragment(b'"\0"')
 _INT64 = range(-(1 << 63), 1 << 64)
@@ -90,7 +99,7 @@ class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     async def aopen(self) -> None:
         """Do the same, off the event loop where it takes reading from a disk."""
         if self.blocking:
-            await _in_thread(self.open)
+            await _in_reader(self.open)
         else:
             self.open()
 
@@ -105,7 +114,7 @@ class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         for medium, piece in zip(self._open, self._pieces[1:], strict=True):
             if medium.prefix:
                 yield medium.prefix
-            yield from medium.slices()
+            yield from medium.slices(_SLICE)
             yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -114,10 +123,10 @@ class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         for medium, piece in zip(self._open, self._pieces[1:], strict=True):
             if medium.prefix:
                 yield medium.prefix
-            slices = medium.slices()
+            slices = medium.slices(_SLICE)
             if medium.blocking:
                 following = functools.partial(next, slices, None)
-                while (part := await _in_thread(following)) is not None:
+                while (part := await _in_reader(following)) is not None:
                     yield part
             else:
                 for part in slices:
@@ -125,15 +134,24 @@ class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield piece
 
 
-async def _in_thread(read: Callable[[], T]) -> T:
+async def _in_reader(read: Callable[[], T]) -> T:
     """Read in a thread, and do not leave before it is done: the file may be closed right after."""
-    reading = asyncio.ensure_future(asyncio.to_thread(read))
+    reading = asyncio.get_running_loop().run_in_executor(_reader_threads(), read)
     try:
         return await asyncio.shield(reading)
     except asyncio.CancelledError:
         with suppress(Exception):
             await reading
         raise
+
+
+@functools.cache
+def _reader_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_READERS, thread_name_prefix="langchain-mimo-reader")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reader_threads.cache_clear)
 
 
 def _write(tree: dict[str, Any], leaves: list[Leaf]) -> bytes:
