@@ -13,6 +13,9 @@ from typing import Literal, TypeAlias
 Modality: TypeAlias = Literal["text", "image", "audio", "video"]
 Region: TypeAlias = Literal["cn", "sgp", "ams"]
 
+PROVIDER = "mimo"
+"""`response_metadata["model_provider"]` and LangSmith's `ls_provider`; they must be one string."""
+
 BEIJING = timezone(timedelta(hours=8))
 """MiMo's notices give their hours in this zone."""
 

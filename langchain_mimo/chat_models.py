@@ -1,4 +1,10 @@
-"""ChatMiMo: its fields, and LangChain's hooks, each a few lines that join the other rooms."""
+"""ChatMiMo: LangChain's hooks, each a few lines that join the other rooms.
+
+What only a call needs is imported with the first call, so that importing this module costs hardly
+more than importing LangChain's own chat models: no HTTP client, no media, no translation.
+"""
+
+# ruff: noqa: PLC0415 - see above; tests/test_performance_guard.py counts what is imported
 
 from __future__ import annotations
 
@@ -12,47 +18,28 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo.call_options import (
-    PARAMETERS,
-    CallOptions,
-    call_options,
-)
-from langchain_mimo.configuration import (
-    endpoints_of,
-    request_headers,
-)
+from langchain_mimo.configuration import endpoints_of, request_headers
 from langchain_mimo.errors import MiMoError
-from langchain_mimo.media.sources import MediaPolicy
 from langchain_mimo.model_fields import ChatMiMoFields
-from langchain_mimo.replies import Question, StreamedReply, chunk_reply, event_reply, whole_reply
-from langchain_mimo.structured_output import build_structured_output, lower_response_format
-from langchain_mimo.tool_choice import lower_tool_choice
-from langchain_mimo.transport import Call, ClientSettings, MiMoTimeouts, RetryPolicy, Transport
+from langchain_mimo.transport.limits import MiMoTimeouts
 from langchain_mimo.wire import translator
-from langchain_mimo.wire.blocks import MediaDefaults
-from langchain_mimo.wire.chat_completions import RequestOptions, encode_request
-from langchain_mimo.wire.dialects import DIALECTS
-from langchain_mimo.wire.events import Event
-from langchain_mimo.wire.history import HistoryOptions, clean_history
-from langchain_mimo.wire.tools import wire_tools
 
 if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
     from langchain_mimo.estimate import Estimate
+    from langchain_mimo.media.sources import MediaPolicy
+    from langchain_mimo.replies import Question, StreamedReply
+    from langchain_mimo.transport import Call, Transport
+    from langchain_mimo.wire.events import Event
 
 translator.register()
 
 T = TypeVar("T")
-
-_IDENTIFYING = (
-    *("model", "server", "base_url", "region", "thinking", "fps", "media_resolution"),
-    *PARAMETERS,
-    "extra_body",
-)
 
 
 class ChatMiMo(ChatMiMoFields):
@@ -130,6 +117,8 @@ class ChatMiMo(ChatMiMoFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        from langchain_mimo.replies import whole_reply
+
         reply = whole_reply(self._question(messages, stop, kwargs, stream=False))
         tree = next(reply)
         while True:
@@ -147,6 +136,8 @@ class ChatMiMo(ChatMiMoFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        from langchain_mimo.replies import whole_reply
+
         reply = whole_reply(self._question(messages, stop, kwargs, stream=False))
         tree = next(reply)
         while True:
@@ -164,6 +155,8 @@ class ChatMiMo(ChatMiMoFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
+        from langchain_mimo.replies import chunk_reply
+
         question = self._question(messages, stop, kwargs, stream=True)
         return self._streamed(chunk_reply(question))
 
@@ -175,6 +168,8 @@ class ChatMiMo(ChatMiMoFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        from langchain_mimo.replies import chunk_reply
+
         question = self._question(messages, stop, kwargs, stream=True)
         return self._astreamed(chunk_reply(question))
 
@@ -187,6 +182,8 @@ class ChatMiMo(ChatMiMoFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[Event]:
+        from langchain_mimo.replies import event_reply
+
         question = self._question(messages, stop, kwargs, stream=True)
         return self._streamed(event_reply(question, _run_id(run_manager)))
 
@@ -197,6 +194,8 @@ class ChatMiMo(ChatMiMoFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[Event]:
+        from langchain_mimo.replies import event_reply
+
         question = self._question(messages, stop, kwargs, stream=True)
         return self._astreamed(event_reply(question, _run_id(run_manager)))
 
@@ -235,12 +234,16 @@ class ChatMiMo(ChatMiMoFields):
         own = (self.http_client, self.http_async_client)
         # A copy with other clients shares private attributes with its original.
         if self._transport is None or self._transport[:2] != own:
-            transport = Transport(ClientSettings(), http_client=own[0], http_async_client=own[1])
+            from langchain_mimo.transport import Transport
+
+            transport = Transport(http_client=own[0], http_async_client=own[1])
             self._transport = (*own, transport)
         return self._transport[2]
 
     def _call(self, tree: dict[str, Any]) -> Call:
         """Address one body."""
+        from langchain_mimo.transport import Call, RetryPolicy
+
         return Call(
             url=endpoints_of(self.base_url, self._key, self.region).chat_completions,
             headers=request_headers(self._key, self.default_headers),
@@ -252,6 +255,8 @@ class ChatMiMo(ChatMiMoFields):
 
     @property
     def _media_policy(self) -> MediaPolicy:
+        from langchain_mimo.media.sources import MediaPolicy
+
         return MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs))
 
     def _question(
@@ -263,50 +268,9 @@ class ChatMiMo(ChatMiMoFields):
         stream: bool,
     ) -> Question:
         """Turn messages and keywords into what is asked."""
-        options = call_options(self, stop, keywords)
-        dialect = DIALECTS[self.server]
-        history = clean_history(messages, self._history_options(options))
-        if options.parallel_tool_calls is not None:
-            options.parameters["parallel_tool_calls"] = options.parallel_tool_calls
-        request = RequestOptions(
-            model=options.model,
-            parameters=options.parameters,
-            thinking=False if history.disable_thinking else options.thinking,
-            tools=options.tools,
-            stream=stream,
-            include_usage=options.stream_usage,
-        )
-        tree = encode_request(history.turns, request, dialect)
-        tree = lower_response_format(
-            tree,
-            options.response_format,
-            server="json_schema" if dialect.enforces_schema else "json_object",
-        )
-        tree, choice = lower_tool_choice(tree, options.tool_choice, native=dialect.forces_tools)
-        if options.extra_body:
-            tree.update(options.extra_body)
-        return Question(
-            tree,
-            choice,
-            attempts=self.forced_tool_attempts,
-            unfence=options.response_format is not None,
-            thoughts_as_content=self.empty_content == "reasoning",
-            blocks=self.output_version == "v1",
-        )
+        from langchain_mimo.questions import question_of
 
-    def _history_options(self, options: CallOptions) -> HistoryOptions:
-        known = catalogue.find(options.model)
-        thinks = known.thinks_by_default if known else True
-        return HistoryOptions(
-            model=options.model,
-            inputs=known.inputs if known else None,
-            media_defaults=MediaDefaults(options.fps, options.media_resolution),
-            thinking_on=thinks if options.thinking is None else options.thinking,
-            replay_reasoning=self.replay_reasoning,
-            missing_reasoning=self.missing_reasoning,
-            tool_media=self.tool_media,
-            repair_history=self.repair_history,
-        )
+        return question_of(self, messages, stop, keywords, stream=stream)
 
     # ------------------------------------------------------------------- tools and structure
 
@@ -342,6 +306,8 @@ class ChatMiMo(ChatMiMoFields):
             MiMoInputError: Two tools share a name, a name is not MiMo's to take, or the choice
                 names a tool that is not bound.
         """
+        from langchain_mimo.wire.tools import wire_tools
+
         given = {
             "tool_choice": tool_choice,
             "parallel_tool_calls": parallel_tool_calls,
@@ -374,6 +340,8 @@ class ChatMiMo(ChatMiMoFields):
         Returns:
             A runnable; pydantic schemas give instances, all others dicts.
         """
+        from langchain_mimo.structured_output import build_structured_output
+
         return build_structured_output(
             self,
             schema,
@@ -410,11 +378,15 @@ class ChatMiMo(ChatMiMoFields):
         Raises:
             MediaError: A medium may not be opened or would be refused, exactly as when sent.
         """
-        from langchain_mimo.estimate import estimate_turns  # noqa: PLC0415 - rarely used
+        from langchain_mimo.call_options import call_options
+        from langchain_mimo.estimate import estimate_turns
+        from langchain_mimo.questions import history_options
+        from langchain_mimo.wire.history import clean_history
+        from langchain_mimo.wire.tools import wire_tools
 
         options = call_options(self, None, kwargs)
         given = self._convert_input(messages).to_messages()
-        reading = self._history_options(options)
+        reading = history_options(self, options)
         # What is counted may be a part of a conversation, as in trim_messages.
         reading.repair_history, reading.missing_reasoning = True, "pad"
         bound = (options.tools or []) + (wire_tools(tools, strict=None) if tools else [])
@@ -444,7 +416,7 @@ class ChatMiMo(ChatMiMoFields):
     @override
     def get_num_tokens(self, text: str) -> int:
         """Approximate the tokens of a text; Chinese is not under-counted."""
-        from langchain_mimo.estimate import estimate_text  # noqa: PLC0415 - rarely used
+        from langchain_mimo.estimate import estimate_text
 
         return estimate_text(text)
 

@@ -25,7 +25,6 @@ from langchain_mimo.configuration import (
 )
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.transport.limits import MiMoTimeouts
-from langchain_mimo.wire.chat_completions import PROVIDER
 from langchain_mimo.wire.dialects import Server
 
 _IDENTIFYING = (
@@ -140,7 +139,7 @@ class ChatMiMoFields(BaseChatModel):
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = PROVIDER
+        params["ls_provider"] = catalogue.PROVIDER
         most = kwargs.get("max_completion_tokens", kwargs.get("max_tokens"))
         if (most := most or self.max_completion_tokens) is not None:
             params["ls_max_tokens"] = most

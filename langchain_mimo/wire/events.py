@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from langchain_core.messages import AIMessageChunk
 from langchain_core.utils._merge import merge_dicts
 
-from langchain_mimo.wire.chat_completions import PROVIDER
+from langchain_mimo.catalogue import PROVIDER
 from langchain_mimo.wire.translator import citations
 
 Event: TypeAlias = dict[str, Any]

@@ -10,7 +10,7 @@ from langchain_core.messages import content as core_content
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import Annotation, ContentBlock
 
-from langchain_mimo.wire.chat_completions import PROVIDER
+from langchain_mimo.catalogue import PROVIDER
 
 _REFUSALS = hasattr(core_content, "RefusalContentBlock")
 """Refusal blocks came with langchain-core 1.7.7."""

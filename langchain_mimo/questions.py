@@ -1,0 +1,92 @@
+"""From a model's fields and a caller's messages to what is asked; sans-I/O, like `replies`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from langchain_mimo import catalogue
+from langchain_mimo.call_options import CallOptions, call_options
+from langchain_mimo.model_fields import ChatMiMoFields
+from langchain_mimo.replies import Question
+from langchain_mimo.structured_output import lower_response_format
+from langchain_mimo.tool_choice import lower_tool_choice
+from langchain_mimo.wire.blocks import MediaDefaults
+from langchain_mimo.wire.chat_completions import RequestOptions, encode_request
+from langchain_mimo.wire.dialects import DIALECTS
+from langchain_mimo.wire.history import HistoryOptions, clean_history
+
+
+def question_of(
+    fields: ChatMiMoFields,
+    messages: Sequence[BaseMessage],
+    stop: list[str] | None,
+    keywords: Mapping[str, Any],
+    *,
+    stream: bool,
+) -> Question:
+    """Turn messages and keywords into what is asked.
+
+    Args:
+        fields: The model, whose fields hold where the call says nothing.
+        messages: The conversation; not changed.
+        stop: The `stop` of the call, which LangChain passes apart.
+        keywords: All other keywords of the call.
+        stream: Whether to stream.
+
+    Raises:
+        MiMoInputError: A message, block or keyword that MiMo cannot take.
+    """
+    options = call_options(fields, stop, keywords)
+    dialect = DIALECTS[fields.server]
+    history = clean_history(messages, history_options(fields, options))
+    if options.parallel_tool_calls is not None:
+        options.parameters["parallel_tool_calls"] = options.parallel_tool_calls
+    request = RequestOptions(
+        model=options.model,
+        parameters=options.parameters,
+        thinking=False if history.disable_thinking else options.thinking,
+        tools=options.tools,
+        stream=stream,
+        include_usage=options.stream_usage,
+    )
+    tree = encode_request(history.turns, request, dialect)
+    tree = lower_response_format(
+        tree,
+        options.response_format,
+        server="json_schema" if dialect.enforces_schema else "json_object",
+    )
+    tree, choice = lower_tool_choice(tree, options.tool_choice, native=dialect.forces_tools)
+    if options.extra_body:
+        tree.update(options.extra_body)
+    return Question(
+        tree,
+        choice,
+        attempts=fields.forced_tool_attempts,
+        unfence=options.response_format is not None,
+        thoughts_as_content=fields.empty_content == "reasoning",
+        blocks=fields.output_version == "v1",
+    )
+
+
+def history_options(fields: ChatMiMoFields, options: CallOptions) -> HistoryOptions:
+    """Tell how a history is to be read for a call.
+
+    Args:
+        fields: The model.
+        options: What the call asks for.
+    """
+    known = catalogue.find(options.model)
+    thinks = known.thinks_by_default if known else True
+    return HistoryOptions(
+        model=options.model,
+        inputs=known.inputs if known else None,
+        media_defaults=MediaDefaults(options.fps, options.media_resolution),
+        thinking_on=thinks if options.thinking is None else options.thinking,
+        replay_reasoning=fields.replay_reasoning,
+        missing_reasoning=fields.missing_reasoning,
+        tool_media=fields.tool_media,
+        repair_history=fields.repair_history,
+    )
