@@ -11,6 +11,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from langchain_mimo.catalogue import PROVIDER
 from langchain_mimo.errors import MiMoInvalidResponseError
 from langchain_mimo.media.references import EncodedMedia, MediaReference, RemoteURL
 from langchain_mimo.wire.dialects import Dialect, media_io_kwargs
@@ -34,9 +35,6 @@ from langchain_mimo.wire.turns import (
     UserTurn,
 )
 from langchain_mimo.wire.usage import usage_metadata
-
-PROVIDER = "mimo"
-"""`response_metadata["model_provider"]` and LangSmith's `ls_provider`; they must be one string."""
 
 _AUDIO_FORMATS = {
     "audio/wav": "wav",

@@ -11,9 +11,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
+from langchain_mimo.catalogue import PROVIDER
 from langchain_mimo.errors import MiMoIncompleteStreamError, MiMoInvalidResponseError
 from langchain_mimo.wire.chat_completions import (
-    PROVIDER,
     annotations_of,
     answer_metadata,
     raw_arguments,
