@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from langchain_mimo.catalogue import PROVIDER
-from langchain_mimo.errors import MiMoInvalidResponseError
+from langchain_mimo.errors import MiMoInputError, MiMoInvalidResponseError
 from langchain_mimo.media.references import EncodedMedia, MediaReference, RemoteURL
 from langchain_mimo.wire.dialects import Dialect, media_io_kwargs
 from langchain_mimo.wire.surrogates import whole
@@ -23,7 +23,7 @@ from langchain_mimo.wire.tool_calls import (
     dump_arguments,
     mixed_order,
 )
-from langchain_mimo.wire.tools import refuse_shared_names
+from langchain_mimo.wire.tools import WEB_SEARCH, refuse_shared_names
 from langchain_mimo.wire.turns import (
     AssistantTurn,
     MediaPart,
@@ -84,6 +84,10 @@ def encode_request(
     Returns:
         A JSON tree whose media leaves are still `EncodedMedia`. It holds documented keys only,
         plus what `extra_body` adds.
+
+    Raises:
+        MiMoInputError: The server cannot do what is asked: tools of one name, MiMo's web search
+            elsewhere, several frame rates on vLLM.
     """
     tree: dict[str, Any] = {
         "model": options.model,
@@ -103,6 +107,10 @@ def encode_request(
         tree["media_io_kwargs"] = sampling
     if options.tools:
         refuse_shared_names(options.tools)
+        if not dialect.web_search and any(tool.get("type") == WEB_SEARCH for tool in options.tools):
+            raise MiMoInputError(
+                "MiMo's web search runs in MiMo's cloud only; leave it out for this server."
+            )
         tree["tools"] = list(options.tools)
     if options.stream:
         tree["stream"] = True
