@@ -33,6 +33,8 @@ _IDENTIFYING = (
     "extra_body",
 )
 
+_PROFILE_KEYS = ModelProfile.__required_keys__ | ModelProfile.__optional_keys__
+
 _SHARED = ("http_client", "http_async_client", "cache", "rate_limiter", "callbacks")
 """Fields whose values a copy shares: they hold locks, sockets, or state meant to be common."""
 
@@ -99,6 +101,13 @@ class ChatMiMoFields(BaseChatModel):
     @model_validator(mode="after")
     def _set_mimo_version(self) -> Self:
         self._add_version("langchain-mimo", __version__)
+        return self
+
+    @model_validator(mode="after")
+    def _check_profile_keys(self) -> Self:
+        # Takes the place of core's, which resolves type hints anew for each model: 25 µs of 37.
+        if self.profile and not _PROFILE_KEYS.issuperset(self.profile):
+            super()._check_profile_keys()  # type: ignore[operator]  # it warns
         return self
 
     @model_validator(mode="after")
