@@ -216,7 +216,7 @@ def test_models_come_and_go_without_clients(registry):
 
 def test_importing_costs_no_network_library():
     code = (
-        "import sys, langchain_mimo.transport;"
+        "import sys; from langchain_mimo.transport import *; import langchain_mimo.transport.flow;"
         "print([n for n in ('httpcore', 'h11', 'anyio._core._sockets') if n in sys.modules])"
     )
     path = os.pathsep.join(p for p in sys.path if p)

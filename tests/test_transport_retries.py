@@ -123,18 +123,21 @@ def clock(monkeypatch):
 def test_one_429_slows_everyone_for_a_while(clock):
     backoff = Backoff()
     assert backoff.wait(0.5) == 0
-    backoff.learn(answer(429), 4.0)
+    backoff.learn(answer(429, retry_after="4"), RetryPolicy())
     assert 4.0 <= backoff.wait(0.5) <= 4.4
-    backoff.learn(answer(429), 1.0)
+    backoff.learn(answer(429, retry_after="1"), RetryPolicy())
     assert backoff.wait(0.0) == 4.0
     clock.now += 5
     assert backoff.wait(1.0) == 0
+    backoff.learn(answer(429), RetryPolicy(initial_delay=0.5))
+    assert backoff.wait(0.0) == 0.5
 
 
 @pytest.mark.parametrize("error", [answer(503), answer(429, "quota exhausted"), answer(400)])
 def test_nothing_else_slows_everyone(clock, error):
     backoff = Backoff()
-    backoff.learn(error, 4.0)
+    error.retry_after = 4.0
+    backoff.learn(error, RetryPolicy())
     assert backoff.wait(0.0) == 0
 
 
@@ -149,7 +152,7 @@ def test_the_back_off_is_shared_by_host_and_key_and_keeps_no_key():
 def test_old_back_offs_are_forgotten(monkeypatch):
     monkeypatch.setattr(retries, "_MANY", 5)
     monkeypatch.setattr(retries, "_backoffs", {})
-    shared_backoff("slow.example", "k").learn(answer(429), 600.0)
+    shared_backoff("slow.example", "k").learn(answer(429, retry_after="50"), RetryPolicy())
     for n in range(50):
         shared_backoff(f"{n}.example", "k")
     assert len(retries._backoffs) <= 6

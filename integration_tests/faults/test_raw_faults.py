@@ -626,6 +626,44 @@ def test_the_key_is_in_no_log_at_debug_level(shell, server, make_call, caplog):
     assert b"canary" in server.requests[0][0]
 
 
+def test_a_proxy_of_the_environment_with_a_password(shell, server, make_call, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    server.script = keep_alive(server)
+    monkeypatch.setenv("HTTP_PROXY", f"http://me:canary@127.0.0.1:{server.port}")
+    assert len(shell.stream(make_call("http://upstream.example/v1"))) == 2
+    head = server.requests[0][0]
+    assert head.startswith(b"POST http://upstream.example/v1 HTTP/1.1")
+    assert b"proxy-authorization: basic" in head.lower()
+    assert "canary" not in caplog.text
+
+
+def test_a_proxy_that_refuses(shell, server, make_call, monkeypatch):
+    def script(connection, n):
+        connection.sock.recv(65536)
+        connection.whole(b"", "407 Proxy Authentication Required")
+
+    server.script = script
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{server.port}")
+    with pytest.raises(MiMoConnectionError, match="proxy refused") as caught:
+        shell.request(make_call("https://upstream.example/v1"))
+    assert "canary" not in repr(caught.value) + repr(vars(caught.value.__cause__))
+    assert server.connections == 1
+
+
+def test_a_proxys_tunnel_keeps_the_limits(shell, server, make_call, monkeypatch):
+    def script(connection, n):
+        connection.sock.recv(65536)
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        server.stall()
+
+    server.script = script
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.port}")
+    call = make_call("https://upstream.example/v1", timeouts=LIMITS, retry=NEVER)
+    with pytest.raises(MiMoTimeoutError) as caught:
+        shell.request(call)
+    assert caught.value.limit == "connect"
+
+
 def test_a_certificate_that_is_not_trusted_is_not_tried_again(shell, tls_server, make_call):
     with pytest.raises(MiMoConnectionError, match="verify=") as caught:
         shell.request(make_call(tls_server.url))

@@ -173,12 +173,12 @@ def sync_client(settings: ClientSettings, key: Any, user: Any) -> SharedClient[h
     """
     registry = _registry
     shared = registry.sync.get(key)
-    if shared is None:
-        with registry.lock:
-            shared = registry.sync.get(key)
-            if shared is None:
-                shared = registry.sync[key] = settings.build(httpx.Client)
-    if user not in shared.users:
+    if shared is not None and user in shared.users:
+        return shared
+    with registry.lock:  # so that the last user does not close it in this moment
+        shared = registry.sync.get(key)
+        if shared is None:
+            shared = registry.sync[key] = settings.build(httpx.Client)
         shared.users.add(user)
     return shared
 

@@ -46,6 +46,7 @@ ERROR_BODY_SECONDS = 5.0
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
 _KEY_HEADERS = ("authorization", "api-key", "x-api-key")
 _SECRET_LENGTH = 8
+_FRAMING = ("content-length", "transfer-encoding")
 
 
 @dataclass(slots=True)
@@ -164,7 +165,9 @@ class Exchange:
             "content-type": "application/json",
             "content-length": str(self._body.content_length),
         }
-        headers.update((name.lower(), value) for name, value in call.headers.items())
+        for name, value in call.headers.items():
+            if name.lower() not in _FRAMING:
+                headers[name.lower()] = value
         extensions = {"timeout": self.watch.httpx_timeouts()}
         if client is None:
             return httpx.Request(

@@ -77,7 +77,7 @@ class _Plan:
                 yield None
             except MiMoError as error:
                 delay = policy.delay(attempt, error, random.random())  # noqa: S311
-                backoff.learn(error, policy.initial_delay if delay is None else delay)
+                backoff.learn(error, policy)
                 if delay is None:
                     raise
                 self._afford(delay, error)

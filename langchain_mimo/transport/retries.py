@@ -58,12 +58,16 @@ class RetryPolicy:
         if attempt > self.max_retries or not self.retries(error):
             return None
         longest = min(self.max_delay, self.initial_delay * 2.0 ** (min(attempt, 64) - 1))
-        asked = error.retry_after if isinstance(error, MiMoAPIError) else None
+        asked = self.asked(error)
         if asked is None:
             return random * longest
         # A tenth more at most, so that all who were told the same do not come back at once.
-        asked = min(asked, self.retry_after_cap)
         return asked + random * min(longest, asked / 10)
+
+    def asked(self, error: BaseException) -> float | None:
+        """Return the seconds that the server asked to wait, capped, or None if it did not."""
+        asked = error.retry_after if isinstance(error, MiMoAPIError) else None
+        return None if asked is None else min(asked, self.retry_after_cap)
 
     def retries(self, error: BaseException) -> bool:
         """Tell whether an error is of a kind that is sent again."""
@@ -93,9 +97,11 @@ class Backoff:
     def __init__(self) -> None:
         self._until = 0.0
 
-    def learn(self, error: MiMoError, delay: float) -> None:
-        """Note that the server asked to slow down."""
+    def learn(self, error: MiMoError, policy: RetryPolicy) -> None:
+        """Note that the server asked to slow down: for as long as it says, or a first wait."""
         if isinstance(error, MiMoRateLimitError) and not isinstance(error, MiMoQuotaError):
+            asked = policy.asked(error)
+            delay = policy.initial_delay if asked is None else asked
             self._until = max(self._until, time.monotonic() + delay)
 
     def wait(self, random: float) -> float:
