@@ -18,7 +18,7 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import PrivateAttr
+from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
 from langchain_mimo import catalogue
@@ -104,6 +104,8 @@ class ChatMiMo(ChatMiMoFields):
         MiMoConfigurationError: An argument does not exist, or key, region and host do not fit.
         pydantic.ValidationError: A value is of the wrong type.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     _transport: tuple[Any, Any, Transport] | None = PrivateAttr(default=None)
 

@@ -74,8 +74,12 @@ class ChatMiMoFields(BaseChatModel):
     streaming: bool = False
 
     # An error from pydantic would otherwise print its input, and with it the key.
+    # The validator of this class is never used: ChatMiMo builds its own.
     model_config = ConfigDict(
-        populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        defer_build=True,
     )
 
     @model_validator(mode="before")
