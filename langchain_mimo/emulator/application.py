@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -18,13 +19,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from langchain_mimo.emulator.answers import Outcome, own_answer, scripted_answer
-from langchain_mimo.emulator.chat_request import read_request
-from langchain_mimo.emulator.chat_response import DONE, chunks, completion
+from langchain_mimo.emulator.chat_response import DONE
 from langchain_mimo.emulator.connections import Connection
 from langchain_mimo.emulator.conversation import Conversation
 from langchain_mimo.emulator.delivery import Answer, deliver, header_list
 from langchain_mimo.emulator.encoding import dump, encode_event
 from langchain_mimo.emulator.faults import ArmedFault, FaultBox
+from langchain_mimo.emulator.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS, ApiFormat
 from langchain_mimo.emulator.media import MediaLibrary
 from langchain_mimo.emulator.models import moment_of, serving
 from langchain_mimo.emulator.records import RecordedMedium, RecordedRequest
@@ -101,7 +102,12 @@ class Application:
         self._requests = requests
         self._starlette = Starlette(
             routes=[
-                Route("/v1/chat/completions", self._endpoint(self._chat), methods=["POST"]),
+                *(
+                    Route(
+                        form.path, self._endpoint(partial(self._complete, form)), methods=["POST"]
+                    )
+                    for form in (CHAT_COMPLETIONS, ANTHROPIC_MESSAGES)
+                ),
                 Route("/v1/models", self._endpoint(self._models), methods=["GET"]),
             ],
             exception_handlers={HTTPException: _plain_error},
@@ -180,22 +186,24 @@ class Application:
         ]
         return Answer(200, body=dump({"object": "list", "data": data}))
 
-    def _chat(self, record: RecordedRequest, raw: bytes) -> Answer:
+    def _complete(self, form: ApiFormat, record: RecordedRequest, raw: bytes) -> Answer:
         streaming = False
         try:
-            if not self._authorized(record.headers, ("api-key",)):
+            if not self._authorized(record.headers, form.key_headers):
                 streaming = _asks_for_stream(raw)
                 raise invalid_key()
             body = _decode(raw)
             if self._settings.keep_bodies:
                 record.body = body
             streaming = isinstance(body, dict) and body.get("stream") is True
-            conversation = read_request(body, self._settings.rules(), self._library)
+            conversation = form.read(body, self._settings.rules(), self._library)
         except Refusal as refusal:
             return _refused(refusal, streaming=streaming)
-        return self._answer(record, conversation)
+        return self._answer(form, record, conversation)
 
-    def _answer(self, record: RecordedRequest, conversation: Conversation) -> Answer:
+    def _answer(
+        self, form: ApiFormat, record: RecordedRequest, conversation: Conversation
+    ) -> Answer:
         record.media = [
             RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
             for medium in conversation.media
@@ -211,13 +219,11 @@ class Application:
         usage = self._usage(conversation, outcome, reply)
         if conversation.stream:
             wanted = self._settings.always_send_usage or conversation.include_usage
-            answer = Answer(
-                200,
-                EVENT_STREAM,
-                steps=_events(outcome, conversation, usage if wanted else None, reply),
-            )
+            sent = usage if wanted else None
+            made = form.events(outcome, conversation, sent, reply)
+            answer = Answer(200, EVENT_STREAM, steps=_encoded(made))
         else:
-            answer = Answer(200, body=dump(completion(outcome, conversation.model, usage, reply)))
+            answer = Answer(200, body=dump(form.whole(outcome, conversation, usage, reply)))
         return answer if reply is None else _timed(answer, reply)
 
     def _usage(
@@ -275,13 +281,9 @@ def _timed(answer: Answer, reply: Reply) -> Answer:
     return replace(answer, headers=headers, delay=reply.delay, pause=reply.pause)
 
 
-def _events(
-    outcome: Outcome,
-    conversation: Conversation,
-    usage: dict[str, Any] | None,
-    reply: Reply | None,
-) -> Iterator[bytes]:
-    yield from map(encode_event, chunks(outcome, conversation.model, usage, reply))
+def _encoded(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    yield from map(encode_event, events)
+    # The other format sends it too, behind its own end (recorded June 2026).
     yield DONE
 
 

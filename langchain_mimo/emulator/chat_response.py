@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_mimo.catalogue import Model
@@ -28,7 +28,7 @@ def response_id(model: Model) -> str:
 
 
 def completion(
-    outcome: Outcome, model: Model, usage: dict[str, Any], reply: Reply | None = None
+    outcome: Outcome, model: Model, usage: Mapping[str, Any], reply: Reply | None = None
 ) -> dict[str, Any]:
     """Return the body of a whole answer."""
     message: dict[str, Any] = {"content": outcome.content, "role": "assistant"}
@@ -61,7 +61,7 @@ def completion(
 def chunks(
     outcome: Outcome,
     model: Model,
-    usage: dict[str, Any] | None,
+    usage: Mapping[str, Any] | None,
     reply: Reply | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the events of a streamed answer, `[DONE]` excepted.
@@ -75,9 +75,9 @@ def chunks(
     frame = _Frame(model)
     yield frame.event(_first_delta(outcome, reply))
     thoughts = reply.reasoning_pieces if reply is not None else None
-    for piece in _pieces(outcome.reasoning or "", thoughts if outcome.reasoning else None):
+    for piece in pieces_of(outcome.reasoning or "", thoughts if outcome.reasoning else None):
         yield frame.event(_delta(reasoning_content=piece))
-    for piece in _pieces(outcome.content, reply.pieces if reply is not None else None):
+    for piece in pieces_of(outcome.content, reply.pieces if reply is not None else None):
         yield frame.event(_delta(content=piece))
     size = reply.argument_pieces if reply is not None else Reply().argument_pieces
     for index, call in enumerate(outcome.calls):
@@ -93,6 +93,15 @@ def chunks(
         last["choices"] = []
         last["usage"] = usage
         yield last
+
+
+def pieces_of(text: str, given: Sequence[str] | None) -> Sequence[str]:
+    """Return the deltas of a text: those given, else cut into words and long words into parts."""
+    if given is not None:
+        return given
+    found = _PIECE.findall(text)
+    rest = text[sum(map(len, found)) :]
+    return [*found, rest] if rest else found
 
 
 class _Frame:
@@ -148,11 +157,3 @@ def _fragment(
         "function": {"arguments": arguments, "name": name},
         "type": "function",
     }
-
-
-def _pieces(text: str, given: Sequence[str] | None) -> Sequence[str]:
-    if given is not None:
-        return given
-    found = _PIECE.findall(text)
-    rest = text[sum(map(len, found)) :]
-    return [*found, rest] if rest else found

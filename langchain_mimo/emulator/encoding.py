@@ -21,9 +21,13 @@ def dump(value: Any) -> bytes:
 
 
 def encode_event(event: Any) -> bytes:
-    """Return one server-sent event; text and bytes pass as they stand."""
+    """Return one server-sent event; text and bytes pass as they stand.
+
+    An object with a `type` and no `choices` is of the Anthropic format, which names its events.
+    """
     if isinstance(event, bytes):
         return event
     if isinstance(event, str):
         return event.encode("utf-8", "surrogatepass")
-    return b"data: " + dump(event) + b"\n\n"
+    name = f"event: {event['type']}\n" if "type" in event and "choices" not in event else ""
+    return name.encode() + b"data: " + dump(event) + b"\n\n"

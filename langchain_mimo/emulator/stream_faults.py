@@ -18,7 +18,7 @@ from langchain_mimo.emulator.encoding import dump, encode_event
 Event: TypeAlias = dict[str, Any]
 
 _SEPARATORS = "\u2028\u2029\u0085"
-_DATA = re.compile(rb"^data: ?(.*)\n\n\Z", re.DOTALL)
+_DATA = re.compile(rb"^(?:event: \w+\n)?data: ?(.*)\n\n\Z", re.DOTALL)
 
 
 def error_in_stream(answer: Answer, options: Mapping[str, Any]) -> Answer:
@@ -82,7 +82,7 @@ def usage_on_every_chunk(answer: Answer, _options: Mapping[str, Any]) -> Answer:
 
 
 def no_done(answer: Answer, _options: Mapping[str, Any]) -> Answer:
-    """Leave `[DONE]` out."""
+    """Leave `[DONE]` out; in the Anthropic format that is what belongs there."""
     return _altered(answer, lambda steps: (step for step in steps if not _is_done(step)))
 
 
@@ -92,7 +92,7 @@ def no_finish(answer: Answer, options: Mapping[str, Any]) -> Answer:
     def altered(steps: Iterable[Step]) -> Iterator[Step]:
         for step in steps:
             event = _event(step)
-            if event is not None and (_finish(event) or not event.get("choices")):
+            if event is not None and (_finish(event) or not _opens(event)):
                 continue
             if not _is_done(step) or options["done"]:
                 yield step
@@ -116,13 +116,14 @@ def half_tool_call(answer: Answer, options: Mapping[str, Any]) -> Answer:
                 if reason is not None or not _is_done(step):
                     yield step
                 continue
-            for index, function in _fragments(event):
+            for index, fragment in _fragments(event):
                 if index == last:
-                    function["arguments"] = function["arguments"][:budget]
-                    budget -= len(function["arguments"])
+                    key = "arguments" if "arguments" in fragment else "partial_json"
+                    fragment[key] = fragment[key][:budget]
+                    budget -= len(fragment[key])
             if _finish(event):
-                event["choices"][0]["finish_reason"] = reason
-            if reason is not None or (_opens(event) and not event.get("usage")):
+                _set_finish(event, reason)
+            if reason is not None or _opens(event):
                 yield encode_event(event)
 
     return _altered(answer, altered)
@@ -144,10 +145,10 @@ def line_separator(answer: Answer, _options: Mapping[str, Any]) -> Answer:
 
     def changed(step: bytes) -> bytes:
         event = _event(step)
-        if event is None or not event.get("choices"):
+        delta = _delta(event)
+        if event is None or delta is None:
             return step
-        delta = event["choices"][0]["delta"]
-        for name in ("content", "reasoning_content"):
+        for name in ("content", "reasoning_content", "text", "thinking"):
             if delta.get(name):
                 delta[name] += _SEPARATORS
         return encode_event(event)
@@ -204,27 +205,54 @@ def _is_done(step: Step) -> bool:
     return isinstance(step, bytes) and b"[DONE]" in step
 
 
+def _delta(event: Event | None) -> dict[str, Any] | None:
+    """Return the delta of an event of either format."""
+    if event is None:
+        return None
+    choices = event.get("choices")
+    delta = choices[0]["delta"] if choices else event.get("delta")
+    return delta if isinstance(delta, dict) else None
+
+
 def _finish(event: Event) -> Any:
     choices = event.get("choices")
-    return choices[0].get("finish_reason") if choices else None
+    if choices:
+        return choices[0].get("finish_reason")
+    return (_delta(event) or {}).get("stop_reason")
+
+
+def _set_finish(event: Event, reason: str | None) -> None:
+    if event.get("choices"):
+        event["choices"][0]["finish_reason"] = reason
+    else:
+        names = {"length": "max_tokens", "tool_calls": "tool_use", "stop": "end_turn"}
+        event["delta"]["stop_reason"] = names.get(reason or "", reason)
 
 
 def _opens(event: Event) -> bool:
-    """Whether an event belongs to the part of a stream that a cut would leave."""
-    choices = event.get("choices")
-    if not choices:
-        return False
-    return any(value is not None for value in choices[0]["delta"].values())
+    """Whether an event belongs to the part of a stream that a cut before its end would leave."""
+    if "choices" not in event:
+        return event.get("type") not in {"message_delta", "message_stop"}
+    return any(value is not None for value in (_delta(event) or {}).values())
 
 
 def _fragments(event: Event | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    for choice in (event or {}).get("choices", ()):
-        for call in choice.get("delta", {}).get("tool_calls") or ():
-            yield call["index"], call["function"]
+    delta = _delta(event)
+    if event is None or delta is None:
+        return
+    if "partial_json" in delta:
+        yield event["index"], delta
+    for call in delta.get("tool_calls") or ():
+        yield call["index"], call["function"]
 
 
 def _half_call_in_body(answer: Answer, keep: int, reason: str | None) -> Answer:
     body = orjson.loads(answer.body or b"{}")
+    if body.get("type") == "message":
+        # Input that was cut is no JSON, so this format shows it empty.
+        for block in [block for block in body["content"] if block["type"] == "tool_use"][-1:]:
+            block["input"] = {}
+        body["stop_reason"] = "max_tokens" if reason == "length" else reason
     for choice in body.get("choices", ())[:1]:
         for call in (choice["message"].get("tool_calls") or ())[-1:]:
             call["function"]["arguments"] = call["function"]["arguments"][:keep]

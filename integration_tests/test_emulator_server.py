@@ -1,0 +1,254 @@
+"""The emulator as a server: official SDKs, large bodies, many clients, its command line."""
+
+import base64
+import concurrent.futures
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import anthropic
+import httpx
+import openai
+import pytest
+from PIL import Image
+
+from langchain_mimo.emulator import MiMoEmulator
+
+MODEL = "mimo-v2.6-flash"
+HELLO = [{"role": "user", "content": "Hello"}]
+WEATHER = {
+    "type": "object",
+    "properties": {"location": {"type": "string"}},
+    "required": ["location"],
+}
+
+
+@pytest.fixture
+def emulator():
+    with MiMoEmulator() as running:
+        yield running
+
+
+def picture():
+    stream = io.BytesIO()
+    Image.new("RGB", (1024, 1024), "blue").save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_the_openai_sdk(emulator):
+    with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
+        whole = client.chat.completions.create(model=MODEL, messages=HELLO)
+        assert whole.choices[0].message.content.startswith("Hello!")
+        assert whole.choices[0].message.reasoning_content
+        chunks = list(client.chat.completions.create(model=MODEL, messages=HELLO, stream=True))
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        assert text == whole.choices[0].message.content
+        assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
+        assert [model.id for model in client.models.list()]
+        with pytest.raises(openai.BadRequestError, match="Param Incorrect") as refused:
+            client.chat.completions.create(model="gpt-4o", messages=HELLO)
+        assert refused.value.param == "Not supported model gpt-4o"
+
+
+def test_the_openai_sdk_hands_its_own_message_back(emulator):
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER}}
+    messages = [{"role": "user", "content": "What is the weather in Oslo and Rome?"}]
+    with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
+        first = client.chat.completions.create(model=MODEL, messages=messages, tools=[tool])
+        message = first.choices[0].message
+        assert len(message.tool_calls) == 2
+        messages.append(message)
+        messages += [
+            {"role": "tool", "tool_call_id": call.id, "content": "rain"}
+            for call in message.tool_calls
+        ]
+        second = client.chat.completions.create(model=MODEL, messages=messages, tools=[tool])
+        messages += [second.choices[0].message, {"role": "user", "content": "Thanks"}]
+        third = client.chat.completions.create(model=MODEL, messages=messages, tools=[tool])
+    assert second.choices[0].message.content.count("rain") == 2
+    assert third.choices[0].finish_reason == "stop"
+
+
+def test_the_anthropic_sdk(emulator):
+    tool = {"name": "get_weather", "description": "Weather", "input_schema": WEATHER}
+    messages = [{"role": "user", "content": "What is the weather in Oslo?"}]
+    address = f"{emulator.root_url}/anthropic"
+    with anthropic.Anthropic(base_url=address, api_key=emulator.api_key) as client:
+        first = client.messages.create(
+            model=MODEL, max_tokens=1024, messages=messages, tools=[tool]
+        )
+        assert first.stop_reason == "tool_use"
+        assert first.content[-1].input == {"location": "Oslo"}
+        messages += [
+            {"role": "assistant", "content": first.content},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": first.content[-1].id, "content": "rain"}
+                ],
+            },
+        ]
+        with client.messages.stream(
+            model=MODEL, max_tokens=1024, messages=messages, tools=[tool]
+        ) as stream:
+            text = "".join(stream.text_stream)
+            final = stream.get_final_message()
+        assert text == "get_weather returned: rain"
+        assert [block.type for block in final.content] == ["thinking", "text"]
+        assert final.usage.output_tokens > 0
+        with pytest.raises(anthropic.AuthenticationError):
+            client.with_options(api_key="sk-other").messages.create(
+                model=MODEL, max_tokens=10, messages=messages
+            )
+
+
+def test_a_picture_arrives_byte_for_byte(emulator):
+    data = picture()
+    url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
+        part = {"type": "image_url", "image_url": {"url": url}}
+        whole = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": [part]}]
+        )
+    assert whole.choices[0].message.content == "Image 1: PNG, 1024×1024 pixels, mainly blue."
+    assert whole.usage.prompt_tokens_details.image_tokens == 1024
+    (medium,) = emulator.requests[0].media
+    assert medium.data == data
+    assert medium.size == len(data)
+
+
+def test_a_body_of_seventy_megabytes_blocks_nobody(emulator):
+    noise = os.urandom(25 * 10**6)
+    header = picture()
+    part = base64.b64encode(header + noise).decode()
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{part}"}}
+    content = [image, image, {"type": "text", "text": "what?"}]
+    body = {"model": MODEL, "messages": [{"role": "user", "content": content}]}
+    raw = json.dumps(body).encode()
+    assert len(raw) > 66 * 10**6
+    headers = {"api-key": emulator.api_key}
+    answers = []
+    with httpx.Client(base_url=emulator.base_url, headers=headers, timeout=60) as client:
+        large = threading.Thread(
+            target=lambda: answers.append(client.post("/chat/completions", content=raw))
+        )
+        large.start()
+        small = client.post("/chat/completions", json={"model": MODEL, "messages": HELLO})
+        large.join()
+    assert small.status_code == 200
+    assert answers[0].status_code == 200
+    assert answers[0].json()["usage"]["prompt_tokens_details"]["image_tokens"] == 2048
+
+
+def test_many_clients_at_once(emulator):
+    headers = {"api-key": emulator.api_key}
+    limits = httpx.Limits(max_connections=50)
+    body = {"model": MODEL, "messages": HELLO, "stream": True}
+    with (
+        httpx.Client(base_url=emulator.base_url, headers=headers, limits=limits) as client,
+        concurrent.futures.ThreadPoolExecutor(50) as pool,
+    ):
+        texts = list(
+            pool.map(lambda _: client.post("/chat/completions", json=body).text, range(200))
+        )
+    assert all(text.endswith("data: [DONE]\n\n") for text in texts)
+    assert emulator.connections <= 50
+    assert len(emulator.requests) == 200
+    assert emulator.disconnects == []
+
+
+def test_delays_and_pauses(emulator):
+    emulator.reply("x", delay=0.2)
+    emulator.reply("x", pause=0.05, pieces=["a", "b"], reasoning="")
+    headers = {"api-key": emulator.api_key}
+    with httpx.Client(base_url=emulator.base_url, headers=headers) as client:
+        begun = time.monotonic()
+        client.post("/chat/completions", json={"model": MODEL, "messages": HELLO})
+        assert time.monotonic() - begun >= 0.2
+        begun = time.monotonic()
+        body = {"model": MODEL, "messages": HELLO, "stream": True}
+        client.post("/chat/completions", json=body)
+        assert time.monotonic() - begun >= 0.25
+
+
+def test_start_and_stop_again():
+    emulator = MiMoEmulator("sk-own")
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = emulator.base_url
+    for _ in range(3):
+        emulator.start()
+        with pytest.raises(RuntimeError, match="already"):
+            emulator.start()
+        answer = httpx.get(f"{emulator.base_url}/models", headers={"api-key": "sk-own"})
+        assert answer.headers["server"] == "MiFE/3.4.34"
+        emulator.stop()
+        emulator.stop()
+    names = [thread.name for thread in threading.enumerate()]
+    assert "mimo-emulator" not in names
+
+
+def test_a_taken_port():
+    with MiMoEmulator() as first, pytest.raises(OSError, match="in use"):
+        MiMoEmulator(port=first.port).start()
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "langchain_mimo.emulator", *arguments]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_line(tmp_path, stop):
+    (tmp_path / "a.png").write_bytes(picture())
+    arguments = [
+        *("--port", "0", "--api-key", "sk-7", "--as-of", "2026-04-22", "--lenient"),
+        *("--media-root", f"https://files.example/={tmp_path}"),
+        *("--fault", "server_error:status=502,times=1"),
+    ]
+    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            address = line.split()[4]
+            assert line == f"MiMo emulator ready at {address} (key sk-7)\n"
+            part = {"type": "image_url", "image_url": {"url": "https://files.example/a.png"}}
+            body = {"model": "mimo-v2.5", "messages": [{"role": "user", "content": [part]}]}
+            codes = []
+            for _ in range(2):
+                answer = httpx.post(
+                    f"{address}/chat/completions", json=body, headers={"api-key": "sk-7"}
+                )
+                codes.append(answer.status_code)
+            assert codes == [502, 200]
+            assert "1024×1024" in answer.json()["choices"][0]["message"]["content"]
+        finally:
+            process.send_signal(stop)
+            rest, _ = process.communicate(timeout=10)
+    assert rest == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "piece"),
+    [
+        (["--fault", "melt"], "There is no fault 'melt'"),
+        (["--fault", "stall:second=1"], "it has: after_events, seconds"),
+        (["--as-of", "yesterday"], "cannot start"),
+        (["--media-root", "nowhere"], "is not PREFIX=DIR"),
+    ],
+)
+def test_a_command_line_that_cannot_be(arguments, piece):
+    done = subprocess.run(
+        command("--port", "0", *arguments), capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode != 0
+    assert piece in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_lists_every_fault():
+    done = subprocess.run(command("--help"), capture_output=True, text=True, timeout=20, check=True)
+    assert "cut_after(bytes=200" in done.stdout
