@@ -1,0 +1,268 @@
+"""Agents that go on for long: through a checkpoint on disk, a killed process, and a summary."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+import sample_media
+from langchain.agents import create_agent
+from langchain.agents.middleware import SummarizationMiddleware
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.emulator.script import Reply
+
+PROGRAM = pathlib.Path(__file__).parent / "agents" / "ten_rounds.py"
+ROUNDS = 10
+DEADLY_ROUND = 5
+PICTURE_ROUNDS = (3, 7)
+WAYS = [
+    *((way, "v0") for way in ("invoke", "ainvoke", "stream", "astream", "events", "aevents")),
+    *((way, "v1") for way in ("ainvoke", "stream")),
+]
+
+
+def thoughts(number):
+    """Thoughts that break wherever white space, quotes or wide characters are mishandled."""
+    return f' Round {number}: 先量一量 😀,\n\t"then" add.\r\n  '
+
+
+def next_round(request):
+    """Answer by what the conversation holds, so that it does not matter which process asks."""
+    done = sum(1 for message in request.body["messages"] if message.get("tool_calls"))
+    if done == ROUNDS:
+        return Reply("All places are measured.", reasoning="Enough.")
+    calls = [
+        {"name": "measure", "args": {"place": done}},
+        {"name": "add", "args": f'{{"a":{done},"b": 1}}'},
+    ]
+    if done in PICTURE_ROUNDS:
+        calls.insert(1, {"name": "photograph", "args": {"place": done}})
+    text = "" if done % 2 else f"Round {done}."
+    return Reply(text, reasoning=thoughts(done), tool_calls=calls, argument_pieces=3)
+
+
+def run(emulator, folder, way, version):
+    environment = os.environ | {
+        "LANGGRAPH_STRICT_MSGPACK": "true",
+        "LC_OUTPUT_VERSION": version,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    return subprocess.run(
+        [sys.executable, PROGRAM, emulator.base_url, emulator.api_key, folder, way],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("way", "version"), WAYS)
+def test_ten_rounds_survive_a_killed_process(way, version, tmp_path):
+    picture = sample_media.make_picture(tmp_path / "picture.png").read_bytes()
+    with MiMoEmulator(strict_tool_turns=True) as emulator:
+        emulator.respond_with(next_round)
+        killed = run(emulator, tmp_path, way, version)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        before = len(emulator.requests)
+        resumed = run(emulator, tmp_path, way, version)
+        assert resumed.returncode == 0, resumed.stderr
+        requests = list(emulator.requests)
+
+    assert [request.status for request in requests] == [200] * (ROUNDS + 1)
+    assert before == DEADLY_ROUND + 1  # nothing was asked twice
+    for number, request in enumerate(requests):
+        check_conversation(request, number, picture)
+    saw = json.loads(resumed.stdout)
+    assert saw["thoughts"] == [*map(thoughts, range(ROUNDS)), "Enough."]
+    assert saw["calls"] == [3 if n in PICTURE_ROUNDS else 2 for n in range(ROUNDS)] + [0]
+    assert saw["answer"] == "All places are measured."
+    if "invoke" not in way:
+        after = [*map(thoughts, range(DEADLY_ROUND + 1, ROUNDS)), "Enough."]
+        assert saw["streamed"] == "".join(after)
+
+
+def check_conversation(request, number, picture):
+    messages = request.body["messages"]
+    turns = [message for message in messages if message["role"] == "assistant"]
+    assert [turn["reasoning_content"] for turn in turns] == list(map(thoughts, range(number)))
+    assert all(isinstance(message["content"], str) for message in turns)
+    for place, turn in enumerate(turns):
+        arguments = [call["function"]["arguments"] for call in turn["tool_calls"]]
+        assert arguments[-1] == f'{{"a":{place},"b": 1}}'  # to the letter
+    results = [message for message in messages if message["role"] == "tool"]
+    called = [call["id"] for turn in turns for call in turn["tool_calls"]]
+    assert [message["tool_call_id"] for message in results] == called
+    assert all(isinstance(message["content"], str) for message in results)
+    shown = [place for place in PICTURE_ROUNDS if place < number]
+    assert [medium.data for medium in request.media] == [picture] * len(shown)
+
+
+# ------------------------------------------------------------------------------- cut calls
+
+
+@pytest.fixture
+def llm(emulator):
+    with ChatMiMo(
+        model="mimo-v2.6-flash",
+        api_key=emulator.api_key,
+        base_url=emulator.base_url,
+        thinking=True,
+        max_retries=0,
+    ) as model:
+        yield model
+
+
+@pytest.fixture
+def deleted():
+    return []
+
+
+@pytest.fixture
+def delete(deleted):
+    @tool
+    def delete(path: str = "/") -> str:
+        """Delete a folder."""
+        deleted.append(path)
+        return "gone"
+
+    return delete
+
+
+CUT = {
+    "in its arguments": ('{"path": "/a', "length"),
+    "before its arguments": ("", "length"),
+    "by repetition": ('{"path": "/a/a/a/a', "repetition_truncation"),
+    "by the filter": ('{"path": "/a', "content_filter"),
+}
+
+
+def asked(agent, way):
+    question = {"messages": [HumanMessage("Delete /a/b.")]}
+    match way:
+        case "invoke":
+            return agent.invoke(question)
+        case "messages":
+            parts = list(agent.stream(question, stream_mode=["messages", "values"]))
+            return [part for mode, part in parts if mode == "values"][-1]
+        case "updates":
+            list(agent.stream(question, stream_mode="updates"))
+            return None
+        case "events":
+            return agent.stream_events(question, version="v3").output
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
+@pytest.mark.parametrize("way", ["invoke", "messages", "updates", "events"])
+@pytest.mark.parametrize("cut", CUT)
+def test_an_agent_runs_no_cut_call(llm, emulator, delete, deleted, cut, way):
+    arguments, reason = CUT[cut]
+    call = {"name": "delete", "args": arguments}
+    emulator.reply("", reasoning="Away with it.", tool_calls=[call], finish_reason=reason)
+    state = asked(create_agent(llm, [delete]), way)
+    assert deleted == []
+    if state is not None:
+        last = state["messages"][-1]
+        assert last.tool_calls == []
+        assert [call["name"] for call in last.invalid_tool_calls] == ["delete"]
+        assert last.response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["invoke", "messages", "updates", "events"])
+def test_an_agent_runs_the_same_call_when_it_is_whole(llm, emulator, delete, deleted, way):
+    call = {"name": "delete", "args": '{"path": "/a/b"}'}
+    emulator.reply("", reasoning="Away with it.", tool_calls=[call], argument_pieces=2)
+    asked(create_agent(llm, [delete]), way)
+    assert deleted == ["/a/b"]
+
+
+def test_a_conversation_goes_on_after_a_cut_call(llm, emulator, delete, deleted):
+    call = {"name": "delete", "args": '{"path": "/a', "id": "call_1"}
+    emulator.reply("", reasoning="Away!", tool_calls=[call], finish_reason="length")
+    agent = create_agent(llm, [delete])
+    state = agent.invoke({"messages": [HumanMessage("Delete /a/b.")]})
+    emulator.reply("Gladly.")
+    agent.invoke({"messages": [*state["messages"], HumanMessage("Go on.")]})
+    body = emulator.requests[-1].body
+    [turn] = [message for message in body["messages"] if message["role"] == "assistant"]
+    assert turn["reasoning_content"] == "Away!"
+    assert turn["tool_calls"][0]["function"]["arguments"] == '{"path": "/a'
+    assert deleted == []
+
+
+# ------------------------------------------------------------------------------ thoughts seen
+
+
+@tool
+def ping(number: int) -> str:
+    """Ping."""
+    return f"pong {number}"
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+async def test_an_agent_streams_the_thoughts_of_every_turn(llm, emulator, version):
+    llm = llm.model_copy(update={"output_version": version})
+    replies = [
+        {"reasoning": "First I ping.", "tool_calls": [{"name": "ping", "args": {"number": 1}}]},
+        {"reasoning": "Again.", "tool_calls": [{"name": "ping", "args": {"number": 2}}]},
+        {"content": "Two pongs.", "reasoning": "Enough."},
+    ]
+    agent = create_agent(llm, [ping])
+    question = {"messages": [HumanMessage("Ping twice.")]}
+    for is_async in (False, True):
+        for reply in replies:
+            emulator.reply(**reply)
+        if is_async:
+            parts = [part async for part in agent.astream(question, stream_mode="messages")]
+        else:
+            parts = list(agent.stream(question, stream_mode="messages"))
+        seen = {}
+        for chunk, _ in parts:
+            if isinstance(chunk, AIMessageChunk):
+                seen.setdefault(chunk.id, []).extend(chunk.content_blocks)
+        thoughts = [
+            "".join(block["reasoning"] for block in blocks if block["type"] == "reasoning")
+            for blocks in seen.values()
+        ]
+        assert thoughts == ["First I ping.", "Again.", "Enough."]
+
+
+# --------------------------------------------------------------------------------- summaries
+
+
+def test_summaries_by_fraction_of_the_context(llm, emulator):
+    """The profile says how large the context is; here a small one is pretended."""
+    llm.profile = {**llm.profile, "max_input_tokens": 600}
+    middleware = SummarizationMiddleware(llm, trigger=("fraction", 0.8), keep=("fraction", 0.3))
+    agent = create_agent(llm, [ping], middleware=[middleware])
+    messages = []
+    for number in range(8):
+        question = HumanMessage(f"Ping {number}, please. " + "Mind the weather. " * 10)
+        call = {"name": "ping", "args": {"number": number}, "id": f"call_{number}"}
+        thought = {"reasoning_content": f"Thought {number}."}
+        messages += [
+            question,
+            AIMessage("", tool_calls=[call], additional_kwargs=thought),
+            ToolMessage(f"pong {number}", tool_call_id=f"call_{number}"),
+            AIMessage("Done. " * 20),
+        ]
+    state = agent.invoke({"messages": [*messages, HumanMessage("And now?")]})
+    summary, request = [request.body["messages"] for request in emulator.requests]
+    assert [request.status for request in emulator.requests] == [200, 200]
+    assert len(summary) == 1
+    assert len(request) < len(messages)
+    assert "summary" in request[0]["content"]
+    for turn in request:
+        if turn.get("tool_calls"):
+            number = turn["tool_calls"][0]["id"].removeprefix("call_")
+            assert turn["reasoning_content"] == f"Thought {number}."
+    assert state["messages"][-1].text
