@@ -25,7 +25,7 @@ from langchain_mimo.configuration import (
 )
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.transport.limits import MiMoTimeouts
-from langchain_mimo.wire.dialects import Server
+from langchain_mimo.wire.endpoints import Server
 
 _IDENTIFYING = (
     *("model", "server", "base_url", "region", "thinking", "fps", "media_resolution"),

@@ -9,7 +9,6 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from langchain_core.messages import AIMessage
 
-from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.wire import (
     anthropic_messages,
     anthropic_messages_stream,
@@ -17,11 +16,10 @@ from langchain_mimo.wire import (
     chat_completions_stream,
 )
 from langchain_mimo.wire.chat_completions import RequestOptions
-from langchain_mimo.wire.dialects import DIALECTS, Dialect, Server
-from langchain_mimo.wire.endpoints import Endpoints
+from langchain_mimo.wire.dialects import Dialect
+from langchain_mimo.wire.endpoints import ApiFormatName, Endpoints
 from langchain_mimo.wire.turns import Turn
 
-ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
 Enforced: TypeAlias = Literal["json_schema", "json_object", "nothing"]
 
 
@@ -42,7 +40,6 @@ class ApiFormat:
         stream_decoder: Decodes streamed answers, one object for each.
         address: Picks the endpoint.
         headers: Sent beside the key; the user's own headers come after them.
-        servers: Those that have the format.
         has_response_format: Whether a request can ask for JSON by a parameter.
     """
 
@@ -50,7 +47,6 @@ class ApiFormat:
     decode_response: DecodeResponse
     stream_decoder: type[chat_completions_stream.StreamDecoder]
     address: Callable[[Endpoints], str]
-    servers: frozenset[Server]
     headers: Mapping[str, str] = field(default_factory=dict)
     has_response_format: bool = True
 
@@ -67,36 +63,15 @@ API_FORMATS: dict[ApiFormatName, ApiFormat] = {
         decode_response=chat_completions.decode_response,
         stream_decoder=chat_completions_stream.StreamDecoder,
         address=attrgetter("chat_completions"),
-        servers=frozenset(DIALECTS),
     ),
     "anthropic": ApiFormat(
         encode_request=anthropic_messages.encode_request,
         decode_response=anthropic_messages.decode_response,
         stream_decoder=anthropic_messages_stream.StreamDecoder,
         address=attrgetter("anthropic_messages"),
-        servers=frozenset({"mimo"}),
         # MiMo's own samples do without; the SDK always sends it, and gateways may want it.
         headers={"anthropic-version": "2023-06-01"},
         has_response_format=False,
     ),
 }
 """By the value of `ChatMiMo(api_format=…)`."""
-
-
-def api_format_of(name: ApiFormatName, server: Server) -> ApiFormat:
-    """Pick a format.
-
-    Args:
-        name: "openai" or "anthropic".
-        server: What kind of server it is for.
-
-    Raises:
-        MiMoConfigurationError: That server does not have the format where MiMo has it.
-    """
-    api_format = API_FORMATS[name]
-    if server not in api_format.servers:
-        raise MiMoConfigurationError(
-            f"api_format={name!r} is for MiMo's cloud and its mirrors, not for server={server!r}; "
-            "leave one of the two out."
-        )
-    return api_format

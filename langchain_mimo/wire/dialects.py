@@ -13,9 +13,10 @@ from functools import cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+from langchain_mimo.wire.endpoints import Server
 from langchain_mimo.wire.turns import MediaPart, ToolTurn, Turn, UserTurn
 
-Server: TypeAlias = Literal["mimo", "vllm", "sglang"]
+ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
 AudioPart: TypeAlias = Literal["input_audio", "input_audio_base64", "audio_url"]
 
 
@@ -38,6 +39,7 @@ class Dialect:
         forces_tools: A `tool_choice` other than "auto" is honoured.
         enforces_schema: A `json_schema` response format is honoured.
         web_search: Tools of type `web_search` are taken.
+        api_formats: The formats that the server has where MiMo has them.
     """
 
     thinking_in_template: bool = False
@@ -48,10 +50,11 @@ class Dialect:
     forces_tools: bool = False
     enforces_schema: bool = False
     web_search: bool = True
+    api_formats: frozenset[ApiFormatName] = frozenset({"openai"})
 
 
 DIALECTS: dict[Server, Dialect] = {
-    "mimo": Dialect(),
+    "mimo": Dialect(api_formats=frozenset({"openai", "anthropic"})),
     "vllm": Dialect(
         thinking_in_template=True,
         reasoning_field="reasoning",
@@ -96,6 +99,23 @@ def dialect_of(server: Server, changes: Mapping[str, Any] | None = None) -> Dial
         if not fits or (name == "audio_part" and value not in get_args(AudioPart)):
             raise MiMoConfigurationError(f"the dialect's {name} cannot be {value!r}.")
     return replace(dialect, **changes)
+
+
+def check_api_format(api_format: ApiFormatName, server: Server) -> None:
+    """Refuse a format that a server does not have.
+
+    Args:
+        api_format: The format.
+        server: What kind of server it is.
+
+    Raises:
+        MiMoConfigurationError: The server has no such format.
+    """
+    if api_format not in DIALECTS[server].api_formats:
+        raise MiMoConfigurationError(
+            f"api_format={api_format!r} is for MiMo's cloud and its mirrors, not for "
+            f"server={server!r}; leave one of the two out."
+        )
 
 
 def media_io_kwargs(turns: Sequence[Turn], dialect: Dialect) -> dict[str, Any] | None:

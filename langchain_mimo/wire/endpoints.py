@@ -12,6 +12,12 @@ from langchain_mimo.errors import MiMoConfigurationError
 
 KeyFamily: TypeAlias = Literal["sk", "tp", "other"]
 
+Server: TypeAlias = Literal["mimo", "vllm", "sglang"]
+"""Who answers; `dialects` tells what differs."""
+
+ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
+"""How the body is written; `api_formats` tells what differs."""
+
 _TAIL = re.compile(
     r"(/v1)?/chat/completions/?$|/anthropic(/v1)?(/messages)?/?$|/v1(/messages)?/?$|/+$"
 )
