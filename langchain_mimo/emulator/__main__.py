@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from langchain_mimo.emulator.faults import fault_lines, parse_fault
 from langchain_mimo.emulator.server import MiMoEmulator
 
+_RECORDED = 100
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lenient=options.lenient,
             media_root=dict(options.media_root),
             keep_bodies=False,
+            max_recorded=_RECORDED,
         )
         for fault in options.fault:
             emulator.arm(parse_fault(fault))

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from langchain_mimo.emulator.answers import Outcome, own_answer, scripted_answer
+from langchain_mimo.emulator.answers import own_answer, scripted_answer
 from langchain_mimo.emulator.chat_response import DONE
 from langchain_mimo.emulator.connections import Connection
 from langchain_mimo.emulator.conversation import Conversation
@@ -29,10 +29,16 @@ from langchain_mimo.emulator.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS
 from langchain_mimo.emulator.media import MediaLibrary
 from langchain_mimo.emulator.models import moment_of, serving
 from langchain_mimo.emulator.records import RecordedMedium, RecordedRequest
-from langchain_mimo.emulator.refusals import Refusal, invalid_field, invalid_key, plain
+from langchain_mimo.emulator.refusals import (
+    Refusal,
+    invalid_field,
+    invalid_key,
+    plain,
+    prompt_too_long,
+)
 from langchain_mimo.emulator.rules import Rules
 from langchain_mimo.emulator.script import Reply, Script
-from langchain_mimo.emulator.usage import PrefixCache, merged, usage_object
+from langchain_mimo.emulator.usage import PrefixCache, PromptCount, merged, usage_object
 
 EVENT_STREAM = "text/event-stream"
 
@@ -60,6 +66,7 @@ class Settings:
     always_send_usage: bool
     web_search: bool
     keep_bodies: bool
+    max_recorded: int | None
     max_body_bytes: int
 
     def rules(self) -> Rules:
@@ -70,6 +77,12 @@ class Settings:
             strict_parameters=self.strict_parameters,
             strict_tool_turns=self.strict_tool_turns,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    prompt: PromptCount
+    cached: int
 
 
 class Application:
@@ -154,6 +167,8 @@ class Application:
             received_at=connection.received_at,
         )
         self._requests.append(record)
+        if self._settings.max_recorded is not None:
+            del self._requests[: -self._settings.max_recorded]
         armed = self._faults.next(connection) if request.method == "POST" else None
         answer = await self._respond(respond, record, raw, armed)
         record.status = answer.status
@@ -197,12 +212,19 @@ class Application:
                 record.body = body
             streaming = isinstance(body, dict) and body.get("stream") is True
             conversation = form.read(body, self._settings.rules(), self._library)
+            prompt, cached = self._cache.read(conversation)
+            if prompt.total > conversation.model.context_tokens:
+                raise prompt_too_long(prompt.total, conversation.model.context_tokens)
         except Refusal as refusal:
             return _refused(refusal, streaming=streaming)
-        return self._answer(form, record, conversation)
+        return self._answer(form, record, conversation, _Counted(prompt, cached))
 
     def _answer(
-        self, form: ApiFormat, record: RecordedRequest, conversation: Conversation
+        self,
+        form: ApiFormat,
+        record: RecordedRequest,
+        conversation: Conversation,
+        counted: _Counted,
     ) -> Answer:
         record.media = [
             RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
@@ -216,7 +238,16 @@ class Application:
             if reply is None
             else scripted_answer(reply, conversation)
         )
-        usage = self._usage(conversation, outcome, reply)
+        usage = merged(
+            usage_object(
+                counted.prompt,
+                counted.cached,
+                outcome.completion_tokens,
+                outcome.reasoning_tokens,
+                outcome.searches,
+            ),
+            reply.usage if reply is not None else None,
+        )
         if conversation.stream:
             wanted = self._settings.always_send_usage or conversation.include_usage
             sent = usage if wanted else None
@@ -225,19 +256,6 @@ class Application:
         else:
             answer = Answer(200, body=dump(form.whole(outcome, conversation, usage, reply)))
         return answer if reply is None else _timed(answer, reply)
-
-    def _usage(
-        self, conversation: Conversation, outcome: Outcome, reply: Reply | None
-    ) -> dict[str, Any]:
-        prompt, cached = self._cache.read(conversation)
-        usage = usage_object(
-            prompt,
-            cached,
-            outcome.completion_tokens,
-            outcome.reasoning_tokens,
-            outcome.searches,
-        )
-        return merged(usage, reply.usage if reply is not None else None)
 
     def _authorized(self, headers: Mapping[str, str], names: tuple[str, ...]) -> bool:
         offered = [headers[name] for name in names if name in headers]

@@ -101,6 +101,13 @@ def no_endpoint_for(kind: str) -> Refusal:
     )
 
 
+def prompt_too_long(tokens: int, at_most: int) -> Refusal:
+    """400 for a prompt beyond the model's context; the words are ours."""
+    return param_incorrect(
+        f"The prompt has {tokens} tokens, this model's context length is {at_most} tokens."
+    )
+
+
 def plain(status: int, message: str) -> Refusal:
     """A bare refusal of the HTTP layer: 404 for another path, 405, 413."""
     return Refusal(status, {"code": str(status), "message": message, "param": "", "type": ""})

@@ -63,6 +63,7 @@ class MiMoEmulator:
         web_search: Whether the search plugin is switched on in the console.
         prefix_cache: Bill the repeated beginning of a prompt as cached.
         keep_bodies: Keep bodies and media bytes of requests; False keeps sizes and digests only.
+        max_recorded: Requests kept in `requests`, the latest; None for all.
         max_body_bytes: Larger bodies are refused with 413.
 
     Attributes:
@@ -85,6 +86,7 @@ class MiMoEmulator:
         web_search: bool = True,
         prefix_cache: bool = True,
         keep_bodies: bool = True,
+        max_recorded: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         moment_of(as_of)  # a day that cannot be read should fail here, not at the first request
@@ -110,6 +112,7 @@ class MiMoEmulator:
                 always_send_usage=always_send_usage,
                 web_search=web_search,
                 keep_bodies=keep_bodies,
+                max_recorded=max_recorded,
                 max_body_bytes=max_body_bytes,
             ),
             library=MediaLibrary(media_root),
@@ -243,7 +246,8 @@ class MiMoEmulator:
         if self._thread is not None:
             raise RuntimeError("The emulator is running already.")
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Named as TCP, or asyncio does not switch Nagle's delay off: 40 ms for each answer.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._host, self._wanted_port))
