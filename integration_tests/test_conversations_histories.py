@@ -1,0 +1,478 @@
+"""Any history becomes a request that MiMo takes: stored, trimmed, another provider's, broken."""
+
+import base64
+import copy
+import json
+import pathlib
+import warnings
+from functools import reduce
+from operator import add
+
+import pytest
+import sample_media
+from langchain_core.load import dumps, loads
+from langchain_core.messages import (
+    AIMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    message_chunk_to_message,
+    messages_from_dict,
+    messages_to_dict,
+    trim_messages,
+)
+from langchain_core.tools import tool
+from langgraph.checkpoint.serde import _msgpack
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from langchain_mimo import call_options
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.errors import HistoryError, MiMoInvalidRequestError
+
+FIXTURES = pathlib.Path(__file__).parents[1] / "tests" / "fixtures" / "foreign"
+MAGIC_NUMBER_OF_PNG = "iVBORw0KGgo="
+THOUGHTS = ' First,\n\t"look"  先看 😀 then add.\r\n'
+QUESTION = HumanMessage("How is it in Ulm and Bonn?")
+
+
+@tool
+def weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"Rain in {city}."
+
+
+@pytest.fixture
+def emulator():
+    with MiMoEmulator(strict_tool_turns=True) as running:
+        yield running
+
+
+def model(emulator, **fields):
+    fields = {"model": "mimo-v2.6-pro", "thinking": True, "max_retries": 0} | fields
+    return ChatMiMo(api_key=emulator.api_key, base_url=emulator.base_url, **fields)
+
+
+def sent(emulator):
+    """The messages of the last request, which was taken."""
+    assert emulator.requests[-1].status == 200
+    return emulator.requests[-1].body["messages"]
+
+
+def turns_of(messages):
+    return [message for message in messages if message["role"] == "assistant"]
+
+
+# ------------------------------------------------------------------- what the model itself said
+
+CALLS = [
+    {"name": "weather", "args": '{"city":"Ulm"}', "id": "call_1"},
+    {"name": "weather", "args": '{"city": "Bonn" }', "id": "call_2"},
+]
+
+
+async def answer(llm, emulator, way):
+    """One answer with thoughts and two calls, in each of the ways to ask for it."""
+    emulator.reply("Looking.", reasoning=THOUGHTS, tool_calls=CALLS, argument_pieces=2)
+    match way:
+        case "invoke":
+            return llm.invoke([QUESTION])
+        case "ainvoke":
+            return await llm.ainvoke([QUESTION])
+        case "stream":
+            return reduce(add, llm.stream([QUESTION]))
+        case "astream":
+            return reduce(add, [chunk async for chunk in llm.astream([QUESTION])])
+        case "merged":
+            return message_chunk_to_message(reduce(add, llm.stream([QUESTION])))
+        case "events":
+            return llm.stream_events([QUESTION], version="v3").output
+        case "aevents":
+            return await (await llm.astream_events([QUESTION], version="v3"))
+
+
+def serialized(messages):
+    serializer = JsonPlusSerializer(allowed_msgpack_modules=None)
+    return serializer.loads_typed(serializer.dumps_typed(messages))
+
+
+def trimmed(messages):
+    return trim_messages(messages, max_tokens=100_000, token_counter=len, strategy="last")
+
+
+STORES = {
+    "as it is": lambda messages: messages,
+    "dicts": lambda messages: messages_from_dict(
+        json.loads(json.dumps(messages_to_dict(messages)))
+    ),
+    "dumps": lambda messages: loads(dumps(messages), allowed_objects="messages"),
+    "checkpoint": serialized,
+    "trim_messages": trimmed,
+    "deepcopy": copy.deepcopy,
+}
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize(
+    "way", ["invoke", "ainvoke", "stream", "astream", "merged", "events", "aevents"]
+)
+async def test_a_turn_goes_back_to_the_letter(emulator, monkeypatch, way, version, store):
+    monkeypatch.setattr(_msgpack, "STRICT_MSGPACK_ENABLED", True)
+    llm = model(emulator, output_version=version).bind_tools([weather])
+    history = [
+        QUESTION,
+        await answer(llm, emulator, way),
+        ToolMessage("Rain.", tool_call_id="call_1"),
+        ToolMessage("Sun.", tool_call_id="call_2"),
+    ]
+    llm.invoke(STORES[store](history))
+    [turn] = turns_of(sent(emulator))
+    assert turn == {
+        "role": "assistant",
+        "content": "Looking.",
+        "reasoning_content": THOUGHTS,
+        "tool_calls": [
+            {
+                "id": call["id"],
+                "type": "function",
+                "function": {"name": call["name"], "arguments": call["args"]},
+            }
+            for call in CALLS
+        ],
+    }
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["invoke", "stream", "events"])
+async def test_thoughts_survive_when_only_their_block_is_left(emulator, way):
+    """Some stores keep content alone, and with output_version="v1" the thoughts are in it."""
+    llm = model(emulator, output_version="v1").bind_tools([weather])
+    message = await answer(llm, emulator, way)
+    bare = AIMessage(message.content, tool_calls=message.tool_calls)
+    results = [ToolMessage("ok", tool_call_id=call["id"]) for call in message.tool_calls]
+    llm.invoke([QUESTION, bare, *results])
+    [turn] = turns_of(sent(emulator))
+    assert turn["content"] == "Looking."
+    assert turn["reasoning_content"] == THOUGHTS
+
+
+def test_invalid_arguments_go_back_to_the_letter_in_their_place(emulator):
+    written = ['{"city": "Ulm"', '{"city":"Bonn"}', "[1,  2]", '{"city": "Köln"}']
+    calls = [{"name": "weather", "args": text, "id": f"call_{n}"} for n, text in enumerate(written)]
+    llm = model(emulator).bind_tools([weather])
+    for streamed in (False, True):
+        emulator.reply("", reasoning="Hm.", tool_calls=calls, argument_pieces=2)
+        message = reduce(add, llm.stream([QUESTION])) if streamed else llm.invoke([QUESTION])
+        assert [call["args"] for call in message.tool_calls] == [{"city": "Bonn"}, {"city": "Köln"}]
+        assert len(message.invalid_tool_calls) == 2
+        results = [ToolMessage("ok", tool_call_id=call["id"]) for call in message.tool_calls]
+        llm.invoke([QUESTION, message, *results])
+        [turn] = turns_of(sent(emulator))
+        assert [call["function"]["arguments"] for call in turn["tool_calls"]] == written
+        results = [m for m in sent(emulator) if m["role"] == "tool"]
+        assert [m["tool_call_id"] for m in results] == [call["id"] for call in calls]
+
+
+def test_halves_of_characters_break_nothing(emulator):
+    """MiMo cuts characters in two; a lone half cannot be written as UTF-8 in the next request."""
+
+    def event(**delta):
+        choice = {"delta": {"content": None, "reasoning_content": None} | delta, "index": 0}
+        return {"id": "1", "model": "mimo-v2.6-pro", "choices": [choice | {"finish_reason": None}]}
+
+    call = {"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": ""}}
+    more = {"index": 0, "function": {"arguments": '{"city": "\ud83d'}}
+    rest = {"index": 0, "function": {"arguments": '\ude00"}'}}
+    events = [
+        event(reasoning_content="a\ud83d"),
+        event(reasoning_content="\ude00b\udc00"),
+        event(content="c\ud83d"),
+        event(content="\ude00\ud800"),
+        event(tool_calls=[call]),
+        event(tool_calls=[more]),
+        event(tool_calls=[rest]),
+        event() | {"choices": [{"delta": {}, "finish_reason": "tool_calls", "index": 0}]},
+    ]
+    lines = [f"data: {json.dumps(each)}\n\n" for each in events]  # escaped, as only ASCII can be
+    emulator.reply(events=[*lines, "data: [DONE]\n\n"])
+    llm = model(emulator).bind_tools([weather])
+    message = reduce(add, llm.stream([QUESTION]))
+    assert message.tool_calls[0]["args"] == {"city": "😀"}
+    llm.invoke([QUESTION, message, ToolMessage("ok", tool_call_id="call_1")])
+    [turn] = turns_of(sent(emulator))
+    assert turn["reasoning_content"] == "a😀b\ufffd"
+    assert turn["content"] == "c😀\ufffd"
+
+
+# --------------------------------------------------------------------------- other providers
+
+
+def foreign(name, picture):
+    text = (FIXTURES / f"{name}.json").read_text(encoding="utf-8")
+    recorded = json.loads(text.replace(MAGIC_NUMBER_OF_PNG, picture))
+    return messages_from_dict(recorded["messages"])
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """A real picture as base64; the emulator looks into what it is sent."""
+    path = sample_media.make_picture(tmp_path_factory.mktemp("media") / "p.png", 64, 48)
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+@pytest.mark.filterwarnings("ignore:MiMo knows no")
+@pytest.mark.filterwarnings("ignore:A non_standard block")
+@pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("*.json")))
+def test_a_thread_goes_on_with_mimo(emulator, picture, name):
+    history = foreign(name, picture)
+    before = copy.deepcopy(history)
+    llm = model(emulator).bind_tools([weather])
+    asked = [*history, HumanMessage("Use weather for Ulm.")]
+    call = llm.invoke(asked)
+    assert call.tool_calls
+    asked += [call, ToolMessage("Rain.", tool_call_id=call.tool_calls[0]["id"])]
+    final = reduce(add, llm.stream(asked))
+    assert final.text
+    assert [request.status for request in emulator.requests] == [200, 200]
+    assert history == before  # the state is never changed
+    for turn in turns_of(sent(emulator)):
+        assert isinstance(turn["content"], str)
+        assert bool(turn.get("tool_calls")) == bool(turn.get("reasoning_content"))
+    text = json.dumps(emulator.requests[-1].body)
+    for foreign_key in ("signature", "encrypted", "cache_control", "redacted", "thought_"):
+        assert foreign_key not in text
+
+
+def test_a_thread_goes_to_another_mimo_and_back(emulator):
+    """Thoughts of one model go to the other; the model without thinking gets none."""
+    pro, flash = model(emulator).bind_tools([weather]), model(emulator, thinking=False)
+    call = pro.invoke([HumanMessage("Use weather for Ulm.")])
+    history = [
+        HumanMessage("Use weather for Ulm."),
+        call,
+        ToolMessage("Rain.", tool_call_id=call.tool_calls[0]["id"]),
+    ]
+    history.append(flash.invoke(history))
+    assert "reasoning_content" not in turns_of(sent(emulator))[0]
+    pro.invoke([*history, HumanMessage("And now?")])
+    thoughts = call.additional_kwargs["reasoning_content"]
+    assert turns_of(sent(emulator))[0]["reasoning_content"] == thoughts
+    assert "reasoning_content" not in turns_of(sent(emulator))[1]
+
+
+# --------------------------------------------------------------- thoughts: which, and when none
+
+WITH_THOUGHTS = [
+    QUESTION,
+    AIMessage("", tool_calls=[{"name": "weather", "args": {}, "id": "1"}]),
+    ToolMessage("Rain.", tool_call_id="1"),
+    AIMessage("Rain.", additional_kwargs={"reasoning_content": "Easy."}),
+    HumanMessage("Sure?"),
+]
+WITH_THOUGHTS[1].additional_kwargs["reasoning_content"] = THOUGHTS
+WITHOUT = [message.model_copy(update={"additional_kwargs": {}}) for message in WITH_THOUGHTS]
+EMPTY = copy.deepcopy(WITHOUT)
+EMPTY[1].additional_kwargs["reasoning_content"] = ""
+
+
+@pytest.mark.parametrize(
+    ("replay", "expected"),
+    [
+        ("tool_calls", [THOUGHTS, None]),
+        ("always", [THOUGHTS, "Easy."]),
+        ("never", [None, None]),
+    ],
+)
+@pytest.mark.parametrize("lenient", [False, True])
+def test_which_thoughts_go_back(replay, expected, lenient):
+    with MiMoEmulator(lenient=lenient) as emulator:
+        llm = model(emulator, replay_reasoning=replay)
+        if replay == "never" and not lenient:
+            with pytest.raises(MiMoInvalidRequestError, match="reasoning_content"):
+                llm.invoke(WITH_THOUGHTS)
+        else:
+            llm.invoke(WITH_THOUGHTS)
+        turns = turns_of(emulator.requests[0].body["messages"])
+        assert [turn.get("reasoning_content") for turn in turns] == expected
+
+
+@pytest.mark.parametrize("history", [WITHOUT, EMPTY], ids=["absent", "empty"])
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("missing", ["pad", "disable_thinking", "error"])
+def test_what_stands_for_thoughts_that_are_missing(missing, lenient, history):
+    with MiMoEmulator(lenient=lenient) as emulator:
+        llm = model(emulator, missing_reasoning=missing)
+        if missing == "error":
+            with pytest.raises(HistoryError, match=r"messages\[1\]"):
+                llm.invoke(history)
+            assert emulator.requests == []
+            return
+        answer = llm.invoke(history)
+        [request] = emulator.requests
+        assert request.status == 200
+        is_padded = missing == "pad"
+        turn = turns_of(request.body["messages"])[0]
+        assert turn.get("reasoning_content") == (" " if is_padded else None)
+        assert request.body["thinking"] == {"type": "enabled" if is_padded else "disabled"}
+        assert bool(answer.additional_kwargs.get("reasoning_content")) == is_padded
+
+
+def test_the_emulator_refuses_what_the_pad_stands_for(emulator):
+    """Without the pad these would be 400s: absent, null and empty thoughts."""
+    for thoughts in ({}, {"reasoning_content": None}, {"reasoning_content": ""}):
+        llm = model(emulator, replay_reasoning="never")
+        call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+        turn = {"role": "assistant", "content": "", "tool_calls": [call], **thoughts}
+        result = {"role": "tool", "tool_call_id": "1", "content": "Rain."}
+        question = {"role": "user", "content": "?"}
+        with pytest.raises(MiMoInvalidRequestError, match="reasoning_content"):
+            llm.invoke("x", extra_body={"messages": [question, turn, result]})
+
+
+# ------------------------------------------------------------------------- trimmed and broken
+
+
+def long_thread():
+    messages = [SystemMessage("Be brief.")]
+    for number in range(4):
+        call = {"name": "weather", "args": {"city": f"city {number}"}, "id": f"call_{number}"}
+        messages += [
+            HumanMessage(f"City {number}?"),
+            AIMessage("", tool_calls=[call], additional_kwargs={"reasoning_content": f"T{number}"}),
+            ToolMessage(f"Rain in city {number}.", tool_call_id=f"call_{number}"),
+            AIMessage("Rain."),
+        ]
+    return messages
+
+
+def test_a_trimmed_thread_that_begins_with_a_result(emulator):
+    """trim_messages without start_on cuts between a call and its result."""
+    kept = trim_messages(
+        long_thread(), max_tokens=8, token_counter=len, strategy="last", include_system=True
+    )
+    kept = [*kept[:1], *kept[2:], HumanMessage("And now?")]
+    while not isinstance(kept[1], ToolMessage):
+        kept = [kept[0], *kept[2:]]
+    with pytest.raises(HistoryError, match=r"messages\[1\]: this tool result has no call 'call_"):
+        model(emulator).invoke(kept)
+    assert emulator.requests == []
+    model(emulator, repair_history=True).invoke(kept)
+    roles = [message["role"] for message in sent(emulator)]
+    assert roles[:3] == ["system", "user", "assistant"]
+    assert "Rain in city" in sent(emulator)[1]["content"]
+
+
+@pytest.mark.parametrize("limit", [120, 60, 30, 10])
+def test_trimming_by_our_own_count(emulator, limit):
+    llm = model(emulator)
+    kept = trim_messages(
+        [*long_thread(), HumanMessage("And now?")],
+        max_tokens=limit,
+        token_counter=llm,
+        strategy="last",
+        start_on="human",
+    )
+    assert kept
+    assert llm.get_num_tokens_from_messages(kept) <= limit
+    llm.invoke(kept)
+    assert len(sent(emulator)) == len(kept)
+
+
+CALL = {"name": "weather", "args": {}, "id": "call_1"}
+THOUGHT = {"reasoning_content": "T"}
+BROKEN = {
+    "a call without a result": (
+        [QUESTION, AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT), HumanMessage("?")],
+        r"messages\[1\]: tool call 'call_1' \(weather\) has no result before messages\[2\]",
+    ),
+    "a call at the end": (
+        [QUESTION, AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT)],
+        r"messages\[1\]: tool call 'call_1' \(weather\) has no result before the end",
+    ),
+    "a result without a call": (
+        [QUESTION, ToolMessage("Rain.", tool_call_id="gone")],
+        r"messages\[1\]: this tool result has no call 'gone'",
+    ),
+    "a second result": (
+        [
+            QUESTION,
+            AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT),
+            ToolMessage("Rain.", tool_call_id="call_1"),
+            ToolMessage("Sun.", tool_call_id="call_1"),
+        ],
+        r"messages\[3\]: this tool result is the second result of",
+    ),
+    "a late result": (
+        [
+            QUESTION,
+            AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT),
+            HumanMessage("Well?"),
+            ToolMessage("Rain.", tool_call_id="call_1"),
+        ],
+        r"messages\[1\]: tool call 'call_1'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_does_not_fit_together_is_told_or_mended(emulator, name):
+    history, words = BROKEN[name]
+    before = copy.deepcopy(history)
+    with pytest.raises(HistoryError, match=words):
+        model(emulator).invoke(history)
+    assert emulator.requests == []
+    model(emulator, repair_history=True).invoke(history)
+    sent(emulator)
+    assert history == before
+
+
+ODD = {
+    "empty contents": [SystemMessage(""), HumanMessage(""), AIMessage(""), HumanMessage("x")],
+    "no blocks": [HumanMessage([]), AIMessage([]), HumanMessage("x")],
+    "users in a row": [
+        HumanMessage("a"),
+        HumanMessage("b"),
+        HumanMessage([{"type": "text", "text": "c"}]),
+    ],
+    "an assistant first": [AIMessage("Hello!"), HumanMessage("x")],
+    "an assistant last": [HumanMessage("x"), AIMessage("Well,")],
+    "system anywhere": [HumanMessage("a"), SystemMessage("s"), AIMessage("b"), SystemMessage("t")],
+    "developer": [ChatMessage("d", role="developer"), HumanMessage("x")],
+    "names": [HumanMessage("x", name="ann"), AIMessage("y", name="bot"), HumanMessage("z")],
+    "an empty result": [
+        HumanMessage("x"),
+        AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT),
+        ToolMessage("", tool_call_id="call_1"),
+    ],
+    "an empty list as a result": [
+        HumanMessage("x"),
+        AIMessage([], tool_calls=[CALL], additional_kwargs=THOUGHT),
+        ToolMessage([], tool_call_id="call_1"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_but_whole(emulator, name):
+    model(emulator).invoke(ODD[name])
+    for message in sent(emulator):
+        assert message["content"] is not None
+        if message["role"] == "tool":
+            assert message["content"].strip()
+
+
+def test_markers_of_middleware_stay_here(emulator, monkeypatch):
+    """`cache_control` and the like come with other providers' middleware."""
+    block = {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}
+    message = HumanMessage([block], additional_kwargs={"lc_source": "summarization", "x": 1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(emulator).invoke([message])
+    assert sent(emulator) == [{"role": "user", "content": "Hello"}]
+    monkeypatch.setattr(call_options, "_warned", set())
+    with pytest.warns(UserWarning, match="'cache_control'"):
+        model(emulator).invoke([message], cache_control={"type": "ephemeral"})
+    assert "cache_control" not in emulator.requests[-1].body
