@@ -1,7 +1,8 @@
 """The samples of MiMo's own pages, as published, against the emulator on the day of their page.
 
-The Python ones are run by the official `openai` SDK, a client that no one here wrote; only address and
-key are changed, and placeholders are filled from real files. The curl bodies are sent as they stand.
+The Python ones are run by the official `openai` and `anthropic` SDKs, clients that no one here wrote;
+only address and key are changed, and placeholders are filled from real files. The curl bodies are
+sent as they stand.
 """
 
 import base64
@@ -34,6 +35,12 @@ PAGE_USAGE = {
     "image-understanding": {"image_tokens": 1024},
     "audio-understanding": {"audio_tokens": 25},
     "video-understanding": {"video_tokens": 1144, "audio_tokens": 19},
+}
+WITHOUT_COMMA = {
+    "image-understanding/09-anthropic",
+    "image-understanding/10-anthropic",
+    "reseller-image-input/03-anthropic",
+    "reseller-image-input/04-anthropic",
 }
 FINDINGS = {"image": "1024", "audio": "second", "video": "second"}
 
@@ -74,25 +81,54 @@ def emulator_of(example_files):
         emulator.stop()
 
 
-def data_url(path, mime_type):
-    return f"data:{mime_type};base64,{base64.b64encode(path.read_bytes()).decode()}"
+def encoded(path):
+    return base64.b64encode(path.read_bytes()).decode()
 
 
 def filled(source, folder):
     """Fill the placeholders of a sample from real files."""
+    picture = encoded(folder / "image/image_example.png")
+    sound = encoded(folder / "audio/audio_example.wav")
+    clip = encoded(folder / "video/video_example.mp4")
     return (
-        source.replace(
-            f"{PLACEHOLDER}IMAGE", data_url(folder / "image/image_example.png", "image/png")
-        )
-        .replace(f"{PLACEHOLDER}AUDIO", data_url(folder / "audio/audio_example.wav", "audio/wav"))
-        .replace(f"{PLACEHOLDER}VIDEO", data_url(folder / "video/video_example.mp4", "video/mp4"))
+        source.replace("{MIME_TYPE};base64,$BASE64_IMAGE", f"image/png;base64,{picture}")
+        .replace("{MIME_TYPE};base64,$BASE64_AUDIO", f"audio/wav;base64,{sound}")
+        .replace("{MIME_TYPE};base64,$BASE64_VIDEO", f"video/mp4;base64,{clip}")
+        .replace("{MIME_TYPE}", "image/png")
+        .replace("$BASE64_IMAGE", picture)
     )
+
+
+def run(path, emulator, folder, *, mends=()):
+    """Run a Python sample with the emulator's address, and return the one request it made."""
+    source = path.read_text(encoding="utf-8")
+    assert MIMO in source or RESELLER in source
+    source = source.replace(MIMO, emulator.root_url).replace(RESELLER, emulator.root_url)
+    source = filled(source, folder)
+    for old, new in mends:
+        assert old in source
+        source = source.replace(old, new)
+    exec(compile(source, str(path), "exec"), {"__name__": "__main__"})
+    (request,) = emulator.requests
+    return request
+
+
+def curl(path):
+    """Return path, headers and body of a curl command."""
+    text = path.read_text(encoding="utf-8")
+    address = re.search(r"POST 'https://[^/]+([^']+)'", text)
+    headers = dict(line.split(": ") for line in re.findall(r'--header "([^"]+)"', text))
+    assert headers.pop("api-key") == "$MIMO_API_KEY"
+    body = re.search(r"--data-raw '(.*)'$", text, re.DOTALL).group(1)
+    return address.group(1) if address else None, headers, body
 
 
 def test_every_page_is_here():
     assert {path.name for path in SAMPLES.iterdir() if path.is_dir()} == set(PAGE_DAYS)
     assert len(samples("*-openai.py")) == 12
     assert len(samples("*-openai.curl")) == 13
+    assert len(samples("*-anthropic.py")) == 5
+    assert len(samples("*-anthropic.curl")) == 4
 
 
 @pytest.mark.parametrize("path", samples("*-openai.py"))
@@ -100,13 +136,9 @@ def test_python_sample(path, emulator_of, example_files, monkeypatch, capsys):
     page = path.parent.name
     emulator = emulator_of(page)
     monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
-    source = path.read_text(encoding="utf-8")
-    assert MIMO in source or RESELLER in source
-    source = source.replace(MIMO, emulator.root_url).replace(RESELLER, emulator.root_url)
 
-    exec(compile(filled(source, example_files), str(path), "exec"), {"__name__": "__main__"})
+    request = run(path, emulator, example_files)
 
-    (request,) = emulator.requests
     assert request.status == 200
     completion = json.loads(capsys.readouterr().out)
     message = completion["choices"][0]["message"]
@@ -124,15 +156,11 @@ def test_python_sample(path, emulator_of, example_files, monkeypatch, capsys):
 
 @pytest.mark.parametrize("path", samples("*-openai.curl"))
 def test_curl_sample(path, emulator_of):
-    text = path.read_text(encoding="utf-8")
+    where, headers, body = curl(path)
     emulator = emulator_of(path.parent.name)
-    address = re.search(r"POST '([^']+)'", text).group(1)
-    headers = dict(line.split(": ") for line in re.findall(r'--header "([^"]+)"', text))
-    assert headers.pop("api-key") == "$MIMO_API_KEY"
-    body = re.search(r"--data-raw '(.*)'$", text, re.DOTALL).group(1)
 
     response = httpx.post(
-        re.sub(r"^https://[^/]+", emulator.root_url, address),
+        f"{emulator.root_url}{where}",
         content=body.encode(),
         headers={**headers, "api-key": emulator.api_key},
     )
@@ -145,14 +173,66 @@ def test_curl_sample(path, emulator_of):
         assert response.json()["choices"][0]["finish_reason"] in {"stop", "tool_calls"}
 
 
+COMMA = ('"media_type": "image/png"\n', '"media_type": "image/png",\n')
+MENDS = {
+    # Later SDKs have no sampling parameters any more, the format still has.
+    "first-api-call/02-anthropic": [
+        ("top_p=0.95,", 'extra_body={"top_p": 0.95, "temperature": 1.0},'),
+        ("    temperature=1.0,\n", ""),
+    ],
+    "image-understanding/10-anthropic": [COMMA],
+    "reseller-image-input/04-anthropic": [
+        COMMA,
+        ("from anthropic import", "import os\nfrom anthropic import"),
+    ],
+}
+
+
+@pytest.mark.parametrize("path", samples("*-anthropic.py"))
+def test_anthropic_python_sample(path, emulator_of, example_files, monkeypatch, capsys):
+    name = f"{path.parent.name}/{path.stem}"
+    emulator = emulator_of(path.parent.name)
+    monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
+    if name in WITHOUT_COMMA:
+        with pytest.raises(SyntaxError):
+            run(path, emulator, example_files)
+
+    request = run(path, emulator, example_files, mends=MENDS.get(name, ()))
+
+    assert request.status == 200
+    assert request.path.endswith("/anthropic/v1/messages")
+    answer = capsys.readouterr().out
+    assert "TextBlock" in answer
+    for medium in request.media:
+        assert FINDINGS[medium.kind] in answer
+
+
+@pytest.mark.parametrize("path", samples("*-anthropic.curl"))
+def test_anthropic_curl_sample(path, emulator_of):
+    where, headers, body = curl(path)
+    emulator = emulator_of(path.parent.name)
+
+    response = httpx.post(
+        f"{emulator.root_url}{where or '/anthropic/v1/messages'}",
+        content=body.encode(),
+        headers={**headers, "api-key": emulator.api_key},
+    )
+
+    if f"{path.parent.name}/{path.stem}" in WITHOUT_COMMA:
+        assert response.status_code == 400
+        assert response.json()["error"]["code"] == "400"
+    else:
+        assert response.status_code == 200
+        assert response.json()["stop_reason"] == "end_turn"
+
+
 def test_the_weather_sample_calls_its_tool(emulator_of):
     """The first page's sample with tools begins with an assistant turn, and asks about Hebei."""
-    text = (SAMPLES / "first-api-call/05-openai.curl").read_text(encoding="utf-8")
-    body = json.loads(re.search(r"--data-raw '(.*)'$", text, re.DOTALL).group(1))
+    where, _, body = curl(SAMPLES / "first-api-call/05-openai.curl")
     emulator = emulator_of("first-api-call")
     response = httpx.post(
-        f"{emulator.base_url}/chat/completions",
-        json=body,
+        f"{emulator.root_url}{where}",
+        content=body.encode(),
         headers={"api-key": emulator.api_key},
     )
     (call,) = response.json()["choices"][0]["message"]["tool_calls"]
