@@ -53,8 +53,9 @@ class ChatMiMo(ChatMiMoFields):
         print(llm.invoke("Why is the sky blue?").content)
         ```
 
-    Every field but `api_key`, `base_url`, `region`, `server` and the transport's can be overridden
-    for one call: `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
+    Every field but `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect` and the
+    transport's can be overridden for one call:
+    `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
 
     Attributes:
         model: Model id, such as "mimo-v2.6-flash". Required: a default would be retired under the
@@ -66,6 +67,11 @@ class ChatMiMo(ChatMiMoFields):
             MIMO_BASE_URL, else MiMo's host for the key.
         region: "cn", "sgp" or "ams": the cluster of a Token Plan key (`tp-`, `ttp-`).
         server: "mimo" (default; resellers too), or "vllm" or "sglang" for self-hosted weights.
+        api_format: "openai" (default), or "anthropic" for MiMo's `/anthropic/v1/messages`: the
+            same messages in and out; it has no penalties, web search or counts by modality.
+        dialect: In what your server differs from others of its kind, by the attributes of
+            `wire.dialects.Dialect`: `{"trusts_media_io": True}` for a vLLM started with
+            `--trust-request-mm-kwargs`, to which `fps` can then be sent.
         max_completion_tokens: Most tokens to think and answer with, 1 to 131072; unset is the
             model's own default. Alias `max_tokens`.
         temperature: 0 to 1.5; MiMo overrides it with 1.0 while thinking (openai-api.md, 2026-10).
@@ -245,10 +251,12 @@ class ChatMiMo(ChatMiMoFields):
     def _call(self, tree: dict[str, Any]) -> Call:
         """Address one body."""
         from langchain_mimo.transport import Call, RetryPolicy
+        from langchain_mimo.wire.api_formats import API_FORMATS
 
+        api_format = API_FORMATS[self.api_format]
         return Call(
-            url=endpoints_of(self.base_url, self._key, self.region).chat_completions,
-            headers=request_headers(self._key, self.default_headers),
+            url=api_format.address(endpoints_of(self.base_url, self._key, self.region)),
+            headers=request_headers(self._key, self.default_headers, api_format.headers),
             tree=tree,
             timeouts=MiMoTimeouts.of(self.timeout),
             retry=RetryPolicy(max_retries=self.max_retries),

@@ -100,18 +100,26 @@ def endpoints_of(base_url: str | None, api_key: str | None, region: Region | Non
 
 
 def request_headers(
-    api_key: str | None, default_headers: Mapping[str, SecretStr] | None
+    api_key: str | None,
+    default_headers: Mapping[str, SecretStr] | None,
+    format_headers: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the headers of a request: the user's, and the key as a Bearer token.
+    """Return the headers of a request: the user's, the format's, and the key as a Bearer token.
 
-    MiMo, resellers and vLLM all take `Authorization: Bearer` (mimo-api.md §1).
+    MiMo takes `Authorization: Bearer` in both formats, resellers and vLLM do too (mimo-api.md §1).
+    The user's take the place of ours, whatever the case of their names.
+
+    Args:
+        api_key: The key, or None.
+        default_headers: The user's, or None.
+        format_headers: Those of the API format.
     """
-    headers = {}
+    given = {name: value.get_secret_value() for name, value in (default_headers or {}).items()}
+    headers = dict(format_headers)
     if api_key:
         headers["Authorization"] = f"Bearer {api_key}"
-    for name, value in (default_headers or {}).items():
-        headers[name] = value.get_secret_value()
-    return headers
+    taken = {name.lower() for name in given}
+    return {name: value for name, value in headers.items() if name.lower() not in taken} | given
 
 
 def packed_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:

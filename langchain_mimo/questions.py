@@ -13,9 +13,10 @@ from langchain_mimo.model_fields import ChatMiMoFields
 from langchain_mimo.replies import Question
 from langchain_mimo.structured_output import lower_response_format
 from langchain_mimo.tool_choice import lower_tool_choice
+from langchain_mimo.wire.api_formats import API_FORMATS
 from langchain_mimo.wire.blocks import MediaDefaults
-from langchain_mimo.wire.chat_completions import RequestOptions, encode_request
-from langchain_mimo.wire.dialects import DIALECTS
+from langchain_mimo.wire.chat_completions import RequestOptions
+from langchain_mimo.wire.dialects import dialect_of
 from langchain_mimo.wire.history import HistoryOptions, clean_history
 
 
@@ -40,7 +41,8 @@ def question_of(
         MiMoInputError: A message, block or keyword that MiMo cannot take.
     """
     options = call_options(fields, stop, keywords)
-    dialect = DIALECTS[fields.server]
+    api_format = API_FORMATS[fields.api_format]
+    dialect = dialect_of(fields.server, fields.dialect)
     history = clean_history(messages, history_options(fields, options))
     if options.parallel_tool_calls is not None:
         options.parameters["parallel_tool_calls"] = options.parallel_tool_calls
@@ -52,12 +54,9 @@ def question_of(
         stream=stream,
         include_usage=options.stream_usage,
     )
-    tree = encode_request(history.turns, request, dialect)
-    tree = lower_response_format(
-        tree,
-        options.response_format,
-        server="json_schema" if dialect.enforces_schema else "json_object",
-    )
+    tree = api_format.encode_request(history.turns, request, dialect)
+    enforced = api_format.enforced(dialect)
+    tree = lower_response_format(tree, options.response_format, server=enforced)
     tree, choice = lower_tool_choice(tree, options.tool_choice, native=dialect.forces_tools)
     if options.extra_body:
         tree.update(options.extra_body)
@@ -68,6 +67,7 @@ def question_of(
         unfence=options.response_format is not None,
         thoughts_as_content=fields.empty_content == "reasoning",
         blocks=fields.output_version == "v1",
+        api_format=api_format,
     )
 
 

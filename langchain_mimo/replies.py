@@ -18,7 +18,7 @@ from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, MiMoTime
 from langchain_mimo.forced_tools import Emit, Send, forced_attempts, forced_invoke
 from langchain_mimo.structured_output import FenceStripper, unfenced_message
 from langchain_mimo.tool_choice import ForcedChoice
-from langchain_mimo.wire.chat_completions import decode_response
+from langchain_mimo.wire.api_formats import API_FORMATS, ApiFormat
 from langchain_mimo.wire.chat_completions_stream import StreamDecoder
 from langchain_mimo.wire.events import Event, EventWriter
 from langchain_mimo.wire.translator import with_blocks
@@ -37,6 +37,7 @@ class Question:
         unfence: Whether a code fence around the whole answer is to be taken off.
         thoughts_as_content: Whether thoughts take the place of an empty answer.
         blocks: Whether streams carry v1 content blocks.
+        api_format: The format of the request and its answer.
     """
 
     tree: dict[str, Any]
@@ -45,6 +46,7 @@ class Question:
     unfence: bool = False
     thoughts_as_content: bool = False
     blocks: bool = False
+    api_format: ApiFormat = API_FORMATS["openai"]
 
 
 def whole_reply(question: Question) -> Generator[dict[str, Any], Any, AIMessage]:
@@ -73,7 +75,8 @@ def whole_reply(question: Question) -> Generator[dict[str, Any], Any, AIMessage]
 
 
 def _decoded(body: object, question: Question) -> AIMessage:
-    message = decode_response(body, thoughts_as_content=question.thoughts_as_content)
+    decode = question.api_format.decode_response
+    message = decode(body, thoughts_as_content=question.thoughts_as_content)
     return unfenced_message(message) if question.unfence else message
 
 
@@ -138,7 +141,8 @@ class StreamedReply(Generic[T]):
         return self._flow is None and self._fences is None
 
     def _new_decoder(self) -> StreamDecoder:
-        return StreamDecoder(thoughts_as_content=self._question.thoughts_as_content)
+        question = self._question
+        return question.api_format.stream_decoder(thoughts_as_content=question.thoughts_as_content)
 
     def feed(self, event: Mapping[str, Any]) -> Sequence[T]:
         """Take one event; returns what to give out, often nothing."""

@@ -7,9 +7,9 @@ from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.structured_output import lower_response_format
 from langchain_mimo.tool_choice import lower_tool_choice
 from langchain_mimo.wire import translator
-from langchain_mimo.wire.api_formats import API_FORMATS, api_format_of
+from langchain_mimo.wire.api_formats import API_FORMATS
 from langchain_mimo.wire.chat_completions import RequestOptions
-from langchain_mimo.wire.dialects import DIALECTS
+from langchain_mimo.wire.dialects import DIALECTS, check_api_format
 from langchain_mimo.wire.endpoints import derive_endpoints
 from langchain_mimo.wire.history import HistoryOptions, clean_history
 from langchain_mimo.wire.tools import wire_tools
@@ -131,10 +131,10 @@ def test_addresses(name, address):
 
 @pytest.mark.parametrize("server", ["vllm", "sglang"])
 def test_only_mimo_has_the_anthropic_format(server):
-    assert api_format_of("openai", server) is API_FORMATS["openai"]
-    assert api_format_of("anthropic", "mimo") is API_FORMATS["anthropic"]
+    check_api_format("openai", server)
+    check_api_format("anthropic", "mimo")
     with pytest.raises(MiMoConfigurationError, match=server):
-        api_format_of("anthropic", server)
+        check_api_format("anthropic", server)
 
 
 @pytest.mark.parametrize(

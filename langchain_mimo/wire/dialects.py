@@ -13,10 +13,9 @@ from functools import cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
-from langchain_mimo.wire.endpoints import Server
+from langchain_mimo.wire.endpoints import ApiFormatName, Server
 from langchain_mimo.wire.turns import MediaPart, ToolTurn, Turn, UserTurn
 
-ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
 AudioPart: TypeAlias = Literal["input_audio", "input_audio_base64", "audio_url"]
 
 
