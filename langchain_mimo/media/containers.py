@@ -1,0 +1,70 @@
+"""Opening a video or a sound with PyAV, so that it can reach nothing but its own bytes.
+
+FFmpeg can follow play lists, concatenations and references to files and hosts. Here it is given an
+open file instead of a name, no protocol at all, and a list of formats in which nothing refers to
+anything else.
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+
+from langchain_mimo.errors import MediaError, MiMoConfigurationError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+MAX_FRAME_PIXELS = 64_000_000
+"""Pixels of a frame beyond which a video is not decoded (8K has 33 million)."""
+
+_FORMATS = (
+    "mov,matroska,webm,avi,asf,flv,mpegts,mpeg,mpegvideo,ogg,mp3,wav,w64,flac,aac,ac3,aiff,amr,caf,"
+    "wv,gif,ivf,h264,hevc,dv,mxf,nut"
+)
+_NO_PROTOCOL = "none"
+
+
+def import_av() -> Any:
+    """Return PyAV, silenced.
+
+    Raises:
+        MiMoConfigurationError: It is not installed; the text says how to install it.
+    """
+    try:
+        import av  # noqa: PLC0415 - an optional extra, and slow to import
+    except ImportError as error:
+        raise MiMoConfigurationError(
+            "PyAV is needed for this and is not installed: pip install 'langchain-mimo[av]'."
+        ) from error
+    av.logging.set_level(av.logging.PANIC)
+    return av
+
+
+def open_container(file: IO[bytes]) -> InputContainer:
+    """Open a video or a sound for reading.
+
+    Args:
+        file: Its bytes, seekable; the container reads from it until it is closed.
+
+    Raises:
+        MediaError: FFmpeg does not know it, or it is a play list or the like.
+        MiMoConfigurationError: PyAV is not installed.
+    """
+    av = import_av()
+    options = {"protocol_whitelist": _NO_PROTOCOL, "format_whitelist": _FORMATS}
+    try:
+        container: InputContainer = av.open(file, "r", options=options, metadata_errors="ignore")
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise MediaError(
+            f"it cannot be opened as a video or a sound: {why}; check the file."
+        ) from None
+    for stream in container.streams.video:
+        pixels = (stream.codec_context.width or 0) * (stream.codec_context.height or 0)
+        if pixels > MAX_FRAME_PIXELS:
+            container.close()
+            raise MediaError(
+                f"it has frames of {pixels / 1e6:.0f} million pixels, and at most "
+                f"{MAX_FRAME_PIXELS / 1e6:.0f} million are decoded here."
+            )
+    return container
