@@ -1,0 +1,344 @@
+"""Every fault of the emulator through ChatMiMo and through an agent whose tool must not run."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.tools import tool
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import FAULTS, MiMoEmulator, Reply
+from langchain_mimo.errors import (
+    MiMoBalanceError,
+    MiMoConnectionError,
+    MiMoContentFilterError,
+    MiMoError,
+    MiMoIncompleteStreamError,
+    MiMoInvalidRequestError,
+    MiMoInvalidResponseError,
+    MiMoPermissionError,
+    MiMoQuotaError,
+    MiMoRateLimitError,
+    MiMoRedirectError,
+    MiMoServerError,
+    MiMoTimeoutError,
+)
+from langchain_mimo.transport import MiMoTimeouts
+
+TEXT = "Weather 天气 🌦: " + " ".join(f"word{n}" for n in range(120))
+THOUGHTS = "The user asks. " * 20
+WHOLE = "whole"
+HANG = 60.0
+"""Seconds no test may take; the emulator would stall for an hour."""
+
+LIMITS = MiMoTimeouts(connect=5, first_event=0.8, idle=0.8)
+
+Connection, Incomplete, Timeout = MiMoConnectionError, MiMoIncompleteStreamError, MiMoTimeoutError
+
+# fault, its parameters, what a whole answer becomes, what a stream becomes
+ROWS = [
+    ("cut_after", {"bytes": 10}, Connection, Connection),
+    ("cut_after", {"bytes": 10, "reset": True}, Connection, Connection),
+    ("cut_after", {"bytes": 10, "clean": True}, MiMoInvalidResponseError, Incomplete),
+    ("cut_after", {"bytes": 900}, Connection, Incomplete),
+    ("cut_after", {"bytes": 900, "reset": True}, Connection, (Incomplete, Connection)),
+    ("cut_after", {"bytes": 900, "clean": True}, MiMoInvalidResponseError, Incomplete),
+    ("cut_after", {"bytes": 9000, "clean": True}, WHOLE, Incomplete),
+    ("cut_before_headers", {}, Connection, Connection),
+    ("cut_before_headers", {"reset": True}, Connection, Connection),
+    ("close_idle", {}, WHOLE, WHOLE),
+    ("reset_kept_alive", {}, WHOLE, WHOLE),
+    ("stall", {}, Timeout, Timeout),
+    ("stall", {"after_events": 0}, Timeout, Timeout),
+    ("stall", {"after_events": 5}, WHOLE, Timeout),
+    ("pings_only", {}, Timeout, Timeout),
+    ("pings_only", {"after_events": 5}, Timeout, Timeout),
+    ("slow_loris", {}, Timeout, Timeout),
+    ("slow_loris", {"part": "headers"}, Timeout, Timeout),
+    ("split_writes", {"size": 7, "interval": 0.0}, WHOLE, WHOLE),
+    ("keep_open_after_done", {}, WHOLE, WHOLE),
+    ("rate_limit", {}, MiMoRateLimitError, MiMoRateLimitError),
+    ("quota", {}, MiMoQuotaError, MiMoQuotaError),
+    ("payment_required", {}, MiMoBalanceError, MiMoBalanceError),
+    ("forbidden", {}, MiMoPermissionError, MiMoPermissionError),
+    ("moderation", {}, MiMoContentFilterError, MiMoContentFilterError),
+    ("server_error", {}, MiMoServerError, MiMoServerError),
+    ("connection_refused_400", {}, MiMoServerError, MiMoServerError),
+    ("string_error", {}, MiMoInvalidRequestError, MiMoInvalidRequestError),
+    ("html_error_page", {}, MiMoServerError, MiMoServerError),
+    ("empty_error", {}, MiMoServerError, MiMoServerError),
+    ("redirect", {}, MiMoRedirectError, MiMoRedirectError),
+    ("garbage", {"kind": "text"}, MiMoInvalidResponseError, Incomplete),
+    ("garbage", {"kind": "html"}, MiMoInvalidResponseError, Incomplete),
+    ("garbage", {"kind": "binary"}, MiMoInvalidResponseError, Incomplete),
+    ("garbage", {"kind": "json"}, MiMoError, Incomplete),
+    ("error_in_stream", {"after_events": 0}, WHOLE, MiMoServerError),
+    ("error_in_stream", {}, WHOLE, Incomplete),
+    ("error_in_stream", {"space": True, "done": True, "code": "421"}, WHOLE, Incomplete),
+    ("duplicated_finish", {}, WHOLE, WHOLE),
+    ("usage_on_every_chunk", {}, WHOLE, WHOLE),
+    ("no_done", {}, WHOLE, WHOLE),
+    ("no_finish", {}, WHOLE, Incomplete),
+    ("no_finish", {"done": False}, WHOLE, Incomplete),
+    ("half_tool_call", {}, WHOLE, WHOLE),
+    ("crlf", {}, WHOLE, WHOLE),
+    ("comments", {}, WHOLE, WHOLE),
+    ("line_separator", {}, WHOLE, WHOLE),
+    ("multi_line_data", {}, WHOLE, WHOLE),
+    ("byte_order_mark", {}, WHOLE, WHOLE),
+]
+WAYS = ["invoke", "stream", "ainvoke", "astream"]
+
+
+def named(row):
+    return " ".join([row[0], *(f"{key}={value}" for key, value in row[1].items())])
+
+
+@pytest.fixture
+def emulator():
+    with MiMoEmulator() as running:
+        running.respond_with(lambda request: Reply(TEXT, reasoning=THOUGHTS))
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_hangs():
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < HANG
+
+
+def model_at(emulator, **fields):
+    fields.setdefault("timeout", LIMITS)
+    fields.setdefault("max_retries", 0)
+    return ChatMiMo(
+        model="mimo-v2.6-flash",
+        base_url=emulator.base_url,
+        api_key=emulator.api_key,
+        **fields,
+    )
+
+
+def ask(model, way, prompt="What is the weather?"):
+    """Ask in one of the four ways, and return one message."""
+    if way == "invoke":
+        return model.invoke(prompt)
+    if way == "ainvoke":
+        return asyncio.run(model.ainvoke(prompt))
+    if way == "stream":
+        return sum_of(list(model.stream(prompt)))
+
+    async def run():
+        return [chunk async for chunk in model.astream(prompt)]
+
+    return sum_of(asyncio.run(run()))
+
+
+def sum_of(chunks):
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        total += chunk
+    return total
+
+
+def test_every_fault_of_the_emulator_is_here():
+    assert {row[0] for row in ROWS} == set(FAULTS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("row", ROWS, ids=named)
+def test_a_fault_that_stays(emulator, row, way):
+    name, parameters, whole, stream = row
+    emulator.fault(name, times=None, **parameters)
+    expected = stream if "stream" in way else whole
+    model = model_at(emulator)
+    if expected is WHOLE:
+        message = ask(model, way)
+        spoilt = str.maketrans("\u2028\u2029\x85", "   ")  # by the fault line_separator
+        said = (message.text, message.additional_kwargs["reasoning_content"])
+        assert [text.translate(spoilt).split() for text in said] == [TEXT.split(), THOUGHTS.split()]
+        assert name == "line_separator" or said == (TEXT, THOUGHTS)
+        reason = "length" if name == "half_tool_call" else "stop"
+        assert message.response_metadata["finish_reason"] == reason
+        assert message.usage_metadata["input_tokens"] < 200
+        return
+    with pytest.raises(expected) as caught:
+        ask(model, way)
+    error = caught.value
+    assert isinstance(error, MiMoError)
+    assert emulator.api_key not in repr(error) + repr(error.__cause__)
+    if isinstance(error, MiMoIncompleteStreamError) and error.partial_message is not None:
+        assert isinstance(error.partial_message, AIMessage | AIMessageChunk)
+        assert error.partial_message.text in TEXT
+
+
+PASSING = [
+    ("cut_after", {"bytes": 10}),
+    ("cut_after", {"bytes": 10, "reset": True}),
+    ("cut_before_headers", {}),
+    ("cut_before_headers", {"reset": True}),
+    ("rate_limit", {"retry_after": "seconds", "seconds": 1}),
+    ("rate_limit", {"retry_after": "milliseconds", "seconds": 0.3}),
+    ("rate_limit", {"retry_after": "date", "seconds": 1}),
+    ("rate_limit", {}),
+    ("server_error", {"status": 500}),
+    ("server_error", {"status": 502}),
+    ("server_error", {"status": 503}),
+    ("connection_refused_400", {}),
+    ("html_error_page", {}),
+    ("empty_error", {}),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("row", PASSING, ids=named)
+def test_a_fault_that_passes(emulator, row, way):
+    name, parameters = row
+    emulator.fault(name, times=1, **parameters)
+    message = ask(model_at(emulator, max_retries=1, timeout=5), way)
+    assert message.text == TEXT
+    assert len(emulator.requests) + (name == "cut_before_headers") in (2, 3)
+
+
+# Agents
+
+
+CALL = {"name": "delete", "args": {"path": "/a/b/c/important.txt"}}
+
+CUTS = [
+    ("half_tool_call", {"finish_reason": "length"}),
+    ("half_tool_call", {"finish_reason": None}),
+    ("cut_after", {"bytes": 2500}),
+    ("cut_after", {"bytes": 2500, "clean": True}),
+    ("cut_after", {"bytes": 3200, "clean": True}),
+    ("error_in_stream", {"after_events": 6}),
+    ("no_finish", {}),
+    ("stall", {"after_events": 6}),
+    ("pings_only", {"after_events": 6}),
+]
+
+
+@pytest.fixture
+def deleted():
+    return []
+
+
+@pytest.fixture
+def agent_of(deleted):
+    def make(emulator):
+        @tool
+        def delete(path: str) -> str:
+            """Delete a file."""
+            deleted.append(path)
+            return "deleted"
+
+        def reply(request):
+            answered = any(m["role"] == "tool" for m in request.body["messages"])
+            return Reply("Done.") if answered else Reply(tool_calls=[CALL], argument_pieces=4)
+
+        emulator.respond_with(reply)
+        return create_agent(model_at(emulator), [delete])
+
+    return make
+
+
+def run_agent(agent, way):
+    given = {"messages": [("user", "Delete important.txt")]}
+    if way == "invoke":
+        return agent.invoke(given)
+    if way == "stream":
+        return list(agent.stream(given, stream_mode="messages"))
+    if way == "ainvoke":
+        return asyncio.run(agent.ainvoke(given))
+
+    async def run():
+        return [part async for part in agent.astream(given, stream_mode="messages")]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_tool_runs_when_nothing_is_wrong(emulator, agent_of, deleted, way):
+    run_agent(agent_of(emulator), way)
+    assert deleted == ["/a/b/c/important.txt"]
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("row", CUTS, ids=named)
+def test_a_call_that_is_cut_is_never_run(emulator, agent_of, deleted, row, way):
+    name, parameters = row
+    emulator.fault(name, times=1, **parameters)
+    agent = agent_of(emulator)
+    try:
+        run_agent(agent, way)
+    except MiMoError as error:
+        partial = getattr(error, "partial_message", None)
+        assert partial is None or not partial.tool_calls
+    else:
+        assert (name, parameters["finish_reason"]) == ("half_tool_call", "length")
+    assert deleted == []
+    assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+def test_a_whole_answer_with_a_cut_call_is_never_run(emulator, agent_of, deleted, way):
+    emulator.fault("half_tool_call", finish_reason="length")
+    with contextlib.suppress(MiMoError):
+        run_agent(agent_of(emulator), way)
+    assert deleted == []
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+@pytest.mark.parametrize("clean", [False, True])
+def test_a_call_cut_anywhere_is_run_only_when_it_is_whole(emulator, agent_of, deleted, way, clean):
+    agent = agent_of(emulator)
+    broken = 0
+    for size in range(0, 20_000, 173):
+        emulator.reset()
+        agent_of(emulator)
+        emulator.fault("cut_after", bytes=size, clean=clean)
+        try:
+            run_agent(agent, way)
+        except MiMoError:
+            broken += 1
+            assert deleted == []
+        else:
+            break
+    assert deleted == ["/a/b/c/important.txt"]
+    assert broken > 10
+
+
+# Many at once
+
+
+def test_five_hundred_streams_with_faults_end_right_or_typed(emulator):
+    emulator.fault("cut_after", times=None, every=60, bytes=3000)
+    emulator.fault("cut_before_headers", times=None, every=60, skip=20)
+    emulator.fault("server_error", times=None, every=60, skip=40)
+    model = model_at(emulator, max_retries=2, timeout=60)
+
+    async def one(number):
+        try:
+            chunks = [chunk async for chunk in model.astream(f"number {number}")]
+        except MiMoError as error:
+            return type(error)
+        return sum_of(chunks).text
+
+    async def run():
+        before = asyncio.all_tasks()
+        results = await asyncio.gather(*(one(number) for number in range(500)))
+        await asyncio.sleep(0.1)
+        return results, asyncio.all_tasks() - before
+
+    results, left = asyncio.run(run())
+    assert set(results) == {TEXT, MiMoIncompleteStreamError}
+    assert 1 <= results.count(MiMoIncompleteStreamError) <= 25
+    assert not left
+    for _ in range(200):
+        if not emulator.open_connections:
+            break
+        time.sleep(0.02)
+    assert emulator.open_connections == 0
