@@ -24,7 +24,8 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.sqlite import SqliteSaver
 from rich.console import Console
 
-from langchain_mimo import ChatMiMo, MiMoError, video_block
+from langchain_mimo import ChatMiMo, video_block
+from langchain_mimo.errors import MediaError, MiMoError
 from langchain_mimo.prepare import prepare_video
 
 INSTRUCTIONS = (
@@ -84,8 +85,11 @@ def make_tools(video: Path, folder: Path) -> list[BaseTool]:
             end: Second where it ends.
         """
         part = folder / f"{video.stem}-{start:g}-{end:g}.mp4"
-        if not part.exists():
-            prepare_video(video, part, start=start, end=end)
+        try:
+            if not part.exists():
+                prepare_video(video, part, start=start, end=end)
+        except MediaError as error:  # the model can mend its mistake
+            return [{"type": "text", "text": f"There is no such part: {error}"}]
         seen = video_block(part, fps=10, media_resolution="max")
         # LangChain hands on text, pictures and files that a tool returns, but would make JSON text
         # of a video or a sound. As a file it passes, and its MIME type says what it is.
@@ -106,7 +110,6 @@ def make_tools(video: Path, folder: Path) -> list[BaseTool]:
             notes.write(f"{second:g}\t{note}\n")
         return "Noted."
 
-    look_closer.handle_tool_error = take_note.handle_tool_error = True
     return [look_closer, take_note]
 
 

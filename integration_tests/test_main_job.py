@@ -1,0 +1,150 @@
+"""A picture, a clip and a sound in; an answer, its thoughts, a tool call and an exact bill out.
+
+What the emulator cannot know better than the real API is asked of both.
+"""
+
+import base64
+import re
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo.tokens import audio_tokens, image_tokens, video_tokens
+
+FILM = video_tokens(4.0, 320, 240, fps=1)
+KINDS = {
+    "picture": (image_block, "picture", r"orange|sun|sea|blue", {"image": image_tokens(640, 480)}),
+    "clip": (
+        lambda path: video_block(path, fps=1),
+        "clip",
+        r"orange|sun|sea|blue",
+        {"video": FILM.vision, "audio": FILM.audio},
+    ),
+    "sound": (audio_block, "sound", r"tone|melod|music|note|beep", {"audio": audio_tokens(4.0)}),
+}
+
+
+def question(block, text="What is this? Describe it in one sentence."):
+    return [HumanMessage([block, {"type": "text", "text": text}])]
+
+
+async def four_ways(model, messages):
+    """Ask whole and streamed, sync and async; return the four messages."""
+    first, *rest = model.stream(messages)
+    chunks = [chunk async for chunk in model.astream(messages)]
+    return {
+        "invoke": model.invoke(messages),
+        "stream": sum(rest, first),
+        "ainvoke": await model.ainvoke(messages),
+        "astream": sum(chunks[1:], chunks[0]),
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_media_are_understood_and_billed(kind, llm, service, media):
+    make_block, name, seen, formula = KINDS[kind]
+    model = llm(allowed_media_dirs=[str(media.folder)])
+    messages = question(make_block(getattr(media, name)))
+    for way, answer in (await four_ways(model, messages)).items():
+        assert re.search(seen, answer.text, re.IGNORECASE), way
+        assert answer.additional_kwargs["reasoning_content"], way
+        details = answer.usage_metadata["input_token_details"]
+        for modality, tokens in formula.items():
+            assert details[modality] > 0, way
+            assert service.is_live or details[modality] == tokens, way
+        assert answer.response_metadata["finish_reason"] == "stop"
+        assert answer.response_metadata["model_provider"] == "mimo"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_media_arrive_byte_for_byte(kind, emulator, llm, media):
+    make_block, name, _, _ = KINDS[kind]
+    path = getattr(media, name)
+    data = path.read_bytes()
+    text = base64.b64encode(data).decode()
+    model = llm(allowed_media_dirs=[str(media.folder)])
+    by_file = make_block(path)
+    mime_type = by_file["mime_type"]
+    word = by_file["type"]
+    data_url = f"data:{mime_type};base64,{text}"
+    own_part = (
+        {"type": "input_audio", "input_audio": {"data": data_url}}
+        if word == "audio"
+        else {"type": f"{word}_url", f"{word}_url": {"url": data_url}}
+    )
+    shapes = [
+        by_file,
+        make_block(data),
+        {"type": word, "base64": text, "mime_type": mime_type},
+        {"type": word, "source_type": "base64", "data": text, "mime_type": mime_type},
+        own_part,
+    ]
+    model.invoke([HumanMessage([*shapes, {"type": "text", "text": "What are these?"}])])
+    (request,) = emulator.requests
+    assert [medium.data == data for medium in request.media] == [True] * len(shapes)
+    assert {medium.mime_type for medium in request.media} == {mime_type}
+
+
+async def test_the_four_ways_give_one_message():
+    with MiMoEmulator(prefix_cache=False) as emulator:
+        model = ChatMiMo(
+            model="mimo-v2.6-pro", base_url=emulator.base_url, api_key=emulator.api_key
+        )
+
+        def get_weather(city: str) -> str:
+            """Get the weather of a city."""
+
+        bound = model.bind_tools([get_weather])
+        answers = await four_ways(bound, "What is the weather in Paris and Rome?")
+    said = {
+        way: (
+            answer.content,
+            answer.additional_kwargs,
+            [(call["name"], call["args"]) for call in answer.tool_calls],
+            answer.invalid_tool_calls,
+            answer.usage_metadata,
+            {k: v for k, v in answer.response_metadata.items() if k != "id"},
+        )
+        for way, answer in answers.items()
+    }
+    assert len(said["invoke"][2]) == 2
+    for way, parts in said.items():
+        assert parts == said["invoke"], way
+
+
+def multiply(a: int, b: int) -> int:
+    """Multiply two numbers."""
+    return a * b
+
+
+def get_weather(city: str) -> str:
+    """Get the weather of a city."""
+    return f"{city}: hail, -3 °C"
+
+
+async def test_an_agent_uses_two_tools(llm):
+    agent = create_agent(llm(), [multiply, get_weather])
+    asked = {
+        "messages": [
+            HumanMessage("Use the tools: what is the weather in Oslo, and what is 1234 times 5678?")
+        ]
+    }
+    for messages in (agent.invoke(asked)["messages"], (await agent.ainvoke(asked))["messages"]):
+        results = [message.text for message in messages if isinstance(message, ToolMessage)]
+        assert any("hail" in result for result in results)
+        assert str(1234 * 5678) in results
+        answer = messages[-1]
+        assert isinstance(answer, AIMessage)
+        assert "hail" in answer.text.lower()
+        assert "7006652" in answer.text.replace(",", "")
+
+
+async def test_thinking_can_be_switched_off(llm):
+    for answer in (await four_ways(llm(thinking=False), "Say hello.")).values():
+        assert answer.text
+        assert "reasoning_content" not in answer.additional_kwargs
+        assert answer.usage_metadata["output_token_details"].get("reasoning", 0) == 0

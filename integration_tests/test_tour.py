@@ -1,0 +1,48 @@
+"""The tour, as `make demo` runs it."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+TOUR = pathlib.Path(__file__).parent.parent / "docs/examples/tour.py"
+
+
+def take_tour():
+    return subprocess.run(
+        [sys.executable, str(TOUR)], capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def test_without_a_key_it_starts_the_emulator():
+    tour = take_tour()
+    assert tour.returncode == 0, tour.stdout + tour.stderr
+    assert "MIMO_API_KEY is not set" in tour.stdout
+    for said in (
+        "PNG, 640×480 pixels",
+        "image 300 (= formula 300)",
+        "MP4, 320×240 pixels, 4.00 seconds",
+        "video 320 (= formula 320), audio 26 (= formula 26)",
+        "WAV, 4.00 seconds",
+        "get_weather(city='Qingdao')",
+        "multiply(a=17, b=23)",
+        "391",
+        "The bill: mimo-v2.6-flash",
+    ):
+        assert said in tour.stdout
+
+
+@pytest.mark.parametrize("key_fits", [True, False])
+def test_with_a_key_it_talks_to_the_api_it_is_told(emulator, monkeypatch, key_fits):
+    monkeypatch.setenv("MIMO_API_KEY", emulator.api_key if key_fits else "sk-wrong")
+    monkeypatch.setenv("MIMO_BASE_URL", emulator.base_url)
+    tour = take_tour()
+    assert f"the real API, {emulator.base_url}" in tour.stdout.replace("\n", " ")
+    assert "Traceback" not in tour.stderr
+    if key_fits:
+        assert tour.returncode == 0, tour.stdout
+        assert len(emulator.requests) == 6
+    else:
+        assert tour.returncode == 1
+        assert "MiMoAuthenticationError" in tour.stdout
