@@ -103,7 +103,7 @@ async def test_the_four_ways_give_one_message():
     said = {
         way: (
             answer.content,
-            answer.additional_kwargs,
+            answer.additional_kwargs["reasoning_content"],
             [(call["name"], call["args"]) for call in answer.tool_calls],
             answer.invalid_tool_calls,
             answer.usage_metadata,
