@@ -474,6 +474,16 @@ def test_a_missing_extra_is_named(prepare, module, source, heic, monkeypatch):
         prepare(source or heic)
 
 
+@pytest.mark.parametrize(
+    ("prepare", "reason"),
+    [(prepare_video, "does not know"), (prepare_audio, "no sound track that")],
+)
+def test_a_codec_that_ffmpeg_does_not_know_is_said_so(prepare, reason):
+    film = make("film.mkv").replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/ABCDE")
+    with pytest.raises(MediaError, match=reason):
+        prepare(film.replace(b"A_AAC", b"A_XYZ"))
+
+
 def play_list(target):
     return (f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n").encode()
 

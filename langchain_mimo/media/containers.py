@@ -60,7 +60,8 @@ def open_container(file: IO[bytes]) -> InputContainer:
             f"it cannot be opened as a video or a sound: {why}; check the file."
         ) from None
     for stream in container.streams.video:
-        pixels = (stream.codec_context.width or 0) * (stream.codec_context.height or 0)
+        context = stream.codec_context  # None where FFmpeg does not know the codec
+        pixels = (context.width or 0) * (context.height or 0) if context is not None else 0
         if pixels > MAX_FRAME_PIXELS:
             container.close()
             raise MediaError(

@@ -75,9 +75,10 @@ def _codecs(source: MediaSource, policy: MediaPolicy) -> tuple[list[str], str | 
         names = [
             f"{stream.type} {stream.codec_context.name}"
             for stream in container.streams
-            if stream.type in ("video", "audio")
+            if stream.type in ("video", "audio") and stream.codec_context is not None
         ]
-        pixel_formats = (s.codec_context.pix_fmt for s in container.streams.video)
+        known = (s.codec_context for s in container.streams.video if s.codec_context is not None)
+        pixel_formats = (context.pix_fmt for context in known)
         return names, next(pixel_formats, None)
 
 

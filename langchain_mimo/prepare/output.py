@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -83,14 +84,24 @@ def workplace(source: Source, output: Output) -> Iterator[Path]:
         raise MediaError(f"the folder {str(target.parent)!r} does not exist; make it first.")
     if target is not None and not isinstance(source, bytes) and _is_same(target, source):
         raise MediaError(f"{str(target)!r} is the source itself; name another output.")
-    folder = target.parent if target is not None else None
-    descriptor, name = tempfile.mkstemp(prefix=".prepare-", dir=folder)
-    os.close(descriptor)
-    draft = Path(name)
+    draft = _new_file(target.parent) if target is not None else _new_temporary_file()
     try:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _new_file(folder: Path) -> Path:
+    """Make an empty file with the permissions that any new file there gets."""
+    draft = folder / f".prepare-{secrets.token_hex(8)}"
+    draft.touch(exist_ok=False)
+    return draft
+
+
+def _new_temporary_file() -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="prepare-")
+    os.close(descriptor)
+    return Path(name)
 
 
 def _is_same(target: Path, source: str | os.PathLike[str]) -> bool:
@@ -102,16 +113,8 @@ def finish(draft: Path, output: Output, mime_type: str, notes: list[str]) -> Pre
     if output is None:
         return Prepared(None, draft.read_bytes(), mime_type, tuple(notes))
     target = Path(output).absolute()
-    draft.chmod(0o666 & ~_umask())
     draft.replace(target)
     return Prepared(target, None, mime_type, tuple(notes))
-
-
-def _umask() -> int:
-    """Return the permissions that new files are not to have."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 class Work:

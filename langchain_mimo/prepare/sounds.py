@@ -24,6 +24,7 @@ from langchain_mimo.prepare.streams import (
     SoundEncoder,
     copy_packets,
     decoded,
+    known_sounds,
     survey,
     wanted_span,
 )
@@ -88,9 +89,9 @@ def prepare_audio(
     work.at(0)
     with opened(source) as file, workplace(source, output) as draft:
         with closing(open_container(file)) as container:
-            if not container.streams.audio:
-                raise MediaError("it has no sound track.")
-            found = survey(container, container.streams.audio[:1], work)
+            if not (sounds := known_sounds(container)):
+                raise MediaError("it has no sound track that FFmpeg can read.")
+            found = survey(container, sounds[:1], work)
         span = wanted_span(start, end, found.duration)
         _check_tokens(span.seconds, token_budget)
         job = Job(file, draft, max_bytes, found, span, work, [])
@@ -125,7 +126,7 @@ def _copied(job: Job) -> str | None:
     """Copy the packets of the sound, if a container that MiMo takes can hold them."""
     av = import_av()
     with job.container() as container:
-        stream = container.streams.audio[0]
+        stream = known_sounds(container)[0]
         codec = stream.codec_context.name
         if codec not in _COPIES:
             return None
@@ -151,7 +152,7 @@ def _encoded(job: Job) -> str:
         )
     av = import_av()
     with job.container() as container, av.open(os.fspath(job.draft), "w", format="mp3") as out:
-        stream = container.streams.audio[0]
+        stream = known_sounds(container)[0]
         encoder = SoundEncoder(out, "libmp3lame", stream, bit_rate)
         for frame, time in decoded(job, [stream]):
             encoder.encode(frame, time)

@@ -109,6 +109,11 @@ class Job:
         self.notes.append("MiMo takes it as it is.")
 
 
+def known_sounds(container: Any) -> list[Any]:
+    """Return the sound streams whose codec FFmpeg knows."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
+
+
 def wanted_span(start: float | None, end: float | None, duration: float) -> Span:
     """Return the piece from `start` to `end`, or complain about it.
 

@@ -31,6 +31,7 @@ from langchain_mimo.prepare.streams import (
     SoundEncoder,
     copy_packets,
     decoded,
+    known_sounds,
     survey,
     wanted_span,
 )
@@ -164,19 +165,21 @@ class _Video:
 def _video_of(container: Any) -> _Video:
     if not container.streams.video:
         raise MediaError("it has no video track; prepare a sound with prepare_audio.")
-    stream = container.streams.video[0]
-    context = stream.codec_context
+    context = container.streams.video[0].codec_context
+    if context is None:
+        raise MediaError("it has a video track in a codec that FFmpeg does not know.")
     return _Video(
         context.name,
         context.pix_fmt,
         context.width,
         context.height,
-        bool(container.streams.audio),
+        bool(known_sounds(container)),
     )
 
 
 def _streams(container: Any) -> list[Any]:
-    return [*container.streams.video[:1], *container.streams.audio[:1]]
+    """Return the first video and the first sound that can be decoded."""
+    return [*container.streams.video[:1], *known_sounds(container)[:1]]
 
 
 def _reasons(job: Job, video: _Video, wish: _Wish) -> list[str]:
@@ -334,8 +337,8 @@ def _encode(job: Job, container: Any, shape: _Shape) -> None:
         pictures = out.add_stream("h264", rate=shape.rate, options=options)
         pictures.width, pictures.height, pictures.pix_fmt = shape.width, shape.height, "yuv420p"
         sounds = None
-        if container.streams.audio:
-            sounds = SoundEncoder(out, "aac", container.streams.audio[0], shape.sound_bits)
+        if known := known_sounds(container):
+            sounds = SoundEncoder(out, "aac", known[0], shape.sound_bits)
         steady: SteadyFrames | None = None
         for frame, time in decoded(job, _streams(container)):
             if isinstance(frame, av.VideoFrame):
