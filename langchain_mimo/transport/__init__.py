@@ -23,12 +23,14 @@ Both streams are generators: closing one closes its connection at once. They end
 where the server ended the answer; whether the message is whole is for the caller to say. What
 they raise:
 
-    MiMoAPIError and its subclasses    an error answer, or an error object among the events
+    MiMoAPIError and its subclasses    an error answer, an error object among the events, or an
+                                       answer that is not this API's (MiMoInvalidResponseError)
     MiMoConnectionError                no connection, or one that was cut (at any byte)
     MiMoTimeoutError                   a limit expired
     MiMoIncompleteStreamError          what came is not a stream of events
     MiMoRedirectError                  a 3xx; nothing is ever sent on to another address
     MediaError                         a medium of the tree may not, or cannot, be sent
+    MiMoInputError                     the tree holds what JSON cannot
     MiMoConfigurationError             an address or header that cannot be sent
 
 Faults are retried as the policy says, and never once the first event has been given out.
