@@ -1,0 +1,145 @@
+"""Real files of every kind, end to end: each byte arrives, and each bill is the one foretold."""
+
+import base64
+import hashlib
+import io
+import pathlib
+import runpy
+
+import pytest
+from langchain_core.messages import HumanMessage
+from PIL import Image
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+
+TESTS = pathlib.Path(__file__).parents[1] / "tests"
+FILES = runpy.run_path(str(TESTS / "media_files.py"))
+ACCEPTED, make = FILES["ACCEPTED"], FILES["make"]
+BLOCKS = {"image": image_block, "video": video_block, "audio": audio_block}
+
+ONE_TOKEN_APART = {"film.wmv"}
+"""Its header says how long it plays; the bill adds when its first packets begin."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("files")
+    for name in ACCEPTED:
+        (place / name).write_bytes(make(name))
+    return place
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with MiMoEmulator(media_root={"https://files.example/": folder}) as running:
+        yield running
+
+
+@pytest.fixture
+def llm(server, folder):
+    server.requests.clear()
+    return ChatMiMo(
+        model="mimo-v2.6-flash",
+        base_url=server.base_url,
+        api_key=server.api_key,
+        allowed_media_dirs=[str(folder)],
+        thinking=False,
+    )
+
+
+def block(way, name, folder):
+    """Make a block of a file in one of the ways a program may have it."""
+    kind, mime_type, _ = ACCEPTED[name]
+    make_block = BLOCKS[kind]
+    if way == "url":
+        return make_block(f"https://files.example/{name}")
+    if way == "base64":
+        url = f"data:{mime_type};base64,{base64.b64encode(make(name)).decode()}"
+        return {"type": kind, "url": url} if kind == "image" else make_block(url)
+    if way == "bytes":
+        return make_block(make(name))
+    if way == "file object":
+        return make_block(io.BytesIO(make(name)))
+    if way == "written by hand":
+        return {"type": kind, "url": (folder / name).as_uri()}
+    return make_block(folder / name)
+
+
+WAYS = ["url", "base64", "bytes", "file object", "reference", "written by hand"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ACCEPTED)
+async def test_every_file_arrives_byte_for_byte(server, llm, folder, way, name):
+    kind, mime_type, _ = ACCEPTED[name]
+    message = HumanMessage([{"type": "text", "text": "?"}, block(way, name, folder)])
+    answers = [
+        llm.invoke([message]),
+        await llm.ainvoke([message]),
+        list(llm.stream([message]))[-1],
+        [chunk async for chunk in llm.astream([message])][-1],
+    ]
+    assert all(answers)
+    arrived = [request.media[0] for request in server.requests]
+    assert len(arrived) == 4
+    assert {medium.sha256 for medium in arrived} == {hashlib.sha256(make(name)).hexdigest()}
+    assert {medium.kind for medium in arrived} == {kind}
+    if way != "url":
+        assert {medium.mime_type for medium in arrived} == {mime_type}
+
+
+def test_there_are_enough_files_of_all_kinds():
+    assert len(ACCEPTED) >= 20
+    assert {mime_type for _, mime_type, _ in ACCEPTED.values()} >= {
+        *(f"image/{name}" for name in ("jpeg", "png", "gif", "webp", "bmp")),
+        *(f"audio/{name}" for name in ("mpeg", "wav", "flac", "mp4", "ogg")),
+        *(f"video/{name}" for name in ("mp4", "quicktime", "x-msvideo", "x-ms-wmv")),
+    }
+
+
+@pytest.mark.parametrize("options", [{}, {"fps": 5.0}, {"media_resolution": "max"}])
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_the_bill_is_the_one_foretold(llm, folder, name, options):
+    kind, _, _ = ACCEPTED[name]
+    if kind != "video" and options:
+        options = {}
+    text = {"type": "text", "text": "What is this, 这是什么?"}
+    message = HumanMessage([text, BLOCKS[kind](folder / name, **options)])
+    estimate = llm.estimate([message])
+    details = llm.invoke([message]).usage_metadata
+    billed = {"image": 0, "video": 0, "audio": 0} | dict(details["input_token_details"])
+    tolerance = 1 if name in ONE_TOKEN_APART else 0
+    assert estimate.image == billed["image"]
+    assert estimate.video == billed["video"]
+    assert abs(estimate.audio - billed["audio"]) <= tolerance
+    assert abs(estimate.total - details["input_tokens"]) <= tolerance
+    assert estimate.low == estimate.high == estimate.total
+    assert not estimate.notes
+
+
+def test_a_pil_image_arrives(server, llm):
+    image = Image.linear_gradient("L").convert("RGB")
+    llm.invoke([HumanMessage([image_block(image)])])
+    medium = server.requests[0].media[0]
+    assert list(Image.open(io.BytesIO(medium.data)).tobytes()) == list(image.tobytes())
+
+
+def test_a_file_that_changes_under_way_never_arrives(server, llm, folder):
+    path = folder / "changing.png"
+    path.write_bytes(make("drawing.png"))
+    message = HumanMessage([image_block(path)])
+    other = bytearray(make("drawing.png"))
+    other[-20] ^= 1
+    path.write_bytes(bytes(other))
+    with pytest.raises(ValueError, match=r"messages\[0\], block 0: .*no longer the one"):
+        llm.invoke([message])
+    assert not server.requests
+
+
+def test_every_medium_of_a_long_conversation_arrives_in_order(server, llm, folder):
+    blocks = [block("reference", name, folder) for name in ACCEPTED]
+    llm.invoke([HumanMessage([each]) for each in blocks])
+    digests = [medium.sha256 for medium in server.requests[0].media]
+    assert digests == [hashlib.sha256(make(name)).hexdigest() for name in ACCEPTED]
