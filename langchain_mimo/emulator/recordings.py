@@ -33,6 +33,7 @@ _DEMUXERS = {
     "AVI": "avi",
     "ASF": "asf",
 }
+_COVER_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp"})
 _RATE = 8000
 _PITCH_WINDOW = 2048
 _MIN_PITCH = 50
@@ -94,9 +95,8 @@ def _inspect_audio(container: str, source: Any) -> Finding:
 
 
 def _moving_pictures(source: Any) -> bool:
-    # A cover picture is a video stream of one attached frame; it does not make a song a film.
-    attached = av.stream.Disposition.attached_pic
-    return any(not stream.disposition & attached for stream in source.streams.video)
+    # A cover picture is a video stream too, of a still picture's codec; it makes no song a film.
+    return any(stream.codec_context.name not in _COVER_CODECS for stream in source.streams.video)
 
 
 def _duration(source: Any, stream: Any) -> float:
