@@ -97,6 +97,9 @@ class ChatMiMo(ChatMiMoFields):
         timeout: Seconds, or `MiMoTimeouts`; a number bounds connecting, the first event and idle
             time each. Default: 10 s to connect, 900 s to the first event, 300 s idle, no total.
         max_retries: Retries after the first try, from 0; default from MIMO_MAX_RETRIES, else 2.
+        retry_policy: A `RetryPolicy` in place of `max_retries`, to set delays and their caps too.
+        verify: True (default) for certifi's authorities, a path to a PEM file or folder of your
+            own, or False for no check; your own clients have their own setting.
         default_headers: Headers for every request; their values are treated as secrets.
         http_client: Your own `httpx.Client`; never closed here.
         http_async_client: Your own `httpx.AsyncClient`; never closed here.
@@ -113,7 +116,7 @@ class ChatMiMo(ChatMiMoFields):
 
     model_config = ConfigDict(defer_build=False)
 
-    _transport: tuple[Any, Any, Transport] | None = PrivateAttr(default=None)
+    _transport: tuple[Any, Transport] | None = PrivateAttr(default=None)
 
     # ------------------------------------------------------------------------------- the calls
 
@@ -239,14 +242,14 @@ class ChatMiMo(ChatMiMoFields):
 
     @property
     def _http(self) -> Transport:
-        own = (self.http_client, self.http_async_client)
-        # A copy with other clients shares private attributes with its original.
-        if self._transport is None or self._transport[:2] != own:
-            from langchain_mimo.transport import Transport
+        settings = (self.verify, self.http_client, self.http_async_client)
+        # A copy with other settings shares private attributes with its original.
+        if self._transport is None or self._transport[0] != settings:
+            from langchain_mimo.transport import ClientSettings, Transport
 
-            transport = Transport(http_client=own[0], http_async_client=own[1])
-            self._transport = (*own, transport)
-        return self._transport[2]
+            transport = Transport(ClientSettings(verify=settings[0]), *settings[1:])
+            self._transport = (settings, transport)
+        return self._transport[1]
 
     def _call(self, tree: dict[str, Any]) -> Call:
         """Address one body."""
@@ -259,7 +262,7 @@ class ChatMiMo(ChatMiMoFields):
             headers=request_headers(self._key, self.default_headers, api_format.headers),
             tree=tree,
             timeouts=MiMoTimeouts.of(self.timeout),
-            retry=RetryPolicy(max_retries=self.max_retries),
+            retry=self.retry_policy or RetryPolicy(max_retries=self.max_retries),
             media=self._media_policy,
         )
 
@@ -435,12 +438,12 @@ class ChatMiMo(ChatMiMoFields):
     def close(self) -> None:
         """Close this model's idle connections; later calls open new ones."""
         if self._transport is not None:
-            self._transport[2].close()
+            self._transport[1].close()
 
     async def aclose(self) -> None:
         """Close this model's idle connections, those of the running event loop too."""
         if self._transport is not None:
-            await self._transport[2].aclose()
+            await self._transport[1].aclose()
 
     def __enter__(self) -> Self:
         """Return the model itself."""

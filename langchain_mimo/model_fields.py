@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, Self, cast
@@ -25,6 +26,7 @@ from langchain_mimo.configuration import (
 )
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.transport.limits import MiMoTimeouts
+from langchain_mimo.transport.retries import RetryPolicy
 from langchain_mimo.wire.endpoints import ApiFormatName, Server
 
 _IDENTIFYING = (
@@ -68,6 +70,8 @@ class ChatMiMoFields(BaseChatModel):
     allowed_media_dirs: list[str] = Field(default_factory=list)
     timeout: float | MiMoTimeouts | None = None
     max_retries: int = Field(default_factory=env_max_retries, ge=0)
+    retry_policy: RetryPolicy | None = None
+    verify: bool | str = True
     default_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
@@ -156,6 +160,15 @@ class ChatMiMoFields(BaseChatModel):
     def lc_secrets(self) -> dict[str, str]:
         """The environment variable that stands for the key in serialized models."""
         return {"api_key": "MIMO_API_KEY"}
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """Fields that are objects, in a form that the constructor takes as well."""
+        return {
+            name: dataclasses.asdict(value)
+            for name in ("timeout", "retry_policy")
+            if isinstance(value := getattr(self, name), MiMoTimeouts | RetryPolicy)
+        }
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

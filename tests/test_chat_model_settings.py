@@ -8,6 +8,7 @@ from langchain_core.load import dumps, loads
 from langchain_mimo import call_options
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.transport import MiMoTimeouts, RetryPolicy
 
 CANARY = "sk-canary-0123456789"
 
@@ -142,6 +143,29 @@ def test_dumps_and_loads(monkeypatch):
         allowed_objects=[ChatMiMo],
     )
     assert back == llm
+
+
+def test_limits_and_retries_survive_dumps_and_loads():
+    llm = ChatMiMo(
+        model="m",
+        api_key=CANARY,
+        timeout=MiMoTimeouts(connect=1, total=9),
+        retry_policy=RetryPolicy(max_retries=1, retry_upstream_funds=True),
+    )
+    back = loads(
+        dumps(llm),
+        secrets_map={"MIMO_API_KEY": CANARY},
+        valid_namespaces=["langchain_mimo"],
+        allowed_objects=[ChatMiMo],
+    )
+    assert back._call({}).timeouts == MiMoTimeouts(connect=1, total=9)
+    assert back._call({}).retry == llm.retry_policy
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path):
+    llm = ChatMiMo(model="m", api_key=CANARY, verify=str(tmp_path / "gone.pem"))
+    with pytest.raises(MiMoConfigurationError, match=r"gone\.pem"):
+        llm.invoke("x")
 
 
 def test_the_profile_is_the_catalogues():
