@@ -90,7 +90,8 @@ class ChatMiMo(ChatMiMoFields):
         repair_history: Whether to mend orphan tool results and unanswered calls on the wire
             instead of raising.
         tool_media: Where media that tools return go: "user" (default, a user message after the
-            results, which every server takes) or "inline" (v2.6 documents it).
+            results, which every server takes) or "inline" (in the tool message, for models that
+            document it: v2.6, v2.5 and ids that are not known).
         empty_content: "keep" (default) or "reasoning": thoughts take the place of an empty answer.
         forced_tool_attempts: Most requests for a `tool_choice` that MiMo does not enforce, from 1.
         allowed_media_dirs: Folders whose files may be sent by `file://` reference; none by default.
@@ -345,7 +346,8 @@ class ChatMiMo(ChatMiMoFields):
             schema: A pydantic class, a TypedDict, or a JSON schema; "json_mode" works without.
             method: "json_schema" (default): on MiMo JSON mode with the schema in the prompt, on
                 vLLM and SGLang enforced; "function_calling": the schema as a tool to be called;
-                "json_mode": JSON mode, and your own words say what the object holds.
+                "json_mode": the same as far as MiMo goes; without a schema your own words say what
+                the object holds.
             include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise.
             strict: Passed on to the server where it knows such a switch.
             **kwargs: Bound to the call as they are.
@@ -401,7 +403,7 @@ class ChatMiMo(ChatMiMoFields):
         given = self._convert_input(messages).to_messages()
         reading = history_options(self, options)
         # What is counted may be a part of a conversation, as in trim_messages.
-        reading.repair_history, reading.missing_reasoning = True, "pad"
+        reading.repair_history, reading.missing_reasoning, reading.inputs = True, "pad", None
         bound = (options.tools or []) + (wire_tools(tools, strict=None) if tools else [])
         return estimate_turns(
             clean_history(given, reading).turns if given else [],
@@ -429,9 +431,24 @@ class ChatMiMo(ChatMiMoFields):
     @override
     def get_num_tokens(self, text: str) -> int:
         """Approximate the tokens of a text; Chinese is not under-counted."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
         from langchain_mimo.estimate import estimate_text
 
         return estimate_text(text)
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return what `custom_get_token_ids` makes of a text; there is no tokenizer of our own.
+
+        Raises:
+            NotImplementedError: No `custom_get_token_ids` was given.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        raise NotImplementedError(
+            "ChatMiMo brings no tokenizer; give custom_get_token_ids=, or use get_num_tokens."
+        )
 
     # --------------------------------------------------------------------------- lifecycle
 
