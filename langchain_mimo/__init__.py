@@ -1,3 +1,136 @@
-"""LangChain chat model for Xiaomi MiMo."""
+"""LangChain chat model for Xiaomi MiMo: the public names, each imported when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from langchain_mimo.chat_models import ChatMiMo
+    from langchain_mimo.errors import (
+        HistoryError,
+        MediaError,
+        MiMoAPIError,
+        MiMoAuthenticationError,
+        MiMoBalanceError,
+        MiMoConfigurationError,
+        MiMoConnectionError,
+        MiMoContentFilterError,
+        MiMoContextOverflowError,
+        MiMoError,
+        MiMoIncompleteStreamError,
+        MiMoInputError,
+        MiMoInvalidRequestError,
+        MiMoInvalidResponseError,
+        MiMoMediaRejectedError,
+        MiMoNotFoundError,
+        MiMoPermissionError,
+        MiMoQuotaError,
+        MiMoRateLimitError,
+        MiMoRedirectError,
+        MiMoServerError,
+        MiMoTimeoutError,
+        UnsupportedModalityError,
+    )
+    from langchain_mimo.estimate import Estimate
+    from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+    from langchain_mimo.planning import plan_segments, plan_video
+    from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
+    from langchain_mimo.system_message import system_prompt
+    from langchain_mimo.transport.limits import MiMoTimeouts
+    from langchain_mimo.transport.retries import RetryPolicy
+
+_HOMES = {
+    "ChatMiMo": "chat_models",
+    "HistoryError": "errors",
+    "MediaError": "errors",
+    "MiMoAPIError": "errors",
+    "MiMoAuthenticationError": "errors",
+    "MiMoBalanceError": "errors",
+    "MiMoConfigurationError": "errors",
+    "MiMoConnectionError": "errors",
+    "MiMoContentFilterError": "errors",
+    "MiMoContextOverflowError": "errors",
+    "MiMoError": "errors",
+    "MiMoIncompleteStreamError": "errors",
+    "MiMoInputError": "errors",
+    "MiMoInvalidRequestError": "errors",
+    "MiMoInvalidResponseError": "errors",
+    "MiMoMediaRejectedError": "errors",
+    "MiMoNotFoundError": "errors",
+    "MiMoPermissionError": "errors",
+    "MiMoQuotaError": "errors",
+    "MiMoRateLimitError": "errors",
+    "MiMoRedirectError": "errors",
+    "MiMoServerError": "errors",
+    "MiMoTimeoutError": "errors",
+    "UnsupportedModalityError": "errors",
+    "Estimate": "estimate",
+    "audio_block": "media.content_blocks",
+    "image_block": "media.content_blocks",
+    "video_block": "media.content_blocks",
+    "plan_segments": "planning",
+    "plan_video": "planning",
+    "prepare_audio": "prepare",
+    "prepare_image": "prepare",
+    "prepare_video": "prepare",
+    "system_prompt": "system_message",
+    "MiMoTimeouts": "transport.limits",
+    "RetryPolicy": "transport.retries",
+}
+
+__all__ = [
+    "ChatMiMo",
+    "Estimate",
+    "HistoryError",
+    "MediaError",
+    "MiMoAPIError",
+    "MiMoAuthenticationError",
+    "MiMoBalanceError",
+    "MiMoConfigurationError",
+    "MiMoConnectionError",
+    "MiMoContentFilterError",
+    "MiMoContextOverflowError",
+    "MiMoError",
+    "MiMoIncompleteStreamError",
+    "MiMoInputError",
+    "MiMoInvalidRequestError",
+    "MiMoInvalidResponseError",
+    "MiMoMediaRejectedError",
+    "MiMoNotFoundError",
+    "MiMoPermissionError",
+    "MiMoQuotaError",
+    "MiMoRateLimitError",
+    "MiMoRedirectError",
+    "MiMoServerError",
+    "MiMoTimeoutError",
+    "MiMoTimeouts",
+    "RetryPolicy",
+    "UnsupportedModalityError",
+    "audio_block",
+    "image_block",
+    "plan_segments",
+    "plan_video",
+    "prepare_audio",
+    "prepare_image",
+    "prepare_video",
+    "system_prompt",
+    "video_block",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOMES:
+        msg = f"module 'langchain_mimo' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"langchain_mimo.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})
