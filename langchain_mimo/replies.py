@@ -224,7 +224,18 @@ def chunk_reply(question: Question) -> StreamedReply[ChatGenerationChunk]:
     """Stream an answer as LangChain's chunks."""
     if question.blocks:
         return StreamedReply(question, lambda c: (ChatGenerationChunk(message=with_blocks(c)),))
-    return StreamedReply(question, lambda c: (ChatGenerationChunk(message=c),))
+    return StreamedReply(question, _generated, _read_generated)
+
+
+def _generated(chunk: AIMessageChunk) -> tuple[ChatGenerationChunk]:
+    return (ChatGenerationChunk(message=chunk),)
+
+
+def _read_generated(
+    decoder: StreamDecoder, event: Mapping[str, Any]
+) -> tuple[()] | tuple[ChatGenerationChunk]:
+    chunk = decoder.feed(event)
+    return () if chunk is None else (ChatGenerationChunk(message=chunk),)
 
 
 def event_reply(question: Question, message_id: str | None) -> StreamedReply[Event]:

@@ -91,8 +91,12 @@ class StreamDecoder:
         if not delta:
             return None
         text, thought, fragments = self._read(delta)
+        annotations = delta.get("annotations")
+        if text and not (thought or fragments or annotations):
+            # Nearly every event; the fewer fields a chunk is given, the sooner pydantic is done.
+            return AIMessageChunk(content=text, id=self._answer_id)
         calls = self._finished_by(fragments) if fragments else []
-        sources = self._new_annotations(delta) if delta.get("annotations") else []
+        sources = self._new_annotations(delta) if annotations else []
         if text or thought or calls or sources:
             return self._chunk(text, thought, calls, sources)
         return None
