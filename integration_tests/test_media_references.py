@@ -1,0 +1,110 @@
+"""A medium that came by reference stays one: in checkpoints, traces, caches and dumps."""
+
+import pathlib
+import re
+import runpy
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import Reply
+from langchain_mimo.media.content_blocks import image_block, video_block
+
+TESTS = pathlib.Path(__file__).parents[1] / "tests"
+FILES = runpy.run_path(str(TESTS / "media_files.py"))
+BASE64_RUN = re.compile(r"[A-Za-z0-9+/]{100,}")
+PADDING = 20_000_000
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A film of 20 MB: a small one, and a box that players skip."""
+    path = tmp_path / "film.mp4"
+    with path.open("wb") as out:
+        out.write(FILES["make"]("film.mp4"))
+        out.write((PADDING + 8).to_bytes(4, "big") + b"free" + bytes(PADDING))
+    return path
+
+
+@pytest.fixture
+def make_llm(emulator, tmp_path):
+    def make(**fields):
+        return ChatMiMo(
+            model="mimo-v2.6-flash",
+            base_url=emulator.base_url,
+            api_key=emulator.api_key,
+            allowed_media_dirs=[str(tmp_path)],
+            **fields,
+        )
+
+    return make
+
+
+def look(at: int) -> str:
+    """Look at a moment of the film."""
+    return f"At {at} s there is a colour."
+
+
+class Recorder(BaseCallbackHandler):
+    """Keeps what any tracer would be given."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_chat_model_start(self, serialized, messages, **options):
+        self.seen.append(repr((serialized, messages, options)))
+
+    def on_chain_start(self, serialized, inputs, **options):
+        self.seen.append(repr((serialized, inputs, options)))
+
+    def on_llm_end(self, response, **options):
+        self.seen.append(repr((response, options)))
+
+
+def test_five_calls_over_twenty_megabytes_leave_a_small_checkpoint(
+    emulator, make_llm, film, tmp_path
+):
+    for at in range(4):
+        emulator.reply(Reply(tool_calls=[{"name": "look", "args": {"at": at}}]))
+    emulator.reply("It changes.")
+    question = HumanMessage([video_block(film), {"type": "text", "text": "What happens?"}])
+    recorder = Recorder()
+    with SqliteSaver.from_conn_string(str(tmp_path / "state.sqlite")) as saver:
+        agent = create_agent(make_llm(), [look], checkpointer=saver)
+        config = {"configurable": {"thread_id": "1"}, "callbacks": [recorder]}
+        result = agent.invoke({"messages": [question]}, config)
+        stored = [bytes(row[0]) for row in saver.conn.execute("SELECT checkpoint FROM checkpoints")]
+        stored += [bytes(row[0]) for row in saver.conn.execute("SELECT value FROM writes")]
+    assert result["messages"][-1].content == "It changes."
+    assert [request.media[0].size for request in emulator.requests] == [film.stat().st_size] * 5
+    assert len(stored) > 10
+    assert sum(map(len, stored)) < 100_000
+    assert len("".join(recorder.seen)) < 200_000
+    assert not BASE64_RUN.search("".join(recorder.seen))
+    assert not BASE64_RUN.search(b"".join(stored).decode("latin-1"))
+
+
+def test_dumps_hold_the_reference_alone(film):
+    text = dumps([HumanMessage([video_block(film, fps=1)])])
+    assert len(text) < 1000
+    assert film.as_uri() in text
+
+
+async def test_a_cache_key_is_small_and_changes_with_the_file(emulator, make_llm, tmp_path):
+    cache = InMemoryCache()
+    llm = make_llm(cache=cache)
+    path = tmp_path / "picture.png"
+    for name in ("drawing.png", "drawing.png", "photo.jpg"):
+        path.write_bytes(FILES["make"](name))
+        message = HumanMessage([image_block(path), {"type": "text", "text": "?"}])
+        llm.invoke([message])
+        await llm.ainvoke([message])
+    assert len(emulator.requests) == 2
+    assert len(cache._cache) == 2
+    assert max(len(part) for key in cache._cache for part in key) < 10_000
