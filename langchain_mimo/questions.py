@@ -80,6 +80,7 @@ def history_options(fields: ChatMiMoFields, options: CallOptions) -> HistoryOpti
     """
     known = catalogue.find(options.model)
     thinks = known.thinks_by_default if known else True
+    documented = known is None or known.media_in_tool_messages
     return HistoryOptions(
         model=options.model,
         inputs=known.inputs if known else None,
@@ -87,6 +88,6 @@ def history_options(fields: ChatMiMoFields, options: CallOptions) -> HistoryOpti
         thinking_on=thinks if options.thinking is None else options.thinking,
         replay_reasoning=fields.replay_reasoning,
         missing_reasoning=fields.missing_reasoning,
-        tool_media=fields.tool_media,
+        tool_media=fields.tool_media if documented else "user",
         repair_history=fields.repair_history,
     )

@@ -303,7 +303,10 @@ class _Cleaner:
             or not isinstance(message.content, str)
         ):
             return False
-        self.turns.append(read_tool_message(message, index + 1, self._defaults).turn)
+        turn = read_tool_message(message, index + 1, self._defaults).turn
+        if turn.media:
+            return False
+        self.turns.append(turn)
         self._answered = {call.id}
         return True
 

@@ -2,16 +2,22 @@
 
 MiMo's servers take a tool message as a string everywhere, and as parts only where v2.6 documents
 it. So by default media leave the tool message and follow in a user turn.
+
+LangChain takes a tool's list for content where its blocks are text, pictures or files; a list with
+a video or a sound in it is written into the message as JSON (langchain-core 1.8, LangGraph 1.2).
+`stringified_blocks` reads that back, since the model would get megabytes of base64 to read.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import LC_AUTO_PREFIX, BaseMessage
 
 from langchain_mimo.wire.blocks import READERS, MediaDefaults, is_tool_result, part_of
 from langchain_mimo.wire.foreign import block_type
@@ -20,6 +26,16 @@ from langchain_mimo.wire.turns import MediaPart, Part, TextPart, ToolTurn, UserT
 
 NO_OUTPUT = "(no output)"
 """Stands for an empty result: MiMo answers 400 "`text` is not set" to empty tool messages."""
+
+
+_STRINGIFIED = re.compile(r'"type": ?"(?:video|audio|video_url|input_audio|audio_url)"')
+_BLOCK_TYPES = frozenset(
+    {"text", "image", "video", "audio", "image_url", "video_url", "input_audio", "audio_url"}
+)
+_BLOCK_KEYS = _BLOCK_TYPES | {
+    *("type", "id", "index", "extras", "metadata", "mime_type", "fps", "media_resolution"),
+    *("url", "base64", "source_type", "data"),
+}
 
 
 @dataclass(slots=True)
@@ -55,11 +71,60 @@ def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults)
     is_error = getattr(message, "status", None) == "error"
     content = message.content
     if isinstance(content, str):
+        content = stringified_blocks(content) or content
+    if isinstance(content, str):
         turn = ToolTurn(call_id, whole(content) or NO_OUTPUT, [], is_error)
     else:
         pairs = [(block, (index, block_index)) for block_index, block in enumerate(content)]
         turn = _turn(call_id, pairs, defaults, is_error=is_error)
     return ToolResult(turn, message.name)
+
+
+def stringified_blocks(text: str) -> list[str | dict[str, Any]] | None:
+    """Return the blocks that LangChain wrote into a tool message as JSON.
+
+    What a tool prints must not pass for media by chance (a search service's list of films), nor
+    make a file of this machine be sent. So every block must have keys of content blocks alone, and
+    every medium must bring its bytes, or be a file whose SHA-256 is said, or a URL with LangChain's
+    own block id or a MIME type; and one of them must be a video or a sound.
+
+    Args:
+        text: The content of a tool message.
+
+    Returns:
+        The blocks; None for any other text.
+    """
+    if not (text.startswith("[") and text.endswith("]") and _STRINGIFIED.search(text)):
+        return None
+    try:
+        blocks = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return blocks if all(isinstance(block, str) or _is_block(block) for block in blocks) else None
+
+
+def _is_block(block: object) -> bool:
+    """Whether a value is a content block of LangChain's or MiMo's, its medium vouched for."""
+    if not isinstance(block, Mapping) or not block.keys() <= _BLOCK_KEYS:
+        return False
+    kind = block.get("type")
+    if kind == "text":
+        return isinstance(block.get("text"), str)
+    return kind in _BLOCK_TYPES and _is_vouched_for(block, block.get(str(kind)))
+
+
+def _is_vouched_for(block: Mapping[str, Any], inner: object) -> bool:
+    """Whether a media block says so much of its medium that it was meant as one."""
+    holder = inner if isinstance(inner, Mapping) else block
+    location = holder.get("url") or holder.get("base64") or holder.get("data")
+    if not isinstance(location, str):
+        return False
+    if location.startswith("file:"):
+        extras = block.get("extras")
+        return isinstance(extras, Mapping) and isinstance(extras.get("sha256"), str)
+    if location.startswith(("http:", "https:")):
+        return str(block.get("id")).startswith(LC_AUTO_PREFIX) or bool(block.get("mime_type"))
+    return location.startswith("data:") or "url" not in holder
 
 
 def read_result_blocks(

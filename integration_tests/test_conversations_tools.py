@@ -1,0 +1,501 @@
+"""Tools: media that they return, calls in every shape of stream, searches, forced choices."""
+
+import json
+from functools import reduce
+from operator import add
+from typing import Annotated
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.errors import MiMoInputError, UnsupportedModalityError
+from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+
+ID = "045bd1a4-688a-4e53-9de2-7631205e0182_5f467b0704184928936bafb270896022"
+DAY = "2026-10-01"  # mimo-v2.5 still serves
+
+
+@pytest.fixture
+def emulator():
+    with MiMoEmulator(strict_tool_turns=True, as_of=DAY) as running:
+        yield running
+
+
+def model(emulator, **fields):
+    fields = {"model": "mimo-v2.6-flash", "thinking": True, "max_retries": 0} | fields
+    return ChatMiMo(api_key=emulator.api_key, base_url=emulator.base_url, **fields)
+
+
+def taken(emulator):
+    """The bodies of all requests, none of which was refused."""
+    assert [request.status for request in emulator.requests] == [200] * len(emulator.requests)
+    return [request.body for request in emulator.requests]
+
+
+# -------------------------------------------------------------------------- media from tools
+
+
+@pytest.fixture
+def observe(media):
+    """A tool that returns whatever of the three media is asked for."""
+
+    @tool
+    def observe(kinds: list[str]) -> list[dict]:
+        """Look and listen."""
+        blocks = {
+            "image": lambda: image_block(media.picture.read_bytes()),
+            "video": lambda: video_block(media.clip.read_bytes(), fps=1),
+            "audio": lambda: audio_block(media.sound.read_bytes()),
+            "text": lambda: {"type": "text", "text": "Here it is."},
+        }
+        return [blocks[kind]() for kind in kinds]
+
+    return observe
+
+
+SHOWN = [
+    [["image"]],
+    [["video"]],
+    [["audio"]],
+    [["text", "image"], []],
+    [["image", "audio"], ["text"], ["video", "text"]],
+]
+
+
+@pytest.mark.parametrize("tool_media", ["user", "inline"])
+@pytest.mark.parametrize("shown", SHOWN, ids=str)
+async def test_media_that_tools_return_reach_the_model(emulator, observe, media, shown, tool_media):
+    llm = model(emulator, tool_media=tool_media)
+    assert llm.profile["image_tool_message"] is True
+    agent = create_agent(llm, [observe])
+    question = {"messages": [HumanMessage("What do you see and hear?")]}
+    for is_async in (False, True):
+        emulator.reset()
+        calls = [{"name": "observe", "args": {"kinds": kinds}} for kinds in shown]
+        emulator.reply("", reasoning="I look.", tool_calls=calls)
+        state = await agent.ainvoke(question) if is_async else agent.invoke(question)
+        request = emulator.requests[-1]
+        messages = taken(emulator)[-1]["messages"]
+        results = [message for message in messages if message["role"] == "tool"]
+        wanted = [kind for kinds in shown for kind in kinds if kind != "text"]
+        assert [medium.kind for medium in request.media] == wanted
+        files = {"image": media.picture, "video": media.clip, "audio": media.sound}
+        for medium in request.media:
+            assert medium.data == files[medium.kind].read_bytes()
+            assert medium.fps == (1 if medium.kind == "video" else None)
+        if tool_media == "user":
+            assert all(isinstance(result["content"], str) for result in results)
+            assert [m["role"] for m in messages[-len(shown) - 1 :]] == [
+                *["tool"] * len(shown),
+                "user",
+            ]
+            labels = [part["text"] for part in messages[-1]["content"] if part["type"] == "text"]
+            shows = [
+                result["tool_call_id"]
+                for result, kinds in zip(results, shown, strict=True)
+                if set(kinds) - {"text"}
+            ]
+            assert labels == [f"Media from tool call {call_id} (observe):" for call_id in shows]
+        else:
+            assert messages[-1]["role"] == "tool"
+            assert [isinstance(result["content"], list) for result in results] == [
+                bool(set(kinds) - {"text"}) for kinds in shown
+            ]
+        # The emulator says what it found in each of them.
+        assert len(state["messages"][-1].text) > 20
+
+
+def test_models_that_document_no_media_in_tool_messages_get_them_from_the_user(media):
+    """`tool_media="inline"` is kept to the models whose page allows it."""
+    result = ToolMessage([image_block(media.picture.read_bytes())], tool_call_id="1")
+    call = {"name": "observe", "args": {}, "id": "1"}
+    thoughts = {"reasoning_content": "Look."}
+    history = [HumanMessage("?"), AIMessage("", tool_calls=[call], additional_kwargs=thoughts)]
+    with MiMoEmulator(as_of="2026-05-01") as emulator:
+        llm = model(emulator, model="mimo-v2-omni", tool_media="inline")
+        llm.invoke([*history, result])
+        [body] = taken(emulator)
+    assert [message["role"] for message in body["messages"]][-2:] == ["tool", "user"]
+    assert isinstance(body["messages"][-2]["content"], str)
+
+
+def test_a_file_that_a_tool_names_is_sent_from_where_it_lies(emulator, media):
+    """LangGraph writes a list with a video in it as JSON; no base64 stands in the state."""
+
+    @tool
+    def film() -> list[dict]:
+        """Film what goes on."""
+        return [video_block(media.clip, fps=1)]
+
+    llm = model(emulator, allowed_media_dirs=[str(media.folder)])
+    emulator.reply("", reasoning="I look.", tool_calls=[{"name": "film", "args": {}}])
+    state = create_agent(llm, [film]).invoke({"messages": [HumanMessage("What goes on?")]})
+    taken(emulator)
+    [medium] = emulator.requests[-1].media
+    assert medium.data == media.clip.read_bytes()
+    assert len(str(state["messages"])) < 10_000
+
+
+def test_a_model_that_only_reads_gets_no_picture_from_a_tool(emulator, observe):
+    llm = model(emulator, model="mimo-v2.5-pro")
+    assert llm.profile["image_tool_message"] is False
+    call = {"name": "observe", "args": {"kinds": ["image"]}}
+    emulator.reply("", reasoning="I look.", tool_calls=[call])
+    with pytest.raises(UnsupportedModalityError, match=r"mimo-v2\.5-pro takes no image"):
+        create_agent(llm, [observe]).invoke({"messages": [HumanMessage("What do you see?")]})
+
+
+# -------------------------------------------------------------------- calls in every shape
+
+
+def fragment(index=..., call_id=..., name=..., arguments=...):
+    """One fragment of a call; what is not given is absent."""
+    made, function = {}, {}
+    for target, key, value in (
+        (made, "index", index),
+        (made, "id", call_id),
+        (function, "name", name),
+        (function, "arguments", arguments),
+    ):
+        if value is not ...:
+            target[key] = value
+    return made | {"function": function}
+
+
+TWO = [("a", "f", {"x": 1}), ("b", "g", {"y": 2})]
+ONE = TWO[:1]
+SHAPES = {
+    "index missing": (
+        [
+            fragment(call_id="a", name="f", arguments=""),
+            fragment(arguments='{"x": 1}'),
+            fragment(call_id="b", name="g", arguments='{"y": 2}'),
+        ],
+        TWO,
+    ),
+    "index null": ([fragment(None, "a", "f", '{"x": '), fragment(None, None, None, "1}")], ONE),
+    "index as text": ([fragment("0", "a", "f", '{"x": '), fragment("0", None, None, "1}")], ONE),
+    "index repeated for a second call": (
+        [fragment(0, "a", "f", '{"x": 1}'), fragment(0, "b", "g", '{"y": 2}')],
+        TWO,
+    ),
+    "id missing": (
+        [fragment(0, name="f", arguments='{"x": 1}'), fragment(1, name="g", arguments='{"y": 2}')],
+        [(None, "f", {"x": 1}), (None, "g", {"y": 2})],
+    ),
+    "id repeated": ([fragment(0, "a", "f", '{"x": '), fragment(0, "a", None, "1}")], ONE),
+    "id empty and the word null": (
+        [
+            fragment(0, "a", "f", '{"x"'),
+            fragment(0, "", None, ": "),
+            fragment(0, "null", None, "1}"),
+        ],
+        ONE,
+    ),
+    "name repeated": (
+        [fragment(0, "a", "f", ""), fragment(0, None, "f", '{"x": 1'), fragment(0, None, "f", "}")],
+        ONE,
+    ),
+    "name empty and the word null": (
+        [
+            fragment(0, "a", "f", '{"x"'),
+            fragment(0, None, "", ": "),
+            fragment(0, None, "null", "1}"),
+        ],
+        ONE,
+    ),
+    "interleaved": (
+        [
+            fragment(0, "a", "f", ""),
+            fragment(1, "b", "g", ""),
+            fragment(1, None, None, '{"y": '),
+            fragment(0, None, None, '{"x": '),
+            fragment(1, None, None, "2}"),
+            fragment(0, None, None, "1}"),
+        ],
+        TWO,
+    ),
+    "empty arguments": ([fragment(0, "a", "f", "")], [("a", "f", {})]),
+    "arguments missing": ([fragment(0, "a", "f")], [("a", "f", {})]),
+}
+
+
+def events_of(fragments):
+    frame = {"id": ID, "model": "mimo-v2.6-flash", "object": "chat.completion.chunk"}
+    nothing = dict.fromkeys(("content", "role", "tool_calls", "reasoning_content"))
+
+    def event(reason=None, **delta):
+        return frame | {"choices": [{"delta": nothing | delta, "finish_reason": reason}]}
+
+    yield event(role="assistant", content="")
+    yield event(reasoning_content="Calling.")
+    for each in fragments:
+        yield event(tool_calls=[each])
+    yield event("tool_calls")
+    usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
+    yield frame | {"choices": [], "usage": usage}
+    yield "data: [DONE]\n\n"
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_calls_are_put_together_whatever_their_fragments(emulator, shape, version):
+    fragments, expected = SHAPES[shape]
+    llm = model(emulator, output_version=version)
+    messages = []
+    for way in range(3):
+        emulator.reply(events=list(events_of(fragments)))
+        total = None
+        match way:
+            case 0:
+                for chunk in llm.stream("x"):
+                    total = chunk if total is None else total + chunk
+                    check_nothing_is_early(total, expected)
+            case 1:
+                async for chunk in llm.astream("x"):
+                    total = chunk if total is None else total + chunk
+                    check_nothing_is_early(total, expected)
+            case 2:
+                total = llm.stream_events("x", version="v3").output
+        messages.append(total)
+    for message in messages:
+        assert message.invalid_tool_calls == []
+        assert [(call["name"], call["args"]) for call in message.tool_calls] == [
+            case[1:] for case in expected
+        ]
+        for call, (call_id, _, _) in zip(message.tool_calls, expected, strict=True):
+            assert call["id"] == call_id or (call_id is None and call["id"].startswith("call_"))
+        blocks = [block for block in message.content_blocks if block["type"] == "tool_call"]
+        assert [block["name"] for block in blocks] == [case[1] for case in expected]
+    ids = [[call["id"] for call in message.tool_calls] for message in messages]
+    assert ids[0] == ids[1] == ids[2]
+    assert len(set(ids[0])) == len(ids[0])
+
+
+def check_nothing_is_early(grown, expected):
+    for call, (_, name, args) in zip(grown.tool_calls, expected, strict=False):
+        assert (call["name"], call["args"]) == (name, args)
+
+
+def test_of_two_calls_the_whole_one_runs_and_the_cut_one_does_not(emulator):
+    ran = []
+
+    @tool
+    def note(text: str) -> str:
+        """Note a text."""
+        ran.append(text)
+        return "noted"
+
+    calls = [
+        {"name": "note", "args": '{"text": "a"}', "id": "1"},
+        {"name": "note", "args": '{"text": "b', "id": "2"},
+    ]
+    agent = create_agent(model(emulator), [note])
+    for mode in ("values", ["values", "messages"]):
+        ran.clear()
+        emulator.reply("", reasoning="Two.", tool_calls=calls, finish_reason="length")
+        list(agent.stream({"messages": [HumanMessage("Note a and b.")]}, stream_mode=mode))
+        assert ran == ["a"]
+        results = [m for m in taken(emulator)[-1]["messages"] if m["role"] == "tool"]
+        assert [result["tool_call_id"] for result in results] == ["1", "2"]
+        assert "arguments" in results[1]["content"]  # LangChain's own words for it
+
+
+# ------------------------------------------------------------------------------ kinds of tools
+
+
+def by_function(city: str, days: int = 1) -> str:
+    """Forecast the weather.
+
+    Args:
+        city: Where.
+        days: How many.
+    """
+
+
+class ByModel(BaseModel):
+    """Forecast the weather."""
+
+    city: str = Field(description="Where.")
+    days: int = 1
+
+
+class ByTypedDict(TypedDict):
+    """Forecast the weather."""
+
+    city: Annotated[str, ..., "Where."]
+    days: Annotated[int, 1, "How many."]
+
+
+@tool
+def by_tool(city: str, days: int = 1) -> str:
+    """Forecast the weather."""
+
+
+BY_SCHEMA = {
+    "title": "by_schema",
+    "description": "Forecast the weather.",
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+    "required": ["city"],
+}
+BY_OPENAI = {
+    "type": "function",
+    "function": {
+        "name": "by_openai",
+        "description": "Forecast the weather.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+BY_ANTHROPIC = {
+    "name": "by_anthropic",
+    "description": "Forecast the weather.",
+    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+KINDS = [by_function, ByModel, ByTypedDict, by_tool, BY_SCHEMA, BY_OPENAI, BY_ANTHROPIC]
+NAMES = [
+    *("by_function", "ByModel", "ByTypedDict", "by_tool", "by_schema", "by_openai", "by_anthropic")
+]
+
+
+@pytest.mark.parametrize("strict", [None, False, True])
+def test_tools_of_every_kind(emulator, strict):
+    bound = model(emulator).bind_tools(KINDS, strict=strict)
+    for name in NAMES:
+        answer = bound.invoke(f"Call {name} for the city 'Ulm'.")
+        assert [call["name"] for call in answer.tool_calls] == [name]
+        assert answer.tool_calls[0]["args"]["city"] == "Ulm"
+    for body in taken(emulator):
+        functions = [each["function"] for each in body["tools"]]
+        assert [function["name"] for function in functions] == NAMES
+        assert [function.get("strict") for function in functions] == [strict] * len(NAMES)
+
+
+@pytest.mark.parametrize("parallel", [None, False, True])
+def test_parallel_calls_are_left_to_the_server_unless_said(emulator, parallel):
+    llm = model(emulator).bind_tools([by_tool], parallel_tool_calls=parallel)
+    # Undocumented at MiMo, so that its strict emulator refuses what we send only when told.
+    if parallel is None:
+        llm.invoke("x")
+    else:
+        with pytest.raises(Exception, match="parallel_tool_calls"):
+            llm.invoke("x")
+    assert emulator.requests[0].body.get("parallel_tool_calls") == parallel
+
+
+def test_tools_and_a_response_format_at_once(emulator):
+    """As create_agent binds them: calls first, the object at the end."""
+    answer_format = {"type": "json_schema", "json_schema": {"name": "B", "schema": BY_SCHEMA}}
+    llm = model(emulator).bind_tools([by_tool], response_format=answer_format)
+    call = llm.invoke("Use by_tool for 'Ulm'.")
+    assert call.tool_calls
+    result = ToolMessage("Rain.", tool_call_id=call.tool_calls[0]["id"])
+    final = llm.invoke([HumanMessage("Use by_tool for 'Ulm'."), call, result])
+    assert set(json.loads(final.text)) >= {"city"}
+    for body in taken(emulator):
+        assert body["response_format"] == {"type": "json_object"}
+        assert '"city"' in body["messages"][-1]["content"]
+
+
+def test_tools_are_not_run_by_name_alone(emulator):
+    with pytest.raises(MiMoInputError, match="the tools bound are: by_tool"):
+        model(emulator).bind_tools([by_tool], tool_choice="rm").invoke("x")
+    assert emulator.requests == []
+
+
+# ------------------------------------------------------------------------------------- search
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_search_cites_its_sources_and_says_what_it_cost(emulator, version):
+    search = {"type": "web_search", "max_keyword": 2, "limit": 1, "force_search": True}
+    llm = model(emulator, output_version=version).bind_tools([search, by_tool])
+    question = "What is the latest news of Ulm?"
+    messages = [
+        llm.invoke(question),
+        reduce(add, llm.stream(question)),
+        llm.stream_events(question, version="v3").output,
+    ]
+    for body in taken(emulator):
+        assert body["tools"][0] == search
+    for message in messages:
+        [text] = [block for block in message.content_blocks if block["type"] == "text"]
+        assert text["text"]
+        assert [note["type"] for note in text["annotations"]] == ["citation", "citation"]
+        for note in text["annotations"]:
+            assert note["url"].startswith("https://example.com/")
+            assert note["title"]
+            assert note["cited_text"]
+            assert note["extras"]["site_name"] == "example.com"
+        used = message.response_metadata["web_search_usage"]
+        assert used == {"tool_usage": 2, "page_usage": 2}
+    # A search is not a call for anybody to run, and goes back as the plain answer it was.
+    llm.invoke([HumanMessage(question), *messages[1:2], HumanMessage("Thanks.")])
+    turn = taken(emulator)[-1]["messages"][1]
+    assert turn == {"role": "assistant", "content": messages[1].text}
+
+
+def test_a_search_that_failed_says_so(emulator):
+    emulator.reply("I cannot search.", error_message="The plugin is off.")
+    llm = model(emulator).bind_tools([{"type": "web_search"}])
+    assert llm.invoke("?").response_metadata["error_message"] == "The plugin is off."
+    emulator.reply("I cannot search.", error_message="The plugin is off.")
+    streamed = reduce(add, llm.stream("?"))
+    assert streamed.response_metadata["error_message"] == "The plugin is off."
+
+
+# ------------------------------------------------------------------------------ forced choices
+
+CALLED = {"reasoning": "I will.", "tool_calls": [{"name": "by_tool", "args": {"city": "Ulm"}}]}
+REFUSED = {"content": "No need.", "reasoning": "I will not."}
+OTHER = {"reasoning": "This.", "tool_calls": [{"name": "ByModel", "args": {"city": "Ulm"}}]}
+
+
+@pytest.mark.parametrize(
+    ("choice", "replies", "honoured"),
+    [
+        ("any", [CALLED], True),
+        ("required", [OTHER], True),
+        (True, [REFUSED, CALLED], True),
+        ("any", [REFUSED, REFUSED], False),
+        ("by_tool", [CALLED], True),
+        ("by_tool", [OTHER, CALLED], True),
+        ({"type": "function", "function": {"name": "by_tool"}}, [REFUSED, CALLED], True),
+        ("by_tool", [OTHER, OTHER], False),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_forced_choice_is_asked_for_checked_and_reported(
+    emulator, choice, replies, honoured, stream
+):
+    for reply in replies:
+        emulator.reply(**reply)
+    llm = model(emulator).bind_tools([by_tool, ByModel], tool_choice=choice)
+    message = reduce(add, llm.stream("Hm?")) if stream else llm.invoke("Hm?")
+    bodies = taken(emulator)
+    assert len(bodies) == len(replies)
+    assert not any("tool_choice" in body for body in bodies)
+    report = message.response_metadata["forced_tool_choice"]
+    assert report["attempts"] == len(replies)
+    assert report["honoured"] is honoured
+    final = [call["name"] for call in replies[-1].get("tool_calls", [])]
+    assert [call["name"] for call in message.tool_calls] == final
+    spent = message.usage_metadata["output_tokens"]
+    thoughts = message.usage_metadata["output_token_details"]["reasoning"]
+    assert spent > thoughts > 0
+
+
+def test_no_choice_leaves_no_report(emulator):
+    message = model(emulator).bind_tools([by_tool], tool_choice="auto").invoke("Hello")
+    assert "forced_tool_choice" not in message.response_metadata
+    message = model(emulator).bind_tools([by_tool], tool_choice="none").invoke("Use by_tool.")
+    assert message.tool_calls == []
+    assert "tools" not in taken(emulator)[-1]
