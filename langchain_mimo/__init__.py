@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from langchain_mimo.version import __version__
 
 if TYPE_CHECKING:
     from langchain_mimo.chat_models import ChatMiMo
@@ -109,6 +109,7 @@ __all__ = [
     "MiMoTimeouts",
     "RetryPolicy",
     "UnsupportedModalityError",
+    "__version__",
     "audio_block",
     "image_block",
     "plan_segments",

@@ -13,7 +13,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
-from langchain_mimo import __version__, catalogue
+from langchain_mimo import catalogue
 from langchain_mimo.call_options import PARAMETERS, check_fps, warn_once
 from langchain_mimo.configuration import (
     check_arguments,
@@ -27,6 +27,7 @@ from langchain_mimo.configuration import (
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.transport.limits import MiMoTimeouts
 from langchain_mimo.transport.retries import RetryPolicy
+from langchain_mimo.version import __version__
 from langchain_mimo.wire.endpoints import ApiFormatName, Server
 
 _IDENTIFYING = (

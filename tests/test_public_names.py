@@ -1,8 +1,8 @@
 """What `from langchain_mimo import …` gives, and what importing the package costs."""
 
-import datetime
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_the_package_itself_imports_nothing():
     ],
 )
 def test_the_recommended_system_message(language, words):
-    message = system_prompt(language, datetime.date(2026, 11, 21))
+    message = system_prompt(language, date(2026, 11, 21))
     assert message.type == "system"
     assert words in message.content
     assert "MiMo" in message.content
