@@ -49,6 +49,16 @@ def test_a_url_goes_as_it_is():
     }
 
 
+@pytest.mark.parametrize(
+    ("make", "megabytes"), [(image_block, 50), (video_block, 300), (audio_block, 100)]
+)
+def test_a_url_of_known_size_is_held_to_its_limit(make, megabytes):
+    url = "https://a.example/x"
+    assert make(url, size=megabytes * 2**20) == make(url)
+    with pytest.raises(MediaError, match="by URL; shrink or cut it"):
+        make(url, size=megabytes * 2**20 + 1)
+
+
 @pytest.mark.parametrize("spell", [str, lambda path: path, lambda path: path.as_uri()])
 def test_a_path_becomes_a_reference(cat, spell):
     assert image_block(spell(cat)) == {

@@ -41,7 +41,9 @@ _EIGHT_BIT_MODES = frozenset(
 """Modes that become RGB or RGBA without being cut off at white."""
 
 
-def image_block(source: Source | Image, *, mime_type: str | None = None) -> dict[str, Any]:
+def image_block(
+    source: Source | Image, *, mime_type: str | None = None, size: int | None = None
+) -> dict[str, Any]:
     """Make an image block.
 
     Args:
@@ -50,6 +52,8 @@ def image_block(source: Source | Image, *, mime_type: str | None = None) -> dict
             file object, which become base64; or a PIL image, which is written as PNG.
         mime_type: What it is. Default: told from the bytes, and unsaid for URLs. For a PIL image:
             "image/png" (default), "image/jpeg" or "image/webp", the latter two at quality 95.
+        size: Bytes that a medium given by URL has, where you know it; what is above MiMo's limit
+            for URLs (50 MB for pictures, 300 for videos, 100 for sounds) is refused here.
 
     Returns:
         A LangChain content block of type "image".
@@ -59,13 +63,14 @@ def image_block(source: Source | Image, *, mime_type: str | None = None) -> dict
     """
     if _is_pil_image(source):
         source, mime_type = _written(source, mime_type)
-    return _block("image", source, mime_type, {})  # type: ignore[arg-type]  # no PIL image any more
+    return _block("image", source, mime_type, size, {})  # type: ignore[arg-type]  # no PIL image
 
 
 def video_block(
     source: Source,
     *,
     mime_type: str | None = None,
+    size: int | None = None,
     fps: float | None = None,
     media_resolution: str | None = None,
 ) -> dict[str, Any]:
@@ -74,6 +79,7 @@ def video_block(
     Args:
         source: As for `image_block`, without PIL images.
         mime_type: What it is. Default: told from the bytes, and unsaid for URLs.
+        size: Bytes that it has, if given by URL and known.
         fps: Frames MiMo samples per second, 0.1 to 10. Default: the model's setting, else MiMo's 2.
         media_resolution: "default" or "max". Default: the model's setting, else "default".
 
@@ -85,15 +91,19 @@ def video_block(
         MediaError: As `image_block`.
     """
     wishes = {"fps": fps, "media_resolution": media_resolution}
-    return _block("video", source, mime_type, {k: v for k, v in wishes.items() if v is not None})
+    extras = {name: wish for name, wish in wishes.items() if wish is not None}
+    return _block("video", source, mime_type, size, extras)
 
 
-def audio_block(source: Source, *, mime_type: str | None = None) -> dict[str, Any]:
+def audio_block(
+    source: Source, *, mime_type: str | None = None, size: int | None = None
+) -> dict[str, Any]:
     """Make an audio block.
 
     Args:
         source: As for `image_block`, without PIL images.
         mime_type: What it is. Default: told from the bytes, and unsaid for URLs.
+        size: Bytes that it has, if given by URL and known.
 
     Returns:
         A LangChain content block of type "audio".
@@ -101,12 +111,19 @@ def audio_block(source: Source, *, mime_type: str | None = None) -> dict[str, An
     Raises:
         MediaError: As `image_block`.
     """
-    return _block("audio", source, mime_type, {})
+    return _block("audio", source, mime_type, size, {})
 
 
 def _block(
-    kind: MediaKind, source: Source, mime_type: str | None, extras: dict[str, Any]
+    kind: MediaKind,
+    source: Source,
+    mime_type: str | None,
+    size: int | None,
+    extras: dict[str, Any],
 ) -> dict[str, Any]:
+    reason = formats.too_large_for_url(kind, size) if size is not None else None
+    if reason is not None:
+        raise MediaError(f"{kind}_block cannot use it: {reason}")
     block: dict[str, Any]
     if isinstance(source, bytes | bytearray | memoryview):
         block = _of_bytes(kind, bytes(source), mime_type)

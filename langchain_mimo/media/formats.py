@@ -354,4 +354,7 @@ def too_large_for_url(kind: MediaKind, size: int) -> str | None:
     """Say why a medium of `size` bytes by URL would be refused, or return None when it fits."""
     if size <= MAX_URL_BYTES[kind]:
         return None
-    return f"it has {size:,} bytes and MiMo takes at most {MAX_URL_BYTES[kind]:,} by URL."
+    return (
+        f"it has {size:,} bytes and MiMo takes at most {MAX_URL_BYTES[kind]:,} by URL; shrink or "
+        "cut it with langchain_mimo.prepare."
+    )
