@@ -30,6 +30,11 @@ ANSWERS = {
     "thoughts and text": ("stop", {"content": "Hi.", "reasoning_content": "Greet back."}),
     "thoughts alone": ("stop", {"content": "", "reasoning_content": "Good morning."}),
     "sources": ("stop", {"content": "So.", "annotations": [SOURCE]}),
+    "sources before thoughts": (
+        "stop",
+        {"content": "So.", "reasoning_content": "Hm.", "annotations": [SOURCE]},
+    ),
+    "sources without text": ("stop", {"content": "", "annotations": [SOURCE]}),
     "thoughts, text and three calls": (
         "tool_calls",
         {

@@ -50,6 +50,7 @@ class StreamDecoder:
         "_finish_reason",
         "_given",
         "_model",
+        "_sources",
         "_text",
         "_text_joiner",
         "_thought_joiner",
@@ -74,6 +75,7 @@ class StreamDecoder:
         self._assembler = CallAssembler()
         self._given: list[FinishedCall] = []
         self._annotated: set[str] = set()
+        self._sources: list[dict[str, str | int | float]] = []
 
     def feed(self, event: Mapping[str, Any]) -> AIMessageChunk | None:
         """Take one event.
@@ -82,7 +84,7 @@ class StreamDecoder:
             event: The parsed JSON of one `data:` field.
 
         Returns:
-            A chunk when the event adds text, thoughts, sources or a finished call, else None.
+            A chunk when the event adds text, thoughts or a finished call, else None.
 
         Raises:
             MiMoInvalidResponseError: The event is not of this API.
@@ -92,13 +94,14 @@ class StreamDecoder:
             return None
         text, thought, fragments = self._read(delta)
         annotations = delta.get("annotations")
-        if text and not (thought or fragments or annotations):
+        if text and not (thought or fragments or annotations or self._sources):
             # Nearly every event; the fewer fields a chunk is given, the sooner pydantic is done.
             return AIMessageChunk(content=text, id=self._answer_id)
         calls = self._finished_by(fragments) if fragments else []
-        sources = self._new_annotations(delta) if annotations else []
-        if text or thought or calls or sources:
-            return self._chunk(text, thought, calls, sources)
+        if annotations:
+            self._sources += self._new_annotations(delta)
+        if text or thought or calls:
+            return self._chunk(text, thought, calls, self._taken_sources() if text else [])
         return None
 
     def feed_events(self, event: Mapping[str, Any], writer: EventWriter) -> list[Event]:
@@ -184,6 +187,15 @@ class StreamDecoder:
                 new.append(annotation)
         return new
 
+    def _taken_sources(self) -> list[dict[str, str | int | float]]:
+        """Return the sources not given out yet.
+
+        MiMo sends them first of all. They go out with the text that cites them, since a v1 block of
+        text would otherwise begin before the block of thoughts.
+        """
+        sources, self._sources = self._sources, []
+        return sources
+
     def _chunk(
         self,
         text: str,
@@ -232,8 +244,8 @@ class StreamDecoder:
         calls = self._assembler.finish(self._answer_id, cut=self._finish_reason in CUT_REASONS)
         if self._thoughts_as_content and not calls and not self._given and not any(self._text):
             text = "".join(self._thoughts)
-        if text or thought or calls:
-            chunks.append(self._chunk(text, thought, calls, []))
+        if text or thought or calls or self._sources:
+            chunks.append(self._chunk(text, thought, calls, self._taken_sources()))
         chunks.append(
             AIMessageChunk(
                 content="",

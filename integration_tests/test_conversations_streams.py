@@ -1,0 +1,317 @@
+"""One message whatever the way, what streams show on the way, and how answers end."""
+
+import warnings
+from functools import reduce
+from operator import add
+
+import pytest
+from langchain_core import exceptions as core_exceptions
+from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.messages import content as core_content
+from langchain_core.messages import message_chunk_to_message
+
+from langchain_mimo import call_options
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.errors import MiMoContentFilterError
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
+    pytest.mark.filterwarnings("ignore:MiMo's answer is empty"),
+]
+
+USAGE = {
+    "prompt_tokens": 1260,
+    "completion_tokens": 103,
+    "total_tokens": 1363,
+    "prompt_tokens_details": {"cached_tokens": 64, "video_tokens": 1144, "audio_tokens": 19},
+    "completion_tokens_details": {"reasoning_tokens": 14},
+}
+SOURCE = {"type": "url_citation", "url": "https://a.example", "title": "A", "summary": "s"}
+
+
+def call(name, args, call_id):
+    return {"name": name, "args": args, "id": call_id}
+
+
+REPLIES = {
+    "text": {"content": "Hello there, world."},
+    "text in Chinese": {"content": "你好，世界。😀", "reasoning": "用户在打招呼。"},
+    "thoughts alone": {"content": "", "reasoning": "Good morning."},
+    "a table": {"content": "| a |\n|---|\n| 1 |\n", "reasoning": "A table.\n\n"},
+    "calls": {
+        "content": "Looking.",
+        "reasoning": "Three calls.",
+        "tool_calls": [
+            call("one", '{"x": 1}', "a"),
+            call("two", "{}", "b"),
+            call("one", '{"x":[1,2]}', "c"),
+        ],
+    },
+    "a call without arguments": {"tool_calls": [call("one", "", "a")]},
+    "a cut call": {
+        "tool_calls": [call("one", '{"x": 1}', "a"), call("two", '{"path": "/a', "b")],
+        "finish_reason": "length",
+    },
+    "a broken call first": {"tool_calls": [call("one", "{", "a"), call("two", "{}", "b")]},
+    "sources": {"content": "So it is.", "annotations": [SOURCE, SOURCE | {"title": "B"}]},
+    "filtered": {"content": "I", "finish_reason": "content_filter"},
+    "repetition": {"content": "and and and", "finish_reason": "repetition_truncation"},
+    "length": {"content": "Once upon a", "finish_reason": "length"},
+    "no usage details": {
+        "content": "Hi.",
+        "usage": {"prompt_tokens_details": None, "completion_tokens_details": None},
+    },
+    "all modalities": {"content": "A film.", "usage": USAGE},
+}
+
+
+@pytest.fixture
+def llm(emulator):
+    with ChatMiMo(
+        model="mimo-v2.6-pro",
+        api_key=emulator.api_key,
+        base_url=emulator.base_url,
+        max_retries=0,
+    ) as model:
+        yield model
+
+
+def facts(message):
+    """Everything of a message but its id, which each answer has of its own."""
+    metadata = dict(message.response_metadata)
+    assert metadata.pop("id") == message.id
+    metadata.pop("output_version", None)
+    return {
+        "text": message.text,
+        "additional_kwargs": message.additional_kwargs,
+        "tool_calls": message.tool_calls,
+        "invalid_tool_calls": [{**c, "error": None} for c in message.invalid_tool_calls],
+        "usage_metadata": message.usage_metadata,
+        "response_metadata": metadata,
+    }
+
+
+def plain(blocks):
+    """Blocks without the numbers that streams put on them; invalid calls stand elsewhere too."""
+    return [
+        {
+            key: value
+            for key, value in block.items()
+            if key not in ("index", "id") or "args" in block
+        }
+        for block in blocks
+        if block["type"] != "invalid_tool_call"
+    ]
+
+
+@pytest.mark.parametrize("name", REPLIES)
+async def test_every_way_gives_the_same_message(llm, emulator, name):
+    # The prefix cache would bill the second request otherwise.
+    reply = {"usage": {"prompt_tokens_details": {"cached_tokens": 0}}} | REPLIES[name]
+    messages = []
+    for way in range(7):
+        emulator.reply(**reply)
+        model = llm if way < 6 else llm.model_copy(update={"output_version": "v1"})
+        match way:
+            case 0:
+                message = model.invoke("x")
+            case 1:
+                message = await model.ainvoke("x")
+            case 2 | 6:
+                message = message_chunk_to_message(reduce(add, model.stream("x")))
+            case 3:
+                chunks = [chunk async for chunk in model.astream("x")]
+                message = message_chunk_to_message(reduce(add, chunks))
+            case 4:
+                message = model.stream_events("x", version="v3").output
+            case 5:
+                message = await (await model.astream_events("x", version="v3"))
+        messages.append(message)
+    whole = messages[0]
+    assert isinstance(whole.content, str)
+    for message in messages[1:]:
+        assert facts(message) == facts(whole)
+        assert plain(message.content_blocks) == plain(whole.content_blocks)
+    for message in messages[:4]:
+        assert message.content == whole.content
+    if name == "all modalities":
+        assert whole.usage_metadata == {
+            "input_tokens": 1260,
+            "output_tokens": 103,
+            "total_tokens": 1363,
+            "input_token_details": {"cache_read": 64, "video": 1144, "audio": 19},
+            "output_token_details": {"reasoning": 14},
+        }
+
+
+# -------------------------------------------------------------------------------- on the way
+
+SPOKEN = {
+    "content": "Looking.",
+    "reasoning": "Two calls.",
+    "reasoning_pieces": ["Two ", "calls."],
+    "pieces": ["Look", "ing."],
+    "tool_calls": [call("one", '{"x": 1}', "a"), call("two", "{}", "b")],
+    "argument_pieces": 3,
+}
+
+
+@pytest.mark.parametrize("output_version", ["v0", "v1"])
+async def test_events_of_the_second_version(llm, emulator, output_version):
+    llm.output_version = output_version
+    emulator.reply(**SPOKEN)
+    events = [event async for event in llm.astream_events("x", version="v2")]
+    chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
+    blocks = [block for chunk in chunks for block in chunk.content_blocks]
+    thoughts = [block["reasoning"] for block in blocks if block["type"] == "reasoning"]
+    words = [block["text"] for block in blocks if block["type"] == "text"]
+    assert [each for each in thoughts if each] == ["Two ", "calls."]
+    assert [each for each in words if each] == ["Look", "ing."]
+    end = next(event for event in events if event["event"] == "on_chat_model_end")
+    message = end["data"]["output"]
+    assert [called["name"] for called in message.tool_calls] == ["one", "two"]
+    kinds = [block["type"] for block in message.content_blocks]
+    assert kinds == ["reasoning", "text", "tool_call", "tool_call"]
+
+
+async def test_events_of_the_third_version(llm, emulator):
+    emulator.reply(**SPOKEN)
+    stream = llm.stream_events("x", version="v3")
+    assert list(stream.reasoning) == ["Two ", "calls."]
+    assert list(stream.text) == ["Look", "ing."]
+    assert [made["name"] for made in stream.output.tool_calls] == ["one", "two"]
+    emulator.reply(**SPOKEN)
+    stream = await llm.astream_events("x", version="v3")
+    assert [piece async for piece in stream.reasoning] == ["Two ", "calls."]
+    assert [piece async for piece in stream.text] == ["Look", "ing."]
+    emulator.reply(**SPOKEN)
+    events = list(llm.stream_events("x", version="v3"))
+    fragments = [
+        event["delta"]["args"]
+        for event in events
+        if event["event"] == "content-block-delta" and event["delta"]["type"] == "tool-call-delta"
+    ]
+    assert len(fragments) > 2
+    assert "".join(fragments) == '{"x": 1}{}'
+
+
+def test_usage_is_counted_once_whatever_the_way(llm, emulator):
+    for _ in range(3):
+        emulator.reply("Hi.", usage=USAGE)
+    with get_usage_metadata_callback() as counted:
+        llm.invoke("x")
+        list(llm.stream("x"))
+        assert llm.stream_events("x", version="v3").output
+    [total] = counted.usage_metadata.values()
+    assert total["input_tokens"] == 3 * USAGE["prompt_tokens"]
+    assert total["input_token_details"] == {"cache_read": 192, "video": 3432, "audio": 57}
+
+
+def test_usage_can_be_left_out(llm, emulator):
+    list(llm.stream("x"))
+    assert emulator.requests[-1].body["stream_options"] == {"include_usage": True}
+    list(llm.stream("x", stream_usage=False))
+    assert "stream_options" not in emulator.requests[-1].body
+
+
+# ---------------------------------------------------------------------------------- thinking
+
+
+@pytest.mark.parametrize("on_call", [..., None, True, False])
+@pytest.mark.parametrize("on_model", [None, True, False])
+def test_thinking_on_the_model_and_on_the_call(llm, emulator, on_model, on_call):
+    llm = llm.model_copy(update={"thinking": on_model})
+    keywords = {} if on_call is ... else {"thinking": on_call}
+    messages = [llm.invoke("Hello", **keywords), reduce(add, llm.stream("Hello", **keywords))]
+    meant = on_model if on_call is ... else on_call
+    wire = {True: {"type": "enabled"}, False: {"type": "disabled"}, None: None}[meant]
+    for request in emulator.requests:
+        assert request.body.get("thinking") == wire
+    for message in messages:
+        thoughts = message.additional_kwargs.get("reasoning_content")
+        assert bool(thoughts) == (meant is not False)  # v2.6 thinks unless told not to
+        reasoning = message.usage_metadata["output_token_details"]["reasoning"]
+        assert bool(reasoning) == bool(thoughts)
+
+
+@pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
+def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, monkeypatch, name):
+    monkeypatch.setattr(call_options, "_warned", set())
+    with pytest.warns(UserWarning, match=f"{name}.*thinking=True or thinking=False"):
+        llm.invoke("x", **{name: "high"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        llm.invoke("x", **{name: "high"})
+    assert all(name not in request.body for request in emulator.requests)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_thoughts_are_no_answer_unless_wanted(llm, emulator, stream):
+    """MiMo at times puts the whole answer into its thoughts (audio page, April 2026)."""
+    for wanted, content in (("keep", ""), ("reasoning", "Good morning.")):
+        model = llm.model_copy(update={"empty_content": wanted})
+        emulator.reply("", reasoning="Good morning.")
+        message = reduce(add, model.stream("x")) if stream else model.invoke("x")
+        assert message.content == content
+        assert message.additional_kwargs["reasoning_content"] == "Good morning."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_thoughts_do_not_take_the_place_of_text_or_calls(llm, emulator, stream):
+    model = llm.model_copy(update={"empty_content": "reasoning"})
+    emulator.reply("Hi.", reasoning="Greet.")
+    emulator.reply("", reasoning="Call.", tool_calls=[call("one", "{}", "a")])
+    ask = (lambda: reduce(add, model.stream("x"))) if stream else (lambda: model.invoke("x"))
+    assert ask().content == "Hi."
+    assert ask().content == ""
+
+
+# ------------------------------------------------------------------------------------ the end
+
+
+@pytest.mark.filterwarnings("default:MiMo's answer is empty")
+@pytest.mark.parametrize("way", ["invoke", "stream", "events"])
+def test_thoughts_that_ate_the_budget_are_warned_of(llm, way):
+    asked = "Tell me a story."
+    ask = {
+        "invoke": lambda: llm.invoke(asked, max_tokens=3),
+        "stream": lambda: reduce(add, llm.stream(asked, max_tokens=3)),
+        "events": lambda: llm.stream_events(asked, max_tokens=3, version="v3").output,
+    }
+    with pytest.warns(UserWarning, match="thinking used up max_completion_tokens"):
+        message = ask[way]()
+    assert message.response_metadata["finish_reason"] == "length"
+    assert message.text == ""
+    assert message.additional_kwargs["reasoning_content"]
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter", "repetition_truncation"])
+def test_why_an_answer_ended_is_visible(llm, emulator, reason):
+    for _ in range(2):
+        emulator.reply("Some text", finish_reason=reason)
+    for message in (llm.invoke("x"), reduce(add, llm.stream("x"))):
+        assert message.response_metadata["finish_reason"] == reason
+        assert message.response_metadata["model_name"] == "mimo-v2.6-pro"
+        assert message.response_metadata["model_provider"] == "mimo"
+        refusals = [block for block in message.content_blocks if block["type"] == "refusal"]
+        core_has_them = hasattr(core_content, "RefusalContentBlock")
+        assert bool(refusals) == (core_has_them and reason == "content_filter")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_that_moderation_refuses(llm, emulator, stream):
+    """421, which a stream's body bears too (mimo-api.md §6)."""
+    error = {
+        "code": "421",
+        "message": "Moderation Block",
+        "param": "The request was rejected because it was considered high risk",
+        "type": "content_filter",
+    }
+    body = {"error": error}
+    emulator.reply(status=421, body=body)
+    with pytest.raises(MiMoContentFilterError, match="high risk") as caught:
+        list(llm.stream("x")) if stream else llm.invoke("x")
+    assert caught.value.is_retryable is False
+    refusal = getattr(core_exceptions, "ModelRefusalError", core_exceptions.ModelError)
+    assert isinstance(caught.value, refusal)
+    assert len(emulator.requests) == 1
