@@ -307,6 +307,7 @@ def test_no_damage_makes_it_do_anything_but_answer_or_refuse(name, changes, shar
     assert answer is None or isinstance(answer, ImageHeader | ClipHeader | str)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=9000), st.lists(st.tuples(st.integers(0, 9500), st.integers(0, 5000))))
 def test_a_header_reader_reads_what_is_there(data, wishes):
     reader = HeaderReader(MemoryReader(data))

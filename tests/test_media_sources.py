@@ -395,6 +395,7 @@ def test_file_urls_that_are_refused(url, sha256, reason):
 # --- properties ---------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
 def test_slices_of_a_file_join_without_a_seam(data, characters):
     encoder = FileEncoder(MemoryReader(data), len(data), hashlib.sha256(data).hexdigest())
@@ -404,6 +405,7 @@ def test_slices_of_a_file_join_without_a_seam(data, characters):
     assert all(len(piece) == characters for piece in pieces[:-1])
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
 def test_slices_of_text_join_without_a_seam(data, characters):
     text = base64.b64encode(data).decode()
@@ -411,6 +413,7 @@ def test_slices_of_text_join_without_a_seam(data, characters):
     assert b"".join(encoder.slices(characters)) == text.encode()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
 def test_base64_is_read_anywhere(data, offset, length):
     reader = Base64Reader(InlineBase64("," + base64.b64encode(data).decode(), 1))
@@ -418,7 +421,7 @@ def test_base64_is_read_anywhere(data, offset, length):
     assert reader.read(offset, length) == data[offset : offset + length]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
 def test_a_file_is_read_anywhere(data, offset, length):
     descriptor = os.memfd_create("media")

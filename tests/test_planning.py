@@ -6,7 +6,7 @@ import pathlib
 import runpy
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from langchain_mimo.errors import MediaError, MiMoInputError
@@ -44,6 +44,7 @@ def test_a_budget_nothing_fits_into_is_said_to_be_too_small():
     assert "plan_segments" in plan.explanation
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.floats(0.1, 10), st.sampled_from(["default", "max"]))
 def test_a_plan_that_fits_is_within_the_budget_and_within_mimos_range(budget, fps, resolution):
     plan = plan_video(
@@ -71,6 +72,7 @@ def test_what_is_no_film_is_refused(source):
         plan_video(make("voice.m4a"), budget_tokens=1000)
 
 
+@settings(deadline=None)
 @given(
     st.floats(0.5, 20_000),
     st.integers(500, 200_000),

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_mimo.tokens import (
@@ -42,6 +42,7 @@ def test_a_picture_without_area_is_refused(width, height):
         image_tokens(width, height)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30000), st.integers(1, 30000))
 def test_image_tokens_are_symmetric_and_bounded(width, height):
     tokens = image_tokens(width, height)
@@ -56,6 +57,7 @@ def test_audio_tokens(seconds, tokens):
     assert audio_tokens(seconds) == tokens
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100_000))
 def test_audio_is_about_six_and_a_quarter_a_second(seconds):
     assert abs(audio_tokens(seconds) - seconds * 6.25) <= 2
@@ -98,6 +100,7 @@ def test_wrong_options_are_refused(options):
         video_tokens(1, 10, 10, **options)
 
 
+@settings(deadline=None)
 @given(
     st.floats(0, 10_000),
     st.integers(1, 4000),
@@ -133,11 +136,13 @@ def test_text_tokens(text, tokens):
     assert text_tokens(text) == tokens
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)))
 def test_chinese_is_never_under_a_token_a_character(text):
     assert text_tokens(text) >= len(text)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_a_longer_text_never_costs_less(first, second):
     assert text_tokens(first + second) >= max(text_tokens(first), text_tokens(second))
