@@ -213,7 +213,7 @@ class _Filler:
             [one.strip("\"'“”「」") for one in re.findall(_STRING, match.group(1))] if match else []
         )
         self._material.quoted = [one for one in self._material.quoted if one not in values]
-        return values
+        return _of_fitting_length(values, items)
 
     def _all_of(self, items: Mapping[str, Any]) -> list[Any]:
         if items.get("enum"):
@@ -231,8 +231,7 @@ class _Filler:
             source = "quoted" if self._material.quoted else "names"
             values = list(getattr(self._material, source))
             setattr(self._material, source, [])
-            least, most = items.get("minLength", 0), items.get("maxLength", _MAX_TEXT)
-            return [value for value in values if least <= len(value) <= most]
+            return _of_fitting_length(values, items)
         return []
 
     def _number(self, schema: Mapping[str, Any], name: str, *, integer: bool) -> int | float:
@@ -352,6 +351,11 @@ def _spoken(name: str) -> str:
 
 def _words(name: str) -> list[str]:
     return [word.lower() for word in _WORDS_OF_NAME.findall(name)]
+
+
+def _of_fitting_length(values: list[str], schema: Mapping[str, Any]) -> list[str]:
+    least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_TEXT)
+    return [value for value in values if least <= len(value) <= most]
 
 
 def _within(number: float, schema: Mapping[str, Any]) -> bool:
