@@ -31,8 +31,8 @@ define make_environment
 	@$(MAKE) --no-print-directory check PYTHON='$(PYTHON)'
 	@echo "Making $(1) with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv $(1)
-	@$(1)/bin/python -m pip install -q -c constraints.txt pip
-	@$(1)/bin/python -m pip install -q -c $(4) -e '.[$(2)]' $(foreach group,$(3),--group $(group)) \
+	@$(1)/bin/python -m pip install -qq -c constraints.txt pip
+	@$(1)/bin/python -m pip install -qq -c $(4) -e '.[$(2)]' $(foreach group,$(3),--group $(group)) \
 		|| { echo "pip could not install the packages listed in pyproject.toml into $(1); see its message above." >&2; exit 1; }
 	@touch $(1)/.made
 endef
@@ -101,8 +101,8 @@ format: $(TEST_ENV)/.made  ## Format the code, mend what ruff can mend
 constraints:  ## Renew constraints.txt with what pip resolves today, on Python 3.11
 	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
 	$$python -m venv .venv-constraints \
-	&& .venv-constraints/bin/python -m pip install -q -U pip \
-	&& .venv-constraints/bin/python -m pip install -q -e '.[av,emulator]' --group test-integration --group lint \
+	&& .venv-constraints/bin/python -m pip install -qq -U pip \
+	&& .venv-constraints/bin/python -m pip install -qq -e '.[av,emulator]' --group test-integration --group lint \
 	&& { head -n 1 constraints.txt; .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
 	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
