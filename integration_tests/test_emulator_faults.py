@@ -125,9 +125,9 @@ def test_stall_and_the_client_that_hangs_up(emulator, client, after):
             json={"model": "mimo-v2.6-flash", "messages": MESSAGES, "stream": True},
             timeout=httpx.Timeout(5, read=0.3),
         )
-    (gone,) = emulator.wait_for_disconnects(1, timeout=1)
+    (gone,) = emulator.wait_for_disconnects(1, timeout=5)
     assert gone.path == "/v1/chat/completions"
-    assert 0.2 < gone.elapsed < 5
+    assert gone.elapsed > 0.2
 
 
 def test_stall_that_ends(emulator, client):
@@ -170,7 +170,7 @@ def test_keep_open_after_done(emulator, client):
         for line in response.iter_lines():
             if line == "data: [DONE]":
                 break
-    assert emulator.wait_for_disconnects(1, timeout=2)
+    assert emulator.wait_for_disconnects(1, timeout=5)
 
 
 @pytest.mark.parametrize("streaming", [False, True])

@@ -197,6 +197,18 @@ def test_a_video_is_no_sound_and_a_sound_is_no_video():
         opened("video", "video/mp4", encoded_sound("ipod", "aac"))
 
 
+def test_a_cover_picture_makes_no_film_of_a_song():
+    song = encoded_sound("mp3", "mp3")
+    if song.startswith(b"ID3"):
+        song = song[10 + int.from_bytes(song[6:10], "big") :]
+    cover = b"\0image/png\0\x03\0" + picture(size=(32, 32))
+    frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\0\0" + cover
+    length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    tagged = b"ID3\3\0\0" + length + frame + song
+    medium = opened("audio", "audio/mpeg", tagged)
+    assert medium.finding.duration == pytest.approx(2, abs=0.1)
+
+
 @pytest.mark.parametrize("keep", [30, 200])
 def test_a_truncated_video_is_refused(keep):
     with pytest.raises(Refusal, match="corrupted"):

@@ -14,7 +14,7 @@ from langchain_mimo.emulator.media import MediaLibrary
 from langchain_mimo.emulator.models import moment_of
 from langchain_mimo.emulator.rules import Rules
 from langchain_mimo.emulator.schema_values import value_for
-from langchain_mimo.emulator.words import Material, stem
+from langchain_mimo.emulator.words import READ_CHARACTERS, Material, readable, stem
 
 
 def tool(name, description="", required=(), **properties):
@@ -368,3 +368,28 @@ def test_keys_in_words(text, keys):
 def test_stems_meet():
     assert stem("adder") == stem("adding") == stem("adds") == "add"
     assert stem("generate") == stem("generator") == stem("generation")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Quick brown Fox in Paris said 'hello' to 42 people. " * 4000,
+        "def f(x): { return [1,2,{" * 8000,
+        "Abc " * 50000,
+        "json " * 20000,
+        "1, " * 60000,
+    ],
+)
+def test_of_a_long_prompt_both_ends_are_read(text):
+    assert len(readable(text)) <= READ_CHARACTERS + 1
+    asked = [{"role": "user", "content": f"{text}\nadd 3 and 4"}]
+    assert "add" in [name for name, _ in calls(asked, [ADD])]
+    assert in_json(f"{text} JSON", text, **JSON_MODE) is not None
+
+
+def test_a_schema_behind_a_long_text_is_found():
+    schema = json.dumps(PERSON)
+    made = in_json(f"{'word ' * 5000}\nAnswer in JSON by this schema: {schema}", **JSON_MODE)
+    jsonschema.validate(made, PERSON)
+    made = in_json(f"{'word ' * 5000}\nAnswer only with JSON of this schema: {schema}")
+    jsonschema.validate(made, PERSON)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -12,8 +13,10 @@ import orjson
 from langchain_mimo.emulator.conversation import Conversation
 from langchain_mimo.emulator.schema_values import value_for
 from langchain_mimo.emulator.tool_calls import Question
-from langchain_mimo.emulator.words import Material, facts_of
+from langchain_mimo.emulator.words import Material, facts_of, readable
 
+_AROUND = 150
+_MAX_TRIES = 300
 _SCHEMA_KEYS = frozenset({"properties", "$defs", "$ref", "anyOf", "allOf", "oneOf", "$schema"})
 _WRAPPERS = ("schema", "parameters", "json_schema", "input_schema")
 _KEYS = (
@@ -64,7 +67,7 @@ def json_answer(conversation: Conversation, question: Question) -> str | None:
         if value is None:
             value = _value(everything, question)
         return _dumps({"answer": _topic(question.text)} if value is None else value)
-    if not _DEMAND.search(prompt):
+    if not _demands_json(prompt):
         return None
     schema = next(iter(schemas_in(prompt)), None)
     return None if schema is None else _dumps(value_for(schema, _material(question)))
@@ -80,7 +83,7 @@ def schemas_in(text: str) -> Iterator[dict[str, Any]]:
 
 def keys_in(text: str) -> list[str]:
     """Return the keys that a text asks for in words."""
-    for sentence in re.split(r"(?<=[.?!])\s+|\n", text):
+    for sentence in re.split(r"(?<=[.?!])\s+|\n", readable(text)):
         if not re.search(r"\b(?:keys?|fields?|properties|attributes)\b", sentence, re.IGNORECASE):
             continue
         quoted = _QUOTED_KEY.findall(sentence)
@@ -93,6 +96,15 @@ def keys_in(text: str) -> list[str]:
             if keys:
                 return list(dict.fromkeys(keys))
     return []
+
+
+def _demands_json(text: str) -> bool:
+    """Whether a text asks for JSON, in the words around that word."""
+    around = (
+        text[max(0, match.start() - _AROUND) : match.end() + _AROUND]
+        for match in re.finditer("json", text, re.IGNORECASE)
+    )
+    return any(_DEMAND.search(words) for words in islice(around, _MAX_TRIES))
 
 
 def _value(text: str, question: Question) -> Any:
@@ -175,7 +187,9 @@ def _objects_in(text: str) -> Iterator[dict[str, Any]]:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     decoder = json.JSONDecoder()
     position = text.find("{")
-    while position >= 0:
+    for _ in range(_MAX_TRIES):
+        if position < 0:
+            return
         try:
             _, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):

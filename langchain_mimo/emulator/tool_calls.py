@@ -22,6 +22,7 @@ from langchain_mimo.emulator.words import (
     key_words,
     mentions,
     name_words,
+    readable,
     sentences,
 )
 
@@ -125,12 +126,13 @@ def choose_calls(conversation: Conversation, question: Question) -> list[ChosenC
     tools = conversation.tools
     if not tools:
         return []
-    demanded = demanded_tools(conversation.system_text, question.text, tools)
-    if demanded is None and _REFUSED.search(question.text):
+    text = readable(question.text)
+    demanded = demanded_tools(readable(conversation.system_text), text, tools)
+    if demanded is None and _REFUSED.search(text):
         return []
     names = [tool.name for tool in tools]
     request = "\n".join(
-        sentence for sentence in sentences(question.text) if not _only_instructs(sentence, tools)
+        sentence for sentence in sentences(text) if not _only_instructs(sentence, tools)
     )
     steps = [step for step in _STEP.split(request) if _segments(step, tools)]
     step = steps[question.rounds] if question.rounds < len(steps) else ""

@@ -84,7 +84,18 @@ _OBJECT = re.compile(
     r"([^.,;:?!\n]+?)(?=\s+(?:and|in|at|for|of|on|from|to|with)\b|[.,;:?!\n]|$)",
     re.IGNORECASE,
 )
+READ_CHARACTERS = 8_000
+"""What the rules read of a text: half from its beginning, half from its end."""
+
 _SENTENCES = re.compile(r"(?<=[.?!])\s+|[;\n。？！；]+")
+
+
+def readable(text: str) -> str:
+    """Return what the rules read of a text, so that a very long one costs no time."""
+    if len(text) <= READ_CHARACTERS:
+        return text
+    half = READ_CHARACTERS // 2
+    return f"{text[:half]}\n{text[-half:]}"
 
 
 def stem(word: str) -> str:
@@ -155,6 +166,7 @@ class Material:
     @classmethod
     def of(cls, text: str, excluded: Collection[str] = ()) -> Material:
         """Read a text; identifiers in `excluded` (names of tools) are no values."""
+        text = readable(text)
         for name in excluded:
             text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", text)
         text = re.sub(r"([\"'`“‘])\s*([\"'`”’])", " ", text)
@@ -225,7 +237,7 @@ def _names(text: str) -> list[str]:
     at_start: list[str] = []
     for match in _NAME.finditer(text):
         words = match.group().split()
-        begins = _SENTENCE_START.search(text[: match.start()]) is not None
+        begins = _SENTENCE_START.search(text[max(0, match.start() - 4) : match.start()]) is not None
         while words and re.split(r"[,'’]", words[0])[0] in _COMMON_STARTS:
             words.pop(0)
             begins = False
