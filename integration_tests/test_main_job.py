@@ -61,12 +61,17 @@ async def test_media_are_understood_and_billed(kind, llm, service, media):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_media_arrive_byte_for_byte(kind, emulator, llm, media):
+def test_media_arrive_byte_for_byte(kind, emulator, media):
     make_block, name, _, _ = KINDS[kind]
     path = getattr(media, name)
     data = path.read_bytes()
     text = base64.b64encode(data).decode()
-    model = llm(allowed_media_dirs=[str(media.folder)])
+    model = ChatMiMo(
+        model="mimo-v2.6-flash",
+        base_url=emulator.base_url,
+        api_key=emulator.api_key,
+        allowed_media_dirs=[str(media.folder)],
+    )
     by_file = make_block(path)
     mime_type = by_file["mime_type"]
     word = by_file["type"]
