@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, trim_messages
@@ -80,3 +81,34 @@ def test_trim_messages_drops_what_is_large(llm):
 def test_text_is_counted_without_a_tokenizer(llm):
     assert 1 <= llm.get_num_tokens("hello world") <= 11
     assert llm.get_num_tokens("你好世界") >= 2
+
+
+def test_the_user_s_own_tokenizer_goes_first(llm):
+    own = ChatMiMo(
+        model="mimo-v2.6-flash",
+        api_key="sk-test",
+        custom_get_token_ids=lambda text: list(text.encode()),
+    )
+    assert own.get_token_ids("abc") == [97, 98, 99]
+    assert own.get_num_tokens("你") == 3
+    with pytest.raises(NotImplementedError, match="get_num_tokens"):
+        llm.get_token_ids("abc")
+
+
+def test_media_are_counted_even_for_a_model_that_takes_none():
+    """A history is trimmed before it is refused, and what is trimmed need not be taken."""
+    reader = ChatMiMo(model="mimo-v2.5-pro", base_url="http://127.0.0.1:1")
+    history = [HumanMessage([picture(640, 480), "Look."]), AIMessage("I see."), HumanMessage("?")]
+    assert reader.get_num_tokens_from_messages(history) > 300
+    kept = trim_messages(history, max_tokens=60, token_counter=reader, start_on="human")
+    assert kept == history[-1:]
+
+
+def test_videos_that_langchain_wrote_as_json_count_as_videos(llm):
+    film = {"type": "video", "url": "https://a.example/film.mp4", "mime_type": "video/mp4"}
+    history = [
+        HumanMessage("?"),
+        AIMessage("", tool_calls=[{"name": "film", "args": {}, "id": "1"}]),
+        ToolMessage(json.dumps([film]), tool_call_id="1"),
+    ]
+    assert llm.estimate(history).video > 1000

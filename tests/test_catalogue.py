@@ -1,0 +1,138 @@
+"""What the catalogue knows: every model of MiMo's pages, its sizes, and the moment it ended."""
+
+import warnings
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from langchain_mimo import call_options, catalogue
+from langchain_mimo.chat_models import ChatMiMo
+
+MIB, KIB = 1 << 20, 1 << 10
+OMNI = {"text", "image", "audio", "video"}
+TEXT = {"text"}
+V25_END = datetime(2026, 10, 21, 2, tzinfo=UTC)  # 10:00 in Beijing
+V2_END = datetime(2026, 6, 29, 16, tzinfo=UTC)  # midnight in Beijing
+
+# id: context, most output, default output, inputs, thinks by default, temperature, end, successor
+MODELS = {
+    "mimo-v2.6-pro": (MIB, 128 * KIB, 131_072, OMNI, True, 1.0, None, None),
+    "mimo-v2.6-flash": (MIB, 128 * KIB, 131_072, OMNI, True, 1.0, None, None),
+    "mimo-v2.6-pro-ultraspeed": (MIB, 128 * KIB, 131_072, OMNI, True, 1.0, None, None),
+    "mimo-v2.5": (MIB, 128 * KIB, 32_768, OMNI, True, 1.0, V25_END, "mimo-v2.6-flash"),
+    "mimo-v2.5-pro": (MIB, 128 * KIB, 131_072, TEXT, True, 1.0, V25_END, "mimo-v2.6-pro"),
+    "mimo-v2.5-pro-ultraspeed": (
+        *(MIB, 128 * KIB, 131_072, TEXT, True, 1.0, V25_END, "mimo-v2.6-pro-ultraspeed"),
+    ),
+    "mimo-v2-pro": (MIB, 128 * KIB, 131_072, TEXT, True, 1.0, V2_END, "mimo-v2.6-pro"),
+    "mimo-v2-omni": (256 * KIB, 128 * KIB, 32_768, OMNI, True, 1.0, V2_END, "mimo-v2.6-flash"),
+    "mimo-v2-flash": (256 * KIB, 64 * KIB, 65_536, TEXT, False, 0.3, V2_END, "mimo-v2.6-flash"),
+    "mimo-v2.5-asr": (8 * KIB, 2 * KIB, 2_048, {"text", "audio"}, False, 1.0, None, None),
+    "mimo-v2.5-tts": (8 * KIB, 8 * KIB, 8_192, TEXT, False, 0.6, None, None),
+    "mimo-v2.5-tts-voiceclone": (8 * KIB, 8 * KIB, 8_192, TEXT, False, 0.6, None, None),
+    "mimo-v2.5-tts-voicedesign": (8 * KIB, 8 * KIB, 8_192, TEXT, False, 0.6, None, None),
+    "mimo-v2-tts": (8 * KIB, 8 * KIB, 8_192, TEXT, False, 0.6, V2_END, "mimo-v2.5-tts"),
+}
+
+
+def test_the_table_is_whole():
+    assert catalogue.MODELS.keys() == MODELS.keys()
+    assert catalogue.current_ids() == [
+        "mimo-v2.6-pro",
+        "mimo-v2.6-flash",
+        "mimo-v2.6-pro-ultraspeed",
+    ]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_facts(name):
+    model = catalogue.find(name)
+    assert model.id == name
+    assert (
+        model.context_tokens,
+        model.max_output_tokens,
+        model.default_output_tokens,
+        model.inputs,
+        model.thinks_by_default,
+        model.default_temperature,
+        model.ended,
+        model.successor,
+    ) == MODELS[name]
+    if model.ended is None:
+        assert not model.ended_by(datetime.max.replace(tzinfo=UTC))
+    else:
+        assert model.ended_by(model.ended)
+        assert not model.ended_by(model.ended - timedelta(seconds=1))
+        assert catalogue.find(model.successor).ended is None
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_profiles_say_what_is_true(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # core warns of keys it does not know
+        profile = ChatMiMo(model=name, base_url="http://127.0.0.1:1").profile
+    known = catalogue.find(name)
+    assert profile["max_input_tokens"] == known.context_tokens
+    assert profile["max_output_tokens"] == known.max_output_tokens
+    for kind in ("image", "audio", "video"):
+        assert profile[f"{kind}_inputs"] == (kind in known.inputs)
+    assert profile["image_tool_message"] == ("image" in known.inputs)
+    assert profile["tool_calling"] == profile["reasoning_output"] == known.conversational
+    # MiMo enforces no schema, so that create_agent must take the tool strategy.
+    assert profile["structured_output"] is False
+
+
+def test_a_profile_knows_the_day():
+    model = catalogue.find("mimo-v2.5")
+    assert catalogue.profile(model, date(2026, 10, 20))["status"] == "active"
+    assert catalogue.profile(model, date(2026, 10, 21))["status"] == "deprecated"
+
+
+def test_a_profile_can_be_overridden_and_unknown_models_have_none():
+    own = {"max_input_tokens": 1000}
+    model = ChatMiMo(model="mimo-v2.6-pro", api_key="sk-x", profile=own)
+    assert model.profile == own
+    assert ChatMiMo(model="somebody/model", base_url="http://127.0.0.1:1").profile is None
+
+
+@pytest.mark.parametrize("name", [name for name, facts in MODELS.items() if facts[-2]])
+def test_a_retired_id_warns_once_with_its_successor(name, monkeypatch):
+    monkeypatch.setattr(call_options, "_warned", set())
+    with pytest.warns(
+        UserWarning, match=f"retired {name} on 2026-.*; use {MODELS[name][-1]}"
+    ) as told:
+        ChatMiMo(model=name, api_key="sk-x")
+    assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ChatMiMo(model=name, api_key="sk-x")
+
+
+@pytest.mark.parametrize("name", ["mimo-v2.6-pro", "mimo-v2.5-asr", "somebody/model"])
+def test_other_ids_warn_of_nothing(name, monkeypatch):
+    monkeypatch.setattr(call_options, "_warned", set())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ChatMiMo(model=name, api_key="sk-x").model == name
+
+
+def test_weights_on_a_server_of_ones_own_do_not_retire(monkeypatch):
+    monkeypatch.setattr(call_options, "_warned", set())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ChatMiMo(model="mimo-v2.5", base_url="http://127.0.0.1:8000/v1")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("MiMo-V2.6-Pro", "mimo-v2.6-pro"),
+        (" mimo-v2.6-flash ", "mimo-v2.6-flash"),
+        ("mimo-v2.6-pro[1m]", "mimo-v2.6-pro"),
+        ("MIMO-V2.5-PRO[1M]", "mimo-v2.5-pro"),
+        ("XiaomiMiMo/MiMo-V2.5", "XiaomiMiMo/MiMo-V2.5"),
+        ("mimo-v9", "mimo-v9"),
+    ],
+)
+def test_ids_as_mimo_takes_them(given, sent):
+    assert catalogue.strip_id(given) == sent
