@@ -8,6 +8,7 @@ more than importing LangChain's own chat models: no HTTP client, no media, no tr
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
@@ -17,13 +18,14 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
 from langchain_mimo import catalogue
 from langchain_mimo.configuration import endpoints_of, request_headers
-from langchain_mimo.errors import MiMoError
+from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 from langchain_mimo.model_fields import ChatMiMoFields
 from langchain_mimo.transport.limits import MiMoTimeouts
 from langchain_mimo.wire import translator
@@ -131,10 +133,15 @@ class ChatMiMo(ChatMiMoFields):
     ) -> ChatResult:
         from langchain_mimo.replies import whole_reply
 
-        reply = whole_reply(self._question(messages, stop, kwargs, stream=False))
+        question = self._question(messages, stop, kwargs, stream=False)
+        reply = whole_reply(question)
         tree = next(reply)
         while True:
-            body = self._http.request(self._call(tree))
+            try:
+                body = self._http.request(self._call(tree))
+            except MiMoMediaRejectedError as error:
+                self._explain(error, question)
+                raise
             try:
                 tree = reply.send(body)
             except StopIteration as end:
@@ -150,10 +157,15 @@ class ChatMiMo(ChatMiMoFields):
     ) -> ChatResult:
         from langchain_mimo.replies import whole_reply
 
-        reply = whole_reply(self._question(messages, stop, kwargs, stream=False))
+        question = self._question(messages, stop, kwargs, stream=False)
+        reply = whole_reply(question)
         tree = next(reply)
         while True:
-            body = await self._http.arequest(self._call(tree))
+            try:
+                body = await self._http.arequest(self._call(tree))
+            except MiMoMediaRejectedError as error:
+                await asyncio.to_thread(self._explain, error, question)
+                raise
             try:
                 tree = reply.send(body)
             except StopIteration as end:
@@ -219,6 +231,9 @@ class ChatMiMo(ChatMiMoFields):
                     for event in events:
                         yield from reply.feed(event)
                 rest = reply.end()
+            except MiMoMediaRejectedError as error:
+                self._explain(error, reply.question)
+                raise
             except MiMoError as error:
                 broken = reply.cut(error)
                 raise broken from broken.__cause__
@@ -233,6 +248,9 @@ class ChatMiMo(ChatMiMoFields):
                         for made in reply.feed(event):
                             yield made
                 rest = reply.end()
+            except MiMoMediaRejectedError as error:
+                await asyncio.to_thread(self._explain, error, reply.question)
+                raise
             except MiMoError as error:
                 broken = reply.cut(error)
                 raise broken from broken.__cause__
@@ -240,6 +258,21 @@ class ChatMiMo(ChatMiMoFields):
                 yield made
 
     # ------------------------------------------------------------------- from messages to a call
+
+    @override
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        """Name pictures without a MIME type: core's tracing raises at them before we see them.
+
+        Raises:
+            MediaError: The bytes of such a picture do not say what it is.
+        """
+        value = super()._convert_input(model_input)
+        if not isinstance(value, ChatPromptValue):
+            return value
+        from langchain_mimo.unnamed_pictures import with_mime_types
+
+        named = with_mime_types(value.messages)
+        return value if named is None else ChatPromptValue(messages=named)
 
     @property
     def _http(self) -> Transport:
@@ -272,6 +305,12 @@ class ChatMiMo(ChatMiMoFields):
         from langchain_mimo.media.sources import MediaPolicy
 
         return MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs))
+
+    def _explain(self, error: MiMoMediaRejectedError, question: Question) -> None:
+        """Say what the media were that MiMo refused."""
+        from langchain_mimo.questions import explain_rejection
+
+        explain_rejection(error, question, self._media_policy)
 
     def _question(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from langchain_core.language_models import ModelProfile
@@ -68,7 +69,7 @@ class ChatMiMoFields(BaseChatModel):
     tool_media: Literal["user", "inline"] = "user"
     empty_content: Literal["keep", "reasoning"] = "keep"
     forced_tool_attempts: int = Field(default=2, ge=1)
-    allowed_media_dirs: list[str] = Field(default_factory=list)
+    allowed_media_dirs: list[str | Path] = Field(default_factory=list)
     timeout: float | MiMoTimeouts | None = None
     max_retries: int = Field(default_factory=env_max_retries, ge=0)
     retry_policy: RetryPolicy | None = None

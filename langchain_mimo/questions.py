@@ -9,6 +9,8 @@ from langchain_core.messages import BaseMessage
 
 from langchain_mimo import catalogue
 from langchain_mimo.call_options import CallOptions, call_options
+from langchain_mimo.errors import MiMoMediaRejectedError
+from langchain_mimo.media.sources import MediaPolicy
 from langchain_mimo.model_fields import ChatMiMoFields
 from langchain_mimo.replies import Question
 from langchain_mimo.structured_output import lower_response_format
@@ -18,6 +20,10 @@ from langchain_mimo.wire.blocks import MediaDefaults
 from langchain_mimo.wire.chat_completions import RequestOptions
 from langchain_mimo.wire.dialects import dialect_of
 from langchain_mimo.wire.history import HistoryOptions, clean_history
+from langchain_mimo.wire.turns import MediaPart, Part, ToolTurn, Turn, UserTurn
+
+_MOST_DESCRIBED = 5
+"""Media that an error describes; a conversation may hold hundreds."""
 
 
 def question_of(
@@ -68,7 +74,44 @@ def question_of(
         thoughts_as_content=fields.empty_content == "reasoning",
         blocks=fields.output_version == "v1",
         api_format=api_format,
+        turns=history.turns,
     )
+
+
+def explain_rejection(
+    error: MiMoMediaRejectedError, question: Question, policy: MediaPolicy
+) -> None:
+    """Add to an error what the refused media are and which call mends them; MiMo names nothing.
+
+    Reads headers of files again: in an event loop, call it in a thread.
+
+    Args:
+        error: What the server answered; its hint grows.
+        question: What was asked.
+        policy: Which files may be opened.
+    """
+    from langchain_mimo.media.diagnosis import describe_corruption  # noqa: PLC0415 - rarely used
+
+    references = [
+        part.reference
+        for turn in question.turns
+        for part in _parts(turn)
+        if isinstance(part, MediaPart)
+    ]
+    shown = [describe_corruption(reference, policy) for reference in references[:_MOST_DESCRIBED]]
+    if len(references) > _MOST_DESCRIBED:
+        shown.append(f"and {len(references) - _MOST_DESCRIBED} more media")
+    error.hint = " ".join([error.hint or "", "Sent were:", "; ".join(shown) + "."]).strip()
+
+
+def _parts(turn: Turn) -> Sequence[Part]:
+    match turn:
+        case UserTurn(content=list(parts)):
+            return parts
+        case ToolTurn():
+            return turn.media
+        case _:
+            return ()
 
 
 def history_options(fields: ChatMiMoFields, options: CallOptions) -> HistoryOptions:

@@ -22,6 +22,7 @@ from langchain_mimo.wire.api_formats import API_FORMATS, ApiFormat
 from langchain_mimo.wire.chat_completions_stream import StreamDecoder
 from langchain_mimo.wire.events import Event, EventWriter
 from langchain_mimo.wire.translator import with_blocks
+from langchain_mimo.wire.turns import Turn
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ class Question:
         thoughts_as_content: Whether thoughts take the place of an empty answer.
         blocks: Whether streams carry v1 content blocks.
         api_format: The format of the request and its answer.
+        turns: The conversation, for what is to be said of it when the server refuses it.
     """
 
     tree: dict[str, Any]
@@ -47,6 +49,7 @@ class Question:
     thoughts_as_content: bool = False
     blocks: bool = False
     api_format: ApiFormat = API_FORMATS["openai"]
+    turns: Sequence[Turn] = ()
 
 
 def whole_reply(question: Question) -> Generator[dict[str, Any], Any, AIMessage]:
@@ -114,10 +117,11 @@ class StreamedReply(Generic[T]):
             nothing done to them; or None.
 
     Attributes:
+        question: What is asked.
         tree: The body to send now; None when the answer is complete.
     """
 
-    __slots__ = ("_decoder", "_fences", "_flow", "_question", "_read", "_render", "tree")
+    __slots__ = ("_decoder", "_fences", "_flow", "_read", "_render", "question", "tree")
 
     def __init__(
         self,
@@ -125,7 +129,7 @@ class StreamedReply(Generic[T]):
         render: Callable[[AIMessageChunk], Sequence[T]],
         read: Callable[[StreamDecoder, Mapping[str, Any]], Sequence[T]] | None = None,
     ) -> None:
-        self._question = question
+        self.question = question
         self._render = render
         self._decoder = self._new_decoder()
         self._fences = FenceStripper() if question.unfence else None
@@ -141,7 +145,7 @@ class StreamedReply(Generic[T]):
         return self._flow is None and self._fences is None
 
     def _new_decoder(self) -> StreamDecoder:
-        question = self._question
+        question = self.question
         return question.api_format.stream_decoder(thoughts_as_content=question.thoughts_as_content)
 
     def feed(self, event: Mapping[str, Any]) -> Sequence[T]:
