@@ -327,3 +327,50 @@ def test_block_type_of_untyped_blocks():
     assert foreign.block_type({"cachePoint": {}}) == "cachePoint"
     assert foreign.block_type({"a": 1, "b": 2}) is None
     assert foreign.block_type({"type": 3}) is None
+
+
+# --- docs/foreign-blocks.md --------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[1] / "docs" / "foreign-blocks.md"
+
+
+def test_the_page_says_what_the_table_does():
+    told = {"assistant": [], "user": []}
+    place = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            place = "user" if "user" in line else "assistant"
+        if line.startswith("| `"):
+            types, origin, fate, note = (cell.strip() for cell in line.strip("| ").split("|"))
+            told[place] += [(each.strip(" `"), origin, fate, note) for each in types.split(",")]
+    for place, rows in told.items():
+        expected = [(r.type, r.origin, r.fate, r.note) for r in TABLE if r.place == place]
+        assert sorted(rows) == sorted(expected)
+
+
+def test_the_page_names_the_harmless_keys():
+    keys = PAGE.read_text(encoding="utf-8").strip().splitlines()[-1]
+    assert {key.strip(" `") for key in keys.split(",")} == foreign.HARMLESS_KEYS
+
+
+# --- Beside the blocks -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"refusal": "I must not."},
+        {"audio": {"id": "a", "data": "UklG", "transcript": "I must not."}},
+    ],
+)
+def test_what_was_said_in_place_of_content(beside):
+    [turn] = clean_history([AIMessage("", additional_kwargs=beside)], OMNI).turns
+    assert turn == AssistantTurn("I must not.")
+    [turn] = clean_history([AIMessage("Yes.", additional_kwargs=beside)], OMNI).turns
+    assert turn == AssistantTurn("Yes.")
+
+
+@pytest.mark.parametrize("audio", [None, "x", {"id": "a"}, {"transcript": None}])
+def test_sounds_without_words_say_nothing(audio):
+    [turn] = clean_history([AIMessage("", additional_kwargs={"audio": audio})], OMNI).turns
+    assert turn == AssistantTurn("")

@@ -78,8 +78,8 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
         text = whole("".join(found.texts))
         thoughts = thoughts or "".join(found.thoughts)
     thoughts = _of_the_last_try(thoughts, message)
-    if not text and isinstance(refusal := additional.get("refusal"), str):
-        text = whole(refusal)  # OpenAI, Chat Completions: what the model said in place of content
+    if not text and additional:
+        text = whole(_said_elsewhere(additional))
     name = whole(message.name) if message.name else None
     turn = AssistantTurn(text, whole(thoughts) if thoughts else None, [], name)
     reading = AssistantReading(turn)
@@ -95,6 +95,15 @@ def _thoughts_in_fields(additional: Mapping[str, Any]) -> str:
         if (value := additional.get(key)) and (text := plain_thoughts(value)):
             return text
     return ""
+
+
+def _said_elsewhere(additional: Mapping[str, Any]) -> str:
+    """Return what a model of OpenAI's said in place of content: a refusal, or spoken words."""
+    if isinstance(refusal := additional.get("refusal"), str):
+        return refusal
+    audio = additional.get("audio")
+    transcript = audio.get("transcript") if isinstance(audio, Mapping) else None
+    return transcript if isinstance(transcript, str) else ""
 
 
 def _of_the_last_try(thoughts: str, message: BaseMessage) -> str:
