@@ -12,7 +12,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -20,23 +20,19 @@ from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo.configuration import endpoints_of, request_headers
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
-from langchain_mimo.model_fields import ChatMiMoFields
-from langchain_mimo.transport.limits import MiMoTimeouts
+from langchain_mimo.model_connection import ConnectedFields
 from langchain_mimo.wire import translator
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from langchain_mimo.estimate import Estimate
-    from langchain_mimo.media.sources import MediaPolicy
     from langchain_mimo.replies import Question, StreamedReply
-    from langchain_mimo.transport import Call, Transport
     from langchain_mimo.wire.events import Event
 
 translator.register()
@@ -44,7 +40,7 @@ translator.register()
 T = TypeVar("T")
 
 
-class ChatMiMo(ChatMiMoFields):
+class ChatMiMo(ConnectedFields):
     """Chat model for Xiaomi MiMo: text, pictures, video and sound in; thoughts and answers out.
 
     Example:
@@ -118,8 +114,6 @@ class ChatMiMo(ChatMiMoFields):
     """
 
     model_config = ConfigDict(defer_build=False)
-
-    _transport: tuple[Any, Transport] | None = PrivateAttr(default=None)
 
     # ------------------------------------------------------------------------------- the calls
 
@@ -273,38 +267,6 @@ class ChatMiMo(ChatMiMoFields):
 
         named = with_mime_types(value.messages)
         return value if named is None else ChatPromptValue(messages=named)
-
-    @property
-    def _http(self) -> Transport:
-        settings = (self.verify, self.http_client, self.http_async_client)
-        # A copy with other settings shares private attributes with its original.
-        if self._transport is None or self._transport[0] != settings:
-            from langchain_mimo.transport import ClientSettings, Transport
-
-            transport = Transport(ClientSettings(verify=settings[0]), *settings[1:])
-            self._transport = (settings, transport)
-        return self._transport[1]
-
-    def _call(self, tree: dict[str, Any]) -> Call:
-        """Address one body."""
-        from langchain_mimo.transport import Call, RetryPolicy
-        from langchain_mimo.wire.api_formats import API_FORMATS
-
-        api_format = API_FORMATS[self.api_format]
-        return Call(
-            url=api_format.address(endpoints_of(self.base_url, self._key, self.region)),
-            headers=request_headers(self._key, self.default_headers, api_format.headers),
-            tree=tree,
-            timeouts=MiMoTimeouts.of(self.timeout),
-            retry=self.retry_policy or RetryPolicy(max_retries=self.max_retries),
-            media=self._media_policy,
-        )
-
-    @property
-    def _media_policy(self) -> MediaPolicy:
-        from langchain_mimo.media.sources import MediaPolicy
-
-        return MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs))
 
     def _explain(self, error: MiMoMediaRejectedError, question: Question) -> None:
         """Say what the media were that MiMo refused."""
@@ -488,34 +450,6 @@ class ChatMiMo(ChatMiMoFields):
         raise NotImplementedError(
             "ChatMiMo brings no tokenizer; give custom_get_token_ids=, or use get_num_tokens."
         )
-
-    # --------------------------------------------------------------------------- lifecycle
-
-    def close(self) -> None:
-        """Close this model's idle connections; later calls open new ones."""
-        if self._transport is not None:
-            self._transport[1].close()
-
-    async def aclose(self) -> None:
-        """Close this model's idle connections, those of the running event loop too."""
-        if self._transport is not None:
-            await self._transport[1].aclose()
-
-    def __enter__(self) -> Self:
-        """Return the model itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close its idle connections."""
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        """Return the model itself."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close its idle connections."""
-        await self.aclose()
 
 
 def _run_id(run_manager: Any) -> str | None:
