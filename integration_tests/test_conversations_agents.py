@@ -10,9 +10,11 @@ import sys
 import pytest
 import sample_media
 from langchain.agents import create_agent
-from langchain.agents.middleware import SummarizationMiddleware
+from langchain.agents.middleware import HumanInTheLoopMiddleware, SummarizationMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
@@ -234,6 +236,24 @@ async def test_an_agent_streams_the_thoughts_of_every_turn(llm, emulator, versio
             for blocks in seen.values()
         ]
         assert thoughts == ["First I ping.", "Again.", "Enough."]
+
+
+def test_a_human_changes_a_call(llm, emulator):
+    """LangChain keeps the model's own call, and tells of the change in its result."""
+    call = {"name": "ping", "args": '{"number":1}', "id": "call_1"}
+    emulator.reply("", reasoning="I ping one.", tool_calls=[call])
+    middleware = HumanInTheLoopMiddleware(interrupt_on={"ping": True})
+    agent = create_agent(llm, [ping], middleware=[middleware], checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    agent.invoke({"messages": [HumanMessage("Ping.")]}, config)
+    edited = {"name": "ping", "args": {"number": 2}}
+    decision = {"decisions": [{"type": "edit", "edited_action": edited}]}
+    agent.invoke(Command(resume=decision), config)
+    assert [request.status for request in emulator.requests] == [200, 200]
+    _, turn, result = emulator.requests[-1].body["messages"]
+    assert turn["reasoning_content"] == "I ping one."
+    assert turn["tool_calls"][0]["function"]["arguments"] == '{"number":1}'
+    assert "pong 2" in result["content"]
 
 
 # --------------------------------------------------------------------------------- summaries
