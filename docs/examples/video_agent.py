@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from bill import bill_table
@@ -90,12 +91,9 @@ def make_tools(video: Path, folder: Path) -> list[BaseTool]:
                 prepare_video(video, part, start=start, end=end)
         except MediaError as error:  # the model can mend its mistake
             return [{"type": "text", "text": f"There is no such part: {error}"}]
-        seen = video_block(part, fps=10, media_resolution="max")
-        # LangChain hands on text, pictures and files that a tool returns, but would make JSON text
-        # of a video or a sound. As a file it passes, and its MIME type says what it is.
         return [
             {"type": "text", "text": f"The video from second {start:g} to {end:g}."},
-            {**seen, "type": "file"},
+            video_block(part, fps=10, media_resolution="max"),
         ]
 
     @tool
@@ -123,7 +121,8 @@ class Screen:
     def show(self, message: BaseMessage) -> None:
         """Print a piece of what happens, at once."""
         if isinstance(message, ToolMessage):
-            self._print("result", f"← {message.text}", style="green")
+            # LangChain keeps a list with a video as JSON text; ChatMiMo reads it back.
+            self._print("result", f"← {shorten(message.text, 100)}", style="green")
         elif isinstance(message, AIMessageChunk):
             for block in message.content_blocks:
                 if block["type"] == "reasoning":
