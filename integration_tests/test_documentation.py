@@ -7,6 +7,7 @@ be run here is fenced as "python notest".
 
 import ast
 import asyncio
+import builtins
 import inspect
 import pathlib
 import re
@@ -20,7 +21,12 @@ from langchain_mimo.emulator import MiMoEmulator
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    README,
+    ROOT / "README.zh-CN.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 FENCE = re.compile(
     r"^(?P<indent> *)```python(?P<info>[^\n]*)\n(?P<code>.*?)^ *```", re.MULTILINE | re.DOTALL
@@ -67,7 +73,8 @@ def newcomer(media, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", named(p for p in PAGES if any(blocks_of(p))))
 def test_blocks_run(page, newcomer):
-    namespace = {"__name__": "__main__"}
+    # pickle looks for the built-ins in the globals, where a function made by hand has none.
+    namespace = {"__name__": "__main__", "__builtins__": builtins}
     for line, code in blocks_of(page):
         run(code, page, line, namespace)
 
