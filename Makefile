@@ -19,6 +19,7 @@ interpreter = $(shell for python in python$(1) "$$(pyenv root 2>/dev/null)"/vers
 TEST_ENV ?= .venv-test
 DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
+DOCS_ENV ?= .venv-docs
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
@@ -53,6 +54,9 @@ $(TEST_ENV)/.made: pyproject.toml $(CONSTRAINTS)
 
 $(DEMO_ENV)/.made: pyproject.toml constraints.txt
 	$(call make_environment,$(DEMO_ENV),av$(comma)emulator,demo,constraints.txt)
+
+$(DOCS_ENV)/.made: pyproject.toml constraints.txt
+	$(call make_environment,$(DOCS_ENV),,docs,constraints.txt)
 
 .PHONY: demo
 demo: $(DEMO_ENV)/.made  ## Run the tour: picture, video and sound, tools, streaming, the bill
@@ -97,17 +101,21 @@ format: $(TEST_ENV)/.made  ## Format the code, mend what ruff can mend
 	$(TEST_ENV)/bin/ruff check --fix .
 	$(TEST_ENV)/bin/ruff format .
 
+.PHONY: docs
+docs: $(DOCS_ENV)/.made  ## Build the documentation into site/; a broken link is an error
+	$(DOCS_ENV)/bin/zensical build --strict --clean
+
 .PHONY: constraints
 constraints:  ## Renew constraints.txt with what pip resolves today, on Python 3.11
 	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
 	$$python -m venv .venv-constraints \
 	&& .venv-constraints/bin/python -m pip install -qq -U pip \
-	&& .venv-constraints/bin/python -m pip install -qq -e '.[av,emulator]' --group test-integration --group lint \
+	&& .venv-constraints/bin/python -m pip install -qq -e '.[av,emulator]' --group test-integration --group lint --group docs \
 	&& { head -n 1 constraints.txt; .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
 	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
 
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets made
-	rm -rf $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
