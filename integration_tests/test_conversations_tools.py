@@ -410,6 +410,15 @@ def test_tools_are_not_run_by_name_alone(emulator):
     assert emulator.requests == []
 
 
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+def test_a_fence_is_taken_off_events_too(emulator):
+    emulator.reply('```json\n{"a": 1}\n```', pieces=["``", "`json\n", '{"a": 1}', "\n```"])
+    llm = model(emulator).bind(response_format={"type": "json_object"})
+    message = llm.stream_events("JSON!", version="v3").output
+    assert message.text == '{"a": 1}'
+    assert message.response_metadata["code_fence_removed"] is True
+
+
 # ------------------------------------------------------------------------------------- search
 
 
@@ -472,14 +481,20 @@ OTHER = {"reasoning": "This.", "tool_calls": [{"name": "ByModel", "args": {"city
         ("by_tool", [OTHER, OTHER], False),
     ],
 )
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["invoke", "stream", "events"])
 def test_a_forced_choice_is_asked_for_checked_and_reported(
-    emulator, choice, replies, honoured, stream
+    emulator, choice, replies, honoured, way
 ):
     for reply in replies:
         emulator.reply(**reply)
     llm = model(emulator).bind_tools([by_tool, ByModel], tool_choice=choice)
-    message = reduce(add, llm.stream("Hm?")) if stream else llm.invoke("Hm?")
+    ask = {
+        "invoke": lambda: llm.invoke("Hm?"),
+        "stream": lambda: reduce(add, llm.stream("Hm?")),
+        "events": lambda: llm.stream_events("Hm?", version="v3").output,
+    }
+    message = ask[way]()
     bodies = taken(emulator)
     assert len(bodies) == len(replies)
     assert not any("tool_choice" in body for body in bodies)
@@ -488,6 +503,9 @@ def test_a_forced_choice_is_asked_for_checked_and_reported(
     assert report["honoured"] is honoured
     final = [call["name"] for call in replies[-1].get("tool_calls", [])]
     assert [call["name"] for call in message.tool_calls] == final
+    thoughts = [reply["reasoning"] for reply in replies]
+    assert message.additional_kwargs["reasoning_content"] == "\n\n".join(thoughts)
+    assert message.text == replies[-1].get("content", "")
     spent = message.usage_metadata["output_tokens"]
     thoughts = message.usage_metadata["output_token_details"]["reasoning"]
     assert spent > thoughts > 0
