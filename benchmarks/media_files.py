@@ -1,0 +1,60 @@
+"""A picture, a sound and a film of 20 MB each, made without a codec: nobody decodes them here."""
+
+from __future__ import annotations
+
+import os
+import struct
+import wave
+from pathlib import Path
+
+SIZE = 20_000_000
+KINDS = ("image", "video", "audio")
+MIME_TYPES = {"image": "image/png", "video": "video/mp4", "audio": "audio/wav"}
+
+
+def make(kind: str, folder: Path) -> Path:
+    """Write the file of a kind; returns its path."""
+    path = folder / {"image": "noise.png", "video": "film.mp4", "audio": "noise.wav"}[kind]
+    if kind == "image":
+        from PIL import Image
+
+        side = int((SIZE / 3) ** 0.5)
+        picture = Image.frombytes("RGB", (side, side), os.urandom(3 * side * side))
+        picture.save(path, compress_level=0)
+    elif kind == "audio":
+        with wave.open(str(path), "wb") as sound:
+            sound.setparams((1, 2, 24000, 0, "NONE", ""))
+            sound.writeframes(os.urandom(SIZE))
+    else:
+        path.write_bytes(_film())
+    return path
+
+
+def _box(name: bytes, *contents: bytes) -> bytes:
+    body = b"".join(contents)
+    return struct.pack(">I", 8 + len(body)) + name + body
+
+
+def _film() -> bytes:
+    """Write an MP4 whose header is whole and whose ten seconds of frames are noise."""
+    matrix = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    times = struct.pack(">III", 0, 0, 0)
+    mvhd = struct.pack(">II", 1000, 10_000) + struct.pack(">IH10x", 1 << 16, 1 << 8) + matrix
+    mvhd = times + mvhd + bytes(24) + struct.pack(">I", 2)
+    tkhd = struct.pack(">IIIIII8xHHHH", 7, 0, 0, 1, 0, 10_000, 0, 0, 0, 0) + matrix
+    tkhd += struct.pack(">II", 640 << 16, 480 << 16)
+    mdhd = times + struct.pack(">IIHH", 1000, 10_000, 0x55C4, 0)
+    hdlr = struct.pack(">II4s12x", 0, 0, b"vide") + b"video\0"
+    avc1 = bytes(6) + struct.pack(">H16xHHII4xH32xHh", 1, 640, 480, 72 << 16, 72 << 16, 1, 24, -1)
+    stsd = struct.pack(">II", 0, 1) + _box(b"avc1", avc1)
+    stts = struct.pack(">IIII", 0, 1, 300, 33)
+    stsz = struct.pack(">III", 0, SIZE // 300, 300)
+    stsc = struct.pack(">IIIII", 0, 1, 1, 300, 1)
+    stco = struct.pack(">III", 0, 1, 48)
+    tables = _box(b"stbl", _box(b"stsd", stsd), _box(b"stts", stts), _box(b"stsc", stsc))
+    tables = _box(b"stbl", tables[8:], _box(b"stsz", stsz), _box(b"stco", stco))
+    vmhd = _box(b"vmhd", struct.pack(">I8x", 1))
+    mdia = _box(b"mdia", _box(b"mdhd", mdhd), _box(b"hdlr", hdlr), _box(b"minf", vmhd, tables))
+    moov = _box(b"moov", _box(b"mvhd", mvhd), _box(b"trak", _box(b"tkhd", tkhd), mdia))
+    ftyp = _box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
+    return ftyp + _box(b"mdat", os.urandom(SIZE)) + moov
