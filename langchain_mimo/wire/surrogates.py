@@ -1,4 +1,4 @@
-"""Lone surrogates: MiMo's byte-level output can split a character over two deltas.
+r"""Lone surrogates: MiMo's byte-level output can split a character over two deltas.
 
 A JSON text may hold `\ud83d` without its other half; such a string cannot be encoded as UTF-8, so
 one of them in a conversation breaks every later request. Halves that meet are joined, all others
