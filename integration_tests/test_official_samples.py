@@ -108,7 +108,9 @@ def run(path, emulator, folder, *, mends=()):
     for old, new in mends:
         assert old in source
         source = source.replace(old, new)
-    exec(compile(source, str(path), "exec"), {"__name__": "__main__"})
+    namespace = {"__name__": "__main__"}
+    exec(compile(source, str(path), "exec"), namespace)
+    namespace["client"].close()
     (request,) = emulator.requests
     return request
 
