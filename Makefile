@@ -56,7 +56,7 @@ $(DEMO_ENV)/.made: pyproject.toml constraints.txt
 	$(call make_environment,$(DEMO_ENV),av$(comma)emulator,demo,constraints.txt)
 
 $(DOCS_ENV)/.made: pyproject.toml constraints.txt
-	$(call make_environment,$(DOCS_ENV),,docs,constraints.txt)
+	$(call make_environment,$(DOCS_ENV),av,docs,constraints.txt)
 
 .PHONY: demo
 demo: $(DEMO_ENV)/.made  ## Run the tour: picture, video and sound, tools, streaming, the bill
