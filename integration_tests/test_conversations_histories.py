@@ -459,6 +459,8 @@ def test_what_does_not_fit_together_is_told_or_mended(emulator, name):
     assert emulator.requests == []
     model(emulator, repair_history=True).invoke(history)
     sent(emulator)
+    model(emulator).invoke(history, repair_history=True)
+    assert emulator.requests[0].body == emulator.requests[1].body
     assert history == before
 
 

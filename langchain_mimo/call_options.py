@@ -34,8 +34,27 @@ _OTHERS = frozenset(
         "response_format",
         "extra_body",
         "stream_usage",
+        "forced_tool_attempts",
     }
 )
+
+_BEHAVIOUR: dict[str, tuple[object, ...]] = {
+    "replay_reasoning": ("tool_calls", "always", "never"),
+    "missing_reasoning": ("pad", "disable_thinking", "error"),
+    "repair_history": (True, False),
+    "tool_media": ("user", "inline"),
+    "empty_content": ("keep", "reasoning"),
+}
+"""Fields that say what ChatMiMo does and not what the server should, with their values."""
+
+_ON_THE_MODEL = frozenset(
+    {
+        *("api_key", "base_url", "region", "server", "api_format", "dialect", "timeout"),
+        *("max_retries", "default_headers", "http_client", "http_async_client", "streaming"),
+        *("allowed_media_dirs", "output_version", "profile"),
+    }
+)
+"""Fields that a call cannot override."""
 
 _CORE = frozenset({"stream", "ls_structured_output_format", "structured_output_format", "strict"})
 """Keywords that LangChain itself passes along; they say nothing to the server."""
@@ -65,6 +84,12 @@ class Defaults(Protocol):
     media_resolution: Literal["default", "max"] | None
     stream_usage: bool
     extra_body: dict[str, Any] | None
+    replay_reasoning: Literal["always", "tool_calls", "never"]
+    missing_reasoning: Literal["pad", "disable_thinking", "error"]
+    repair_history: bool
+    tool_media: Literal["user", "inline"]
+    empty_content: Literal["keep", "reasoning"]
+    forced_tool_attempts: int
 
 
 @dataclass(slots=True)
@@ -83,6 +108,12 @@ class CallOptions:
         response_format: As the user gave it.
         stream_usage: Whether to ask for usage in streams.
         extra_body: Merged into the body last.
+        replay_reasoning: Which turns go back with their thoughts.
+        missing_reasoning: What stands for thoughts that are missing.
+        repair_history: Whether a history that does not fit together is mended.
+        tool_media: Where media go that tools returned.
+        empty_content: What stands for an empty answer.
+        forced_tool_attempts: Most requests for a tool choice that the server does not enforce.
     """
 
     model: str
@@ -96,6 +127,12 @@ class CallOptions:
     response_format: dict[str, Any] | None = None
     stream_usage: bool = True
     extra_body: dict[str, Any] | None = None
+    replay_reasoning: Literal["always", "tool_calls", "never"] = "tool_calls"
+    missing_reasoning: Literal["pad", "disable_thinking", "error"] = "pad"
+    repair_history: bool = False
+    tool_media: Literal["user", "inline"] = "user"
+    empty_content: Literal["keep", "reasoning"] = "keep"
+    forced_tool_attempts: int = 2
 
 
 def check_fps(value: object) -> float | None:
@@ -181,13 +218,28 @@ def call_options(
         response_format=given.get("response_format"),
         stream_usage=given.get("stream_usage", defaults.stream_usage),
         extra_body=extra_body or None,
+        forced_tool_attempts=given.get("forced_tool_attempts", defaults.forced_tool_attempts),
+        **_behaviour(defaults, given),
     )
+
+
+def _behaviour(defaults: Defaults, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `_BEHAVIOUR`; those of a call are checked, pydantic did the model's."""
+    made = {}
+    for name, choices in _BEHAVIOUR.items():
+        made[name] = given.get(name, getattr(defaults, name))
+        if made[name] not in choices:
+            listed = " or ".join(map(repr, choices))
+            raise MiMoInputError(f"{name} must be {listed}, not {str(made[name])[:40]!r}")
+    return made
 
 
 def _warn_of_strangers(given: Mapping[str, Any]) -> None:
     """Say once of each unknown keyword that it is not sent: middleware passes foreign ones."""
     for name in given:
-        if name in PARAMETERS or name in _OTHERS or name in _CORE:
+        if name in PARAMETERS or name in _OTHERS or name in _CORE or name in _BEHAVIOUR:
             continue
         remedy = _INSTEAD.get(name, f"extra_body={{{name!r}: ...}} sends it")
+        if name in _ON_THE_MODEL:
+            remedy = "it is a field of the model; set it there"
         warn_once(name, f"ChatMiMo does not send {name!r}: {remedy}.")

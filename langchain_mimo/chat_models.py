@@ -51,9 +51,9 @@ class ChatMiMo(ConnectedFields):
         print(llm.invoke("Why is the sky blue?").content)
         ```
 
-    Every field but `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect` and the
-    transport's can be overridden for one call:
-    `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
+    Every field but `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`,
+    `allowed_media_dirs` and the transport's can be overridden for one call:
+    `llm.invoke(messages, temperature=0.2, thinking=False, fps=1, repair_history=True)`.
 
     Attributes:
         model: Model id, such as "mimo-v2.6-flash". Required: a default would be retired under the
@@ -402,7 +402,7 @@ class ChatMiMo(ConnectedFields):
 
         options = call_options(self, None, kwargs)
         given = self._convert_input(messages).to_messages()
-        reading = history_options(self, options)
+        reading = history_options(options)
         # What is counted may be a part of a conversation, as in trim_messages.
         reading.repair_history, reading.missing_reasoning, reading.inputs = True, "pad", None
         bound = (options.tools or []) + (wire_tools(tools, strict=None) if tools else [])

@@ -49,7 +49,7 @@ def question_of(
     options = call_options(fields, stop, keywords)
     api_format = API_FORMATS[fields.api_format]
     dialect = dialect_of(fields.server, fields.dialect)
-    history = clean_history(messages, history_options(fields, options))
+    history = clean_history(messages, history_options(options))
     if options.parallel_tool_calls is not None:
         options.parameters["parallel_tool_calls"] = options.parallel_tool_calls
     request = RequestOptions(
@@ -69,9 +69,9 @@ def question_of(
     return Question(
         tree,
         choice,
-        attempts=fields.forced_tool_attempts,
+        attempts=options.forced_tool_attempts,
         unfence=options.response_format is not None,
-        thoughts_as_content=fields.empty_content == "reasoning",
+        thoughts_as_content=options.empty_content == "reasoning",
         blocks=fields.output_version == "v1",
         api_format=api_format,
         turns=history.turns,
@@ -114,11 +114,10 @@ def _parts(turn: Turn) -> Sequence[Part]:
             return ()
 
 
-def history_options(fields: ChatMiMoFields, options: CallOptions) -> HistoryOptions:
+def history_options(options: CallOptions) -> HistoryOptions:
     """Tell how a history is to be read for a call.
 
     Args:
-        fields: The model.
         options: What the call asks for.
     """
     known = catalogue.find(options.model)
@@ -129,8 +128,8 @@ def history_options(fields: ChatMiMoFields, options: CallOptions) -> HistoryOpti
         inputs=known.inputs if known else None,
         media_defaults=MediaDefaults(options.fps, options.media_resolution),
         thinking_on=thinks if options.thinking is None else options.thinking,
-        replay_reasoning=fields.replay_reasoning,
-        missing_reasoning=fields.missing_reasoning,
-        tool_media=fields.tool_media if documented else "user",
-        repair_history=fields.repair_history,
+        replay_reasoning=options.replay_reasoning,
+        missing_reasoning=options.missing_reasoning,
+        tool_media=options.tool_media if documented else "user",
+        repair_history=options.repair_history,
     )

@@ -20,6 +20,8 @@ def fields(**changes):
     made = dict.fromkeys(module.PARAMETERS)
     made |= {"model": "mimo-v2.6-flash", "thinking": None, "fps": None}
     made |= {"media_resolution": None, "stream_usage": True, "extra_body": None}
+    made |= {"replay_reasoning": "tool_calls", "missing_reasoning": "pad", "repair_history": False}
+    made |= {"tool_media": "user", "empty_content": "keep", "forced_tool_attempts": 2}
     return SimpleNamespace(**made | changes)
 
 
@@ -122,3 +124,36 @@ def test_langchains_own_keywords_are_quiet():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         call_options(fields(), None, {"stream": True, "ls_structured_output_format": {}})
+
+
+BEHAVIOUR = {
+    "replay_reasoning": "always",
+    "missing_reasoning": "error",
+    "repair_history": True,
+    "tool_media": "inline",
+    "empty_content": "reasoning",
+    "forced_tool_attempts": 3,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), BEHAVIOUR.items())
+def test_what_chatmimo_does_can_be_said_on_the_model_and_on_the_call(name, value):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert getattr(call_options(fields(), None, {name: value}), name) == value
+        assert getattr(call_options(fields(**{name: value}), None, {}), name) == value
+        other = getattr(fields(), name)
+        assert getattr(call_options(fields(**{name: value}), None, {name: other}), name) == other
+
+
+@pytest.mark.parametrize("name", [name for name in BEHAVIOUR if name != "forced_tool_attempts"])
+@pytest.mark.parametrize("value", [None, "nonsense"])
+def test_other_values_are_refused(name, value):
+    with pytest.raises(MiMoInputError, match=f"^{name} must be"):
+        call_options(fields(), None, {name: value})
+
+
+@pytest.mark.parametrize("name", ["timeout", "allowed_media_dirs", "base_url"])
+def test_fields_that_a_call_cannot_override_are_told_so(name):
+    with pytest.warns(UserWarning, match=f"{name}.*field of the model"):
+        call_options(fields(), None, {name: 1})
