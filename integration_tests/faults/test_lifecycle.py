@@ -309,8 +309,10 @@ def test_both_sides_of_a_fork_call(steady, make_call):
 
 def test_a_program_ends_without_a_word(steady):
     code = f"""
-import asyncio
+import asyncio, logging
 from langchain_mimo.transport import Call, Transport
+# A busy machine makes every step slow, of which asyncio warns in development mode.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 call = Call({steady.url!r}, {{}}, {{"x": "whole"}})
 transport = Transport()
 transport.request(call)
