@@ -35,7 +35,7 @@ def environment(emulator, tmp_path):
         **{name: value for name, value in os.environ.items() if not name.startswith("MIMO_")},
         "MIMO_API_KEY": emulator.api_key,
         "MIMO_BASE_URL": emulator.base_url,
-        "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parents[1]), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": str(EXAMPLES.parents[1]),
         "COLUMNS": "120",
     }
 

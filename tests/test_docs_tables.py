@@ -1,6 +1,7 @@
 """The figures of the documentation, held to the code: tokens, money, models, errors, facts."""
 
 import ast
+import dataclasses
 import pathlib
 import re
 
@@ -8,6 +9,7 @@ import pytest
 
 import langchain_mimo
 from langchain_mimo import catalogue, errors, tokens
+from langchain_mimo.wire.dialects import DIALECTS
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -101,6 +103,37 @@ def test_models_md_agrees_with_the_catalogue():
         else:
             assert ended.pop(model.id) == [f"{model.ended:%Y-%m-%d %H:%M}", model.successor]
     assert [*serving, *priced, *ended] == ["model", "model", "model"]
+
+
+# ---------------------------------------------------------- errors-and-retries.md, self-hosting.md
+
+
+def test_the_time_limits_shown_are_the_defaults():
+    rows = rows_of((DOCS / "errors-and-retries.md").read_text(encoding="utf-8"))
+    shown = {row[0]: row[1] for row in rows if len(row) == 3}
+    assert shown.pop("limit") == "default"
+    assert shown == {
+        field.name: "none" if field.default is None else f"{field.default:g} s"
+        for field in dataclasses.fields(langchain_mimo.MiMoTimeouts)
+    }
+
+
+def test_the_dialects_shown_are_those_that_are_written():
+    rows = rows_of((DOCS / "self-hosting.md").read_text(encoding="utf-8"))
+    table = {row[0]: row[1:] for row in rows if len(row) == 4}
+    for column, server in enumerate(("mimo", "vllm", "sglang")):
+        cells = {what: row[column] for what, row in table.items()}
+        dialect = DIALECTS[server]
+        assert cells[""] == server
+        assert cells["switch for thinking"] == (
+            "chat_template_kwargs" if dialect.thinking_in_template else "thinking"
+        )
+        assert cells["thoughts handed back as"] == dialect.reasoning_field
+        assert cells["sound"].split("`")[0] == dialect.audio_part
+        assert ("media_io_kwargs" in cells["fps"]) == dialect.fps_in_media_io
+        assert (cells["tool_choice"] == "enforced") == dialect.forces_tools
+        assert (cells["JSON schema"] == "enforced") == dialect.enforces_schema
+        assert (cells["web_search"] == "yes") == dialect.web_search
 
 
 # ------------------------------------------------------------------------------------ errors.md
