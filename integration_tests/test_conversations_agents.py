@@ -25,8 +25,12 @@ ROUNDS = 10
 DEADLY_ROUND = 5
 PICTURE_ROUNDS = (3, 7)
 WAYS = [
-    *((way, "v0") for way in ("invoke", "ainvoke", "stream", "astream", "events", "aevents")),
-    *((way, "v1") for way in ("ainvoke", "stream")),
+    ("invoke", "v0"),
+    ("ainvoke", "v1"),
+    ("stream", "v1"),
+    ("astream", "v0"),
+    ("events", "v0"),
+    ("aevents", "v0"),
 ]
 
 
