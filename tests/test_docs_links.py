@@ -55,7 +55,8 @@ def test_the_reference_names_things_that_exist():
             importlib.import_module(name)
         except ModuleNotFoundError:
             assert hasattr(importlib.import_module(module), attribute), name
-    for members in re.findall(r"members: \[(.+)\]", text):
-        before = text[: text.index(f"members: [{members}]")]
-        module = importlib.import_module(re.findall(r"^::: (\S+)$", before, re.MULTILINE)[-1])
-        assert all(hasattr(module, member) for member in members.split(", ")), module
+    for name, members in re.findall(
+        r"^::: (\S+)\n    options:\n      members: \[(.+)\]", text, re.M
+    ):
+        module = importlib.import_module(name)
+        assert all(hasattr(module, member) for member in members.split(", ")), name
