@@ -56,7 +56,7 @@ def test_the_reference_names_things_that_exist():
         except ModuleNotFoundError:
             assert hasattr(importlib.import_module(module), attribute), name
     for name, members in re.findall(
-        r"^::: (\S+)\n    options:\n      members: \[(.+)\]", text, re.M
+        r"^::: (\S+)\n    options:\n      members: \[(.+)\]", text, re.MULTILINE
     ):
         module = importlib.import_module(name)
         assert all(hasattr(module, member) for member in members.split(", ")), name
