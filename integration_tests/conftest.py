@@ -1,6 +1,7 @@
 """The servers that these tests run on: the emulator, and the live API when MIMO_API_KEY is set.
 
-A test that takes `service` or `llm` runs on each of them; one that takes `emulator` only there.
+A test that takes `service` or `llm` runs on each of them, in both API formats; one that takes
+`emulator` only there. A test that proves something of one format alone parametrizes `api_format`.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ HERE = pathlib.Path(__file__).parent
 LIVE_KEY = os.environ.get("MIMO_API_KEY")
 LIVE_URL = os.environ.get("MIMO_BASE_URL")
 SERVICES = ["emulator", "live"] if LIVE_KEY else ["emulator"]
+API_FORMATS = ["openai", "anthropic"]
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -41,6 +43,12 @@ def emulator():
         yield running
 
 
+@pytest.fixture(params=API_FORMATS)
+def api_format(request):
+    """Each API format in turn."""
+    return request.param
+
+
 @dataclasses.dataclass(frozen=True)
 class Service:
     """A server to test against, and how to reach it."""
@@ -48,6 +56,7 @@ class Service:
     name: str
     api_key: str
     base_url: str | None
+    api_format: str
 
     @property
     def is_live(self) -> bool:
@@ -57,16 +66,16 @@ class Service:
     def connection(self) -> dict[str, str]:
         """The constructor arguments that lead here."""
         address = {"base_url": self.base_url} if self.base_url else {}
-        return {"api_key": self.api_key, **address}
+        return {"api_key": self.api_key, "api_format": self.api_format, **address}
 
 
 @pytest.fixture(params=SERVICES)
-def service(request):
+def service(request, api_format):
     """Each server in turn."""
     if request.param == "live":
-        return Service("live", LIVE_KEY, LIVE_URL)
+        return Service("live", LIVE_KEY, LIVE_URL, api_format)
     running = request.getfixturevalue("emulator")
-    return Service("emulator", running.api_key, running.base_url)
+    return Service("emulator", running.api_key, running.base_url, api_format)
 
 
 @pytest.fixture

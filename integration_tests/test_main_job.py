@@ -52,26 +52,28 @@ async def test_media_are_understood_and_billed(kind, llm, service, media):
     for way, answer in (await four_ways(model, messages)).items():
         assert re.search(seen, answer.text, re.IGNORECASE), way
         assert answer.additional_kwargs["reasoning_content"], way
-        details = answer.usage_metadata["input_token_details"]
-        for modality, tokens in formula.items():
+        usage = answer.usage_metadata
+        assert usage["input_tokens"] > (0 if service.is_live else sum(formula.values())), way
+        details = usage.get("input_token_details", {})
+        # The Anthropic format counts no modalities.
+        counted = formula if service.api_format == "openai" else {}
+        assert set(details) - {"cache_read"} >= set(counted), way
+        assert bool(set(details) - {"cache_read"}) == bool(counted), way
+        for modality, tokens in counted.items():
             assert details[modality] > 0, way
             assert service.is_live or details[modality] == tokens, way
         assert answer.response_metadata["finish_reason"] == "stop"
         assert answer.response_metadata["model_provider"] == "mimo"
 
 
+@pytest.mark.parametrize("service", ["emulator"], indirect=True)
 @pytest.mark.parametrize("kind", KINDS)
-def test_media_arrive_byte_for_byte(kind, emulator, media):
+def test_media_arrive_byte_for_byte(kind, llm, emulator, media):
     make_block, name, _, _ = KINDS[kind]
     path = getattr(media, name)
     data = path.read_bytes()
     text = base64.b64encode(data).decode()
-    model = ChatMiMo(
-        model="mimo-v2.6-flash",
-        base_url=emulator.base_url,
-        api_key=emulator.api_key,
-        allowed_media_dirs=[str(media.folder)],
-    )
+    model = llm(allowed_media_dirs=[str(media.folder)])
     by_file = make_block(path)
     mime_type = by_file["mime_type"]
     word = by_file["type"]
@@ -94,10 +96,29 @@ def test_media_arrive_byte_for_byte(kind, emulator, media):
     assert {medium.mime_type for medium in request.media} == {mime_type}
 
 
-async def test_the_four_ways_give_one_message():
+@pytest.mark.parametrize("sampling", [{}, {"fps": 0.5}, {"fps": 2.5, "media_resolution": "max"}])
+@pytest.mark.parametrize("service", ["emulator"], indirect=True)
+def test_how_a_clip_is_sampled_arrives_beside_it(sampling, llm, emulator, media, api_format):
+    clip = video_block(media.clip.read_bytes(), **sampling)
+    llm().invoke(question(clip))
+    llm(**sampling).invoke(question(video_block(media.clip.read_bytes())))
+    for request in emulator.requests:
+        (medium,) = request.media
+        assert medium.fps == sampling.get("fps")
+        assert medium.media_resolution == sampling.get("media_resolution")
+        (part,) = [p for p in request.body["messages"][0]["content"] if p["type"] != "text"]
+        # The two stand beside the address in one format, inside `source` in the other.
+        where = part["source"] if api_format == "anthropic" else part
+        assert {key: where[key] for key in ("fps", "media_resolution") if key in where} == sampling
+
+
+async def test_the_four_ways_give_one_message(api_format):
     with MiMoEmulator(prefix_cache=False) as emulator:
         model = ChatMiMo(
-            model="mimo-v2.6-pro", base_url=emulator.base_url, api_key=emulator.api_key
+            model="mimo-v2.6-pro",
+            base_url=emulator.base_url,
+            api_key=emulator.api_key,
+            api_format=api_format,
         )
 
         def get_weather(city: str) -> str:
@@ -152,4 +173,4 @@ async def test_thinking_can_be_switched_off(llm):
     for answer in (await four_ways(llm(thinking=False), "Say hello.")).values():
         assert answer.text
         assert "reasoning_content" not in answer.additional_kwargs
-        assert answer.usage_metadata["output_token_details"].get("reasoning", 0) == 0
+        assert not answer.usage_metadata.get("output_token_details", {}).get("reasoning")

@@ -1,4 +1,4 @@
-"""LangChain's standard integration tests, on the emulator and, with a key, on the live API."""
+"""LangChain's standard integration tests in both API formats: emulated and, with a key, live."""
 
 import base64
 
@@ -14,6 +14,10 @@ LONG_PROMPT = "Please read this list of numbers: " + ", ".join(str(n) for n in r
 
 
 class TestChatMiMo(ChatModelIntegrationTests):
+    @pytest.fixture
+    def api_format(self):
+        return "openai"
+
     @pytest.fixture(autouse=True)
     def _served(self, service):
         self.service = service
@@ -78,3 +82,20 @@ class TestChatMiMo(ChatModelIntegrationTests):
             return model.invoke(question)
         first, *rest = model.stream(question)
         return sum(rest, first)
+
+
+class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
+    @pytest.fixture
+    def api_format(self):
+        return "anthropic"
+
+    @property
+    def supported_usage_metadata_details(self):
+        # The format counts neither modalities nor thoughts.
+        return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
+
+    @pytest.mark.parametrize("service", ["emulator"], indirect=True)
+    def test_it_is_the_anthropic_format(self, model, emulator):
+        """What is inherited proves nothing of this format unless it is the one spoken."""
+        model.invoke("Hello")
+        assert emulator.requests[-1].path.endswith("/anthropic/v1/messages")
