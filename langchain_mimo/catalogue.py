@@ -6,9 +6,8 @@ retirement notice "updates/deprecate". A fact of MiMo that code needs stands her
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Modality: TypeAlias = Literal["text", "image", "audio", "video"]
 Region: TypeAlias = Literal["cn", "sgp", "ams"]
@@ -46,8 +45,7 @@ MAX_STOP_SEQUENCES = 4
 """Ranges of openai-api.md, 2026-10."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """Money per million tokens on a day.
 
     Attributes:
@@ -63,8 +61,7 @@ class Price:
     as_of: date
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """One model id.
 
     Attributes:

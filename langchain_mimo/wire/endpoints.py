@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from langchain_mimo.catalogue import GENERAL_HOST, MIMO_DOMAIN, TOKEN_PLAN_HOSTS, Region
@@ -23,8 +22,7 @@ _TAIL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(NamedTuple):
     """The addresses under one root.
 
     Attributes:
