@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +66,9 @@ _INSTEAD = {
     "enable_thinking": "use thinking=True or thinking=False",
     "n": "MiMo refuses it; use batch() for several answers",
 }
+
+_KNOWN = (*PARAMETERS, *_ALIASES, *sorted(_OTHERS))
+"""Keywords that a misspelt one may have meant."""
 
 _warned: set[str] = set()
 
@@ -197,7 +202,12 @@ def call_options(
     """
     given = {_ALIASES.get(name, name): value for name, value in keywords.items()}
     _warn_of_strangers(given)
+    _check_shapes(given)
     parameters = {name: given.get(name, getattr(defaults, name)) for name in PARAMETERS}
+    for name, value in parameters.items():
+        # JSON has no such numbers; they would go out as null.
+        if isinstance(value, float) and not math.isfinite(value):
+            raise MiMoInputError(f"{name} must be a finite number, not {value!r}")
     if stop is not None:
         parameters["stop"] = stop
     # An empty list is LangChain's way to say "none"; the API wants at least one.
@@ -223,6 +233,25 @@ def call_options(
     )
 
 
+def _check_shapes(given: Mapping[str, Any]) -> None:
+    """Refuse values of a call that are of the wrong shape altogether."""
+    model, extra_body, tools = given.get("model"), given.get("extra_body"), given.get("tools")
+    if model is not None and not isinstance(model, str):
+        raise MiMoInputError(f"model must be a model id, not {type(model).__name__}")
+    if extra_body is not None and not isinstance(extra_body, Mapping):
+        raise MiMoInputError(f"extra_body must be a dict, not {type(extra_body).__name__}")
+    if tools is None:
+        return
+    if not isinstance(tools, list | tuple):
+        raise MiMoInputError(f"tools must be a list, not {type(tools).__name__}; use bind_tools")
+    for index, tool in enumerate(tools):
+        if not isinstance(tool, Mapping) or not isinstance(tool.get("type"), str):
+            raise MiMoInputError(
+                f"tools[{index}] is no tool in the form that goes to MiMo, but "
+                f"{type(tool).__name__}; use bind_tools, which takes functions and classes too"
+            )
+
+
 def _behaviour(defaults: Defaults, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of `_BEHAVIOUR`; those of a call are checked, pydantic did the model's."""
     made = {}
@@ -239,7 +268,13 @@ def _warn_of_strangers(given: Mapping[str, Any]) -> None:
     for name in given:
         if name in PARAMETERS or name in _OTHERS or name in _CORE or name in _BEHAVIOUR:
             continue
-        remedy = _INSTEAD.get(name, f"extra_body={{{name!r}: ...}} sends it")
-        if name in _ON_THE_MODEL:
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        if name in _INSTEAD:
+            remedy = _INSTEAD[name]
+        elif name in _ON_THE_MODEL:
             remedy = "it is a field of the model; set it there"
+        elif near:
+            remedy = f"did you mean {near[0]!r}? extra_body={{{name!r}: ...}} sends it as it is"
+        else:
+            remedy = f"extra_body={{{name!r}: ...}} sends it"
         warn_once(name, f"ChatMiMo does not send {name!r}: {remedy}.")

@@ -104,7 +104,8 @@ class ChatMiMo(ConnectedFields):
         http_async_client: Your own `httpx.AsyncClient`; never closed here.
         extra_body: Merged into every request's body last.
         stream_usage: Whether streams ask for usage (`stream_options.include_usage`).
-        streaming: Whether `invoke` streams under the hood.
+        streaming: Whether `invoke` streams under the hood. Set to False explicitly it turns
+            streaming off in `stream` too, which is LangChain's rule.
         allow_key_in_pickle: Whether a pickle may hold the key and `default_headers` in clear. A
             key that MIMO_API_KEY or XIAOMI_API_KEY holds is pickled by that name instead.
 

@@ -72,6 +72,25 @@ def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
             raise MiMoConfigurationError(msg)
 
 
+def check_client(name: str, value: object) -> object:
+    """Return an httpx client of the caller's own.
+
+    Args:
+        name: "http_client" or "http_async_client".
+        value: What was given.
+
+    Raises:
+        MiMoConfigurationError: It is not a client of that kind.
+    """
+    import httpx  # noqa: PLC0415 - imported with the first call otherwise
+
+    kind = httpx.Client if name == "http_client" else httpx.AsyncClient
+    if not isinstance(value, kind):
+        msg = f"{name} must be an httpx.{kind.__name__}, not {type(value).__name__}"
+        raise MiMoConfigurationError(msg)
+    return value
+
+
 @lru_cache(maxsize=64)
 def _derived(base_url: str) -> Endpoints:
     return derive_endpoints(base_url)

@@ -53,12 +53,14 @@ class ErrorContext:
         key_family: "sk-", "tp-" or "ttp-": how the key began; "" when unknown.
         model: The model id asked for.
         secrets: Strings to mask in whatever the server says.
+        has_key: Whether a key was sent at all.
     """
 
     host: str = ""
     key_family: str = ""
     model: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    has_key: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,8 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-mimo-request-id", "x-tra
 def _key_hint(context: ErrorContext) -> str:
     """Say which host and which family of key met, never the key (mimo-api.md §1)."""
     family, host = context.key_family, context.host
+    if not context.has_key:
+        return f"No key was sent to {host or 'the server'}; give api_key or set MIMO_API_KEY."
     if not (host == MIMO_DOMAIN or host.endswith("." + MIMO_DOMAIN)):
         return f"The key was sent to {host or 'the server'}; is it the key for that server?"
     regions = ", ".join(f"{region} = {name}" for region, name in TOKEN_PLAN_HOSTS.items())

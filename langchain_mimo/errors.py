@@ -155,7 +155,14 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
     """
 
     def __init__(
-        self, limit: str, seconds: float, *, host: str = "", events: int = 0, received: int = 0
+        self,
+        limit: str,
+        seconds: float,
+        *,
+        host: str = "",
+        events: int = 0,
+        received: int = 0,
+        held_back: float | None = None,
     ) -> None:
         self.limit = limit
         self.seconds = seconds
@@ -163,6 +170,13 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         self.received = received
         self.partial_message: AIMessage | None = None
         whose = f" of {host}" if host else ""
+        if held_back is not None:
+            super().__init__(
+                f"The time limit {limit!r} of {seconds:g} s leaves no room for the "
+                f"{held_back:.1f} s that an earlier 429{whose} asks all callers with this key to "
+                "wait; nothing was sent."
+            )
+            return
         super().__init__(
             f"The time limit {limit!r} of {seconds:g} s expired while waiting for the answer"
             f"{whose}; {events} events ({received} bytes) had arrived. "

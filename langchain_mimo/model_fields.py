@@ -11,13 +11,21 @@ from typing import Any, Literal, Self, cast
 from langchain_core.language_models import ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import override
 
 from langchain_mimo import catalogue
 from langchain_mimo.call_options import PARAMETERS, check_fps, warn_once
 from langchain_mimo.configuration import (
     check_arguments,
+    check_client,
     endpoints_of,
     env_api_key,
     env_base_url,
@@ -30,6 +38,8 @@ from langchain_mimo.transport.limits import MiMoTimeouts
 from langchain_mimo.transport.retries import RetryPolicy
 from langchain_mimo.version import __version__
 from langchain_mimo.wire.endpoints import ApiFormatName, Server
+
+_FROM_ENVIRONMENT = ("api_key", "base_url")
 
 _IDENTIFYING = (
     *("model", "server", "api_format", "dialect", "base_url", "region"),
@@ -96,7 +106,16 @@ class ChatMiMoFields(BaseChatModel):
     def _check_arguments(cls, values: Any) -> Any:
         if isinstance(values, dict):
             check_arguments(values, _argument_names(cls))
+            # An empty setting means the default, which the environment may give.
+            empty = [name for name in _FROM_ENVIRONMENT if not values.get(name, True)]
+            if empty:
+                values = {name: value for name, value in values.items() if name not in empty}
         return values
+
+    @field_validator("http_client", "http_async_client")
+    @classmethod
+    def _own_client(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if value is None else check_client(info.field_name or "", value)
 
     @field_validator("model")
     @classmethod

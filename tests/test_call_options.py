@@ -120,6 +120,38 @@ def test_switches_of_others_name_ours(keyword):
         call_options(fields(), None, {keyword: "high"})
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "words"),
+    [
+        ("model", 5, "model must be a model id, not int"),
+        ("extra_body", "x", "extra_body must be a dict, not str"),
+        ("tools", "x", "tools must be a list, not str"),
+        ("tools", [{"type": "function"}, 5], r"tools\[1\] is no tool .* int; use bind_tools"),
+        ("tools", [{}], r"tools\[0\] is no tool"),
+        ("temperature", math.nan, "temperature must be a finite number"),
+        ("top_p", math.inf, "top_p must be a finite number"),
+    ],
+)
+def test_shapes_that_cannot_be_sent(keyword, value, words):
+    with pytest.raises(MiMoInputError, match=words):
+        call_options(fields(), None, {keyword: value})
+
+
+@pytest.mark.parametrize(
+    ("typo", "advice"),
+    [
+        ("fsp", "did you mean 'fps'"),
+        ("temprature", "did you mean 'temperature'"),
+        ("api_key", "it is a field of the model"),
+        ("zzz", "extra_body={'zzz': ...} sends it"),
+    ],
+)
+def test_misspelt_keywords_name_the_nearest(typo, advice):
+    with pytest.warns(UserWarning) as caught:
+        call_options(fields(), None, {typo: 1})
+    assert advice in str(caught[0].message)
+
+
 def test_langchains_own_keywords_are_quiet():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

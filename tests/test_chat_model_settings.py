@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from langchain_core.load import dumps, loads
 
@@ -71,6 +72,22 @@ def test_the_base_url_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
     llm = ChatMiMo(model="m", api_key=CANARY)
     assert llm._call({}).url == "https://reseller.example/api/v1/chat/completions"
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_setting_means_the_default(monkeypatch, empty):
+    monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
+    monkeypatch.setenv("MIMO_API_KEY", CANARY)
+    llm = ChatMiMo(model="m", base_url=empty, api_key=empty)
+    assert llm._call({}).url == "https://reseller.example/api/v1/chat/completions"
+    assert llm._call({}).headers["Authorization"] == f"Bearer {CANARY}"
+
+
+@pytest.mark.parametrize("name", ["http_client", "http_async_client"])
+@pytest.mark.parametrize("value", ["x", httpx.Client, object()])
+def test_a_client_that_is_none(name, value):
+    with pytest.raises(MiMoConfigurationError, match=f"^{name} must be an httpx"):
+        ChatMiMo(model="m", api_key=CANARY, **{name: value})
 
 
 def test_a_token_plan_key_without_a_region():

@@ -414,3 +414,26 @@ def test_the_cause_of_a_fault_carries_no_request(shell):
     with pytest.raises(MiMoConnectionError, match="cannot be made: refused") as caught:
         side.request(call())
     assert caught.value.__cause__._request is None
+
+
+def test_a_wait_that_does_not_fit_says_what_it_waits_for(shell):
+    url = "https://busy.example/v1"
+    limited = shell(lambda n, request: httpx.Response(429, headers={"retry-after": "20"}))
+    with pytest.raises(MiMoRateLimitError):
+        limited.request(call(url=url, retry=RetryPolicy(max_retries=0)))
+    fine = shell(lambda n, request: httpx.Response(200, json={}))
+    with pytest.raises(MiMoTimeoutError, match=r"'total' of 1 s .* earlier 429 of busy\.example"):
+        fine.request(call(url=url, timeouts=MiMoTimeouts(total=1)))
+    flow_module.shared_backoff("busy.example", f"Bearer {KEY}")._until = 0
+
+
+def test_a_401_without_a_key_says_that_none_was_sent(shell):
+    side = shell(lambda n, request: httpx.Response(401, content=error_body(401, "no")))
+    with pytest.raises(MiMoAuthenticationError, match=r"No key was sent to slow\.example"):
+        side.request(call(url="https://slow.example/v1", headers={}))
+
+
+def test_a_header_without_a_proper_name_is_refused(shell):
+    side = shell(lambda n, request: httpx.Response(200, json={}))
+    with pytest.raises(MiMoConfigurationError, match="no header's name"):
+        side.request(call(headers={"X\n": "y"}))

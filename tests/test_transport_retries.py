@@ -125,6 +125,7 @@ def test_one_429_slows_everyone_for_a_while(clock):
     assert backoff.wait(0.5) == 0
     backoff.learn(answer(429, retry_after="4"), RetryPolicy())
     assert 4.0 <= backoff.wait(0.5) <= 4.4
+    assert backoff.wait(0.0, cap=1.5) == 1.5
     backoff.learn(answer(429, retry_after="1"), RetryPolicy())
     assert backoff.wait(0.0) == 4.0
     clock.now += 5
@@ -146,6 +147,7 @@ def test_the_back_off_is_shared_by_host_and_key_and_keeps_no_key():
     assert shared_backoff("a.example", "Bearer sk-canary-1") is one
     assert shared_backoff("a.example", "Bearer sk-canary-2") is not one
     assert shared_backoff("b.example", "Bearer sk-canary-1") is not one
+    assert shared_backoff("a.example:8123", "Bearer sk-canary-1") is not one
     assert "canary" not in repr(retries._backoffs)
 
 
@@ -157,3 +159,20 @@ def test_old_back_offs_are_forgotten(monkeypatch):
         shared_backoff(f"{n}.example", "k")
     assert len(retries._backoffs) <= 6
     assert shared_backoff("slow.example", "k").wait(0.0) > 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"max_retries": -1},
+        {"max_retries": "2"},
+        {"max_retries": True},
+        {"initial_delay": -1},
+        {"max_delay": float("nan")},
+        {"retry_after_cap": float("inf")},
+        {"retry_after_cap": "60"},
+    ],
+)
+def test_policies_that_are_none_are_refused(values):
+    with pytest.raises(MiMoConfigurationError, match=next(iter(values))):
+        RetryPolicy(**values)

@@ -44,6 +44,7 @@ ERROR_BODY_SECONDS = 5.0
 """How long the body of an error is waited for once its status is known."""
 
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY_HEADERS = ("authorization", "api-key", "x-api-key")
 _SECRET_LENGTH = 8
 _FRAMING = ("content-length", "transfer-encoding")
@@ -96,6 +97,8 @@ def address(call: Call) -> httpx.URL:
             f"base_url must begin with https:// or http:// and name a host, not {url.scheme!r}."
         )
     for name, value in call.headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise MiMoConfigurationError(f"{name[:80]!r} in default_headers is no header's name.")
         if not _SENDABLE.fullmatch(value):
             raise MiMoConfigurationError(
                 f"The header {name!r} cannot be sent: it holds a line break, a space at its end or "
@@ -113,6 +116,7 @@ def context_of(call: Call, url: httpx.URL) -> ErrorContext:
     return ErrorContext(
         host=url.host,
         key_family=family[0] if family else "",
+        has_key=bool(bare),
         model=model if isinstance(model, str) else "",
         secrets=(bare,) if len(bare) >= _SECRET_LENGTH else (),
     )

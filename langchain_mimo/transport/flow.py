@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, TypeVar
 import httpx
 
 from langchain_mimo.error_table import ErrorContext
-from langchain_mimo.errors import MiMoConfigurationError, MiMoError
+from langchain_mimo.errors import MiMoConfigurationError, MiMoError, MiMoTimeoutError
 from langchain_mimo.transport import clients, reading
 from langchain_mimo.transport.body import RequestBody
 from langchain_mimo.transport.clients import AnyClient
@@ -66,11 +66,12 @@ class _Plan:
                 pass the `total` limit.
         """
         policy = self.call.retry
-        backoff = shared_backoff(self.url.host, self.call.key())
+        backoff = shared_backoff(self.url.netloc.decode("ascii"), self.call.key())
         attempt = 0
         while True:
             attempt += 1
-            if policy.max_retries and (pause := backoff.wait(random.random())):  # noqa: S311
+            pause = backoff.wait(random.random(), policy.retry_after_cap)  # noqa: S311
+            if policy.max_retries and pause:
                 self._afford(pause, None)
                 yield pause
             try:
@@ -88,10 +89,7 @@ class _Plan:
         total = self.call.timeouts.total
         if total is None or time.monotonic() + pause < self.started + total:
             return
-        if error is not None:
-            raise error
-        watch = Watch(self.call.timeouts, -total)
-        raise watch.error(self.url.host)
+        raise error or MiMoTimeoutError("total", total, host=self.url.host, held_back=pause)
 
 
 class Transport:

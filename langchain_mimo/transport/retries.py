@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoBalanceError,
+    MiMoConfigurationError,
     MiMoConnectionError,
     MiMoError,
     MiMoInvalidResponseError,
@@ -33,7 +35,9 @@ class RetryPolicy:
         max_retries: Attempts after the first; 0 for none.
         initial_delay: Seconds, the longest first wait; it doubles with each attempt.
         max_delay: Seconds, the longest wait of our own choosing.
-        retry_after_cap: Seconds, the longest wait that a server's Retry-After can ask for.
+        retry_after_cap: Seconds, the longest wait that a server's Retry-After can ask for, of the
+            call that was told as of all others with the same key at the same host: one 429 slows
+            them all, but those with `max_retries` 0.
         retry_upstream_funds: Whether the 402 "Upstream request failed: Insufficient account
             funds", which MiMo also gives to quick bursts on a Token Plan, is sent again.
     """
@@ -43,6 +47,25 @@ class RetryPolicy:
     max_delay: float = 8.0
     retry_after_cap: float = 60.0
     retry_upstream_funds: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number of retries, or not a time.
+
+        Raises:
+            MiMoConfigurationError: A value is of the wrong type, negative or not finite.
+        """
+        retries = self.max_retries
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise MiMoConfigurationError(
+                f"max_retries must be a whole number from 0 on, not {retries!r}."
+            )
+        for name in ("initial_delay", "max_delay", "retry_after_cap"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and math.isfinite(value) and value >= 0):
+                raise MiMoConfigurationError(
+                    f"{name} must be a number of seconds from 0 on, not {value!r}."
+                )
 
     def delay(self, attempt: int, error: BaseException, random: float) -> float | None:
         """Decide about one failure.
@@ -104,9 +127,14 @@ class Backoff:
             delay = policy.initial_delay if asked is None else asked
             self._until = max(self._until, time.monotonic() + delay)
 
-    def wait(self, random: float) -> float:
-        """Return the seconds to wait before sending, spread a little by `random` (0 to 1)."""
-        left = self._until - time.monotonic()
+    def wait(self, random: float, cap: float = math.inf) -> float:
+        """Return the seconds to wait before sending, spread a little by `random` (0 to 1).
+
+        Args:
+            random: A number from 0 to 1.
+            cap: The longest wait that this caller allows a server to ask for.
+        """
+        left = min(self._until - time.monotonic(), cap)
         return left * (1 + random / 10) if left > 0 else 0.0
 
 
@@ -119,7 +147,7 @@ def shared_backoff(host: str, key: str) -> Backoff:
     """Return the back-off of everyone who uses this key at this host.
 
     Args:
-        host: Host of the API.
+        host: Host of the API, and its port where the address names one.
         key: The key; only its hash is kept.
     """
     name = hash((host, key))
