@@ -20,6 +20,7 @@ TEST_ENV ?= .venv-test
 DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
 DOCS_ENV ?= .venv-docs
+BENCHMARK_ENV ?= .venv-benchmark
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
@@ -115,7 +116,20 @@ constraints:  ## Renew constraints.txt with what pip resolves today, on Python 3
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
 	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
 
+# Packages of others are measured beside ours, so this environment has pins of its own.
+$(BENCHMARK_ENV)/.made: pyproject.toml benchmarks/requirements.txt
+	@$(MAKE) --no-print-directory check PYTHON='$(PYTHON)'
+	@echo "Making $(BENCHMARK_ENV) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(BENCHMARK_ENV)
+	@$(BENCHMARK_ENV)/bin/python -m pip install -qq -r benchmarks/requirements.txt -e . \
+		|| { echo "pip could not install benchmarks/requirements.txt into $(BENCHMARK_ENV); see its message above." >&2; exit 1; }
+	@touch $(BENCHMARK_ENV)/.made
+
+.PHONY: benchmark
+benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory beside other chat models (ARGS=--quick)
+	@$(BENCHMARK_ENV)/bin/python -m benchmarks $(ARGS)
+
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets made
-	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -49,14 +49,14 @@ def _panel(measure: Measure, title: str, subjects: tuple[str, ...], left: int, t
         y = top + HEAD + at * ROW
         value = measure.typical(subject)
         length = max(1.0, (COLUMN - LABEL - 90) * value / largest)
+        after = left + LABEL + length + 6
         own = subject.startswith("ChatMiMo")
         kind = "own" if own else "bar" if subject.startswith("Chat") else "floor"
         label = "langchain-core alone" if subject.startswith("core before") else subject
         parts += [
             f'<text x="{left + LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(label)}</text>',
             f'<rect class="{kind}" x="{left + LABEL}" y="{y}" width="{length:.1f}" height="16"/>',
-            f'<text class="note" x="{left + LABEL + length + 6:.1f}" y="{y + 13}">'
-            f"{number(value)}</text>",
+            f'<text class="note" x="{after:.1f}" y="{y + 13}">{number(value)}</text>',
         ]
     return "\n".join(parts)
 
