@@ -1,6 +1,7 @@
 """A call's keywords over the model's fields."""
 
 import math
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -147,9 +148,8 @@ def test_shapes_that_cannot_be_sent(keyword, value, words):
     ],
 )
 def test_misspelt_keywords_name_the_nearest(typo, advice):
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match=re.escape(advice)):
         call_options(fields(), None, {typo: 1})
-    assert advice in str(caught[0].message)
 
 
 def test_langchains_own_keywords_are_quiet():
