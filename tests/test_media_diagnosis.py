@@ -59,7 +59,9 @@ def test_pictures_that_are_known_to_be_refused_are_told(size, words):
 
 
 def test_a_url_and_a_lost_file_do_not_raise(tmp_path):
-    assert "download it yourself" in about("video", RemoteURL("http://127.0.0.1:9/x"))
+    remote = about("video", RemoteURL("http://127.0.0.1:9/x"))
+    assert "download it yourself" in remote
+    assert "prepare_video(path, convert=True)" in remote
     lost = LocalFile(str(tmp_path / "gone.mp4"))
     assert "can no longer be read" in about("video", lost, MediaPolicy([tmp_path]))
     assert "can no longer be read" in about("video", LocalFile("/etc/passwd"))

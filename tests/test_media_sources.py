@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -297,6 +298,22 @@ def test_a_file_too_large_is_refused_without_reading_it(folder):
         open_media(leaf(LocalFile(str(big))), MediaPolicy([folder]))
 
 
+@pytest.mark.parametrize(("size", "warned"), [(37_500_000, False), (37_500_001, True)])
+def test_what_fits_by_one_reading_of_megabytes_only_is_sent_with_a_warning(folder, size, warned):
+    big = folder / "big.gif"
+    with big.open("wb") as writer:
+        writer.write(GIF)
+        writer.truncate(size)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        open_media(leaf(LocalFile(str(big))), MediaPolicy([folder])).close()
+    said = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert len(said) == warned
+    if warned:
+        assert said[0].startswith("messages[2], block 1: the image has 50,000,004 characters")
+        assert "prepare_image" in said[0]
+
+
 def test_an_empty_file_is_refused(folder):
     with pytest.raises(MediaError, match="it is empty"):
         open_media(leaf(LocalFile(str(folder / "empty.gif"))), MediaPolicy([folder]))
@@ -313,8 +330,9 @@ def test_a_url_is_never_opened(watched):
 
 def test_another_size_is_noticed_before_anything_is_sent(folder):
     file = LocalFile(str(folder / "cat.gif"), len(GIF) + 1)
-    with pytest.raises(MediaError, match="no longer the one"):
+    with pytest.raises(MediaError, match="no longer the one") as raised:
         open_media(leaf(file), MediaPolicy([folder]))
+    assert repr(str(folder / "cat.gif")) in str(raised.value)
 
 
 @pytest.mark.parametrize("size", [None, len(GIF)])
@@ -329,6 +347,7 @@ def test_another_content_withholds_the_last_slice(folder, size):
     whole = base64.b64encode(GIF)
     assert whole.startswith(b"".join(sent))
     assert len(whole) - 8 <= len(b"".join(sent)) < len(whole)
+    assert repr(str(folder / "cat.gif")) in str(raised.value)
     assert raised.value.block_index == 1
 
 
@@ -398,7 +417,9 @@ def test_file_urls_that_are_refused(url, sha256, reason):
 @settings(deadline=None)
 @given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
 def test_slices_of_a_file_join_without_a_seam(data, characters):
-    encoder = FileEncoder(MemoryReader(data), len(data), hashlib.sha256(data).hexdigest())
+    encoder = FileEncoder(
+        MemoryReader(data), LocalFile("x", len(data), hashlib.sha256(data).hexdigest())
+    )
     pieces = list(encoder.slices(characters))
     assert b"".join(pieces) == base64.b64encode(data)
     assert len(b"".join(pieces)) == encoder.encoded_length

@@ -118,7 +118,7 @@ def _remedy(reference: MediaReference) -> str:
     if isinstance(source, RemoteURL):
         return (
             "download it yourself and convert it with "
-            f"langchain_mimo.prepare.prepare_{kind}(path, output)."
+            f"langchain_mimo.prepare.prepare_{kind}(path, convert=True)."
         )
     argument = repr(source.path[:200]) if isinstance(source, LocalFile) else "data"
     return f"langchain_mimo.prepare.prepare_{kind}({argument}, convert=True) makes what MiMo reads."

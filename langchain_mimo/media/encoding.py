@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from langchain_mimo.media import formats
 from langchain_mimo.media.readers import Reader
-from langchain_mimo.media.references import InlineBase64
+from langchain_mimo.media.local_files import shown
+from langchain_mimo.media.references import InlineBase64, LocalFile
 
 if TYPE_CHECKING:
     import hashlib
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _CHECKED_AT_ONCE = 256 * 1024
-
-CHANGED = "the file is no longer the one the block was made of; make the block anew."
-"""What a block with a size or a digest says of a file that does not match."""
 
 
 class Encoder(Protocol):
@@ -94,22 +92,21 @@ class FileEncoder:
         encoded_length: Characters of base64.
     """
 
-    def __init__(self, reader: Reader, size: int | None, sha256: str | None) -> None:
+    def __init__(self, reader: Reader, source: LocalFile) -> None:
         """Check the size.
 
         Args:
             reader: The open file.
-            size: Bytes the block says it has, or None.
-            sha256: Hex digest the block says it has, in lower case, or None.
+            source: What the block says of it: its size and its digest, where it says them.
 
         Raises:
             ValueError: It is not of the size that the block says.
         """
         self._reader = reader
-        self._sha256 = sha256
+        self._source = source
         self.encoded_length = -(-reader.size // 3) * 4
-        if size is not None and size != reader.size:
-            raise ValueError(CHANGED)
+        if source.size is not None and source.size != reader.size:
+            raise self._changed()
 
     def slices(self, characters: int) -> Iterator[bytes]:
         """Yield the base64 in slices of so many characters.
@@ -119,7 +116,7 @@ class FileEncoder:
         """
         import hashlib  # noqa: PLC0415 - only files need it
 
-        digest = hashlib.sha256() if self._sha256 is not None else None
+        digest = hashlib.sha256() if self._source.sha256 is not None else None
         size, step = self._reader.size, characters // 4 * 3
         for offset in range(0, size, step):
             wanted = min(step, size - offset)
@@ -128,11 +125,17 @@ class FileEncoder:
                 digest.update(piece)
             is_last = offset + wanted == size
             if len(piece) != wanted or (is_last and self._has_changed(digest)):
-                raise ValueError(CHANGED)
+                raise self._changed()
             yield binascii.b2a_base64(piece, newline=False)
 
     def _has_changed(self, digest: hashlib._Hash | None) -> bool:
         """Whether the file has grown, or is not the one with that digest."""
         if self._reader.read(self._reader.size, 1):
             return True
-        return digest is not None and digest.hexdigest() != self._sha256
+        return digest is not None and digest.hexdigest() != self._source.sha256
+
+    def _changed(self) -> ValueError:
+        return ValueError(
+            f"it names the file {shown(self._source.path)}, which is no longer the one the block "
+            "was made of; make the block anew."
+        )

@@ -19,6 +19,11 @@ refuses only what is too long by either reading."""
 MAX_INLINE_BYTES = MAX_BASE64_CHARACTERS // 4 * 3
 """Bytes of a file whose base64 just fits."""
 
+SAFE_INLINE_BYTES = 50 * 10**6 // 4 * 3
+"""Bytes of a file whose base64 fits by the stricter reading of MB too, 10**6 characters: 37.5 MB.
+`langchain_mimo.prepare` aims at this, since what it makes is to be taken whichever MB is meant; what
+lies between the two is sent with a warning."""
+
 MAX_URL_BYTES: dict[MediaKind, int] = {
     "image": 50 * (1 << 20),
     "video": 300 * (1 << 20),
@@ -347,6 +352,16 @@ def wrong_length(encoded_length: int) -> str | None:
         f"its base64 has {encoded_length:,} characters and MiMo takes at most "
         f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); shrink or cut it with "
         "langchain_mimo.prepare, or give a public URL."
+    )
+
+
+def doubtful_length(kind: MediaKind, encoded_length: int) -> str | None:
+    """Say why base64 of this length may be refused, or return None when it surely fits."""
+    if encoded_length <= SAFE_INLINE_BYTES // 3 * 4:
+        return None
+    return (
+        f"has {encoded_length:,} characters of base64; MiMo takes 50 MB, and if that is 50 million "
+        f"it refuses this. langchain_mimo.prepare.prepare_{kind} makes it small enough."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import formats
@@ -69,17 +70,23 @@ def inspect_own(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Insp
     Raises:
         MediaError: As `inspect`, or the file cannot be opened.
     """
-    descriptor = None
+    if isinstance(source, bytes):
+        return _inspected(kind, MemoryReader(source), "given")
     try:
-        if isinstance(source, bytes):
-            return inspect(kind, None, MemoryReader(source))
         descriptor = open_own_file(source)
-        return inspect(kind, None, FileReader(descriptor))
     except ValueError as error:
-        raise MediaError(f"the {kind} cannot be used: {error}") from None
+        raise MediaError(str(error)) from None
+    try:
+        return _inspected(kind, FileReader(descriptor), repr(str(Path(source).absolute())))
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
+
+
+def _inspected(kind: MediaKind, reader: Reader, name: str) -> Inspection:
+    try:
+        return inspect(kind, None, reader)
+    except ValueError as error:
+        raise MediaError(f"the {kind} {name} cannot be used: {error}") from None
 
 
 def _check_tracks(kind: MediaKind, found: formats.Format, header: ClipHeader) -> None:

@@ -51,7 +51,7 @@ def open_local_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[st
     path = _absolute(file.path)
     if not allowed_dirs:
         raise ValueError(
-            f"it names the file {_shown(path)}, and no folder is allowed; pass "
+            f"it names the file {shown(path)}, and no folder is allowed; pass "
             "ChatMiMo(allowed_media_dirs=[...]) with the folder that holds it."
         )
     try:
@@ -59,13 +59,13 @@ def open_local_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[st
         root = _allowed_root(resolved, allowed_dirs)
         if root is None:
             raise ValueError(
-                f"it names the file {_shown(path)}, which does not lie in any folder of "
+                f"it names the file {shown(path)}, which does not lie in any folder of "
                 "ChatMiMo(allowed_media_dirs=[...]); allow its folder or move it."
             )
         return _open_beneath(root, resolved)
     except OSError as error:
         raise ValueError(
-            f"it names the file {_shown(path)}, which cannot be opened: "
+            f"it names the file {shown(path)}, which cannot be opened: "
             f"{error.strerror or error}; check that it exists and may be read."
         ) from None
 
@@ -105,11 +105,11 @@ def _absolute(path: str) -> str:
         path = path[1:]  # file:///C:/cat.png
     if path.startswith(("//", "\\\\")):
         raise ValueError(
-            f"it names the network path {_shown(path)}; only files on this machine are opened."
+            f"it names the network path {shown(path)}; only files on this machine are opened."
         )
     if not Path(path).is_absolute():
         raise ValueError(
-            f"it names the file {_shown(path)} by a path that is not absolute; make the block with "
+            f"it names the file {shown(path)} by a path that is not absolute; make the block with "
             "image_block, video_block or audio_block, which write the whole path."
         )
     return path
@@ -171,6 +171,6 @@ def _nature(mode: int) -> str:
     return next((words for test, words in natures if test(mode)), "something special")
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """Quote a path for an error message, within reason."""
     return repr(path if len(path) <= 200 else path[:200] + "…")

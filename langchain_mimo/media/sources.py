@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
+from langchain_mimo.media import formats
 from langchain_mimo.media.encoding import Encoder, FileEncoder, TextEncoder
 from langchain_mimo.media.inspection import Inspection, inspect
 from langchain_mimo.media.local_files import open_local_file
@@ -135,7 +136,8 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
 
     Warns:
         UserWarning: It is within the limits and yet such that a server may refuse to decode it: a
-            picture of very many pixels or frames, a header of very many parts.
+            picture of very many pixels or frames, a header of very many parts, base64 that is within
+            50 MB by the larger reading of MB only.
 
     Raises:
         MediaError: It is of a kind or a size that MiMo refuses, damaged, empty, no longer the file
@@ -151,9 +153,10 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
         if descriptor is not None:
             os.close(descriptor)
         raise _refused(reference, error) from None
-    if inspection.warning is not None:
+    doubts = inspection.warning, formats.doubtful_length(reference.kind, encoder.encoded_length)
+    for doubt in filter(None, doubts):
         place = f"messages[{reference.message_index}], block {reference.block_index}"
-        warnings.warn(f"{place}: the {reference.kind} {inspection.warning}", stacklevel=2)
+        warnings.warn(f"{place}: the {reference.kind} {doubt}", stacklevel=2)
     prefix = f"data:{inspection.mime_type};base64,".encode() if leaf.data_url else b""
     return OpenMedia(
         reference,
@@ -207,7 +210,7 @@ def _open_file(source: LocalFile, policy: MediaPolicy) -> tuple[Reader, Encoder,
     descriptor = open_local_file(source, policy.allowed_dirs)
     try:
         reader = FileReader(descriptor)
-        return reader, FileEncoder(reader, source.size, source.sha256), descriptor
+        return reader, FileEncoder(reader, source), descriptor
     except BaseException:
         os.close(descriptor)
         raise
