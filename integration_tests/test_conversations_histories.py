@@ -25,6 +25,7 @@ from langchain_core.messages import (
 from langchain_core.tools import tool
 from langgraph.checkpoint.serde import _msgpack
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from request_bodies import chat_body
 
 from langchain_mimo import call_options
 from langchain_mimo.chat_models import ChatMiMo
@@ -35,6 +36,9 @@ FIXTURES = pathlib.Path(__file__).parents[1] / "tests" / "fixtures" / "foreign"
 MAGIC_NUMBER_OF_PNG = "iVBORw0KGgo="
 THOUGHTS = ' First,\n\t"look"  先看 😀 then add.\r\n'
 QUESTION = HumanMessage("How is it in Ulm and Bonn?")
+
+openai_only = pytest.mark.parametrize("api_format", ["openai"])
+"""For what the Anthropic format does not have, or what is told by events of the other one."""
 
 
 @tool
@@ -49,15 +53,31 @@ def emulator():
         yield running
 
 
-def model(emulator, **fields):
-    fields = {"model": "mimo-v2.6-pro", "thinking": True, "max_retries": 0} | fields
-    return ChatMiMo(api_key=emulator.api_key, base_url=emulator.base_url, **fields)
+@pytest.fixture
+def model(api_format):
+    """A function that makes a model on an emulator, in each API format in turn."""
+
+    def make(emulator, **fields):
+        fields = {"model": "mimo-v2.6-pro", "thinking": True, "max_retries": 0} | fields
+        return ChatMiMo(
+            api_key=emulator.api_key,
+            base_url=emulator.base_url,
+            api_format=api_format,
+            **fields,
+        )
+
+    return make
 
 
 def sent(emulator):
-    """The messages of the last request, which was taken."""
+    """The messages of the last request, which was taken, in OpenAI's terms."""
     assert emulator.requests[-1].status == 200
-    return emulator.requests[-1].body["messages"]
+    return chat_body(emulator.requests[-1])["messages"]
+
+
+def arguments_as_sent(text, api_format):
+    """The Anthropic format has arguments as an object, so that their white space is lost."""
+    return text if api_format == "openai" else json.dumps(json.loads(text))
 
 
 def turns_of(messages):
@@ -119,7 +139,9 @@ STORES = {
 @pytest.mark.parametrize(
     "way", ["invoke", "ainvoke", "stream", "astream", "merged", "events", "aevents"]
 )
-async def test_a_turn_goes_back_to_the_letter(emulator, monkeypatch, way, version, store):
+async def test_a_turn_goes_back_to_the_letter(
+    model, emulator, api_format, monkeypatch, way, version, store
+):
     monkeypatch.setattr(_msgpack, "STRICT_MSGPACK_ENABLED", True)
     llm = model(emulator, output_version=version).bind_tools([weather])
     history = [
@@ -138,7 +160,10 @@ async def test_a_turn_goes_back_to_the_letter(emulator, monkeypatch, way, versio
             {
                 "id": call["id"],
                 "type": "function",
-                "function": {"name": call["name"], "arguments": call["args"]},
+                "function": {
+                    "name": call["name"],
+                    "arguments": arguments_as_sent(call["args"], api_format),
+                },
             }
             for call in CALLS
         ],
@@ -147,7 +172,7 @@ async def test_a_turn_goes_back_to_the_letter(emulator, monkeypatch, way, versio
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["invoke", "stream", "events"])
-async def test_thoughts_survive_when_only_their_block_is_left(emulator, way):
+async def test_thoughts_survive_when_only_their_block_is_left(model, emulator, way):
     """Some stores keep content alone, and with output_version="v1" the thoughts are in it."""
     llm = model(emulator, output_version="v1").bind_tools([weather])
     message = await answer(llm, emulator, way)
@@ -159,7 +184,8 @@ async def test_thoughts_survive_when_only_their_block_is_left(emulator, way):
     assert turn["reasoning_content"] == THOUGHTS
 
 
-def test_invalid_arguments_go_back_to_the_letter_in_their_place(emulator):
+@openai_only
+def test_invalid_arguments_go_back_to_the_letter_in_their_place(model, emulator):
     written = ['{"city": "Ulm"', '{"city":"Bonn"}', "[1,  2]", '{"city": "Köln"}']
     calls = [{"name": "weather", "args": text, "id": f"call_{n}"} for n, text in enumerate(written)]
     llm = model(emulator).bind_tools([weather])
@@ -176,7 +202,8 @@ def test_invalid_arguments_go_back_to_the_letter_in_their_place(emulator):
         assert [m["tool_call_id"] for m in results] == [call["id"] for call in calls]
 
 
-def test_halves_of_characters_break_nothing(emulator):
+@openai_only
+def test_halves_of_characters_break_nothing(model, emulator):
     """MiMo cuts characters in two; a lone half cannot be written as UTF-8 in the next request."""
 
     def event(**delta):
@@ -218,7 +245,7 @@ SECRET = {"lc": 1, "type": "secret", "id": ["MIMO_API_KEY"]}
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("version", ["v0", "v1"])
-def test_what_a_model_writes_never_comes_alive(emulator, monkeypatch, version):
+def test_what_a_model_writes_never_comes_alive(model, emulator, monkeypatch, version):
     """An answer in the form of LangChain's serialized objects stays data (CVE-2025-68664)."""
     monkeypatch.setenv("MIMO_API_KEY", "sk-secret")
     arguments = {**HOSTILE, "a": HOSTILE, "b": SECRET}
@@ -259,7 +286,7 @@ def picture(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore:MiMo knows no")
 @pytest.mark.filterwarnings("ignore:A non_standard block")
 @pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("*.json")))
-def test_a_thread_goes_on_with_mimo(emulator, picture, name):
+def test_a_thread_goes_on_with_mimo(model, emulator, picture, name):
     history = foreign(name, picture)
     before = copy.deepcopy(history)
     llm = model(emulator).bind_tools([weather])
@@ -274,12 +301,12 @@ def test_a_thread_goes_on_with_mimo(emulator, picture, name):
     for turn in turns_of(sent(emulator)):
         assert isinstance(turn["content"], str)
         assert bool(turn.get("tool_calls")) == bool(turn.get("reasoning_content"))
-    text = json.dumps(emulator.requests[-1].body)
+    text = json.dumps(emulator.requests[-1].body).replace('"signature": ""', "")
     for foreign_key in ("signature", "encrypted", "cache_control", "redacted", "thought_"):
         assert foreign_key not in text
 
 
-def test_a_thread_goes_to_another_mimo_and_back(emulator):
+def test_a_thread_goes_to_another_mimo_and_back(model, emulator):
     """Thoughts of one model go to the other; the model without thinking gets none."""
     pro, flash = model(emulator).bind_tools([weather]), model(emulator, thinking=False)
     call = pro.invoke([HumanMessage("Use weather for Ulm.")])
@@ -320,7 +347,7 @@ EMPTY[1].additional_kwargs["reasoning_content"] = ""
     ],
 )
 @pytest.mark.parametrize("lenient", [False, True])
-def test_which_thoughts_go_back(replay, expected, lenient):
+def test_which_thoughts_go_back(model, replay, expected, lenient):
     with MiMoEmulator(lenient=lenient) as emulator:
         llm = model(emulator, replay_reasoning=replay)
         if replay == "never" and not lenient:
@@ -328,14 +355,14 @@ def test_which_thoughts_go_back(replay, expected, lenient):
                 llm.invoke(WITH_THOUGHTS)
         else:
             llm.invoke(WITH_THOUGHTS)
-        turns = turns_of(emulator.requests[0].body["messages"])
+        turns = turns_of(chat_body(emulator.requests[0])["messages"])
         assert [turn.get("reasoning_content") for turn in turns] == expected
 
 
 @pytest.mark.parametrize("history", [WITHOUT, EMPTY], ids=["absent", "empty"])
 @pytest.mark.parametrize("lenient", [False, True])
 @pytest.mark.parametrize("missing", ["pad", "disable_thinking", "error"])
-def test_what_stands_for_thoughts_that_are_missing(missing, lenient, history):
+def test_what_stands_for_thoughts_that_are_missing(model, missing, lenient, history):
     with MiMoEmulator(lenient=lenient) as emulator:
         llm = model(emulator, missing_reasoning=missing)
         if missing == "error":
@@ -347,13 +374,14 @@ def test_what_stands_for_thoughts_that_are_missing(missing, lenient, history):
         [request] = emulator.requests
         assert request.status == 200
         is_padded = missing == "pad"
-        turn = turns_of(request.body["messages"])[0]
+        turn = turns_of(chat_body(request)["messages"])[0]
         assert turn.get("reasoning_content") == (" " if is_padded else None)
         assert request.body["thinking"] == {"type": "enabled" if is_padded else "disabled"}
         assert bool(answer.additional_kwargs.get("reasoning_content")) == is_padded
 
 
-def test_the_emulator_refuses_what_the_pad_stands_for(emulator):
+@openai_only
+def test_the_emulator_refuses_what_the_pad_stands_for(model, emulator):
     """Without the pad these would be 400s: absent, null and empty thoughts."""
     for thoughts in ({}, {"reasoning_content": None}, {"reasoning_content": ""}):
         llm = model(emulator, replay_reasoning="never")
@@ -381,7 +409,7 @@ def long_thread():
     return messages
 
 
-def test_a_trimmed_thread_that_begins_with_a_result(emulator):
+def test_a_trimmed_thread_that_begins_with_a_result(model, emulator):
     """trim_messages without start_on cuts between a call and its result."""
     kept = trim_messages(
         long_thread(), max_tokens=8, token_counter=len, strategy="last", include_system=True
@@ -399,7 +427,7 @@ def test_a_trimmed_thread_that_begins_with_a_result(emulator):
 
 
 @pytest.mark.parametrize("limit", [120, 60, 30, 10])
-def test_trimming_by_our_own_count(emulator, limit):
+def test_trimming_by_our_own_count(model, emulator, limit):
     llm = model(emulator)
     kept = trim_messages(
         [*long_thread(), HumanMessage("And now?")],
@@ -451,7 +479,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_does_not_fit_together_is_told_or_mended(emulator, name):
+def test_what_does_not_fit_together_is_told_or_mended(model, emulator, name):
     history, words = BROKEN[name]
     before = copy.deepcopy(history)
     with pytest.raises(HistoryError, match=words):
@@ -491,7 +519,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_but_whole(emulator, name):
+def test_odd_but_whole(model, emulator, name):
     model(emulator).invoke(ODD[name])
     for message in sent(emulator):
         assert message["content"] is not None
@@ -499,7 +527,7 @@ def test_odd_but_whole(emulator, name):
             assert message["content"].strip()
 
 
-def test_markers_of_middleware_stay_here(emulator, monkeypatch):
+def test_markers_of_middleware_stay_here(model, emulator, monkeypatch):
     """`cache_control` and the like come with other providers' middleware."""
     block = {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}
     message = HumanMessage([block], additional_kwargs={"lc_source": "summarization", "x": 1})

@@ -1,5 +1,6 @@
 """One message whatever the way, what streams show on the way, and how answers end."""
 
+import json
 import warnings
 from functools import reduce
 from operator import add
@@ -7,12 +8,19 @@ from operator import add
 import pytest
 from langchain_core import exceptions as core_exceptions
 from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.messages import (
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    message_chunk_to_message,
+)
 from langchain_core.messages import content as core_content
-from langchain_core.messages import message_chunk_to_message
+from request_bodies import chat_body
 
 from langchain_mimo import call_options
 from langchain_mimo.chat_models import ChatMiMo
-from langchain_mimo.errors import MiMoContentFilterError
+from langchain_mimo.errors import MiMoContentFilterError, MiMoInputError
+from langchain_mimo.media.content_blocks import image_block
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
@@ -65,12 +73,20 @@ REPLIES = {
 }
 
 
+NOT_IN_THE_ANTHROPIC_FORMAT = {
+    "a cut call": "a whole answer has arguments as an object, and none for those that were cut",
+    "a broken call first": "likewise",
+    "sources": "it has no web search",
+}
+
+
 @pytest.fixture
-def llm(emulator):
+def llm(emulator, api_format):
     with ChatMiMo(
         model="mimo-v2.6-pro",
         api_key=emulator.api_key,
         base_url=emulator.base_url,
+        api_format=api_format,
         max_retries=0,
     ) as model:
         yield model
@@ -104,8 +120,14 @@ def plain(blocks):
     ]
 
 
-@pytest.mark.parametrize("name", REPLIES)
-async def test_every_way_gives_the_same_message(llm, emulator, name):
+@pytest.mark.parametrize(
+    ("api_format", "name"),
+    [
+        *(("openai", name) for name in REPLIES),
+        *(("anthropic", name) for name in REPLIES if name not in NOT_IN_THE_ANTHROPIC_FORMAT),
+    ],
+)
+async def test_every_way_gives_the_same_message(llm, emulator, api_format, name):
     # The prefix cache would bill the second request otherwise.
     reply = {"usage": {"prompt_tokens_details": {"cached_tokens": 0}}} | REPLIES[name]
     messages = []
@@ -138,13 +160,36 @@ async def test_every_way_gives_the_same_message(llm, emulator, name):
     for message in messages[:4]:
         assert message.content == whole.content
     if name == "all modalities":
-        assert whole.usage_metadata == {
-            "input_tokens": 1260,
-            "output_tokens": 103,
-            "total_tokens": 1363,
+        counts = {"input_tokens": 1260, "output_tokens": 103, "total_tokens": 1363}
+        details = {
             "input_token_details": {"cache_read": 64, "video": 1144, "audio": 19},
             "output_token_details": {"reasoning": 14},
         }
+        if api_format == "anthropic":
+            details = {"input_token_details": {"cache_read": 64}}
+        assert whole.usage_metadata == counts | details
+
+
+@pytest.mark.parametrize("api_format", ["openai"])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("name", [n for n in REPLIES if n not in NOT_IN_THE_ANTHROPIC_FORMAT])
+def test_both_formats_give_the_same_message(llm, emulator, name, streamed):
+    """But for the id, and for counts that the Anthropic format does not have."""
+    uncached = {"prompt_tokens_details": {"cached_tokens": 0}}
+    told = []
+    with llm.model_copy(update={"api_format": "anthropic"}) as other:
+        for model in (llm, other):
+            emulator.reply(**{"usage": uncached} | REPLIES[name])
+            message = reduce(add, model.stream("x")) if streamed else model.invoke("x")
+            seen = facts(message)
+            usage = seen.pop("usage_metadata")
+            # One has arguments as text and keeps their letters, the other as an object.
+            seen["additional_kwargs"].pop("raw_arguments", None)
+            kept = {key: count for key, count in usage.items() if "details" not in key}
+            told.append((seen, kept, plain(message.content_blocks)))
+    paths = [request.path for request in emulator.requests]
+    assert paths == ["/v1/chat/completions", "/anthropic/v1/messages"]
+    assert told[0] == told[1]
 
 
 # -------------------------------------------------------------------------------- on the way
@@ -198,7 +243,7 @@ async def test_events_of_the_third_version(llm, emulator):
     assert "".join(fragments) == '{"x": 1}{}'
 
 
-def test_usage_is_counted_once_whatever_the_way(llm, emulator):
+def test_usage_is_counted_once_whatever_the_way(llm, emulator, api_format):
     for _ in range(3):
         emulator.reply("Hi.", usage=USAGE)
     with get_usage_metadata_callback() as counted:
@@ -207,9 +252,11 @@ def test_usage_is_counted_once_whatever_the_way(llm, emulator):
         assert llm.stream_events("x", version="v3").output
     [total] = counted.usage_metadata.values()
     assert total["input_tokens"] == 3 * USAGE["prompt_tokens"]
-    assert total["input_token_details"] == {"cache_read": 192, "video": 3432, "audio": 57}
+    media = {"video": 3432, "audio": 57} if api_format == "openai" else {}
+    assert total["input_token_details"] == {"cache_read": 192} | media
 
 
+@pytest.mark.parametrize("api_format", ["openai"])  # the other one has no such switch
 def test_usage_can_be_left_out(llm, emulator):
     list(llm.stream("x"))
     assert emulator.requests[-1].body["stream_options"] == {"include_usage": True}
@@ -222,7 +269,7 @@ def test_usage_can_be_left_out(llm, emulator):
 
 @pytest.mark.parametrize("on_call", [..., None, True, False])
 @pytest.mark.parametrize("on_model", [None, True, False])
-def test_thinking_on_the_model_and_on_the_call(llm, emulator, on_model, on_call):
+def test_thinking_on_the_model_and_on_the_call(llm, emulator, api_format, on_model, on_call):
     llm = llm.model_copy(update={"thinking": on_model})
     keywords = {} if on_call is ... else {"thinking": on_call}
     messages = [llm.invoke("Hello", **keywords), reduce(add, llm.stream("Hello", **keywords))]
@@ -233,8 +280,9 @@ def test_thinking_on_the_model_and_on_the_call(llm, emulator, on_model, on_call)
     for message in messages:
         thoughts = message.additional_kwargs.get("reasoning_content")
         assert bool(thoughts) == (meant is not False)  # v2.6 thinks unless told not to
-        reasoning = message.usage_metadata["output_token_details"]["reasoning"]
-        assert bool(reasoning) == bool(thoughts)
+        if api_format == "openai":
+            reasoning = message.usage_metadata["output_token_details"]["reasoning"]
+            assert bool(reasoning) == bool(thoughts)
 
 
 @pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
@@ -318,3 +366,67 @@ def test_a_question_that_moderation_refuses(llm, emulator, stream):
     refusal = getattr(core_exceptions, "ModelRefusalError", core_exceptions.ModelError)
     assert isinstance(caught.value, refusal)
     assert len(emulator.requests) == 1
+
+
+# --------------------------------------------------------------- one thread, both API formats
+
+ROUNDS = [
+    {"reasoning": " First.\n", "tool_calls": [call("one", '{"x": 1}', "a")]},
+    {"content": "It is one.", "reasoning": "Told."},
+    {"reasoning": "两次。😀", "tool_calls": [call("one", '{"x": 2}', "b"), call("two", "{}", "c")]},
+    {"content": "Both are done.", "reasoning": "Done."},
+]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 0, 1), (1, 0, 1, 0), (0, 0, 1, 1), (1, 1, 0, 0)], ids=str)
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("api_format", ["openai"])
+def test_a_thread_changes_formats_at_every_turn(llm, emulator, media, order, streamed):
+    """What one format was told goes on in the other, thoughts, calls, results and media."""
+    picture = image_block(media.picture.read_bytes())
+    history = [SystemMessage("Be brief."), HumanMessage([picture, {"type": "text", "text": "?"}])]
+    with llm.model_copy(update={"api_format": "anthropic"}) as other:
+        for turn, which in enumerate(order):
+            emulator.reply(**ROUNDS[turn])
+            model = (llm, other)[which]
+            answer = reduce(add, model.stream(history)) if streamed else model.invoke(history)
+            history.append(answer)
+            history += [ToolMessage("ok", tool_call_id=made["id"]) for made in answer.tool_calls]
+            if not answer.tool_calls:
+                history.append(HumanMessage("Go on."))
+    assert [request.status for request in emulator.requests] == [200] * 4
+    for request, which in zip(emulator.requests, order, strict=True):
+        assert request.path.endswith(("/chat/completions", "/anthropic/v1/messages")[which])
+        assert [medium.data for medium in request.media] == [media.picture.read_bytes()]
+    messages = chat_body(emulator.requests[-1])["messages"]
+    roles = [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+        "assistant",
+        "tool",
+        "tool",
+    ]
+    assert [message["role"] for message in messages] == roles
+    turns = [message for message in messages if message["role"] == "assistant"]
+    # A turn without calls goes back without its thoughts, in either format.
+    assert [turn.get("reasoning_content") for turn in turns] == [" First.\n", None, "两次。😀"]
+    assert [turn["content"] for turn in turns] == ["", "It is one.", ""]
+    called = [
+        [(c["id"], json.loads(c["function"]["arguments"])) for c in turn.get("tool_calls", [])]
+        for turn in turns
+    ]
+    assert called == [[("a", {"x": 1})], [], [("b", {"x": 2}), ("c", {})]]
+
+
+@pytest.mark.parametrize("api_format", ["anthropic"])
+@pytest.mark.parametrize("penalty", ["frequency_penalty", "presence_penalty"])
+def test_a_penalty_is_refused_where_there_is_none(llm, emulator, penalty):
+    llm.invoke("x", **{penalty: 0})
+    with pytest.raises(MiMoInputError, match=f"no {penalty}"):
+        llm.invoke("x", **{penalty: 0.5})
+    assert len(emulator.requests) == 1
+    assert penalty not in emulator.requests[0].body

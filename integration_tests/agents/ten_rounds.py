@@ -1,7 +1,7 @@
 """An agent in a process of its own: rounds of tools on a SQLite checkpoint, killed halfway.
 
-`test_conversations_agents.py` runs it twice: python ten_rounds.py ADDRESS KEY FOLDER WAY. The first
-process kills itself inside a tool, the second one finds the checkpoint and goes on. What it saw is
+`test_conversations_agents.py` runs it twice: python ten_rounds.py ADDRESS KEY FOLDER FORMAT WAY. The
+first process kills itself inside a tool, the second one finds the checkpoint and goes on. What it saw is
 printed as JSON.
 """
 
@@ -27,7 +27,7 @@ warnings.simplefilter("ignore", LangChainBetaWarning)
 
 DEADLY_ROUND = 5
 QUESTION = {"messages": [{"role": "user", "content": "Measure ten places, add, and look."}]}
-ADDRESS, KEY, FOLDER, WAY = sys.argv[1:]
+ADDRESS, KEY, FOLDER, API_FORMAT, WAY = sys.argv[1:]
 FOLDER = pathlib.Path(FOLDER)
 
 
@@ -58,7 +58,13 @@ def photograph(place: int) -> list[dict]:
 
 
 def make_agent(saver):
-    model = ChatMiMo(model="mimo-v2.6-pro", api_key=KEY, base_url=ADDRESS, thinking=True)
+    model = ChatMiMo(
+        model="mimo-v2.6-pro",
+        api_key=KEY,
+        base_url=ADDRESS,
+        api_format=API_FORMAT,
+        thinking=True,
+    )
     return create_agent(model, [measure, add, photograph], checkpointer=saver)
 
 

@@ -50,7 +50,8 @@ def _messages(message):
 
 
 def _assistant(content):
-    assert isinstance(content, list)
+    if isinstance(content, str):
+        return {"role": "assistant", "content": content}
     assert all(block["type"] in {"thinking", "text", "tool_use"} for block in content)
     turn = {"role": "assistant", "content": ""}
     for block in content:
