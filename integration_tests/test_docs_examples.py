@@ -308,3 +308,22 @@ def test_a_report_says_which_files_were_refused_and_asks_again(emulator, run, tm
         assert reason in shown
     shown = run("batch_report.py", "report.jsonl", "What?", pictures[0])
     assert "MiMoContentFilterError" not in shown
+
+
+def test_a_report_takes_no_other_file_for_its_own(emulator, run, tmp_path, pictures):
+    (tmp_path / "lines.jsonl").write_text('{"foreign": 1}\n{"cut')
+    (tmp_path / "flat").write_bytes(b"no line at all")
+    for name in (pictures[0], "lines.jsonl", "flat"):
+        before = (tmp_path / name).read_bytes()
+        shown = run("batch_report.py", name, "What?", pictures[1], code=1)
+        assert "no report of this program" in shown
+        assert (tmp_path / name).read_bytes() == before
+    assert emulator.requests == []
+
+
+def test_a_report_asks_another_question_about_all_files(emulator, run, pictures):
+    run("batch_report.py", "report.jsonl", "What?", *pictures[:2])
+    shown = run("batch_report.py", "report.jsonl", "Which colours?", *pictures[:2])
+    assert "0 of 2 files are done." in shown
+    shown = run("batch_report.py", "report.jsonl", "Which colours?", *pictures[:2])
+    assert "2 of 2 files are done." in shown

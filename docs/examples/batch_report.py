@@ -3,7 +3,8 @@
     python docs/examples/batch_report.py report.jsonl "What is shown?" pictures/*.png clips/*.mp4
 
 Each answer is a line of report.jsonl as soon as it is there. Stopped by Ctrl-C, by a kill, by a
-power cut: the same command goes on with the files that have no answer yet. Files that MiMo or this
+power cut: the same command goes on with the files that have no answer yet; another question is
+asked about all of them. Files that MiMo or this
 package refuses get a line with the reason, and are asked about again by the next run. At the end
 stands what all of it cost, earlier runs included.
 """
@@ -35,6 +36,8 @@ BLOCKS = {
 
 Row = dict[str, Any]
 
+FIRST_BYTES = b'{"file": "'
+
 
 def main() -> int:
     """Ask about all files; return 0 when every one has its answer."""
@@ -47,7 +50,7 @@ def main() -> int:
     options = command.parse_args()
     console = Console(stderr=True)
     done = read_report(options.report)
-    todo = [path for path in options.files if "answer" not in done.get(str(path), {})]
+    todo = [path for path in options.files if not answered(done.get(str(path)), options.question)]
     console.print(f"{len(options.files) - len(todo)} of {len(options.files)} files are done.")
     with (
         options.report.open("a", encoding="utf-8") as report,
@@ -55,6 +58,7 @@ def main() -> int:
     ):
         task = bar.add_task("asking", total=len(todo))
         for row in ask_all(options.model, options.question, todo, options.concurrency):
+            row["question"] = options.question
             done[row["file"]] = row
             report.write(json.dumps(row, ensure_ascii=False) + "\n")
             report.flush()
@@ -67,15 +71,31 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def answered(row: Row | None, question: str) -> bool:
+    """Tell whether a row holds the answer to this question."""
+    return row is not None and "answer" in row and row["question"] == question
+
+
 def read_report(path: Path) -> dict[str, Row]:
-    """Return the last row of each file; half a line, left by a kill, is cut off."""
+    """Return the last row of each file; half a line, left by a kill, is cut off.
+
+    A file that is no report is left as it is: a forgotten argument makes a picture of yours the
+    first one.
+    """
     if not path.exists():
         return {}
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
+    try:
+        rows = [json.loads(line) for line in whole.splitlines()]
+        ours = all(isinstance(row, dict) and {"file", "question"} <= row.keys() for row in rows)
+    except ValueError:
+        ours = False
+    if not (ours and data.startswith(FIRST_BYTES[: len(data)])):
+        raise SystemExit(f"{path} is no report of this program: name a new file, or one of its own")
     if len(whole) < len(data):
         os.truncate(path, len(whole))
-    return {row["file"]: row for row in map(json.loads, whole.splitlines())}
+    return {row["file"]: row for row in rows}
 
 
 def ask_all(model: str, question: str, paths: list[Path], concurrency: int) -> Iterator[Row]:
