@@ -308,7 +308,8 @@ class ChatMiMo(ConnectedFields):
                 own `{"type": "web_search", ...}`.
             tool_choice: "auto" (default), "none", "any" ("required", True), or a tool's name. MiMo
                 enforces none but "auto" (openai-api.md, 2026-10): ChatMiMo asks for the call in
-                words, checks the reply and asks once more; `forced_tools` tells what comes of it.
+                words, checks the reply, asks once more, and says in
+                `response_metadata["forced_tool_choice"]` whether it was honoured.
                 Self-hosted servers enforce it.
             strict: Sent with each function when given.
             parallel_tool_calls: Sent when given; MiMo documents no such switch.
@@ -319,8 +320,8 @@ class ChatMiMo(ConnectedFields):
             A runnable with the tools bound.
 
         Raises:
-            MiMoInputError: Two tools share a name, a name is not MiMo's to take, or the choice
-                names a tool that is not bound.
+            MiMoInputError: A name is not one that MiMo takes. Names that two tools share, and a
+                choice of a tool that is not bound, are refused when the call is made.
         """
         from langchain_mimo.wire.tools import wire_tools
 

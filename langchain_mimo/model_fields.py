@@ -193,7 +193,10 @@ class ChatMiMoFields(BaseChatModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Return True: `dumps` and `loads` work (`valid_namespaces=["langchain_mimo"]`)."""
+        """Return True: `dumps` works, and `loads` with two words of permission.
+
+        They are `valid_namespaces=["langchain_mimo"]` and `allowed_objects=[ChatMiMo]`.
+        """
         return True
 
     @override
