@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.applications import Starlette
@@ -39,6 +39,8 @@ from langchain_mimo.emulator.refusals import (
 from langchain_mimo.emulator.rules import Rules
 from langchain_mimo.emulator.script import Reply, Script
 from langchain_mimo.emulator.usage import PrefixCache, PromptCount, merged, usage_object
+
+_Made = TypeVar("_Made")
 
 EVENT_STREAM = "text/event-stream"
 
@@ -169,8 +171,15 @@ class Application:
         self._requests.append(record)
         if self._settings.max_recorded is not None:
             del self._requests[: -self._settings.max_recorded]
-        armed = self._faults.next(connection) if request.method == "POST" else None
-        answer = await self._respond(respond, record, raw, armed)
+        armed, streaming = None, False
+        if request.method == "POST" and self._faults.waiting:
+            streaming = await _in_thread_if_large(raw, _asks_for_stream, raw)
+            armed = self._faults.next(connection, streaming)
+        if armed is None:
+            answer = await self._respond(respond, record, raw)
+        else:
+            record.fault = armed.name
+            answer = await self._struck(armed, streaming, respond, record, raw)
         record.status = answer.status
         await deliver(answer, send, connection)
 
@@ -179,18 +188,26 @@ class Application:
         respond: Callable[[RecordedRequest, bytes], Answer],
         record: RecordedRequest,
         raw: bytes,
-        armed: ArmedFault | None,
     ) -> Answer:
-        if armed is not None:
-            record.fault = armed.name
-            if armed.fault.replace is not None:
-                return armed.fault.replace(armed.parameters, _asks_for_stream(raw))
-            answer = await self._respond(respond, record, raw, None)
-            alter = armed.fault.alter
-            return answer if alter is None else alter(answer, armed.parameters)
-        if len(raw) > _INLINE_BYTES or self._script.responder is not None:
+        if self._script.responder is not None:
             return await asyncio.to_thread(respond, record, raw)
-        return respond(record, raw)
+        return await _in_thread_if_large(raw, respond, record, raw)
+
+    async def _struck(
+        self,
+        armed: ArmedFault,
+        streaming: bool,
+        respond: Callable[[RecordedRequest, bytes], Answer],
+        record: RecordedRequest,
+        raw: bytes,
+    ) -> Answer:
+        if armed.fault.replace is not None:
+            return armed.fault.replace(armed.parameters, streaming)
+        answer = await self._respond(respond, record, raw)
+        began = answer.body is None and answer.status == 200
+        if armed.fault.alter is None or (armed.streams_only and not began):
+            return answer
+        return armed.fault.alter(answer, armed.parameters)
 
     def _models(self, record: RecordedRequest, _raw: bytes) -> Answer:
         if not self._authorized(record.headers, ("api-key",)):
@@ -325,6 +342,12 @@ def _asks_for_stream(raw: bytes) -> bool:
     except Refusal:
         return False
     return isinstance(body, dict) and body.get("stream") is True
+
+
+async def _in_thread_if_large(raw: bytes, run: Callable[..., _Made], *arguments: Any) -> _Made:
+    if len(raw) > _INLINE_BYTES:
+        return await asyncio.to_thread(run, *arguments)
+    return run(*arguments)
 
 
 async def _read_body(request: Request, at_most: int) -> bytes:

@@ -44,6 +44,10 @@ class Ledger:
             return list(self.disconnects)
 
 
+CLOSING_SECONDS = 5.0
+"""How long a closing connection may take at most."""
+
+
 @dataclass(slots=True)
 class Connection:
     """One TCP connection, as the application sees it.
@@ -74,6 +78,15 @@ class Connection:
             except TimeoutError:
                 return True
         return not self.gone.is_set()
+
+    async def lost(self) -> bool:
+        """Return whether the client is gone, also when asyncio has yet to say so.
+
+        Between a write that failed and asyncio's word of it further writes would only make it warn.
+        """
+        if self.transport is not None and self.transport.is_closing():
+            await self.pause(CLOSING_SECONDS)
+        return self.gone.is_set()
 
 
 class WatchedProtocol(H11Protocol):

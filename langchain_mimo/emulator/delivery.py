@@ -13,10 +13,9 @@ from typing import TypeAlias
 
 from starlette.types import Send
 
-from langchain_mimo.emulator.connections import Connection
+from langchain_mimo.emulator.connections import CLOSING_SECONDS, Connection
 
 _EVENTS_PER_TURN = 32
-_CLOSING_SECONDS = 5.0
 
 
 class Cut(enum.Enum):
@@ -118,7 +117,7 @@ async def _deliver_by_asgi(answer: Answer, send: Send, connection: Connection) -
             await send({"type": "http.response.body", "body": step, "more_body": True})
         else:
             await connection.pause(step)
-        if connection.gone.is_set():
+        if await connection.lost():
             return
     await send({"type": "http.response.body", "body": b""})
 
@@ -143,7 +142,7 @@ async def _deliver_raw(answer: Answer, connection: Connection) -> None:
                 transport.write(step)
             else:
                 await connection.pause(step)
-            if connection.gone.is_set():
+            if await connection.lost():
                 return
     await _end(connection, Cut.CLOSE)
 
@@ -158,7 +157,7 @@ async def _end(connection: Connection, cut: Cut) -> None:
         transport.abort()
     else:
         transport.close()
-    await connection.pause(_CLOSING_SECONDS)
+    await connection.pause(CLOSING_SECONDS)
 
 
 def _transport(connection: Connection) -> asyncio.Transport:

@@ -31,6 +31,7 @@ class Fault:
             request is not even read.
         alter: Changes the answer that would have been.
         reused_only: Strikes only on a connection that served a request before.
+        streams_only: Strikes only requests with `stream: true`.
     """
 
     summary: str
@@ -38,6 +39,7 @@ class Fault:
     replace: Replacement | None = None
     alter: Alteration | None = None
     reused_only: bool = False
+    streams_only: bool = False
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -70,6 +72,7 @@ FAULTS: Mapping[str, Fault] = {
         "after so many events nothing but SSE comments, every interval, for so many seconds",
         {"after_events": 0, "interval": 0.05, "seconds": 3600.0, "text": ": ping\n\n"},
         alter=wire_faults.pings_only,
+        streams_only=True,
     ),
     "slow_loris": Fault(
         "body or headers (part) come in pieces of so many bytes, one every interval",
@@ -85,6 +88,7 @@ FAULTS: Mapping[str, Fault] = {
         "the body of a stream does not end for so many seconds after [DONE]",
         {"seconds": 5.0},
         alter=wire_faults.keep_open_after_done,
+        streams_only=True,
     ),
     "rate_limit": Fault(
         "429 Too many requests; retry_after: none, seconds, milliseconds (retry-after-ms) or date",
@@ -136,18 +140,26 @@ FAULTS: Mapping[str, Fault] = {
             "done": False,
         },
         alter=stream_faults.error_in_stream,
+        streams_only=True,
     ),
     "duplicated_finish": Fault(
-        "the chunk with the finish_reason comes twice", alter=stream_faults.duplicated_finish
+        "the chunk with the finish_reason comes twice",
+        alter=stream_faults.duplicated_finish,
+        streams_only=True,
     ),
     "usage_on_every_chunk": Fault(
-        "a growing usage on every chunk", alter=stream_faults.usage_on_every_chunk
+        "a growing usage on every chunk",
+        alter=stream_faults.usage_on_every_chunk,
+        streams_only=True,
     ),
-    "no_done": Fault("the stream ends without [DONE]", alter=stream_faults.no_done),
+    "no_done": Fault(
+        "the stream ends without [DONE]", alter=stream_faults.no_done, streams_only=True
+    ),
     "no_finish": Fault(
         "the stream ends without a finish_reason, with or without [DONE]",
         {"done": True},
         alter=stream_faults.no_finish,
+        streams_only=True,
     ),
     "half_tool_call": Fault(
         "the arguments of the last tool call are cut to so many characters; finish_reason as "
@@ -155,18 +167,25 @@ FAULTS: Mapping[str, Fault] = {
         {"characters": 8, "finish_reason": "length"},
         alter=stream_faults.half_tool_call,
     ),
-    "crlf": Fault("lines end with CR LF", alter=stream_faults.crlf),
+    "crlf": Fault("lines end with CR LF", alter=stream_faults.crlf, streams_only=True),
     "comments": Fault(
-        "comments, event, id and retry lines between the chunks", alter=stream_faults.comments
+        "comments, event, id and retry lines between the chunks",
+        alter=stream_faults.comments,
+        streams_only=True,
     ),
     "line_separator": Fault(
-        "U+2028, U+2029 and U+0085 stand unescaped in the text", alter=stream_faults.line_separator
+        "U+2028, U+2029 and U+0085 stand unescaped in the text",
+        alter=stream_faults.line_separator,
+        streams_only=True,
     ),
     "multi_line_data": Fault(
         "the JSON of a chunk is spread over several data lines",
         alter=stream_faults.multi_line_data,
+        streams_only=True,
     ),
-    "byte_order_mark": Fault("the stream begins with a BOM", alter=stream_faults.byte_order_mark),
+    "byte_order_mark": Fault(
+        "the stream begins with a BOM", alter=stream_faults.byte_order_mark, streams_only=True
+    ),
 }
 """Every fault: what it does and what it can be told."""
 
@@ -195,9 +214,16 @@ class ArmedFault:
         """What it does."""
         return FAULTS[self.name]
 
-    def strikes(self, connection: Connection) -> bool:
-        """Count a request, and say whether it is struck."""
+    @property
+    def streams_only(self) -> bool:
+        """Whether it leaves whole answers alone: all faults that count events do."""
+        return self.fault.streams_only or self.parameters.get("after_events") is not None
+
+    def strikes(self, connection: Connection, streaming: bool) -> bool:
+        """Count a request that it could strike, and say whether it does."""
         if self.times == 0 or (self.fault.reused_only and connection.requests < 2):
+            return False
+        if self.streams_only and not streaming:
             return False
         self.seen += 1
         due = self.seen - self.skip - 1
@@ -225,10 +251,22 @@ class FaultBox:
         with self._lock:
             self._armed.clear()
 
-    def next(self, connection: Connection) -> ArmedFault | None:
-        """Return the fault that a request meets, or None."""
+    @property
+    def waiting(self) -> bool:
+        """Whether any fault waits."""
+        return bool(self._armed)
+
+    def next(self, connection: Connection, streaming: bool) -> ArmedFault | None:
+        """Return the fault that a request meets, or None.
+
+        Args:
+            connection: What the request came by.
+            streaming: Whether it asks for a stream.
+        """
         with self._lock:
-            struck = next((armed for armed in self._armed if armed.strikes(connection)), None)
+            struck = next(
+                (armed for armed in self._armed if armed.strikes(connection, streaming)), None
+            )
             self._armed = [armed for armed in self._armed if armed.times != 0]
         return struck
 

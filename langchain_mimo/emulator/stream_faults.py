@@ -1,6 +1,6 @@
 """Faults inside a stream that HTTP carries well: errors, missing ends, odd but legal forms.
 
-They alter streams; an answer that is no stream passes as it is, a half tool call excepted.
+Streams that began well are all they get to see; a half tool call is made in whole answers too.
 """
 
 from __future__ import annotations
@@ -62,9 +62,8 @@ def usage_on_every_chunk(answer: Answer, _options: Mapping[str, Any]) -> Answer:
 
     def altered(steps: Iterable[Step]) -> Iterator[Step]:
         held = list(steps)
-        final = next(
-            (e["usage"] for e in map(_event, reversed(held)) if e and e.get("usage")), None
-        )
+        usages = ((event or {}).get("usage") for event in map(_event, reversed(held)))
+        final = next((usage for usage in usages if usage and "completion_tokens" in usage), None)
         for number, step in enumerate(held):
             event = _event(step)
             if event is not None and final is not None and not event.get("usage"):
@@ -180,8 +179,6 @@ def byte_order_mark(answer: Answer, _options: Mapping[str, Any]) -> Answer:
 
 
 def _altered(answer: Answer, change: Callable[[Iterable[Step]], Iterable[Step]]) -> Answer:
-    if answer.body is not None or answer.status != 200:
-        return answer
     return replace(answer, steps=change(answer.steps))
 
 
@@ -210,7 +207,7 @@ def _delta(event: Event | None) -> dict[str, Any] | None:
     if event is None:
         return None
     choices = event.get("choices")
-    delta = choices[0]["delta"] if choices else event.get("delta")
+    delta = choices[0].get("delta") if choices else event.get("delta")
     return delta if isinstance(delta, dict) else None
 
 
@@ -247,7 +244,12 @@ def _fragments(event: Event | None) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _half_call_in_body(answer: Answer, keep: int, reason: str | None) -> Answer:
-    body = orjson.loads(answer.body or b"{}")
+    try:
+        body = orjson.loads(answer.body or b"")
+    except orjson.JSONDecodeError:
+        return answer
+    if answer.status != 200 or not isinstance(body, dict):
+        return answer
     if body.get("type") == "message":
         # Input that was cut is no JSON, so this format shows it empty.
         for block in [block for block in body["content"] if block["type"] == "tool_use"][-1:]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -61,8 +62,7 @@ def stall(answer: Answer, options: Mapping[str, Any]) -> Answer:
     seconds = float(options["seconds"])
     if options["after_events"] is None:
         return replace(answer, delay=answer.delay + seconds)
-    waiting = _insert(_steps_of(answer), int(options["after_events"]), [seconds])
-    return replace(_as_steps(answer), steps=waiting)
+    return replace(answer, steps=_insert(answer.steps, int(options["after_events"]), [seconds]))
 
 
 def pings_only(answer: Answer, options: Mapping[str, Any]) -> Answer:
@@ -71,9 +71,8 @@ def pings_only(answer: Answer, options: Mapping[str, Any]) -> Answer:
     count = math.ceil(float(options["seconds"]) / interval)
     ping = str(options["text"]).encode()
     pings = (step for _ in range(count) for step in (ping, interval))
-    inserted = _insert(_steps_of(answer), int(options["after_events"]), pings)
-    # Comments would spoil a length that was promised, so a whole answer loses its own.
-    return replace(_as_steps(answer), steps=inserted, declared_length=None)
+    inserted = _insert(answer.steps, int(options["after_events"]), pings)
+    return replace(answer, steps=inserted)
 
 
 def slow_loris(answer: Answer, options: Mapping[str, Any]) -> Answer:
@@ -91,7 +90,7 @@ def split_writes(answer: Answer, options: Mapping[str, Any]) -> Answer:
 
 def keep_open_after_done(answer: Answer, options: Mapping[str, Any]) -> Answer:
     """Leave the body open behind its last event."""
-    return replace(_as_steps(answer), steps=[*_steps_of(answer), float(options["seconds"])])
+    return replace(answer, steps=chain(answer.steps, [float(options["seconds"])]))
 
 
 def rate_limit(options: Mapping[str, Any], streaming: bool) -> Answer:
