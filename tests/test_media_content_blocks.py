@@ -11,7 +11,7 @@ import sys
 import pytest
 from PIL import Image
 
-from langchain_mimo.errors import MediaError
+from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
 from langchain_mimo.media.references import EncodedMedia, MediaReference, local_file_of
 from langchain_mimo.media.sources import MediaPolicy, open_media
@@ -191,6 +191,25 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, make, source, 
     with pytest.raises(MediaError, match=reason) as raised:
         make(source, **options)
     assert "\n" not in str(raised.value)
+    assert str(raised.value).endswith(".")
+
+
+@pytest.mark.parametrize("make", [image_block, video_block, audio_block])
+@pytest.mark.parametrize("source", ["https://a.example/x", b"GIF89a", "cat.gif"])
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"mime_type": 5}, "mime_type is of type int"),
+        ({"mime_type": b"image/png"}, "mime_type is of type bytes"),
+        ({"size": "5"}, "size is '5'; give a whole number"),
+        ({"size": -1}, "size is -1"),
+        ({"size": 1.5}, "size is 1.5"),
+        ({"size": True}, "size is True"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(make, source, options, reason):
+    with pytest.raises(MiMoInputError, match=f"^{make.__name__}'s {reason}") as raised:
+        make(source, **options)
     assert str(raised.value).endswith(".")
 
 

@@ -7,13 +7,13 @@ where the file is, how large it is and what its digest is, and holds nothing of 
 from __future__ import annotations
 
 import os
-import re
 from base64 import b64encode
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from langchain_mimo.errors import MediaError
+from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import formats
+from langchain_mimo.media.arguments import URL_SCHEME, whole_number
 from langchain_mimo.media.inspection import inspect
 from langchain_mimo.media.local_files import open_own_file
 from langchain_mimo.media.readers import Base64Reader, FileReader, MemoryReader, Reader
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
 """A URL (http, https, data, file), a path, bytes, or a binary file object."""
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//)|data:|file:", re.IGNORECASE)
 _HASHED_AT_ONCE = 1 << 20
 
 _ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
@@ -60,7 +59,9 @@ def image_block(
 
     Raises:
         MediaError: The file is not there or is not readable, or MiMo would refuse what it is.
+        MiMoInputError: `mime_type` is no string, or `size` no whole number.
     """
+    _check_mime_type("image", mime_type)
     if _is_pil_image(source):
         source, mime_type = _written(source, mime_type)
     return _block("image", source, mime_type, size, {})  # type: ignore[arg-type]  # no PIL image
@@ -121,6 +122,8 @@ def _block(
     size: int | None,
     extras: dict[str, Any],
 ) -> dict[str, Any]:
+    _check_mime_type(kind, mime_type)
+    size = whole_number(f"{kind}_block's size", size, 0) if size is not None else None
     reason = formats.too_large_for_url(kind, size) if size is not None else None
     if reason is not None:
         raise MediaError(f"{kind}_block cannot use it: {reason}")
@@ -139,11 +142,19 @@ def _block(
     return {"type": kind, **block, **({"extras": extras} if extras else {})}
 
 
+def _check_mime_type(kind: MediaKind, mime_type: object) -> None:
+    if mime_type is not None and not isinstance(mime_type, str):
+        raise MiMoInputError(
+            f"{kind}_block's mime_type is of type {type(mime_type).__name__}; give a string, or "
+            "leave it out."
+        )
+
+
 def _of_location(
     kind: MediaKind, location: str, mime_type: str | None, extras: dict[str, Any]
 ) -> dict[str, Any]:
     """Describe what a string names: a URL by its scheme, otherwise a path."""
-    scheme = _SCHEME.match(location)
+    scheme = URL_SCHEME.match(location)
     name = scheme.group().lower() if scheme else ""
     if name in ("http:", "https:"):
         stated = formats.normalise_mime_type(mime_type)

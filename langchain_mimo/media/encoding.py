@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from langchain_mimo.media import formats
-from langchain_mimo.media.readers import Reader
 from langchain_mimo.media.local_files import shown
+from langchain_mimo.media.readers import Reader
 from langchain_mimo.media.references import InlineBase64, LocalFile
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ MAX_INLINE_BYTES = MAX_BASE64_CHARACTERS // 4 * 3
 
 SAFE_INLINE_BYTES = 50 * 10**6 // 4 * 3
 """Bytes of a file whose base64 fits by the stricter reading of MB too, 10**6 characters: 37.5 MB.
-`langchain_mimo.prepare` aims at this, since what it makes is to be taken whichever MB is meant; what
-lies between the two is sent with a warning."""
+`langchain_mimo.prepare` aims at this, since what it makes is to be taken whichever MB is meant.
+What lies between the two is sent with a warning."""
 
 MAX_URL_BYTES: dict[MediaKind, int] = {
     "image": 50 * (1 << 20),
@@ -274,6 +274,25 @@ def _identify_markup(head: bytes) -> Format | None:
     if b"<html" in text or b"<!doctype html" in text:
         return Format("HTML", {}, "a web page")
     return Format("XML", {}, "a text")
+
+
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png",),
+    "image/gif": (".gif",),
+    "image/webp": (".webp",),
+    "image/bmp": (".bmp", ".dib"),
+    "video/mp4": (".mp4", ".m4v"),
+    "video/quicktime": (".mov", ".qt"),
+    "video/x-msvideo": (".avi",),
+    "video/x-ms-wmv": (".wmv", ".asf"),
+    "audio/mpeg": (".mp3",),
+    "audio/wav": (".wav", ".wave"),
+    "audio/flac": (".flac",),
+    "audio/mp4": (".m4a", ".mp4", ".m4b"),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+}
+"""How the names of files end that are of a MIME type, the usual ending first."""
 
 
 def mime_type_for(kind: MediaKind, head: bytes, stated: str | None) -> tuple[str, Format | None]:

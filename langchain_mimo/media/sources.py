@@ -136,8 +136,8 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
 
     Warns:
         UserWarning: It is within the limits and yet such that a server may refuse to decode it: a
-            picture of very many pixels or frames, a header of very many parts, base64 that is within
-            50 MB by the larger reading of MB only.
+            picture of very many pixels or frames, a header of very many parts, base64 that is
+            within 50 MB by the larger reading of MB only.
 
     Raises:
         MediaError: It is of a kind or a size that MiMo refuses, damaged, empty, no longer the file
