@@ -1,9 +1,13 @@
 """Turning what MiMo would refuse into what it takes."""
 
+import ast
 import builtins
+import inspect
 import io
 import itertools
+import math
 import pathlib
+import re
 import runpy
 import struct
 import sys
@@ -12,16 +16,30 @@ import zlib
 import av
 import pillow_heif
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from langchain_mimo.errors import MediaError, MiMoConfigurationError
+from langchain_mimo.catalogue import FPS_RANGE
+from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputError
+from langchain_mimo.media.diagnosis import LONGEST_ASPECT, SMALLEST_SIDE, describe_corruption
 from langchain_mimo.media.inspection import inspect_own
+from langchain_mimo.media.references import LocalFile, MediaReference
+from langchain_mimo.media.sources import MediaPolicy
 from langchain_mimo.prepare import output as output_module
 from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
+from langchain_mimo.prepare import videos as videos_module
 from langchain_mimo.tokens import image_tokens, video_tokens
 
 FILES = runpy.run_path(str(pathlib.Path(__file__).with_name("media_files.py")))
 make, clip, picture = FILES["make"], FILES["clip"], FILES["picture"]
+
+
+ALL = [
+    (prepare_image, "photo.tiff"),
+    (prepare_video, "film.mkv"),
+    (prepare_audio, "voice.aiff"),
+]
 
 
 def image_of(prepared):
@@ -148,6 +166,79 @@ def test_a_bomb_is_not_decoded():
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(99)))
     with pytest.raises(MediaError, match="decompression bomb"):
         prepare_image(bomb, convert=True)
+
+
+def notes_with(notes, word):
+    return [note for note in notes if word in note]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(8, 8), (5000, 10), (10, 5000), (402, 2), (3000, 1), (300, 4)])
+def test_sides_that_mimo_refuses_are_mended(size, mode):
+    prepared = prepare_image(picture("PNG", size, mode))
+    image = image_of(prepared)
+    short, long = sorted(image.size)
+    assert short >= SMALLEST_SIDE
+    assert long <= LONGEST_ASPECT * short
+    too_long = max(size) > LONGEST_ASPECT * min(size)
+    assert len(notes_with(prepared.notes, "was given a border")) == too_long
+    too_small = -(-max(size) // LONGEST_ASPECT) < SMALLEST_SIDE and min(size) < SMALLEST_SIDE
+    assert len(notes_with(prepared.notes, "was enlarged")) == too_small
+    assert (image.width > image.height) == (size[0] > size[1])
+
+
+@pytest.mark.parametrize("size", [(8, 8), (5000, 10), (402, 2)])
+def test_the_call_named_for_a_refused_picture_mends_it(tmp_path, size):
+    path = tmp_path / "tiny.png"
+    path.write_bytes(picture("PNG", size))
+    reference = MediaReference("image", LocalFile(str(path)), None, 0, 0)
+    said = describe_corruption(reference, MediaPolicy([tmp_path]))
+    call = re.search(r"langchain_mimo\.prepare\.(prepare_image)\((.*), convert=True\)", said)
+    prepared = prepare_image(ast.literal_eval(call[2]), tmp_path / "mended.png", convert=True)
+    again = MediaReference("image", LocalFile(str(prepared.path)), None, 0, 0)
+    assert "refused" in said
+    assert "refused" not in describe_corruption(again, MediaPolicy([tmp_path]))
+
+
+def test_a_border_leaves_the_picture_in_its_middle():
+    buffer = io.BytesIO()
+    Image.new("RGB", (5000, 9), "red").save(buffer, "PNG")
+    image = image_of(prepare_image(buffer.getvalue()))
+    assert image.size == (5000, 25)
+    assert [image.getpixel((2500, y)) for y in (0, 12, 24)] == [
+        (255, 255, 255), (255, 0, 0), (255, 255, 255)
+    ]  # fmt: skip
+
+
+def test_a_side_that_may_be_too_short_is_enlarged_once_mimo_has_refused_it():
+    assert image_of(prepare_image(picture("PNG", (20, 40)))).size == (20, 40)
+    assert image_of(prepare_image(picture("PNG", (20, 40)), convert=True)).size == (32, 64)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 900), st.integers(1, 900), st.integers(201, 400))
+def test_a_mended_picture_keeps_the_budget(width, height, budget):
+    image = image_of(prepare_image(picture("PNG", (width, height)), token_budget=budget))
+    assert image_tokens(*image.size) <= budget
+    assert min(image.size) >= SMALLEST_SIDE
+    assert max(image.size) <= LONGEST_ASPECT * min(image.size)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "mime_type"),
+    [
+        ("photo.jpg", "x.jpeg", "image/jpeg"),
+        ("photo.jpg", "x.PNG", "image/png"),
+        ("photo.tiff", "x.jpg", "image/jpeg"),
+        ("photo.tiff", "x", "image/png"),
+        ("still.gif", "x.gif", "image/gif"),
+        ("still.gif", "x.png", "image/png"),
+    ],
+)
+def test_the_name_of_the_output_chooses_the_format_of_a_picture(tmp_path, source, name, mime_type):
+    prepared = prepare_image(make(source), tmp_path / name)
+    assert prepared.mime_type == mime_type
+    assert inspect_own("image", tmp_path / name).mime_type == mime_type
 
 
 # --- videos ---------------------------------------------------------------------------------------
@@ -400,13 +491,134 @@ def test_sounds_that_cannot_be_prepared_are_refused(source, options, reason):
         prepare_audio(source, **options)
 
 
-# --- what all have in common -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("prepare", "source", "name", "mime_type"),
+    [
+        (prepare_video, "film.mov", "x.mov", "video/quicktime"),
+        (prepare_video, "film.mov", "x.mp4", "video/mp4"),
+        (prepare_video, "film.avi", "x.avi", "video/x-msvideo"),
+        (prepare_audio, "voice.wav", "x.wav", "audio/wav"),
+        (prepare_audio, "voice.wav", "x.mp3", "audio/mpeg"),
+        (prepare_audio, "film.mp4", "x.m4a", "audio/mp4"),
+        (prepare_audio, "film.mp4", "x.mp3", "audio/mpeg"),
+    ],
+)
+def test_the_name_of_the_output_is_kept_to(tmp_path, prepare, source, name, mime_type):
+    prepared = prepare(make(source), tmp_path / name)
+    assert prepared.mime_type == mime_type
+    kind = prepare.__name__.removeprefix("prepare_")
+    assert inspect_own(kind, tmp_path / name).mime_type == mime_type
 
-ALL = [
-    (prepare_image, "photo.tiff"),
-    (prepare_video, "film.mkv"),
-    (prepare_audio, "voice.aiff"),
-]
+
+@pytest.mark.parametrize(
+    ("prepare", "source", "name", "better"),
+    [
+        (prepare_image, "photo.jpg", "x.txt", "x.jpg"),
+        (prepare_image, "drawing.png", "x.gif", "x.png"),
+        (prepare_video, "film.mkv", "x.avi", "x.mp4"),
+        (prepare_video, "film.mp4", "x.txt", "x.mp4"),
+        (prepare_audio, "voice.aiff", "x.wav", "x.mp3"),
+        (prepare_audio, "film.mkv", "x.ogg", "x.mp3"),
+    ],
+)
+def test_a_name_that_says_something_else_is_refused(tmp_path, prepare, source, name, better):
+    with pytest.raises(MediaError, match=f"name it '{better}'"):
+        prepare(make(source), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    assert prepare(make(source), tmp_path / better).path == tmp_path / better
+
+
+@pytest.mark.parametrize("prepare", [prepare_image, prepare_video, prepare_audio])
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (None, "takes a local path or bytes, not NoneType"),
+        (5, "not int"),
+        ({"type": "video", "url": "file:///x.mp4"}, "not a content block"),
+        ("https://a.example/film.mp4", "fetches nothing"),
+        ("data:video/mp4;base64,AAAA", "fetches nothing"),
+        ("file:///film.mp4", "fetches nothing"),
+        ("", "empty path"),
+    ],
+)
+def test_what_is_no_local_medium_is_refused(prepare, source, reason):
+    with pytest.raises(MediaError, match=f"^{prepare.__name__}.*{reason}") as raised:
+        prepare(source)
+    check_one_sentence(raised.value)
+
+
+def check_one_sentence(error):
+    assert "\n" not in str(error)
+    assert str(error).endswith(".")
+
+
+@pytest.mark.parametrize(("prepare", "name"), ALL)
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (".", "'.', which is a folder"),
+        ("", "'', which is a folder"),
+        (5, "of type int"),
+        (b"x.mp4", "of type bytes"),
+        ("no/such/x.mp4", "does not exist; make it first"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused(prepare, name, output, reason):
+    with pytest.raises(MediaError, match=reason) as raised:
+        prepare(make(name), output)
+    check_one_sentence(raised.value)
+
+
+NO_NUMBERS = [math.nan, -1, "5", True, []]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options"),
+    [
+        *((p, {n: v}) for p, _ in ALL for n in ("max_bytes", "token_budget", "time_limit") for v in NO_NUMBERS),
+        *((p, {n: v}) for p, _ in ALL[1:] for n in ("start", "end") for v in NO_NUMBERS),
+        *((prepare_video, {"fps": v}) for v in (*NO_NUMBERS, 0, 99, math.inf, None)),
+        *((prepare_video, {"media_resolution": v}) for v in ("x", None, 5)),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none_are_refused(prepare, options):
+    name = next(iter(options))
+    with pytest.raises(MiMoInputError, match=f"^{name} is .*; (give|use) ") as raised:
+        prepare(b"never looked at", **options)
+    check_one_sentence(raised.value)
+
+
+def test_the_range_of_fps_is_the_catalogues():
+    assert videos_module.FPS_RANGE == FPS_RANGE
+
+
+@pytest.mark.parametrize(("prepare", "name"), ALL)
+@pytest.mark.parametrize(
+    "options", [{}, {"start": 50, "end": 10}, {"max_bytes": 1}, {"token_budget": 1}]
+)
+def test_a_refusal_names_the_file(tmp_path, prepare, name, options):
+    if prepare is prepare_image and "start" in options:
+        options = {}
+    path = tmp_path / "a film.bin"
+    path.write_bytes(make(name) if options else b"no medium at all")
+    with pytest.raises(MediaError, match=re.escape(repr(str(path)))):
+        prepare(path, **options)
+
+
+def test_the_wrong_kind_of_track_is_told_with_the_file(tmp_path):
+    path = tmp_path / "voice.mp3"
+    path.write_bytes(make("voice.mp3"))
+    with pytest.raises(MediaError, match=re.escape(f"{str(path)!r} cannot be prepared: it has no")):
+        prepare_video(path)
+
+
+@pytest.mark.parametrize("prepare", [prepare_image, prepare_video, prepare_audio])
+def test_the_default_fits_whichever_megabyte_is_meant(prepare):
+    default = inspect.signature(prepare).parameters["max_bytes"].default
+    assert -(-default // 3) * 4 == 50 * 10**6
+
+
+# --- what all have in common -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("prepare", "name"), ALL)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from langchain_mimo.errors import MediaError
+from langchain_mimo.media.arguments import number
+from langchain_mimo.media.formats import SUFFIXES
 from langchain_mimo.media.local_files import open_own_file
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes"
@@ -56,20 +58,29 @@ class Prepared:
 
 @contextmanager
 def opened(source: Source) -> Iterator[IO[bytes]]:
-    """Open the source for reading.
+    """Open the source for reading, and name it in whatever is said of it meanwhile.
 
     Raises:
         MediaError: The path does not exist or is no regular file.
     """
     if isinstance(source, bytes):
-        yield io.BytesIO(source)
+        with _named("the bytes given"):
+            yield io.BytesIO(source)
         return
     try:
         descriptor = open_own_file(source)
     except ValueError as error:
         raise MediaError(str(error)) from None
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file, _named(repr(str(Path(source).absolute()))):
         yield file
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MediaError as error:
+        raise MediaError(f"{name} cannot be prepared: {error.reason}") from error.__cause__
 
 
 @contextmanager
@@ -77,11 +88,9 @@ def workplace(source: Source, output: Output) -> Iterator[Path]:
     """Yield a path to write to, beside the output, and remove what is left there at the end.
 
     Raises:
-        MediaError: The output is the source, or its folder does not exist.
+        MediaError: The output is no path, a folder, or the source; or its folder does not exist.
     """
-    target = Path(output).absolute() if output is not None else None
-    if target is not None and not target.parent.is_dir():
-        raise MediaError(f"the folder {str(target.parent)!r} does not exist; make it first.")
+    target = _target(output)
     if target is not None and not isinstance(source, bytes) and _is_same(target, source):
         raise MediaError(f"{str(target)!r} is the source itself; name another output.")
     draft = _new_file(target.parent) if target is not None else _new_temporary_file()
@@ -89,6 +98,49 @@ def workplace(source: Source, output: Output) -> Iterator[Path]:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _target(output: Output) -> Path | None:
+    """Check where the result is to go, before any work is done."""
+    if output is None:
+        return None
+    if not isinstance(output, str | os.PathLike) or not isinstance(os.fspath(output), str):
+        raise MediaError(
+            f"output is of type {type(output).__name__}; give a path to write, or leave it out."
+        )
+    target = Path(output).absolute()
+    if target.is_dir():
+        raise MediaError(
+            f"output is {os.fspath(output)!r}, which is a folder; name a file to write."
+        )
+    if not target.parent.is_dir():
+        raise MediaError(f"the folder {str(target.parent)!r} does not exist; make it first.")
+    return target
+
+
+def fits(output: Output, mime_type: str) -> bool:
+    """Whether the output may be called what it is called when it is of this MIME type."""
+    suffix = suffix_of(output)
+    return not suffix or suffix in SUFFIXES[mime_type]
+
+
+def suffix_of(output: Output) -> str:
+    """Return how the name of the output ends, in lower case; empty when it has no such ending."""
+    return Path(output).suffix.lower() if output is not None else ""
+
+
+def require_fitting(output: Output, mime_type: str) -> None:
+    """Refuse a name that says the result is something else.
+
+    Raises:
+        MediaError: The ending of the name is that of another format, or of none.
+    """
+    if output is not None and not fits(output, mime_type):
+        better = Path(output).with_suffix(SUFFIXES[mime_type][0]).name
+        raise MediaError(
+            f"what is made of it is {mime_type} and does not fit the output "
+            f"{Path(output).name!r}; name it {better!r}."
+        )
 
 
 def _new_file(folder: Path) -> Path:
@@ -108,8 +160,25 @@ def _is_same(target: Path, source: str | os.PathLike[str]) -> bool:
     return target.exists() and Path(source).exists() and target.samefile(source)
 
 
+def check_limits(max_bytes: float, token_budget: float | None, time_limit: float) -> None:
+    """Check what all preparations are limited by.
+
+    Raises:
+        MiMoInputError: One of them is no number, or too small for anything.
+    """
+    number("max_bytes", max_bytes, 1)
+    if token_budget is not None:
+        number("token_budget", token_budget, 1)
+    number("time_limit", time_limit, 0, may_be_infinite=True)
+
+
 def finish(draft: Path, output: Output, mime_type: str, notes: list[str]) -> Prepared:
-    """Move a finished draft to its place, at once and whole, or read it into memory."""
+    """Move a finished draft to its place, at once and whole, or read it into memory.
+
+    Raises:
+        MediaError: The output is named like another format.
+    """
+    require_fitting(output, mime_type)
     if output is None:
         return Prepared(None, draft.read_bytes(), mime_type, tuple(notes))
     target = Path(output).absolute()

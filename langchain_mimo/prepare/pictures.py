@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 from langchain_mimo.media import formats
+from langchain_mimo.media.arguments import own_source
+from langchain_mimo.media.diagnosis import SMALLEST_SIDE
 from langchain_mimo.media.inspection import BOMB_PIXELS
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
@@ -19,11 +21,14 @@ from langchain_mimo.prepare.output import (
     ProgressCallback,
     Source,
     Work,
+    check_limits,
     finish,
+    fits,
     opened,
     workplace,
 )
-from langchain_mimo.tokens import image_tokens
+from langchain_mimo.prepare.sides import enlarged, has_good_sides, padded, scaled
+from langchain_mimo.tokens import CELL, image_tokens
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,7 +47,7 @@ def prepare_image(
     source: Source,
     output: Output = None,
     *,
-    max_bytes: int = formats.MAX_INLINE_BYTES,
+    max_bytes: int = formats.SAFE_INLINE_BYTES,
     token_budget: int | None = None,
     convert: bool = False,
     time_limit: float = DEFAULT_TIME_LIMIT,
@@ -52,14 +57,19 @@ def prepare_image(
     """Make a picture that MiMo takes: JPEG or PNG, upright, in RGB.
 
     HEIC, AVIF, TIFF and others are converted; what MiMo takes already is left as it is unless it
-    is too large or lies on its side. Of a picture with several frames the first is taken.
+    is too large or lies on its side. Of a picture with several frames the first is taken. MiMo
+    refuses very small and very long pictures: those are enlarged, and given a white or transparent
+    border.
 
     Args:
         source: A local path, or the bytes.
-        output: Where to write the result; None for bytes in memory.
-        max_bytes: Bytes it may have. Default: what just fits into MiMo's base64 limit.
+        output: Where to write the result; None for bytes in memory. Its name may choose between
+            ".jpg" and ".png"; an ending that does not fit the result is refused.
+        max_bytes: Bytes it may have. Default: 37,500,000, which fits into MiMo's 50 MB of base64
+            whichever MB is meant.
         token_budget: Tokens it may cost; it is shrunk to that. Default: no limit.
-        convert: Write it anew even when it looks fine, because MiMo refused it.
+        convert: Write it anew even when it looks fine, because MiMo refused it; sides under 32
+            pixels are then enlarged to that.
         time_limit: Seconds this may take.
         progress: Called with the share that is done, 0.0 to 1.0.
         show_progress: Draw a bar on standard error.
@@ -70,24 +80,29 @@ def prepare_image(
     Raises:
         MediaError: It is no picture, is damaged, has too many pixels to be decoded, or cannot be
             brought within the limits.
+        MiMoInputError: A number is none, or out of its range.
         MiMoConfigurationError: It is HEIC and pillow-heif is not installed.
     """
+    source = own_source("prepare_image", source)
+    check_limits(max_bytes, token_budget, time_limit)
     work = Work(progress, show=show_progress, time_limit=time_limit)
     work.at(0)
-    with opened(source) as file, workplace(source, output) as draft:
+    with workplace(source, output) as draft, opened(source) as file:
         image = _opened_image(file)
         work.at(0.2)
         notes: list[str] = []
-        if not convert and _is_fine(file, image, max_bytes, token_budget):
+        if not convert and _is_fine(file, image, max_bytes, token_budget, output):
             file.seek(0)
             draft.write_bytes(file.read())
             work.at(1)
             mime_type = formats.mime_type_for("image", _head(file), None)[0]
             return finish(draft, output, mime_type, ["MiMo takes it as it is."])
-        upright = _decoded(image, notes)
+        upright = padded(_decoded(image, notes), notes)
         work.at(0.5)
         fitted = _within_tokens(upright, token_budget, notes)
-        mime_type = _write(fitted, draft, image.format in _LOSSY, max_bytes, notes)
+        mended = enlarged(fitted, CELL if convert else SMALLEST_SIDE, notes)
+        is_png_first = _is_png_first(mended, image.format, output)
+        mime_type = _write(mended, draft, is_png_first, max_bytes, notes)
         work.at(1)
         return finish(draft, output, mime_type, notes)
 
@@ -139,17 +154,29 @@ def _opened_heic(file: IO[bytes]) -> Image:
     return image
 
 
-def _is_fine(file: IO[bytes], image: Image, max_bytes: int, token_budget: int | None) -> bool:
+def _is_fine(
+    file: IO[bytes], image: Image, max_bytes: int, token_budget: int | None, output: Output
+) -> bool:
     """Whether MiMo takes the file as it is and nobody wants it smaller."""
     found = formats.identify(_head(file))
     return (
         found is not None
         and "image" in found.mime_types
+        and fits(output, found.mime_types["image"])
         and file.seek(0, os.SEEK_END) <= max_bytes
         and (token_budget is None or image_tokens(*image.size) <= token_budget)
         and image.getexif().get(_ORIENTATION, 1) == 1
         and image.mode not in ("CMYK", "YCCK", "LAB")
+        and has_good_sides(image)
     )
+
+
+def _is_png_first(image: Image, source_format: str | None, output: Output) -> bool:
+    """Whether PNG is tried first: as the output's name says, else where nothing was lost yet."""
+    is_named_png = fits(output, "image/png")
+    if is_named_png != fits(output, "image/jpeg"):
+        return is_named_png
+    return source_format not in _LOSSY or image.mode == "RGBA"
 
 
 def _decoded(image: Image, notes: list[str]) -> Image:
@@ -178,7 +205,7 @@ def _within_tokens(image: Image, token_budget: int | None, notes: list[str]) -> 
         return image
     scale = min(1.0, math.sqrt(token_budget * 1024 / (image.width * image.height)))
     while True:
-        width, height = (max(1, round(side * scale)) for side in image.size)
+        width, height = scaled(image.size, scale)
         if image_tokens(width, height) <= token_budget:
             break
         if min(width, height) == 1:
@@ -191,16 +218,16 @@ def _within_tokens(image: Image, token_budget: int | None, notes: list[str]) -> 
     return image.resize((width, height))
 
 
-def _write(image: Image, draft: Path, is_lossy: bool, max_bytes: int, notes: list[str]) -> str:
-    """Write PNG where nothing was lost yet, JPEG otherwise; smaller and smaller until it fits."""
-    if not is_lossy or image.mode == "RGBA":
+def _write(image: Image, draft: Path, is_png_first: bool, max_bytes: int, notes: list[str]) -> str:
+    """Write PNG first or JPEG at once; JPEG smaller and smaller until it fits."""
+    if is_png_first:
         data = _encoded(image, "PNG", optimize=False)
         if len(data) <= max_bytes:
             draft.write_bytes(data)
             return "image/png"
     if image.mode == "RGBA":
         image = _on_white(image)
-        notes.append("Its transparent parts became white to make it smaller.")
+        notes.append("Its transparent parts became white, since JPEG has none.")
     while True:
         for quality in _JPEG_QUALITIES:
             data = _encoded(image, "JPEG", quality=quality)
@@ -208,9 +235,9 @@ def _write(image: Image, draft: Path, is_lossy: bool, max_bytes: int, notes: lis
                 draft.write_bytes(data)
                 notes.append(f"It is JPEG of {image.width} x {image.height} pixels now.")
                 return "image/jpeg"
-        if min(image.size) < 2:
-            raise MediaError(f"no size of it has {max_bytes} bytes or less; allow more.")
-        image = image.resize((int(image.width * _SHRINK) or 1, int(image.height * _SHRINK) or 1))
+        image = image.resize(scaled(image.size, _SHRINK))
+        if min(image.size) < SMALLEST_SIDE:
+            raise MediaError(f"no size of it has {max_bytes:,} bytes or less; allow more.")
 
 
 def _on_white(image: Image) -> Image:

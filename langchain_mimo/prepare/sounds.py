@@ -7,6 +7,7 @@ from contextlib import closing
 
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import formats
+from langchain_mimo.media.arguments import own_source
 from langchain_mimo.media.containers import import_av, open_container
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
@@ -15,13 +16,17 @@ from langchain_mimo.prepare.output import (
     ProgressCallback,
     Source,
     Work,
+    check_limits,
     finish,
+    fits,
     opened,
+    require_fitting,
     workplace,
 )
 from langchain_mimo.prepare.streams import (
     Job,
     SoundEncoder,
+    check_span,
     copy_packets,
     decoded,
     known_sounds,
@@ -50,7 +55,7 @@ def prepare_audio(
     source: Source,
     output: Output = None,
     *,
-    max_bytes: int = formats.MAX_INLINE_BYTES,
+    max_bytes: int = formats.SAFE_INLINE_BYTES,
     token_budget: int | None = None,
     start: float | None = None,
     end: float | None = None,
@@ -66,8 +71,10 @@ def prepare_audio(
 
     Args:
         source: A local path, or the bytes.
-        output: Where to write the result; None for bytes in memory.
-        max_bytes: Bytes it may have. Default: what just fits into MiMo's base64 limit.
+        output: Where to write the result; None for bytes in memory. The ending of its name has to
+            fit: ".mp3", or that of the format in which the sound can be left as it is.
+        max_bytes: Bytes it may have. Default: 37,500,000, which fits into MiMo's 50 MB of base64
+            whichever MB is meant.
         token_budget: Tokens it may cost. The tokens of a sound depend on its length alone, so what
             is too long is refused and not cut by itself.
         start: Seconds from which it is wanted. Default: its beginning.
@@ -83,18 +90,22 @@ def prepare_audio(
     Raises:
         MediaError: It has no sound, is damaged, the piece wanted is empty or too long for the
             limits, or the time limit has passed.
+        MiMoInputError: A number is none, or out of its range.
         MiMoConfigurationError: PyAV is not installed.
     """
+    source = own_source("prepare_audio", source)
+    check_limits(max_bytes, token_budget, time_limit)
+    check_span(start, end)
     work = Work(progress, show=show_progress, time_limit=time_limit)
     work.at(0)
-    with opened(source) as file, workplace(source, output) as draft:
+    with workplace(source, output) as draft, opened(source) as file:
         with closing(open_container(file)) as container:
             if not (sounds := known_sounds(container)):
                 raise MediaError("it has no sound track that FFmpeg can read.")
             found = survey(container, sounds[:1], work)
         span = wanted_span(start, end, found.duration)
         _check_tokens(span.seconds, token_budget)
-        job = Job(file, draft, max_bytes, found, span, work, [])
+        job = Job(file, draft, output, max_bytes, found, span, work, [])
         mime_type = None if convert else _as_it_is(job) or _copied(job)
         mime_type = mime_type or _encoded(job)
         work.at(1)
@@ -113,13 +124,14 @@ def _check_tokens(seconds: float, token_budget: int | None) -> None:
 def _as_it_is(job: Job) -> str | None:
     """Take a file that MiMo takes as it is, and return its MIME type; None for others."""
     found = job.accepted_format()
-    if not job.is_whole or found is None or "audio" not in found.mime_types:
+    mime_type = found.mime_types.get("audio") if found is not None else None
+    if not job.is_whole or mime_type is None or not fits(job.output, mime_type):
         return None
     with job.container() as container:
         if container.streams.video and found is formats.MP4:
             return None
     job.copy_file()
-    return found.mime_types["audio"]
+    return mime_type
 
 
 def _copied(job: Job) -> str | None:
@@ -131,6 +143,8 @@ def _copied(job: Job) -> str | None:
         if codec not in _COPIES:
             return None
         format_name, mime_type = _COPIES[codec]
+        if not fits(job.output, mime_type):
+            return None
         try:
             copy_packets(job, [stream], format_name, job.span.start)
         except av.error.FFmpegError:
@@ -143,6 +157,7 @@ def _copied(job: Job) -> str | None:
 
 def _encoded(job: Job) -> str:
     """Encode MP3 with as many bits as fit."""
+    require_fitting(job.output, "audio/mpeg")
     affordable = job.max_bytes * 8 * _CONTAINER_SHARE / job.span.seconds
     bit_rate = next((rate for rate in BIT_RATES if rate <= affordable), None)
     if bit_rate is None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from langchain_mimo.errors import MediaError
+from langchain_mimo.media.arguments import number
 from langchain_mimo.media.containers import import_av, open_container
 from langchain_mimo.media.formats import HEAD_BYTES, Format, identify
-from langchain_mimo.prepare.output import Work
+from langchain_mimo.prepare.output import Output, Work
 
 KEY_FRAME_TOLERANCE = 0.5
 """Seconds that a copied piece may begin before the start asked for, to begin with a key frame."""
@@ -69,6 +70,7 @@ class Job:
     Attributes:
         file: The source, open.
         draft: Where the result is written.
+        output: Where it will go, which says by its name what it may be.
         max_bytes: Bytes the result may have.
         found: What a first look showed.
         span: The piece that is wanted.
@@ -78,6 +80,7 @@ class Job:
 
     file: IO[bytes]
     draft: Path
+    output: Output
     max_bytes: int
     found: Survey
     span: Span
@@ -114,13 +117,24 @@ def known_sounds(container: Any) -> list[Any]:
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
+def check_span(start: float | None, end: float | None) -> None:
+    """Check the ends of a piece before anything is opened.
+
+    Raises:
+        MiMoInputError: One of them is no number, or negative.
+    """
+    for name, seconds in (("start", start), ("end", end)):
+        if seconds is not None:
+            number(name, seconds, 0, may_be_infinite=name == "end")
+
+
 def wanted_span(start: float | None, end: float | None, duration: float) -> Span:
     """Return the piece from `start` to `end`, or complain about it.
 
     Raises:
         MediaError: It is empty or begins behind the end.
     """
-    span = Span(max(0.0, start or 0.0), min(duration, duration if end is None else end))
+    span = Span(start or 0.0, min(duration, duration if end is None else end))
     if span.seconds <= 0:
         raise MediaError(
             f"from {span.start:g} s to {span.end:g} s there is nothing: it has {duration:.1f} s."

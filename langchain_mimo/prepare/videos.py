@@ -6,10 +6,11 @@ import os
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import formats
+from langchain_mimo.media.arguments import choice, number, own_source
 from langchain_mimo.media.containers import import_av, open_container
 from langchain_mimo.media.headers import ClipHeader
 from langchain_mimo.media.inspection import inspect_own
@@ -21,14 +22,18 @@ from langchain_mimo.prepare.output import (
     ProgressCallback,
     Source,
     Work,
+    check_limits,
     finish,
+    fits,
     opened,
+    require_fitting,
     workplace,
 )
 from langchain_mimo.prepare.streams import (
     KEY_FRAME_TOLERANCE,
     Job,
     SoundEncoder,
+    check_span,
     copy_packets,
     decoded,
     known_sounds,
@@ -42,6 +47,9 @@ MAX_RATE = 30
 
 ENOUGH_RATE = 10
 """Frames per second that are kept when every byte counts: MiMo samples no more than 10."""
+
+FPS_RANGE = (0.1, 10.0)
+"""Frames per second MiMo can be asked to sample, as in the catalogue, which has no place here."""
 
 _PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _SOUND_CODECS = frozenset({"aac", "mp3", "mp3float"})
@@ -84,7 +92,7 @@ def prepare_video(
     source: Source,
     output: Output = None,
     *,
-    max_bytes: int = formats.MAX_INLINE_BYTES,
+    max_bytes: int = formats.SAFE_INLINE_BYTES,
     token_budget: int | None = None,
     start: float | None = None,
     end: float | None = None,
@@ -102,8 +110,10 @@ def prepare_video(
 
     Args:
         source: A local path, or the bytes.
-        output: Where to write the result; None for bytes in memory.
-        max_bytes: Bytes it may have. Default: what just fits into MiMo's base64 limit.
+        output: Where to write the result; None for bytes in memory. The ending of its name has to
+            fit: ".mp4", or that of the source where that is left as it is.
+        max_bytes: Bytes it may have. Default: 37,500,000, which fits into MiMo's 50 MB of base64
+            whichever MB is meant.
         token_budget: Tokens it may cost at `fps` and `media_resolution`; its picture is shrunk to
             that. Default: no limit.
         start: Seconds from which it is wanted. Default: its beginning.
@@ -121,21 +131,28 @@ def prepare_video(
     Raises:
         MediaError: It is no video, is damaged, the piece wanted is empty, it cannot be brought
             within the limits, or the time limit has passed.
+        MiMoInputError: A number is none, or out of its range.
         MiMoConfigurationError: PyAV is not installed.
     """
+    source = own_source("prepare_video", source)
+    check_limits(max_bytes, token_budget, time_limit)
+    check_span(start, end)
+    number("fps", fps, *FPS_RANGE)
+    choice("media_resolution", media_resolution, get_args(MediaResolution))
     wish = _Wish(token_budget, fps, media_resolution)
     work = Work(progress, show=show_progress, time_limit=time_limit)
     work.at(0)
-    with opened(source) as file, workplace(source, output) as draft:
+    with workplace(source, output) as draft, opened(source) as file:
         with closing(open_container(file)) as container:
             video = _video_of(container)
             found = survey(container, _streams(container), work)
         span = wanted_span(start, end, found.duration)
-        job = Job(file, draft, max_bytes, found, span, work, [])
+        job = Job(file, draft, output, max_bytes, found, span, work, [])
         why = ["it was to be encoded anew"] if convert else _reasons(job, video, wish)
         mime_type = _as_it_is(job) if not why else None
         if mime_type is None:
             mime_type = "video/mp4"
+            require_fitting(output, mime_type)
             if why or not _copied(job, wish):
                 _encoded(job, wish, why)
         work.at(1)
@@ -145,10 +162,11 @@ def prepare_video(
 def _as_it_is(job: Job) -> str | None:
     """Take a file that MiMo takes as it is, and return its MIME type; None for others."""
     found = job.accepted_format()
-    if not job.is_whole or found is None or "video" not in found.mime_types:
+    mime_type = found.mime_types.get("video") if found is not None else None
+    if not job.is_whole or mime_type is None or not fits(job.output, mime_type):
         return None
     job.copy_file()
-    return found.mime_types["video"]
+    return mime_type
 
 
 @dataclass(frozen=True, slots=True)
