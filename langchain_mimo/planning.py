@@ -6,10 +6,12 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from langchain_mimo.catalogue import FPS_RANGE
+from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.media.arguments import choice, number, own_source, whole_number
 from langchain_mimo.media.headers import ClipHeader
 from langchain_mimo.media.inspection import inspect_own
 from langchain_mimo.tokens import (
@@ -79,20 +81,22 @@ def plan_video(
         The first that fits; if none does, the cheapest, with `fits` false and a way out.
 
     Raises:
-        MediaError: The file cannot be opened, is no video MiMo takes, or does not state its length
-            and size.
-        MiMoInputError: `fps` is out of range.
+        MediaError: The source is no local file and no bytes, cannot be opened, is no video MiMo
+            takes, or does not state its length and size.
+        MiMoInputError: `budget_tokens`, `fps` or `media_resolution` is out of range.
     """
-    slowest, fastest = FPS_RANGE
-    if not slowest <= fps <= fastest:
-        raise MiMoInputError(f"fps is {fps}; MiMo takes {slowest} to {fastest}.")
+    source = own_source("plan_video", source)
+    number("budget_tokens", budget_tokens, 1)
+    number("fps", fps, *FPS_RANGE)
+    choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
     header = inspect_own("video", source).header
     if not isinstance(header, ClipHeader) or not (
         header.duration and header.width and header.height
     ):
+        name = "given" if isinstance(source, bytes) else repr(str(Path(source).absolute()))
         raise MediaError(
-            "the video's header does not state its length and size; "
-            "write it anew with langchain_mimo.prepare.prepare_video."
+            f"the header of the video {name} does not state its length and size; write it anew "
+            "with langchain_mimo.prepare.prepare_video."
         )
     duration, size, mute = header.duration, (header.width, header.height), not header.has_audio
 
@@ -153,7 +157,7 @@ def plan_segments(
         kind: "video" or "audio".
         width: Pixels of the video's picture.
         height: Pixels of the video's picture.
-        fps: Frames per second that will be sampled.
+        fps: Frames per second that will be sampled, 0.1 to 10.
         media_resolution: "default" or "max".
         mute: Whether the video has no sound.
         overlap: Seconds that neighbouring pieces share, so that nothing is lost on a seam.
@@ -166,10 +170,15 @@ def plan_segments(
         MiMoInputError: A number is impossible, or not even a piece as short as the overlap allows
             is within the budget.
     """
-    if not (math.isfinite(duration) and duration > 0 and 0 <= overlap < math.inf):
-        raise MiMoInputError(
-            f"a length of {duration} s with an overlap of {overlap} s cannot be cut into pieces."
-        )
+    number("budget_tokens", budget_tokens, 1)
+    number("overlap", overlap, 0)
+    number("max_seconds", max_seconds, 0, may_be_infinite=True)
+    number("fps", fps, *FPS_RANGE)
+    choice("kind", kind, ("video", "audio"))
+    choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
+    width, height = whole_number("width", width, 1), whole_number("height", height, 1)
+    if not number("duration", duration, 0) > 0:
+        raise MiMoInputError("duration is 0; there is nothing to cut into pieces.")
 
     def cost(seconds: float) -> int:
         if kind == "audio":

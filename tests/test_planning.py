@@ -3,7 +3,9 @@
 import itertools
 import math
 import pathlib
+import re
 import runpy
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given, settings
@@ -72,6 +74,53 @@ def test_what_is_no_film_is_refused(source):
         plan_video(make("voice.m4a"), budget_tokens=1000)
 
 
+NO_NUMBERS = ["x", None, True, math.nan, -1, []]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        *(({"budget_tokens": v}, "budget_tokens is .*; give a number of 1") for v in NO_NUMBERS),
+        ({"budget_tokens": math.inf}, "budget_tokens"),
+        ({"budget_tokens": 0}, "budget_tokens"),
+        *(({"fps": v}, r"fps is .*; give a number from 0\.1 to 10") for v in (*NO_NUMBERS, 99)),
+        *(({"media_resolution": v}, 'use "default" or "max"') for v in ("x", None, 5, [])),
+    ],
+)
+def test_a_plan_of_impossible_numbers_is_refused(options, reason):
+    with pytest.raises(MiMoInputError, match=reason):
+        plan_video(make("film.mp4"), **{"budget_tokens": 1000, **options})
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (None, "not NoneType"),
+        ({"type": "video", "url": "file:///film.mp4"}, "not a content block"),
+        ("https://a.example/film.mp4", "fetches nothing"),
+        ("file:///film.mp4", "local path"),
+        ("", "empty path"),
+        (5, "not int"),
+    ],
+)
+def test_what_is_no_local_film_is_refused(source, reason):
+    with pytest.raises(MediaError, match=f"^plan_video .*{reason}"):
+        plan_video(source, budget_tokens=1000)
+
+
+def test_a_film_that_cannot_be_planned_is_named(tmp_path):
+    path = tmp_path / "voice.m4a"
+    path.write_bytes(make("voice.m4a"))
+    with pytest.raises(MediaError, match=re.escape(repr(str(path)))):
+        plan_video(path, budget_tokens=1000)
+    live = bytearray(make("film.wmv"))
+    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
+    live[at] |= 1  # "broadcast": the play time is not known
+    path.write_bytes(live)
+    with pytest.raises(MediaError, match=re.escape(repr(str(path))) + ".*length and size"):
+        plan_video(path, budget_tokens=1000)
+
+
 @settings(deadline=None)
 @given(
     st.floats(0.5, 20_000),
@@ -124,8 +173,33 @@ def test_there_are_no_more_pieces_than_needed():
         (10, {"overlap": -1}),
         (10, {"budget_tokens": 3}),
         (1000, {"max_seconds": 5, "overlap": 6}),
+        ("3600", {}),
+        (None, {}),
+        (True, {}),
+        (10, {"overlap": "1"}),
+        (10, {"overlap": math.inf}),
+        *((10, {"budget_tokens": value}) for value in NO_NUMBERS),
+        *((10, {"fps": value}) for value in (*NO_NUMBERS, 0, 99)),
+        *((10, {side: value}) for side in ("width", "height") for value in (*NO_NUMBERS, 0, 1.5)),
+        *((10, {"max_seconds": value}) for value in NO_NUMBERS),
+        *((10, {"kind": value}) for value in ("image", None, [])),
+        *((10, {"media_resolution": value}) for value in ("x", None)),
     ],
 )
 def test_impossible_pieces_are_refused(duration, options):
-    with pytest.raises(MiMoInputError):
+    with pytest.raises(MiMoInputError) as raised:
         plan_segments(duration, **{"budget_tokens": 1000, **options})
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("duration", "options"),
+    [
+        (Fraction(10), {}),
+        (10, {"budget_tokens": 1e6, "max_seconds": math.inf}),
+        (10, {"fps": Fraction(1, 2), "overlap": 0}),
+    ],
+)
+def test_numbers_of_other_types_are_fine(duration, options):
+    assert plan_segments(duration, **{"budget_tokens": 10**6, **options})[-1].end == 10
