@@ -13,6 +13,8 @@ from datetime import date
 
 from langchain_mimo import catalogue
 from langchain_mimo.catalogue import Price
+from langchain_mimo.errors import MiMoInputError
+from langchain_mimo.media.arguments import number, whole_number
 from langchain_mimo.media.headers import ClipHeader, Header, ImageHeader
 from langchain_mimo.media.references import MediaKind, MediaReference, MediaSource, RemoteURL
 from langchain_mimo.media.sources import MediaPolicy, inspect_media
@@ -134,8 +136,15 @@ def estimate_turns(
         The estimate. Its price is None, not 0, when the model's is not known.
 
     Raises:
-        MediaError: A medium cannot be opened or would be refused, exactly as when it is sent.
+        MediaError: A medium may not be opened, or its place, kind, size or headers would be refused
+            when it is sent too. Its digest and the rest of its bytes are not checked: a file that
+            has become another one of the same size, or damage behind its headers, shows only when
+            it is sent.
+        MiMoInputError: `output_tokens` is no whole number of 0 or more, or `prices` no mapping of
+            model ids to `Price`.
     """
+    output_tokens = whole_number("output_tokens", output_tokens, 0)
+    _check_prices(prices)
     text = text_tokens(tools_text)
     media = MediaEstimate()
     notes: list[str] = []
@@ -170,8 +179,30 @@ def estimate_turns(
     )
 
 
+def _check_prices(prices: object) -> None:
+    if prices is None:
+        return
+    if not isinstance(prices, Mapping) or not all(isinstance(p, Price) for p in prices.values()):
+        raise MiMoInputError(
+            "prices holds something else than prices; give a dict of model ids to "
+            "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)."
+        )
+    for model, price in prices.items():
+        for name in ("cache_hit", "input", "output"):
+            number(f"the {name} price of {model!r}", getattr(price, name), 0)
+
+
 def estimate_text(text: str) -> int:
-    """Approximate the tokens of a text, as `estimate_turns` does."""
+    """Approximate the tokens of a text, as `estimate_turns` does.
+
+    Raises:
+        MiMoInputError: It is no string.
+    """
+    if not isinstance(text, str):
+        raise MiMoInputError(
+            f"the text to count is of type {type(text).__name__}; give a string, or count messages "
+            "with get_num_tokens_from_messages."
+        )
     return text_tokens(text)
 
 
@@ -194,7 +225,8 @@ def estimate_media(
         The estimate; `note` says what was assumed where the header is silent.
 
     Raises:
-        MediaError: The medium cannot be opened or would be refused.
+        MediaError: The medium may not be opened, or would be refused for its place, kind, size or
+            headers; see `estimate_turns`.
     """
     if isinstance(reference.source, RemoteURL):
         header: Header | None = None
@@ -223,7 +255,7 @@ def _picture(header: ImageHeader | None, why: str) -> MediaEstimate:
         high=image_tokens(*_LARGEST),
         width=width,
         height=height,
-        note=f"a picture of {width} x {height} pixels is assumed, since {why}.",
+        note=f"a picture of {width} x {height} pixels is assumed and not measured, since {why}.",
     )
 
 
@@ -236,7 +268,7 @@ def _sound(header: ClipHeader, why: str) -> MediaEstimate:
         low=audio_tokens(SECONDS_RANGE[0]),
         high=audio_tokens(SECONDS_RANGE[1]),
         duration=ASSUMED_SECONDS,
-        note=f"a sound of {ASSUMED_SECONDS:g} seconds is assumed, since {why}.",
+        note=f"a length of {ASSUMED_SECONDS:g} seconds is assumed and not measured, since {why}.",
     )
 
 
@@ -264,8 +296,10 @@ def _clip(header: ClipHeader, why: str, fps: float, resolution: MediaResolution)
     )
     if measured is not None and header.duration is not None:
         return estimate
-    assumed = f"a video of {seconds:g} seconds and {size[0]} x {size[1]} pixels is assumed"
-    return replace(estimate, note=f"{assumed}, since {why}.")
+    length = f"a length of {seconds:g} seconds" if header.duration is None else ""
+    frame = f"a picture of {size[0]} x {size[1]} pixels" if measured is None else ""
+    what, verb = " and ".join(filter(None, (length, frame))), "are" if length and frame else "is"
+    return replace(estimate, note=f"{what} {verb} assumed and not measured, since {why}.")
 
 
 def _sum(one: MediaEstimate, other: MediaEstimate) -> MediaEstimate:

@@ -8,10 +8,16 @@ from datetime import date
 import pytest
 
 from langchain_mimo.catalogue import Price
-from langchain_mimo.errors import MediaError
-from langchain_mimo.estimate import estimate_media, estimate_turns
-from langchain_mimo.media.references import InlineBase64, LocalFile, MediaReference, RemoteURL
-from langchain_mimo.media.sources import MediaPolicy
+from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.estimate import estimate_media, estimate_text, estimate_turns
+from langchain_mimo.media.references import (
+    EncodedMedia,
+    InlineBase64,
+    LocalFile,
+    MediaReference,
+    RemoteURL,
+)
+from langchain_mimo.media.sources import MediaPolicy, open_media
 from langchain_mimo.tokens import audio_tokens, image_tokens, text_tokens, video_tokens
 from langchain_mimo.wire.turns import (
     AssistantTurn,
@@ -63,7 +69,8 @@ def test_a_video(name, mute, options):
 def test_a_url_is_a_range_and_says_what_is_assumed(kind):
     estimate = estimate_media(reference(kind, RemoteURL("http://169.254.169.254/x")), NOTHING)
     assert estimate.low < estimate.total < estimate.high
-    assert "a URL is never fetched" in estimate.note
+    assert "assumed and not measured, since a URL is never fetched" in estimate.note
+    assert ("a length of 60 seconds" in estimate.note) == (kind != "image")
 
 
 def test_a_header_that_is_silent_is_a_range_too():
@@ -74,7 +81,9 @@ def test_a_header_that_is_silent_is_a_range_too():
     estimate = estimate_media(reference("video", source), NOTHING)
     assert estimate.low < estimate.total < estimate.high
     assert (estimate.width, estimate.height) == (96, 64)
-    assert "its header does not say" in estimate.note
+    assert estimate.note == (
+        "a length of 60 seconds is assumed and not measured, since its header does not say."
+    )
 
 
 def test_a_conversation(tmp_path):
@@ -131,6 +140,51 @@ def test_a_file_that_may_not_be_opened_is_not_counted_either(tmp_path):
     (tmp_path / "cat.png").write_bytes(make("drawing.png"))
     with pytest.raises(MediaError, match="no folder is allowed"):
         estimate_media(reference("image", LocalFile(str(tmp_path / "cat.png"))), NOTHING)
+
+
+def test_a_file_of_another_content_is_found_out_only_when_it_is_sent(tmp_path):
+    """What `estimate_turns` says of itself: headers are read, nothing is hashed."""
+    path = tmp_path / "drawing.png"
+    path.write_bytes(make("drawing.png"))
+    policy, size = MediaPolicy([tmp_path]), path.stat().st_size
+    changed = reference("image", LocalFile(str(path), size, "0" * 64))
+    assert estimate_media(changed, policy).image == image_tokens(333, 77)
+    with (
+        pytest.raises(MediaError, match="no longer"),
+        open_media(EncodedMedia(changed), policy) as m,
+    ):
+        list(m.slices())
+    with pytest.raises(MediaError, match="no longer"):
+        estimate_media(reference("image", LocalFile(str(path), size + 1)), policy)
+
+
+@pytest.mark.parametrize("value", ["x", -1, None, True, 1.5, float("nan")])
+def test_output_tokens_that_are_none_are_refused(value):
+    with pytest.raises(MiMoInputError, match="^output_tokens is .*; give a whole number of 0 or"):
+        estimate_turns([], model="x", policy=NOTHING, output_tokens=value)
+
+
+DAY = date(2027, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {"x": 1}, {"x": (1, 2, 3)}, [1], 5, "x", {"x": None}, {"x": Price(1, "2", 3, DAY)},
+        {"x": Price(1, float("nan"), 3, DAY)}, {"x": Price(1, 2, -3, DAY)},
+        {"x": Price(True, 2, 3, DAY)},
+    ],
+)  # fmt: skip
+def test_prices_that_are_none_are_refused(prices):
+    with pytest.raises(MiMoInputError, match="price") as raised:
+        estimate_turns([], model="x", policy=NOTHING, prices=prices)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", [None, 5, b"x", ["x"]])
+def test_a_text_to_count_that_is_no_text_is_refused(text):
+    with pytest.raises(MiMoInputError, match="give a string"):
+        estimate_text(text)
 
 
 def test_a_file_named_in_every_turn_is_opened_once(tmp_path, monkeypatch):
