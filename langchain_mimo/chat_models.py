@@ -385,7 +385,7 @@ class ChatMiMo(ConnectedFields):
         Args:
             messages: What would be given to `invoke`.
             tools: Tools that would be bound.
-            output_tokens: Tokens of thoughts and answer to include in the price.
+            output_tokens: Tokens of thoughts and answer to include in the price, 0 or more.
             prices: Prices by model id that go before the catalogue's, which are dated.
             **kwargs: The call's own `model`, `fps`, `media_resolution` and `thinking`.
 
@@ -394,7 +394,10 @@ class ChatMiMo(ConnectedFields):
             (None where no price is known). Text is an approximation; media follow MiMo's formulas.
 
         Raises:
-            MediaError: A medium may not be opened or would be refused, exactly as when sent.
+            MediaError: A medium may not be opened, or its place, kind, size or headers would be
+                refused when it is sent too. Files are not hashed here: one that has become another
+                of the same size shows only when it is sent.
+            MiMoInputError: `output_tokens`, `prices` or a keyword is not what it should be.
         """
         from langchain_mimo.call_options import call_options
         from langchain_mimo.estimate import estimate_turns
@@ -433,7 +436,11 @@ class ChatMiMo(ConnectedFields):
 
     @override
     def get_num_tokens(self, text: str) -> int:
-        """Approximate the tokens of a text; Chinese is not under-counted."""
+        """Approximate the tokens of a text; Chinese is not under-counted.
+
+        Raises:
+            MiMoInputError: It is no string.
+        """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         from langchain_mimo.estimate import estimate_text

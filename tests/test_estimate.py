@@ -160,7 +160,7 @@ def test_a_file_of_another_content_is_found_out_only_when_it_is_sent(tmp_path):
 
 @pytest.mark.parametrize("value", ["x", -1, None, True, 1.5, float("nan")])
 def test_output_tokens_that_are_none_are_refused(value):
-    with pytest.raises(MiMoInputError, match="^output_tokens is .*; give a whole number of 0 or"):
+    with pytest.raises(MiMoInputError, match=r"^output_tokens is .*; give a whole number of 0 or"):
         estimate_turns([], model="x", policy=NOTHING, output_tokens=value)
 
 
