@@ -1,0 +1,302 @@
+"""MiMo's open weights on vLLM and SGLang, over real sockets; no such server was at hand.
+
+`fake_vllm` stands in: it answers in their forms, and refuses what they refuse.
+"""
+
+import warnings
+from functools import reduce
+from operator import add
+
+import pytest
+from fake_vllm import GONE, MODEL, UNREACHABLE, FakeSGLang, FakeVLLM
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.errors import (
+    MiMoAuthenticationError,
+    MiMoInputError,
+    MiMoInvalidRequestError,
+    MiMoNotFoundError,
+    MiMoServerError,
+)
+from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo.wire import dialects
+
+SERVERS = {"vllm": FakeVLLM, "sglang": FakeSGLang}
+
+
+class Weather(BaseModel):
+    """How the weather is."""
+
+    city: str
+    rain: bool
+
+
+@tool
+def barometer(city: str) -> str:
+    """Read the barometer of a city."""
+    return f"990 hPa in {city}."
+
+
+@pytest.fixture(params=SERVERS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def served(kind):
+    with SERVERS[kind](counts_media=True) as running:
+        yield running
+
+
+@pytest.fixture
+def vllm():
+    with FakeVLLM() as running:
+        yield running
+
+
+def model(served, **fields):
+    server = "sglang" if isinstance(served, FakeSGLang) else "vllm"
+    fields = {"model": MODEL, "max_retries": 0, "server": server} | fields
+    return ChatMiMo(base_url=served.base_url, **fields)
+
+
+async def four_ways(llm, messages):
+    return [
+        llm.invoke(messages),
+        await llm.ainvoke(messages),
+        reduce(add, llm.stream(messages)),
+        reduce(add, [chunk async for chunk in llm.astream(messages)]),
+    ]
+
+
+# ------------------------------------------------------------------------- what both can do
+
+
+@pytest.mark.parametrize("thinking", [None, True, False])
+async def test_thinking_is_switched_and_read(served, thinking):
+    for message in await four_ways(model(served, thinking=thinking), "Hello"):
+        thoughts = message.additional_kwargs.get("reasoning_content")
+        assert thoughts == (None if thinking is False else "First I think.")
+        assert message.text == "I see: text."
+        assert message.response_metadata["finish_reason"] == "stop"
+        assert message.usage_metadata["total_tokens"] == 1009
+    assert not any("thinking" in body for body in served.requests)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_an_agent_goes_round(served, kind, streaming):
+    agent = create_agent(model(served, streaming=streaming), [barometer])
+    asked = {"messages": [HumanMessage("Use the barometer.")]}
+    for state in (agent.invoke(asked), await agent.ainvoke(asked)):
+        _, call, result, answer = state["messages"]
+        assert call.tool_calls[0]["args"] == {"city": "Ulm"}
+        assert isinstance(result, ToolMessage)
+        assert result.text == "990 hPa in Ulm."
+        assert answer.text == "I see: text."
+        turn = served.requests[-1]["messages"][1]
+        name, other = "reasoning", "reasoning_content"
+        if kind == "sglang":
+            name, other = other, name
+        assert turn[name] == "First I think."
+        assert other not in turn
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_an_agent_gets_its_object_by_the_schema(served, streaming):
+    agent = create_agent(model(served, streaming=streaming), [], response_format=Weather)
+    asked = {"messages": [HumanMessage("How is the weather?")]}
+    assert agent.invoke(asked)["structured_response"] == Weather(city="Ulm", rain=True)
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_structured_output_is_enforced_there(served, method):
+    chain = model(served).with_structured_output(Weather, method=method)
+    assert chain.invoke("How is the weather?") == Weather(city="Ulm", rain=True)
+    assert list(chain.stream("How is the weather?"))[-1] == Weather(city="Ulm", rain=True)
+    for body in served.requests:
+        if method == "json_schema":
+            assert body["response_format"]["type"] == "json_schema"
+            assert len(body["messages"]) == 1  # nothing is asked for in words
+        else:
+            assert body["tool_choice"] == {"type": "function", "function": {"name": "Weather"}}
+
+
+@pytest.mark.parametrize("choice", ["any", "barometer"])
+async def test_a_forced_choice_takes_one_request(served, choice):
+    llm = model(served).bind_tools([barometer], tool_choice=choice)
+    for message in await four_ways(llm, "Hello"):
+        assert [call["name"] for call in message.tool_calls] == ["barometer"]
+        # vLLM says "stop" beside the call of a tool that was named.
+        reason = "stop" if choice == "barometer" else "tool_calls"
+        assert message.response_metadata["finish_reason"] == reason
+        assert "forced_tool_choice" not in message.response_metadata
+    assert len(served.requests) == 4
+
+
+def test_no_choice_is_sent_as_such(served):
+    message = model(served).bind_tools([barometer], tool_choice="none").invoke("Use it.")
+    assert message.tool_calls == []
+    assert served.requests[0]["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_media_arrive_and_are_counted(served, media, streaming):
+    blocks = [
+        image_block(media.picture.read_bytes()),
+        video_block(media.clip.read_bytes()),
+        audio_block(media.sound.read_bytes()),
+    ]
+    answer = model(served, streaming=streaming).invoke([HumanMessage(blocks)])
+    files = [media.picture, media.clip, media.sound]
+    assert [data for _, data in served.media] == [path.read_bytes() for path in files]
+    details = answer.usage_metadata["input_token_details"]
+    assert details == {
+        "cache_read": 0,
+        "cache_creation": 0,
+        "image": 256,
+        "video": 640,
+        "audio": 25,
+    }
+
+
+def test_a_picture_that_a_tool_returns(served, media):
+    picture = image_block(media.picture.read_bytes())
+
+    @tool
+    def look() -> list[dict]:
+        """Look."""
+        return [picture]
+
+    for tool_media in ("user", "inline"):
+        agent = create_agent(model(served, tool_media=tool_media), [look])
+        state = agent.invoke({"messages": [HumanMessage("Use your eyes.")]})
+        assert state["messages"][-1].text == "I see: image."
+        assert served.media == [("image", media.picture.read_bytes())]
+
+
+def test_web_search_is_not_even_asked_for(served):
+    with pytest.raises(MiMoInputError, match="cloud"):
+        model(served).bind_tools([{"type": "web_search"}]).invoke("x")
+    assert served.requests == []
+
+
+def test_a_conversation_of_the_cloud_goes_on(served, emulator, kind):
+    cloud = ChatMiMo(
+        model="mimo-v2.6-flash", base_url=emulator.base_url, api_key=emulator.api_key
+    ).bind_tools([barometer])
+    question = HumanMessage("Use barometer for the city 'Ulm'.")
+    call = cloud.invoke([question])
+    result = ToolMessage("990 hPa", tool_call_id=call.tool_calls[0]["id"])
+    answer = model(served).invoke([question, call, result])
+    name = "reasoning" if kind == "vllm" else "reasoning_content"
+    thoughts = call.additional_kwargs["reasoning_content"]
+    assert served.requests[0]["messages"][1][name] == thoughts
+    cloud.invoke([question, call, result, answer, HumanMessage("Thanks.")])
+    assert [request.status for request in emulator.requests] == [200, 200]
+
+
+# ------------------------------------------------------------------------------- vLLM alone
+
+
+@pytest.mark.parametrize("stream_usage", [False, True])
+def test_usage_of_a_stream_is_what_was_asked_for(vllm, stream_usage):
+    message = reduce(add, model(vllm, stream_usage=stream_usage).stream("Hello"))
+    assert bool(message.usage_metadata) == stream_usage
+    assert ("stream_options" in vllm.requests[0]) == stream_usage
+    if stream_usage:  # without --enable-prompt-tokens-details the details are null
+        assert not message.usage_metadata.get("input_token_details")
+
+
+def test_usage_that_grows_is_counted_once(vllm):
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    llm = model(vllm, extra_body={"stream_options": options})
+    chunks = list(llm.stream("Hello"))
+    message = reduce(add, chunks)
+    assert message.usage_metadata["input_tokens"] == 1000
+    assert message.usage_metadata["output_tokens"] == 9
+
+
+def test_sound_as_bare_base64_where_it_is_wanted(vllm, media):
+    sound = audio_block(media.sound.read_bytes())
+    for dialect in (None, {"audio_part": "input_audio_base64"}):
+        assert model(vllm, dialect=dialect).invoke([HumanMessage([sound])]).text == "I see: audio."
+        assert vllm.media == [("audio", media.sound.read_bytes())]
+    part = vllm.requests[-1]["messages"][0]["content"][0]
+    assert part["input_audio"]["format"] == "wav"
+    # What MiMo's cloud documents is refused here: the dialect is needed.
+    with pytest.raises(MiMoInvalidRequestError, match="base64"):
+        model(vllm, server="mimo").invoke([HumanMessage([sound])])
+
+
+def test_frame_rates_where_they_are_trusted_and_where_not(media):
+    clip = video_block(media.clip.read_bytes(), fps=1)
+    with FakeVLLM(trusts_media_io=True) as trusting:
+        model(trusting, dialect={"trusts_media_io": True}).invoke([HumanMessage([clip])])
+        assert trusting.requests[0]["media_io_kwargs"]["video"]["fps"] == 1
+    with FakeVLLM() as wary:
+        dialects._warn_once.cache_clear()
+        with pytest.warns(UserWarning, match="--trust-request-mm-kwargs"):
+            model(wary).invoke([HumanMessage([clip])])
+        assert "media_io_kwargs" not in wary.requests[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(MiMoInvalidRequestError, match="trust-request-mm-kwargs"):
+                model(wary, dialect={"trusts_media_io": True}).invoke([HumanMessage([clip])])
+
+
+def test_keys(vllm):
+    model(vllm).invoke("Hello")
+    with FakeVLLM(api_key="token-abc") as locked:
+        model(locked, api_key="token-abc").invoke("Hello")
+        with pytest.raises(MiMoAuthenticationError, match="Unauthorized"):
+            model(locked).invoke("Hello")
+
+
+def picture_at(url):
+    return [HumanMessage([{"type": "image", "url": url}])]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "messages", "error", "status", "words", "again"),
+    [
+        ({"model": "other"}, "x", MiMoNotFoundError, 404, "does not exist", False),
+        ({}, picture_at(f"{GONE}a.png"), MiMoInvalidRequestError, 422, "Not Found", False),
+        ({}, picture_at(f"{UNREACHABLE}a.png"), MiMoServerError, 500, "Internal", True),
+        ({"tools": [{"type": "code"}]}, "x", MiMoInvalidRequestError, 400, "'function'", False),
+        ({"messages": 501}, "x", MiMoServerError, 501, "base64 data URLs", False),
+    ],
+)
+def test_errors_in_the_servers_words(vllm, stream, fields, messages, error, status, words, again):
+    llm = model(vllm, model=fields.get("model", MODEL))
+    if "tools" in fields:
+        llm = llm.model_copy(update={"extra_body": fields})
+    if "messages" in fields:  # a data URL that ChatMiMo itself would never send
+        part = {"type": "image_url", "image_url": {"url": "data:image/png,abc"}}
+        body = {"messages": [{"role": "user", "content": [part]}]}
+        llm = llm.model_copy(update={"extra_body": body})
+    with pytest.raises(error, match=words) as caught:
+        list(llm.stream(messages)) if stream else llm.invoke(messages)
+    assert caught.value.status_code == status
+    assert caught.value.is_retryable is again
+
+
+def test_a_connection_that_was_dropped_without_a_word(vllm):
+    """After a 500 vLLM hangs up on a connection that it had promised to keep."""
+    with model(vllm, max_retries=1) as llm:
+        for _ in range(3):
+            with pytest.raises(MiMoServerError):
+                llm.invoke(picture_at(f"{UNREACHABLE}a.png"), max_tokens=1)
+            assert llm.invoke("Hello").text
+
+
+def test_a_path_that_is_not_there(vllm):
+    elsewhere = ChatMiMo(
+        model=MODEL, base_url=f"{vllm.base_url}/deeper", server="vllm", max_retries=0
+    )
+    with pytest.raises(MiMoNotFoundError, match="Not Found"):
+        elsewhere.invoke("x")
