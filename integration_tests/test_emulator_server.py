@@ -17,7 +17,7 @@ import openai
 import pytest
 from PIL import Image
 
-from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.emulator import MiMoEmulator, ResponderError
 
 MODEL = "mimo-v2.6-flash"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -174,6 +174,44 @@ def test_delays_and_pauses(emulator):
         body = {"model": MODEL, "messages": HELLO, "stream": True}
         client.post("/chat/completions", json=body)
         assert time.monotonic() - begun >= 0.25
+
+
+def ask(emulator):
+    return httpx.post(
+        f"{emulator.base_url}/chat/completions",
+        json={"model": MODEL, "messages": HELLO},
+        headers={"api-key": emulator.api_key},
+    )
+
+
+def test_the_end_of_the_block_tells_what_the_responder_did_wrong(capfd):
+    with (
+        pytest.raises(ResponderError, match="failed with ZeroDivisionError") as caught,
+        MiMoEmulator() as emulator,
+    ):
+        emulator.respond_with(lambda request: 1 / 0)
+        assert ask(emulator).status_code == 500
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert "Traceback" not in capfd.readouterr().err
+    with emulator:  # another start begins with nothing to tell
+        emulator.respond_with(None)
+        assert ask(emulator).status_code == 200
+
+
+def test_an_error_of_the_block_gets_the_responders_as_a_note():
+    with pytest.raises(LookupError) as caught, MiMoEmulator() as emulator:
+        emulator.respond_with(lambda request: 5)
+        ask(emulator)
+        raise LookupError
+    assert caught.value.__notes__ == [
+        "The responder returned 5; it must return a Reply, a text, or None."
+    ]
+
+
+def test_replies_that_nobody_took_are_no_mistake():
+    with MiMoEmulator() as emulator:
+        emulator.reply("x")
+    assert len(emulator.pending_replies) == 1
 
 
 def test_start_and_stop_again():

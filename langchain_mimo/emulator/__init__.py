@@ -6,7 +6,7 @@ and answers by rules that docs/emulator.md lists, or by a script.
 
 from langchain_mimo.emulator.faults import FAULTS, Fault
 from langchain_mimo.emulator.records import Disconnect, RecordedMedium, RecordedRequest
-from langchain_mimo.emulator.script import Reply, Responder
+from langchain_mimo.emulator.script import Reply, Responder, ResponderError
 from langchain_mimo.emulator.server import MiMoEmulator
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "RecordedRequest",
     "Reply",
     "Responder",
+    "ResponderError",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from langchain_mimo.emulator.conversation import Call, Conversation, Medium, WebSearch
+from langchain_mimo.emulator.encoding import dump
 from langchain_mimo.emulator.json_answers import json_answer
 from langchain_mimo.emulator.script import Reply
 from langchain_mimo.emulator.tool_calls import Question, choose_calls, question_of
@@ -131,7 +132,7 @@ def describe(medium: Medium, number: int) -> str:
 
 def _arguments(call: Any) -> str:
     arguments = call.get("args", call.get("arguments", {}))
-    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+    return arguments if isinstance(arguments, str) else dump(arguments).decode()
 
 
 def _heard(question: Question) -> str:

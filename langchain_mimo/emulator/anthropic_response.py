@@ -73,10 +73,14 @@ def stream(
 
 def usage_of(usage: Mapping[str, Any]) -> dict[str, Any]:
     """Return this format's usage, made of the other's; it knows no modalities."""
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    details = usage.get("prompt_tokens_details")
+    cached = (details.get("cached_tokens") if isinstance(details, Mapping) else None) or 0
     prompt = usage.get("prompt_tokens", 0)
+    # A script may put anything in their place, which then goes out as it stands.
+    if isinstance(prompt, int) and isinstance(cached, int) and not INPUT_INCLUDES_CACHED:
+        prompt -= cached
     return {
-        "input_tokens": prompt if INPUT_INCLUDES_CACHED else prompt - cached,
+        "input_tokens": prompt,
         "output_tokens": usage.get("completion_tokens", 0),
         "cache_read_input_tokens": cached,
     }

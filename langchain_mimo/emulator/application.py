@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -37,8 +38,10 @@ from langchain_mimo.emulator.refusals import (
     prompt_too_long,
 )
 from langchain_mimo.emulator.rules import Rules
-from langchain_mimo.emulator.script import Reply, Script
+from langchain_mimo.emulator.script import Reply, ResponderError, Script
 from langchain_mimo.emulator.usage import PrefixCache, PromptCount, merged, usage_object
+
+_LOGGER = logging.getLogger("langchain_mimo.emulator")
 
 _Made = TypeVar("_Made")
 
@@ -97,6 +100,7 @@ class Application:
         script: Replies that wait.
         faults: Faults that wait.
         requests: What arrived is appended here.
+        mistakes: What the responder did wrong is appended here.
     """
 
     def __init__(
@@ -108,7 +112,9 @@ class Application:
         script: Script,
         faults: FaultBox,
         requests: list[RecordedRequest],
+        mistakes: list[ResponderError],
     ) -> None:
+        self._mistakes = mistakes
         self._settings = settings
         self._library = library
         self._cache = cache
@@ -247,7 +253,12 @@ class Application:
             RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
             for medium in conversation.media
         ]
-        reply = self._script.next(record)
+        try:
+            reply = self._script.next(record)
+        except ResponderError as error:
+            self._mistakes.append(error)
+            _LOGGER.error("%s", error)  # noqa: TRY400 - whoever leaves the block gets the traceback
+            return _refused(plain(500, str(error)), streaming=conversation.stream)
         if reply is not None and reply.is_raw:
             return raw_answer(reply)
         outcome = (
@@ -304,7 +315,11 @@ def raw_answer(reply: Reply) -> Answer:
     if reply.events is not None:
         answer = Answer(status, EVENT_STREAM, steps=map(encode_event, reply.events))
     elif isinstance(reply.body, bytes | str):
-        body = reply.body.encode() if isinstance(reply.body, str) else reply.body
+        body = (
+            reply.body.encode("utf-8", "surrogatepass")
+            if isinstance(reply.body, str)
+            else reply.body
+        )
         answer = Answer(status, body=body)
     else:
         answer = Answer(status, body=b"" if reply.body is None else dump(reply.body))

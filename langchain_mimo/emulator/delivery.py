@@ -16,6 +16,7 @@ from starlette.types import Send
 from langchain_mimo.emulator.connections import CLOSING_SECONDS, Connection
 
 _EVENTS_PER_TURN = 32
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Cut(enum.Enum):
@@ -125,8 +126,7 @@ async def _deliver_by_asgi(answer: Answer, send: Send, connection: Connection) -
 async def _deliver_raw(answer: Answer, connection: Connection) -> None:
     """Write below HTTP's rules, and close: the protocol's own state knows nothing of it."""
     transport = _transport(connection)
-    status = HTTPStatus(answer.status)
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines = [f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}".encode()]
     headers = [*answer.all_headers(), (b"connection", b"close")]
     lines += [name + b": " + value for name, value in headers]
     head = b"\r\n".join(lines) + b"\r\n\r\n"

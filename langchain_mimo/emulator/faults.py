@@ -15,6 +15,9 @@ import orjson
 from langchain_mimo.emulator import stream_faults, wire_faults
 from langchain_mimo.emulator.connections import Connection
 from langchain_mimo.emulator.delivery import Answer
+from langchain_mimo.emulator.fault_values import check_choice, check_parameters
+
+_PYTHON_WORDS = {"None": None, "True": True, "False": False}
 
 Replacement: TypeAlias = Callable[[Mapping[str, Any], bool], Answer]
 Alteration: TypeAlias = Callable[[Answer, Mapping[str, Any]], Answer]
@@ -277,17 +280,18 @@ def make_fault(
     """Return a fault ready to be armed.
 
     Raises:
-        ValueError: No such fault, or a parameter that it does not have.
+        ValueError: No such fault, a parameter that it does not have, or a value that the parameter
+            does not take.
     """
-    fault = FAULTS.get(name)
+    fault = FAULTS.get(name) if isinstance(name, str) else None
     if fault is None:
         raise ValueError(f"There is no fault {name!r}; there are {', '.join(FAULTS)}.")
     unknown = parameters.keys() - fault.parameters.keys()
     if unknown:
         known = ", ".join(fault.parameters) or "none"
         raise ValueError(f"Fault {name} has no {', '.join(sorted(unknown))}; it has: {known}.")
-    if every < 1:
-        raise ValueError(f"every is {every}; it must be at least 1.")
+    check_choice(name, {"times": times, "skip": skip, "every": every})
+    check_parameters(name, parameters)
     return ArmedFault(name, {**fault.parameters, **parameters}, times, skip, every)
 
 
@@ -297,17 +301,27 @@ def parse_fault(text: str) -> ArmedFault:
     Raises:
         ValueError: It cannot be read.
     """
-    name, _, rest = text.partition(":")
+    name, _, rest = (part.strip() for part in text.partition(":"))
+    fault = FAULTS.get(name)
+    defaults = fault.parameters if fault is not None else {}
     options: dict[str, Any] = {}
     for pair in filter(None, rest.split(",")):
         key, separator, value = pair.partition("=")
         if not separator:
             raise ValueError(f"{pair!r} is not name=value.")
-        try:
-            options[key.strip()] = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            options[key.strip()] = None if value == "None" else value
-    return make_fault(name.strip(), **options)
+        options[key.strip()] = _value(value, text=isinstance(defaults.get(key.strip()), str))
+    return make_fault(name, **options)
+
+
+def _value(written: str, *, text: bool) -> Any:
+    """Read a value: JSON or one of Python's three words; a text needs no quotes."""
+    if written in _PYTHON_WORDS:
+        return _PYTHON_WORDS[written]
+    try:
+        value = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return written
+    return written if text and not isinstance(value, str | None) else value
 
 
 def fault_lines() -> list[str]:

@@ -2,13 +2,65 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
+from langchain_mimo.emulator.expected import (
+    HEADERS,
+    OBJECT,
+    TEXT,
+    Expected,
+    is_json,
+    is_list,
+    list_of,
+    or_none,
+    seconds,
+    shown,
+    whole,
+)
 from langchain_mimo.emulator.records import RecordedRequest
+
+_CALL_KEYS = ("name", "args", "arguments", "id", "type")
+_CALL_LIST = Expected("a list of calls such as [{'name': 'add', 'args': {'a': 1}}]", is_list)
+_CALL = Expected(
+    "a mapping with a name, and perhaps args and an id",
+    lambda call: isinstance(call, Mapping) and "name" in call and call.keys() <= set(_CALL_KEYS),
+)
+_ARGUMENTS = Expected(
+    "a mapping that can be sent as JSON, or a text",
+    lambda args: TEXT.fits(args) or OBJECT.fits(args),
+)
+_BODILESS = (204, 304)
+"""Statuses that HTTP knows no body for."""
+
+_EVENT = Expected("an event", lambda event: isinstance(event, bytes | str) or OBJECT.fits(event))
+
+_FIELDS: Mapping[str, Expected] = {
+    "content": TEXT,
+    "reasoning": or_none(TEXT),
+    "tool_calls": _CALL_LIST,
+    "finish_reason": or_none(TEXT),
+    "usage": or_none(OBJECT),
+    "annotations": or_none(list_of(OBJECT, "mappings that can be sent as JSON")),
+    "error_message": or_none(TEXT),
+    "message": OBJECT,
+    "pieces": or_none(list_of(TEXT, "texts")),
+    "reasoning_pieces": or_none(list_of(TEXT, "texts")),
+    "argument_pieces": whole(1),
+    "status": or_none(whole(200, 599)),
+    "body": Expected(
+        "bytes, a text, or what can be sent as JSON",
+        lambda body: isinstance(body, bytes) or is_json(body),
+    ),
+    "events": or_none(list_of(_EVENT, "mappings that can be sent as JSON, texts or bytes")),
+    "headers": HEADERS,
+    "delay": seconds(),
+    "pause": seconds(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +88,9 @@ class Reply:
         headers: Further response headers.
         delay: Seconds before the answer begins.
         pause: Seconds before every event but the first.
+
+    Raises:
+        ValueError: A value that its field does not take.
     """
 
     content: str = ""
@@ -56,13 +111,54 @@ class Reply:
     delay: float = 0.0
     pause: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Check the fields, so that a mistake shows where it is made."""
+        for name, expected in _FIELDS.items():
+            expected.check(name, getattr(self, name))
+        for index, call in enumerate(self.tool_calls):
+            _check_call(f"tool_calls[{index}]", call)
+        if self.status in _BODILESS and (self.body or self.events):
+            raise ValueError(f"status is {self.status}, which goes without body and events.")
+
     @property
     def is_raw(self) -> bool:
         """Whether it goes out as it stands."""
         return self.status is not None or self.body is not None or self.events is not None
 
 
+_NAMES = [field.name for field in fields(Reply)]
+
 Responder: TypeAlias = Callable[[RecordedRequest], Reply | str | None]
+
+
+class ResponderError(RuntimeError):
+    """The function given to `respond_with` failed, or returned what is no reply.
+
+    The request is answered with 500 and this sentence; leaving the emulator's `with` block raises
+    it. What the function raised is its cause.
+    """
+
+
+def make_reply(content: str | Reply, fields: Mapping[str, Any]) -> Reply:
+    """Return the reply that `MiMoEmulator.reply` is asked for.
+
+    Raises:
+        TypeError: Fields beside a whole `Reply`, or a field that it does not have.
+        ValueError: A value that its field does not take.
+    """
+    if isinstance(content, Reply):
+        if fields:
+            raise TypeError(
+                f"reply() got a whole Reply and {', '.join(fields)} beside it; "
+                "put all into the Reply."
+            )
+        return content
+    unknown = fields.keys() - _NAMES
+    if unknown:
+        raise TypeError(
+            f"A reply has no {', '.join(sorted(unknown))}; it has: {', '.join(_NAMES)}."
+        )
+    return Reply(content, **fields)
 
 
 class Script:
@@ -78,6 +174,11 @@ class Script:
         with self._lock:
             self._replies.append(reply)
 
+    def waiting(self) -> list[Reply]:
+        """Return the replies that no request took yet, in order."""
+        with self._lock:
+            return list(self._replies)
+
     def clear(self) -> None:
         """Forget what waits, and the responder."""
         with self._lock:
@@ -85,9 +186,40 @@ class Script:
             self.responder = None
 
     def next(self, request: RecordedRequest) -> Reply | None:
-        """Return the reply to a request, or None when the emulator answers by itself."""
+        """Return the reply to a request, or None when the emulator answers by itself.
+
+        Raises:
+            ResponderError: The responder failed, or returned what is no reply.
+        """
         with self._lock:
             if self._replies:
                 return self._replies.popleft()
-        answer = self.responder(request) if self.responder is not None else None
-        return Reply(answer) if isinstance(answer, str) else answer
+        return None if self.responder is None else _ask(self.responder, request)
+
+
+def _check_call(where: str, call: Any) -> None:
+    _CALL.check(where, call)
+    TEXT.check(f"{where}['name']", call["name"])
+    or_none(TEXT).check(f"{where}['id']", call.get("id"))
+    for key in ("args", "arguments"):
+        if key in call:
+            _ARGUMENTS.check(f"{where}[{key!r}]", call[key])
+
+
+def _ask(responder: Responder, request: RecordedRequest) -> Reply | None:
+    try:
+        answer = responder(request)
+        if isinstance(answer, str):
+            answer = Reply(answer)
+    except BaseException as error:  # pytest's own failures are no Exception
+        said = " ".join(str(error).split())
+        raise ResponderError(
+            f"The responder failed with {type(error).__name__}{f': {said}' if said else '.'}"
+        ) from error
+    if answer is None or isinstance(answer, Reply):
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()  # or Python warns that nobody awaited it
+    raise ResponderError(
+        f"The responder returned {shown(answer)}; it must return a Reply, a text, or None."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import threading
 from collections.abc import Mapping
@@ -16,11 +17,12 @@ from uvicorn.server import ServerState
 
 from langchain_mimo.emulator.application import Application, Settings
 from langchain_mimo.emulator.connections import Ledger, WatchedProtocol
+from langchain_mimo.emulator.expected import shown
 from langchain_mimo.emulator.faults import ArmedFault, FaultBox, make_fault
 from langchain_mimo.emulator.media import MediaLibrary
 from langchain_mimo.emulator.models import moment_of
 from langchain_mimo.emulator.records import Disconnect, RecordedRequest
-from langchain_mimo.emulator.script import Reply, Responder, Script
+from langchain_mimo.emulator.script import Reply, Responder, ResponderError, Script, make_reply
 from langchain_mimo.emulator.usage import PrefixCache
 
 DEFAULT_KEY = "sk-emulator"
@@ -69,6 +71,7 @@ class MiMoEmulator:
     Attributes:
         api_key: The key it takes.
         requests: What arrived, in order, refused requests included; a plain list to read and clear.
+        responder_errors: What the function given to `respond_with` did wrong, likewise.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class MiMoEmulator:
         moment_of(as_of)  # a day that cannot be read should fail here, not at the first request
         self.api_key = DEFAULT_KEY if api_key is None else api_key
         self.requests: list[RecordedRequest] = []
+        self.responder_errors: list[ResponderError] = []
         self._host = host
         self._wanted_port = port
         self._script = Script()
@@ -120,6 +124,7 @@ class MiMoEmulator:
             script=self._script,
             faults=self._faults,
             requests=self.requests,
+            mistakes=self.responder_errors,
         )
 
     @property
@@ -185,16 +190,34 @@ class MiMoEmulator:
             content: The answer's text, or a whole `Reply`.
             **fields: The other fields of `Reply`: reasoning, tool_calls, finish_reason, usage,
                 annotations, status, body, events, pieces, delay, pause …
+
+        Raises:
+            TypeError: Fields beside a whole `Reply`, or a field that it does not have.
+            ValueError: A value that its field does not take.
         """
-        self._script.add(content if isinstance(content, Reply) else Reply(content, **fields))
+        self._script.add(make_reply(content, fields))
+
+    @property
+    def pending_replies(self) -> list[Reply]:
+        """Queued replies that no request took yet, in order; empty when all were heard."""
+        return self._script.waiting()
 
     def respond_with(self, responder: Responder | None) -> None:
         """Ask a function for every reply that is not queued; None takes it away.
 
         Args:
             responder: Gets the recorded request; returns a `Reply`, a text, or None for the
-                emulator's own answer. It runs in a thread of the emulator.
+                emulator's own answer. It runs in a thread of the emulator. When it fails, or
+                returns anything else, the request is answered with 500 and `responder_errors` gets
+                a `ResponderError`, which the end of the `with` block raises.
+
+        Raises:
+            TypeError: It cannot be called, or it is an async function.
         """
+        if responder is not None and not callable(responder):
+            raise TypeError(f"The responder is {shown(responder)}; it must be a function or None.")
+        if inspect.iscoroutinefunction(responder):
+            raise TypeError("The responder is an async function; it must be an ordinary one.")
         self._script.responder = responder
 
     def fault(
@@ -218,7 +241,8 @@ class MiMoEmulator:
             **parameters: The fault's own.
 
         Raises:
-            ValueError: No such fault, or a parameter that it does not have.
+            ValueError: No such fault, a parameter that it does not have, or a value that the
+                parameter does not take.
         """
         self.arm(make_fault(name, times=times, skip=skip, every=every, **parameters))
 
@@ -231,7 +255,8 @@ class MiMoEmulator:
         self._faults.clear()
 
     def reset(self) -> None:
-        """Forget replies, responder, faults and recorded requests."""
+        """Forget replies, responder and its errors, faults and recorded requests."""
+        self.responder_errors.clear()
         self._script.clear()
         self._faults.clear()
         self.requests.clear()
@@ -256,6 +281,7 @@ class MiMoEmulator:
             raise
         self._socket = listener
         self._ready.clear()
+        self.responder_errors.clear()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(listener)), name="mimo-emulator", daemon=True
         )
@@ -283,8 +309,18 @@ class MiMoEmulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop.
+
+        Raises:
+            ResponderError: The responder made a mistake; an error that ends the block gets it as a
+                note instead.
+        """
         self.stop()
+        if not self.responder_errors:
+            return
+        if error is None:
+            raise self.responder_errors[0]
+        error.add_note(str(self.responder_errors[0]))
 
     async def _serve(self, listener_socket: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()

@@ -20,12 +20,17 @@ _HTML = (
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n"
     b"</body>\r\n</html>\r\n"
 )
-_GARBAGE = {
+GARBAGE = {
     "text": b"upstream connect error or disconnect/reset before headers",
     "html": _HTML,
     "binary": bytes(range(256)),
     "json": b'{"status":"ok"}',
 }
+"""What `garbage` can send, by its parameter `kind`."""
+
+RETRY_AFTER = ("none", "seconds", "milliseconds", "date")
+"""The forms in which `rate_limit` can say when to come again."""
+
 _REFUSED_INSIDE = (
     "finishConnect(..) failed: Connection refused: "
     "s-20260501.abcstackcn-nx-prod-cloudml.xiaomi.srv/10.137.1.77:80"
@@ -97,15 +102,15 @@ def rate_limit(options: Mapping[str, Any], streaming: bool) -> Answer:
     """429, with Retry-After in one of its forms or without."""
     seconds = float(options["seconds"])
     due = datetime.now(UTC) + timedelta(seconds=seconds)
-    forms: dict[str, list[tuple[bytes, bytes]]] = {
-        "none": [],
-        "seconds": [(b"retry-after", f"{seconds:g}".encode())],
-        "milliseconds": [(b"retry-after-ms", f"{seconds * 1000:g}".encode())],
-        "date": [(b"retry-after", format_datetime(due, usegmt=True).encode())],
-    }
+    forms: list[list[tuple[bytes, bytes]]] = [
+        [],
+        [(b"retry-after", f"{seconds:g}".encode())],
+        [(b"retry-after-ms", f"{seconds * 1000:g}".encode())],
+        [(b"retry-after", format_datetime(due, usegmt=True).encode())],
+    ]
     error = {"code": "429", "message": "Too many requests", "type": "limitation"}
     answer = _error(429, error, streaming)
-    return replace(answer, headers=forms[str(options["retry_after"])])
+    return replace(answer, headers=forms[RETRY_AFTER.index(options["retry_after"])])
 
 
 def quota(_options: Mapping[str, Any], streaming: bool) -> Answer:
@@ -176,7 +181,7 @@ def redirect(options: Mapping[str, Any], _streaming: bool) -> Answer:
 def garbage(options: Mapping[str, Any], streaming: bool) -> Answer:
     """200, and a body of something else."""
     content_type = _EVENT_STREAM if streaming else "application/json"
-    return Answer(200, content_type, body=_GARBAGE[str(options["kind"])])
+    return Answer(200, content_type, body=GARBAGE[str(options["kind"])])
 
 
 def _error(status: int, error: Mapping[str, str], streaming: bool) -> Answer:
