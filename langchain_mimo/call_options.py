@@ -53,7 +53,7 @@ _ON_THE_MODEL = frozenset(
     {
         *("api_key", "base_url", "region", "server", "api_format", "dialect", "timeout"),
         *("max_retries", "default_headers", "http_client", "http_async_client", "streaming"),
-        *("allowed_media_dirs", "output_version", "profile"),
+        *("allowed_media_dirs", "media_limits", "output_version", "profile"),
     }
 )
 """Fields that a call cannot override."""

@@ -52,7 +52,7 @@ class ChatMiMo(ConnectedFields):
         ```
 
     Every field but `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`,
-    `allowed_media_dirs` and the transport's can be overridden for one call:
+    `allowed_media_dirs`, `media_limits` and the transport's can be overridden for one call:
     `llm.invoke(messages, temperature=0.2, thinking=False, fps=1, repair_history=True)`.
 
     Attributes:
@@ -93,6 +93,8 @@ class ChatMiMo(ConnectedFields):
         empty_content: "keep" (default) or "reasoning": thoughts take the place of an empty answer.
         forced_tool_attempts: Most requests for a `tool_choice` that MiMo does not enforce, from 1.
         allowed_media_dirs: Folders whose files may be sent by `file://` reference; none by default.
+        media_limits: Most characters of base64 that one medium may have, by kind, where the server
+            takes others than MiMo's 52,428,800: `{"image": 10_000_000}` for a reseller.
         timeout: Seconds, or `MiMoTimeouts`; a number bounds connecting, the first event and idle
             time each. Default: 10 s to connect, 900 s to the first event, 300 s idle, no total.
         max_retries: Retries after the first try, from 0; default from MIMO_MAX_RETRIES, else 2.

@@ -52,7 +52,7 @@ class ConnectedFields(ChatMiMoFields):
     def _media_policy(self) -> MediaPolicy:
         from langchain_mimo.media.sources import MediaPolicy
 
-        return MediaPolicy(allowed_dirs=tuple(self.allowed_media_dirs))
+        return MediaPolicy(tuple(self.allowed_media_dirs), self.media_limits or {})
 
     # --------------------------------------------------------------------------- lifecycle
 

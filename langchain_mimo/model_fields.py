@@ -14,6 +14,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import (
     ConfigDict,
     Field,
+    PositiveInt,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -80,6 +81,7 @@ class ChatMiMoFields(BaseChatModel):
     empty_content: Literal["keep", "reasoning"] = "keep"
     forced_tool_attempts: int = Field(default=2, ge=1)
     allowed_media_dirs: list[str | Path] = Field(default_factory=list)
+    media_limits: dict[Literal["image", "video", "audio"], PositiveInt] | None = None
     timeout: float | MiMoTimeouts | None = None
     max_retries: int = Field(default_factory=env_max_retries, ge=0)
     retry_policy: RetryPolicy | None = None

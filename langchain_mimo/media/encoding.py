@@ -38,11 +38,12 @@ class TextEncoder:
         encoded_length: Characters of base64.
     """
 
-    def __init__(self, source: InlineBase64) -> None:
+    def __init__(self, source: InlineBase64, limit: int | None = None) -> None:
         """Check the text.
 
         Args:
             source: Where the base64 stands.
+            limit: Most characters of base64; None for MiMo's own limit.
 
         Raises:
             ValueError: It is empty, too long, or no standard base64 with its padding; what is not
@@ -52,7 +53,7 @@ class TextEncoder:
         self._text = source.text
         self._start = source.start
         self.encoded_length = len(source.text) - source.start
-        reason = formats.wrong_length(self.encoded_length)
+        reason = formats.wrong_length(self.encoded_length, limit)
         if reason is not None:
             raise ValueError(reason)
         self._check_alphabet()

@@ -361,12 +361,22 @@ def refusal(found: Format, kind: MediaKind) -> str:
     )
 
 
-def wrong_length(encoded_length: int) -> str | None:
-    """Say why base64 of this length would be refused, or return None when it fits."""
+def wrong_length(encoded_length: int, limit: int | None = None) -> str | None:
+    """Say why base64 of this length would be refused, or return None when it fits.
+
+    Args:
+        encoded_length: Characters of base64.
+        limit: Most that the server takes; None for MiMo's own limit.
+    """
     if encoded_length == 0:
         return "it is empty."
-    if encoded_length <= MAX_BASE64_CHARACTERS:
+    if encoded_length <= (MAX_BASE64_CHARACTERS if limit is None else limit):
         return None
+    if limit is not None:
+        return (
+            f"its base64 has {encoded_length:,} characters and media_limits allows {limit:,} (a "
+            f"file of {limit // 4 * 3:,} bytes); shrink or cut it with langchain_mimo.prepare."
+        )
     return (
         f"its base64 has {encoded_length:,} characters and MiMo takes at most "
         f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); shrink or cut it with "

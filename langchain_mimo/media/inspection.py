@@ -38,18 +38,21 @@ class Inspection:
     warning: str | None
 
 
-def inspect(kind: MediaKind, stated_mime_type: str | None, reader: Reader) -> Inspection:
+def inspect(
+    kind: MediaKind, stated_mime_type: str | None, reader: Reader, limit: int | None = None
+) -> Inspection:
     """Look at a medium's headers.
 
     Args:
         kind: The kind of its block.
         stated_mime_type: What the block says it is, or None.
         reader: Its bytes.
+        limit: Most characters of base64 it may have; None for MiMo's own limit.
 
     Raises:
         ValueError: It is empty, too long, damaged, or nothing MiMo takes; the text is the reason.
     """
-    reason = formats.wrong_length(-(-reader.size // 3) * 4)
+    reason = formats.wrong_length(-(-reader.size // 3) * 4, limit)
     if reason is not None:
         raise ValueError(reason)
     head = reader.read(0, formats.HEAD_BYTES)

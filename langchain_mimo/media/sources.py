@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from langchain_mimo.media.references import (
     EncodedMedia,
     InlineBase64,
     LocalFile,
+    MediaKind,
     MediaReference,
     RemoteURL,
 )
@@ -40,12 +41,15 @@ class MediaPolicy:
         allowed_dirs: Folders under which files named in messages may be opened. Relative ones and
             `~` are the program's own and are made absolute here. Default: none, so that no file is
             ever opened.
+        limits: Most characters of base64 that one medium may have, by kind, where the server's
+            limit is another than MiMo's.
 
     Raises:
         MiMoConfigurationError: `allowed_dirs` is a single path, or one of its paths is empty.
     """
 
     allowed_dirs: Sequence[str | os.PathLike[str]] = ()
+    limits: Mapping[MediaKind, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make every folder absolute, once."""
@@ -148,12 +152,15 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
     descriptor = None
     try:
         reader, encoder, descriptor = _open(reference, policy)
-        inspection = inspect(reference.kind, reference.mime_type, reader)
+        limit = policy.limits.get(reference.kind)
+        inspection = inspect(reference.kind, reference.mime_type, reader, limit)
     except (ValueError, OSError) as error:
         if descriptor is not None:
             os.close(descriptor)
         raise _refused(reference, error) from None
-    doubts = inspection.warning, formats.doubtful_length(reference.kind, encoder.encoded_length)
+    doubts = [inspection.warning]
+    if limit is None:
+        doubts.append(formats.doubtful_length(reference.kind, encoder.encoded_length))
     for doubt in filter(None, doubts):
         place = f"messages[{reference.message_index}], block {reference.block_index}"
         warnings.warn(f"{place}: the {reference.kind} {doubt}", stacklevel=2)
@@ -183,12 +190,13 @@ def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
         TypeError: As `open_media`.
     """
     source = reference.source
+    limit = policy.limits.get(reference.kind)
     descriptor = None
     try:
         if isinstance(source, InlineBase64):
-            return inspect(reference.kind, reference.mime_type, Base64Reader(source))
+            return inspect(reference.kind, reference.mime_type, Base64Reader(source), limit)
         reader, _, descriptor = _open(reference, policy)
-        return inspect(reference.kind, reference.mime_type, reader)
+        return inspect(reference.kind, reference.mime_type, reader, limit)
     except (ValueError, OSError) as error:
         raise _refused(reference, error) from None
     finally:
@@ -202,7 +210,8 @@ def _open(reference: MediaReference, policy: MediaPolicy) -> tuple[Reader, Encod
     if isinstance(source, RemoteURL):
         raise TypeError("A URL is sent as it is; only base64 and local files are opened.")
     if isinstance(source, InlineBase64):
-        return Base64Reader(source), TextEncoder(source), None
+        limit = policy.limits.get(reference.kind)
+        return Base64Reader(source), TextEncoder(source, limit), None
     return _open_file(source, policy)
 
 
