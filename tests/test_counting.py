@@ -10,6 +10,7 @@ from PIL import Image
 
 from langchain_mimo.catalogue import Price
 from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.errors import MiMoInputError
 
 
 @pytest.fixture
@@ -81,6 +82,21 @@ def test_trim_messages_drops_what_is_large(llm):
 def test_text_is_counted_without_a_tokenizer(llm):
     assert 1 <= llm.get_num_tokens("hello world") <= 11
     assert llm.get_num_tokens("你好世界") >= 2
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda llm: llm.get_num_tokens(None),
+        lambda llm: llm.estimate("x", output_tokens="x"),
+        lambda llm: llm.estimate("x", output_tokens=-1),
+        lambda llm: llm.estimate("x", prices={"M": 1}),
+        lambda llm: llm.estimate("x", fps=float("nan")),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(llm, count):
+    with pytest.raises(MiMoInputError):
+        count(llm)
 
 
 def test_the_user_s_own_tokenizer_goes_first(llm):

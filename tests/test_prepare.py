@@ -29,6 +29,7 @@ from langchain_mimo.media.sources import MediaPolicy
 from langchain_mimo.prepare import output as output_module
 from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
 from langchain_mimo.prepare import videos as videos_module
+from langchain_mimo.prepare.sides import scaled
 from langchain_mimo.tokens import image_tokens, video_tokens
 
 FILES = runpy.run_path(str(pathlib.Path(__file__).with_name("media_files.py")))
@@ -222,6 +223,13 @@ def test_a_mended_picture_keeps_the_budget(width, height, budget):
     assert image_tokens(*image.size) <= budget
     assert min(image.size) >= SMALLEST_SIDE
     assert max(image.size) <= LONGEST_ASPECT * min(image.size)
+
+
+@given(st.integers(1, 9000), st.integers(1, 200), st.floats(0.01, 1))
+def test_shrinking_makes_no_picture_too_long(short, ratio, scale):
+    width, height = scaled((short * ratio, short), scale)
+    assert width <= LONGEST_ASPECT * height
+    assert scaled((short, short * ratio), scale) == (height, width)
 
 
 @pytest.mark.parametrize(
