@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import errno
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import anthropic
 import httpx
@@ -17,7 +19,7 @@ import openai
 import pytest
 from PIL import Image
 
-from langchain_mimo.emulator import MiMoEmulator, ResponderError
+from langchain_mimo.emulator import FAULTS, MiMoEmulator, ResponderError
 
 MODEL = "mimo-v2.6-flash"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -184,25 +186,26 @@ def ask(emulator):
     )
 
 
+def use(emulator, responder, error=None):
+    with emulator:
+        emulator.respond_with(responder)
+        assert ask(emulator).status_code == (500 if responder else 200)
+        if error is not None:
+            raise error
+
+
 def test_the_end_of_the_block_tells_what_the_responder_did_wrong(capfd):
-    with (
-        pytest.raises(ResponderError, match="failed with ZeroDivisionError") as caught,
-        MiMoEmulator() as emulator,
-    ):
-        emulator.respond_with(lambda request: 1 / 0)
-        assert ask(emulator).status_code == 500
+    emulator = MiMoEmulator()
+    with pytest.raises(ResponderError, match="failed with ZeroDivisionError") as caught:
+        use(emulator, lambda request: 1 / 0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "Traceback" not in capfd.readouterr().err
-    with emulator:  # another start begins with nothing to tell
-        emulator.respond_with(None)
-        assert ask(emulator).status_code == 200
+    use(emulator, None)  # another start begins with nothing to tell
 
 
 def test_an_error_of_the_block_gets_the_responders_as_a_note():
-    with pytest.raises(LookupError) as caught, MiMoEmulator() as emulator:
-        emulator.respond_with(lambda request: 5)
-        ask(emulator)
-        raise LookupError
+    with pytest.raises(LookupError) as caught:
+        use(MiMoEmulator(), lambda request: 5, LookupError())
     assert caught.value.__notes__ == [
         "The responder returned 5; it must return a Reply, a text, or None."
     ]
@@ -231,8 +234,34 @@ def test_start_and_stop_again():
 
 
 def test_a_taken_port():
-    with MiMoEmulator() as first, pytest.raises(OSError, match="in use"):
-        MiMoEmulator(port=first.port).start()
+    with MiMoEmulator() as first:
+        with pytest.raises(OSError, match="in use") as caught:
+            MiMoEmulator(port=first.port).start()
+        assert caught.value.errno == errno.EADDRINUSE
+        assert f"127.0.0.1:{first.port} cannot be listened on" in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
+def test_a_host_that_is_not_here(host):
+    with pytest.raises(OSError, match=f"{host}:0 cannot be listened on"):
+        MiMoEmulator(host=host).start()
+
+
+def held():
+    names = sorted(thread.name for thread in threading.enumerate())
+    return names, len(list(Path("/dev/fd").iterdir()))
+
+
+def test_idle_emulators_leave_nothing_behind():
+    def start_and_stop():
+        with MiMoEmulator(), MiMoEmulator():
+            MiMoEmulator()  # never started
+
+    start_and_stop()  # what is imported the first time may stay
+    before = held()
+    for _ in range(3):
+        start_and_stop()
+    assert held() == before
 
 
 def command(*arguments):
@@ -269,22 +298,45 @@ def test_the_command_line(tmp_path, stop):
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "piece"),
-    [
-        (["--fault", "melt"], "There is no fault 'melt'"),
-        (["--fault", "stall:second=1"], "it has: after_events, seconds"),
-        (["--as-of", "yesterday"], "cannot start"),
-        (["--media-root", "nowhere"], "is not PREFIX=DIR"),
-    ],
-)
-def test_a_command_line_that_cannot_be(arguments, piece):
-    done = subprocess.run(
-        command("--port", "0", *arguments), capture_output=True, text=True, timeout=20, check=False
+def run(*arguments, program=None):
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments] if program else command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
     )
-    assert done.returncode != 0
-    assert piece in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_on_the_command_line():
+    with MiMoEmulator() as first:
+        port = first.port
+        done = run("--port", str(port))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"The emulator cannot start: 127.0.0.1:{port} cannot be listened on: "
+        "Address already in use\n"
+    )
+
+
+# As where the extra was not installed: what only it brings cannot be imported.
+WITHOUT_EXTRA = "import sys; sys.modules |= dict.fromkeys(['starlette', 'uvicorn', 'av']); "
+MISSING = (
+    'The emulator needs starlette and uvicorn and av: pip install "langchain-mimo[emulator]"\n'
+)
+
+
+def test_the_command_line_without_the_extra():
+    program = "import runpy; runpy.run_module('langchain_mimo.emulator', run_name='__main__')"
+    done = run("--port", "0", program=WITHOUT_EXTRA + program)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", MISSING)
+
+
+def test_an_emulator_without_the_extra():
+    program = "from langchain_mimo.emulator import *; print(len(FAULTS)); MiMoEmulator()"
+    done = run(program=WITHOUT_EXTRA + program)
+    assert done.stdout == f"{len(FAULTS)}\n"
+    assert done.stderr.endswith(f"ImportError: {MISSING}")
 
 
 def test_help_lists_every_fault():

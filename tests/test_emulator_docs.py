@@ -40,6 +40,10 @@ def test_the_help_has_a_line_for_every_fault():
         ("stall:seconds=2,after_events=3,times=4", {"after_events": 3, "seconds": 2}, 4),
         ("rate_limit:retry_after=date,times=None", {"retry_after": "date", "seconds": 1.0}, None),
         ("cut_before_headers:reset=true", {"reset": True}, 1),
+        ("cut_before_headers:reset=False", {"reset": False}, 1),
+        ("server_error:body=5", {"status": 503, "body": "5"}, 1),
+        ("string_error:error=Not found", {"status": 400, "error": "Not found"}, 1),
+        ("half_tool_call:finish_reason=None", {"characters": 8, "finish_reason": None}, 1),
     ],
 )
 def test_faults_on_the_command_line(text, parameters, times):

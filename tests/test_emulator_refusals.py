@@ -417,11 +417,6 @@ async def test_the_day_decides_the_models(day, model, status):
     assert (await post(emulator, request(model=model))).status_code == status
 
 
-def test_a_day_that_cannot_be_read():
-    with pytest.raises(ValueError, match="isoformat"):
-        MiMoEmulator(as_of="yesterday")
-
-
 async def test_too_large_a_medium_and_too_large_a_body():
     part = image("data:image/png;base64," + "A" * (50 * 10**6 + 4))
     emulator = MiMoEmulator(keep_bodies=False)

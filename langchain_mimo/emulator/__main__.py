@@ -6,10 +6,12 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from langchain_mimo.emulator.faults import fault_lines, parse_fault
+from langchain_mimo.emulator.expected import Expected
+from langchain_mimo.emulator.faults import ArmedFault, fault_lines, parse_fault
 from langchain_mimo.emulator.server import MiMoEmulator
+from langchain_mimo.emulator.settings import DAY, FOLDER, HOST, KEY, PORT
 
 _RECORDED = 100
 
@@ -22,10 +24,17 @@ def parser() -> argparse.ArgumentParser:
         epilog="faults:\n" + "\n".join(f"  {line}" for line in fault_lines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--port", type=int, default=8123, help="TCP port, 0 for a free one")
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    command.add_argument("--api-key", help="the key it takes (default: sk-emulator)")
-    command.add_argument("--as-of", metavar="DAY", help="the day it pretends, such as 2026-04-22")
+    command.add_argument("--port", type=_port, default=8123, help="TCP port, 0 for a free one")
+    command.add_argument(
+        "--host", type=_checked(HOST), default="127.0.0.1", help="address to listen on"
+    )
+    command.add_argument("--api-key", type=_key, help="the key it takes (default: sk-emulator)")
+    command.add_argument(
+        "--as-of",
+        type=_checked(DAY),
+        metavar="DAY",
+        help="the day it pretends, such as 2026-04-22",
+    )
     command.add_argument(
         "--lenient", action="store_true", help="take tool calls without their reasoning_content"
     )
@@ -41,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--fault",
         action="append",
         default=[],
+        type=_fault,
         metavar="NAME[:KEY=VALUE,...]",
         help="let something go wrong, such as cut_after:bytes=100,times=2; times=None for always, "
         "skip and every choose requests; may be repeated",
@@ -67,10 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_recorded=_RECORDED,
         )
         for fault in options.fault:
-            emulator.arm(parse_fault(fault))
+            emulator.arm(fault)
         emulator.start()
-    except (OSError, ValueError) as error:
-        command.exit(1, f"The emulator cannot start: {error}\n")
+    except ImportError as error:
+        command.exit(1, f"{error}\n")
+    except OSError as error:
+        command.exit(1, f"The emulator cannot start: {error.strerror}\n")
     sys.stdout.write(f"MiMo emulator ready at {emulator.base_url} (key {emulator.api_key})\n")
     sys.stdout.flush()
     stopped.wait()
@@ -82,7 +94,35 @@ def _mapping(text: str) -> tuple[str, str]:
     prefix, separator, folder = text.rpartition("=")
     if not separator or not prefix or not folder:
         raise argparse.ArgumentTypeError(f"{text!r} is not PREFIX=DIR")
-    return prefix, folder
+    return prefix, _checked(FOLDER)(folder)
+
+
+def _checked(expected: Expected) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not expected.fits(text):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {expected.words}")
+        return text
+
+    return check
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and PORT.fits(int(text))):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {PORT.words}")
+    return int(text)
+
+
+def _key(text: str) -> str:
+    if not KEY.fits(text):  # a key is nothing to be shown
+        raise argparse.ArgumentTypeError(f"this is not {KEY.words}")
+    return text
+
+
+def _fault(text: str) -> ArmedFault:
+    try:
+        return parse_fault(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

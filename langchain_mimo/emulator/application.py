@@ -37,8 +37,8 @@ from langchain_mimo.emulator.refusals import (
     plain,
     prompt_too_long,
 )
-from langchain_mimo.emulator.rules import Rules
 from langchain_mimo.emulator.script import Reply, ResponderError, Script
+from langchain_mimo.emulator.settings import Settings
 from langchain_mimo.emulator.usage import PrefixCache, PromptCount, merged, usage_object
 
 _LOGGER = logging.getLogger("langchain_mimo.emulator")
@@ -57,31 +57,6 @@ _PREFLIGHT = {
     "access-control-max-age": "1800",
 }
 """As measured on MiMo (mimo-api.md §1)."""
-
-
-@dataclass(slots=True)
-class Settings:
-    """What the emulator is told at its construction; see `MiMoEmulator`."""
-
-    api_key: str
-    as_of: Any
-    lenient: bool
-    strict_parameters: bool
-    strict_tool_turns: bool
-    always_send_usage: bool
-    web_search: bool
-    keep_bodies: bool
-    max_recorded: int | None
-    max_body_bytes: int
-
-    def rules(self) -> Rules:
-        """How a request is read at this moment."""
-        return Rules(
-            moment_of(self.as_of),
-            demand_reasoning=not self.lenient,
-            strict_parameters=self.strict_parameters,
-            strict_tool_turns=self.strict_tool_turns,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,10 @@
-"""TCP connections of the emulator: counted, reachable from a request, and watched for hang-ups."""
+"""TCP connections of the emulator: counted, and reachable from a request."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from dataclasses import dataclass, field
-from typing import Any
-
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from langchain_mimo.emulator.records import Disconnect
 
@@ -87,31 +83,3 @@ class Connection:
         if self.transport is not None and self.transport.is_closing():
             await self.pause(CLOSING_SECONDS)
         return self.gone.is_set()
-
-
-class WatchedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol, with its connection handed to the application."""
-
-    def __init__(self, *args: Any, ledger: Ledger, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._ledger = ledger
-        self._connection = Connection()
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection and put it into the state of its requests."""
-        super().connection_made(transport)
-        self._connection = Connection(self._ledger.opened(), transport)
-        self.app_state = {**self.app_state, "connection": self._connection}
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Record a client that hung up before its answer was whole."""
-        connection = self._connection
-        cut = self.cycle is not None and not self.cycle.response_complete
-        record = None
-        if cut and not connection.closed_here:
-            now = time.monotonic()
-            since = connection.received_at or now
-            record = Disconnect(connection.path, connection.number, now, now - since)
-        super().connection_lost(exc)
-        connection.gone.set()
-        self._ledger.closed(record)

@@ -9,11 +9,12 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeAlias
-
-from starlette.types import Send
+from typing import TYPE_CHECKING, TypeAlias
 
 from langchain_mimo.emulator.connections import CLOSING_SECONDS, Connection
+
+if TYPE_CHECKING:  # the extra's; the table of faults is read without it
+    from starlette.types import Send
 
 _EVENTS_PER_TURN = 32
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

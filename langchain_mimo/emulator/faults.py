@@ -275,7 +275,7 @@ class FaultBox:
 
 
 def make_fault(
-    name: str, *, times: int | None = 1, skip: int = 0, every: int = 1, **parameters: Any
+    name: str, /, *, times: int | None = 1, skip: int = 0, every: int = 1, **parameters: Any
 ) -> ArmedFault:
     """Return a fault ready to be armed.
 

@@ -1,8 +1,11 @@
 """`MiMoEmulator`: MiMo's API on this machine."""
 
+# ruff: noqa: PLC0415 - what needs the extra is imported when an emulator is made, which can say so
+
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import socket
 import threading
@@ -10,20 +13,22 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from langchain_mimo.emulator.application import Application, Settings
-from langchain_mimo.emulator.connections import Ledger, WatchedProtocol
+from langchain_mimo.emulator.connections import Ledger
 from langchain_mimo.emulator.expected import shown
 from langchain_mimo.emulator.faults import ArmedFault, FaultBox, make_fault
-from langchain_mimo.emulator.media import MediaLibrary
-from langchain_mimo.emulator.models import moment_of
 from langchain_mimo.emulator.records import Disconnect, RecordedRequest
 from langchain_mimo.emulator.script import Reply, Responder, ResponderError, Script, make_reply
-from langchain_mimo.emulator.usage import PrefixCache
+from langchain_mimo.emulator.settings import (
+    Settings,
+    check_address,
+    check_media_root,
+    require_extra,
+)
+
+if TYPE_CHECKING:
+    from langchain_mimo.emulator.application import Application
 
 DEFAULT_KEY = "sk-emulator"
 
@@ -72,6 +77,10 @@ class MiMoEmulator:
         api_key: The key it takes.
         requests: What arrived, in order, refused requests included; a plain list to read and clear.
         responder_errors: What the function given to `respond_with` did wrong, likewise.
+
+    Raises:
+        ImportError: The extra is not installed.
+        ValueError: A switch that cannot be: a port beyond 65535, a folder that does not exist …
     """
 
     def __init__(
@@ -92,7 +101,13 @@ class MiMoEmulator:
         max_recorded: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        moment_of(as_of)  # a day that cannot be read should fail here, not at the first request
+        require_extra()
+        check_address(host, port)
+        check_media_root(media_root)
+        from langchain_mimo.emulator.application import Application
+        from langchain_mimo.emulator.media import MediaLibrary
+        from langchain_mimo.emulator.usage import PrefixCache
+
         self.api_key = DEFAULT_KEY if api_key is None else api_key
         self.requests: list[RecordedRequest] = []
         self.responder_errors: list[ResponderError] = []
@@ -266,7 +281,7 @@ class MiMoEmulator:
 
         Raises:
             RuntimeError: It runs already.
-            OSError: The port is taken.
+            OSError: The port is taken, or the host is not this machine's; the message names both.
         """
         if self._thread is not None:
             raise RuntimeError("The emulator is running already.")
@@ -276,9 +291,12 @@ class MiMoEmulator:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._host, self._wanted_port))
-        except OSError:
+        except (OSError, UnicodeError) as error:  # the latter for names that cannot be looked up
             listener.close()
-            raise
+            code = error.errno if isinstance(error, OSError) else errno.EADDRNOTAVAIL
+            why = error.strerror if isinstance(error, OSError) else "it is no name of a host"
+            said = f"{self._host}:{self._wanted_port} cannot be listened on: {why}"
+            raise OSError(code, said) from None
         self._socket = listener
         self._ready.clear()
         self.responder_errors.clear()
@@ -323,6 +341,11 @@ class MiMoEmulator:
         error.add_note(str(self.responder_errors[0]))
 
     async def _serve(self, listener_socket: socket.socket) -> None:
+        import uvicorn
+        from uvicorn.server import ServerState
+
+        from langchain_mimo.emulator.protocol import WatchedProtocol
+
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         state = ServerState()
