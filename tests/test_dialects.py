@@ -3,6 +3,8 @@
 The answers are made from what was measured with vLLM 0.32 and read of SGLang (mimo-api.md §11).
 """
 
+import json
+
 import pytest
 from langchain_core.messages import (
     AIMessage,
@@ -12,8 +14,20 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 
-from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.error_table import ErrorContext, error_from_event, error_from_response
+from langchain_mimo.errors import (
+    MiMoAPIError,
+    MiMoAuthenticationError,
+    MiMoConfigurationError,
+    MiMoContextOverflowError,
+    MiMoInputError,
+    MiMoInvalidRequestError,
+    MiMoNotFoundError,
+    MiMoServerError,
+)
 from langchain_mimo.media.references import EncodedMedia
+from langchain_mimo.questions import question_of
 from langchain_mimo.wire import dialects, translator
 from langchain_mimo.wire.chat_completions import RequestOptions, decode_response, encode_request
 from langchain_mimo.wire.chat_completions_stream import StreamDecoder
@@ -185,6 +199,68 @@ def test_a_whole_body(server):
     }
 
 
+TOOL = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+}
+SCHEMA = {"title": "Weather", "type": "object", "properties": {"rain": {"type": "boolean"}}}
+BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "Weather", "schema": SCHEMA}}
+
+
+def asked(server, **keywords):
+    """The whole body of a call, as ChatMiMo sends it."""
+    llm = ChatMiMo(model=MODEL, base_url="http://127.0.0.1:8000/v1", server=server)
+    question = question_of(llm, [HumanMessage("Hi.")], None, keywords, stream=False)
+    return question.tree, question.choice
+
+
+@pytest.mark.parametrize(
+    ("choice", "native"),
+    [
+        ("auto", None),
+        ("none", "none"),
+        ("any", "required"),
+        ("weather", {"type": "function", "function": {"name": "weather"}}),
+    ],
+)
+@pytest.mark.parametrize("server", DIALECTS)
+def test_a_tool_choice_is_left_to_servers_that_honour_it(server, choice, native):
+    tree, forced = asked(server, tools=[TOOL], tool_choice=choice)
+    if server == "mimo":
+        assert "tool_choice" not in tree
+        assert ("tools" in tree) == (choice != "none")
+        assert (forced is not None) == (choice in ("any", "weather"))
+    else:
+        assert tree.get("tool_choice") == native
+        assert tree["tools"] == [TOOL]
+        assert forced is None  # and nothing is left to do
+
+
+@pytest.mark.parametrize("server", DIALECTS)
+def test_a_schema_is_left_to_servers_that_enforce_it(server):
+    tree, _ = asked(server, response_format=BY_SCHEMA)
+    if server == "mimo":
+        assert tree["response_format"] == {"type": "json_object"}
+        assert '"rain"' in tree["messages"][-1]["content"]
+    else:
+        assert tree["response_format"] == BY_SCHEMA
+        assert tree["messages"] == [{"role": "user", "content": "Hi."}]
+
+
+@pytest.mark.parametrize("server", SELF_HOSTED)
+def test_addresses_are_objects_and_every_part_is_one_that_is_known(server):
+    blocks = [{"type": kind, "url": URL} for kind in ("image", "video", "audio")]
+    kinds = ["image_url", "video_url", "audio_url"]
+    assert parts(*blocks, dialect=server) == [{"type": kind, kind: {"url": URL}} for kind in kinds]
+    call = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "1"}])
+    result = ToolMessage([blocks[0]], tool_call_id="1")
+    options = HistoryOptions(MODEL, tool_media="inline")
+    turns = clean_history([HumanMessage("?"), call, result], options).turns
+    sent = encode_request(turns, RequestOptions(MODEL, {}), DIALECTS[server])["messages"][2]
+    assert sent["role"] == "tool"
+    assert sent["content"][-1] == {"type": "image_url", "image_url": {"url": URL}}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -283,6 +359,13 @@ def test_a_forced_call_that_was_cut():
     read = decoded(finish_reason="length", message={"content": "", "tool_calls": [cut]})
     assert read.tool_calls == []
     assert read.invalid_tool_calls[0]["id"] == "chatcmpl-tool-1"
+
+
+def test_an_automatic_call_that_was_cut_cannot_be_told_from_one_without_arguments():
+    """vLLM closes what it cut, and says "tool_calls"; streams do show the fragment, see below."""
+    closed = CALL | {"function": FUNCTION | {"arguments": "{}"}}
+    read = decoded(finish_reason="tool_calls", message={"content": None, "tool_calls": [closed]})
+    assert [call["args"] for call in read.tool_calls] == [{}]
 
 
 COUNTS = {"prompt_tokens": 300, "completion_tokens": 9, "total_tokens": 309}
@@ -425,11 +508,94 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_adds_up_to_the_whole_answer(name):
-    events, body = STREAMS[name]
+def streamed_message(events):
     decoder = StreamDecoder()
     chunks = [chunk for each in events if (chunk := decoder.feed(each)) is not None]
     first, *rest = chunks + decoder.finish()
-    streamed = message_chunk_to_message(first.__add__(rest) if rest else first)
-    assert streamed == decode_response(body)
+    return message_chunk_to_message(first.__add__(rest) if rest else first)
+
+
+def test_a_stream_shows_the_fragment_of_a_call_that_was_cut():
+    events = [
+        event(role="assistant", content=""),
+        *CALL_EVENTS[:2],
+        event(finish_reason="tool_calls"),
+    ]
+    read = streamed_message(events)
+    assert read.tool_calls == []
+    assert json.loads(read.invalid_tool_calls[0]["args"]) == '{"city": '
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_adds_up_to_the_whole_answer(name):
+    events, body = STREAMS[name]
+    assert streamed_message(events) == decode_response(body)
+
+
+# --- Errors ------------------------------------------------------------------------------------
+
+
+def said(message, code, kind="BadRequestError", param=None):
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+ERRORS = {
+    "a bad part": (400, said("Unknown part type: file", 400), MiMoInvalidRequestError, False),
+    "no such model": (
+        404,
+        said("The model `x` does not exist.", 404, "NotFoundError", "model"),
+        MiMoNotFoundError,
+        False,
+    ),
+    "no such path": (404, {"detail": "Not Found"}, MiMoNotFoundError, False),
+    "no such method": (405, {"detail": "Method Not Allowed"}, MiMoAPIError, False),
+    "no key": (401, {"error": "Unauthorized"}, MiMoAuthenticationError, False),
+    "too long": (
+        400,
+        said("This model's maximum context length is 4096 tokens.", 400, param="input_tokens"),
+        MiMoContextOverflowError,
+        False,
+    ),
+    "media whose host answers 4xx": (
+        422,
+        said("404, message='Not Found', url='https://a.example/x.png'", 422),
+        MiMoInvalidRequestError,
+        False,
+    ),
+    "media whose host cannot be reached": (
+        500,
+        said("Cannot connect to host a.example:443", 500, "InternalServerError"),
+        MiMoServerError,
+        True,
+    ),
+    "a data URL without base64": (
+        501,
+        said("Only base64 data URLs are supported for now.", 501, "NotImplementedError"),
+        MiMoServerError,
+        False,
+    ),
+    "sglang": (
+        400,
+        {"object": "error", "message": "bad", "type": "BadRequest", "param": None, "code": 400},
+        MiMoInvalidRequestError,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_error_bodies(name):
+    status, body, error, retryable = ERRORS[name]
+    context = ErrorContext("127.0.0.1", "", MODEL)
+    made = error_from_response(status, {}, json.dumps(body).encode(), context)
+    assert type(made) is error
+    assert made.status_code == status
+    assert made.is_retryable is retryable
+    inner = body.get("error", body)
+    words = inner if isinstance(inner, str) else inner.get("message", inner.get("detail"))
+    assert words in str(made)
+
+
+def test_an_error_inside_a_stream():
+    made = error_from_event(said("boom", 500), {}, ErrorContext("127.0.0.1", "", MODEL))
+    assert (type(made), made.status_code) == (MiMoServerError, 500)

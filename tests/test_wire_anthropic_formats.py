@@ -1,5 +1,8 @@
 """Both formats, through the one place that picks: the same conversation, and the same messages."""
 
+import ast
+import pathlib
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
@@ -16,6 +19,7 @@ from langchain_mimo.wire.tools import wire_tools
 
 translator.register()
 
+PACKAGE = pathlib.Path(translator.__file__).parents[1]
 MODEL = "mimo-v2.6-pro"
 TOOLS = wire_tools([{"name": "weather", "description": "", "parameters": {"type": "object"}}])
 
@@ -188,3 +192,37 @@ def test_another_providers_history_fits_too():
         {"type": "text", "text": "A"},
         {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}},
     ]
+
+
+# ------------------------------------------------------------------------- one place to pick in
+
+
+def tests_of(tree):
+    """Everything that a program decides by: conditions, matched subjects, comparisons."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.If() | ast.IfExp() | ast.While() | ast.Assert():
+                yield node.test
+            case ast.Match():
+                yield node.subject
+            case ast.Compare():
+                yield node
+
+
+def names_in(node):
+    for each in ast.walk(node):
+        match each:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
+
+
+def test_nobody_asks_which_format_it_is():
+    """`API_FORMATS` is looked up where a call begins; what differs is told by its entries."""
+    deciding = [
+        f"{path.name}:{test.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        if "emulator" not in path.parts
+        for test in tests_of(ast.parse(path.read_text(encoding="utf-8")))
+        if "api_format" in names_in(test)
+    ]
+    assert deciding == []

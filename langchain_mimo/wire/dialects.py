@@ -100,19 +100,19 @@ def dialect_of(server: Server, changes: Mapping[str, Any] | None = None) -> Dial
     return replace(dialect, **changes)
 
 
-def check_api_format(api_format: ApiFormatName, server: Server) -> None:
+def check_api_format(wanted: ApiFormatName, server: Server) -> None:
     """Refuse a format that a server does not have.
 
     Args:
-        api_format: The format.
+        wanted: The format.
         server: What kind of server it is.
 
     Raises:
         MiMoConfigurationError: The server has no such format.
     """
-    if api_format not in DIALECTS[server].api_formats:
+    if wanted not in DIALECTS[server].api_formats:
         raise MiMoConfigurationError(
-            f"api_format={api_format!r} is for MiMo's cloud and its mirrors, not for "
+            f"api_format={wanted!r} is for MiMo's cloud and its mirrors, not for "
             f"server={server!r}; leave one of the two out."
         )
 
