@@ -197,7 +197,7 @@ def test_another_providers_history_fits_too():
 # ------------------------------------------------------------------------- one place to pick in
 
 
-def tests_of(tree):
+def decisions_in(tree):
     """Everything that a program decides by: conditions, matched subjects, comparisons."""
     for node in ast.walk(tree):
         match node:
@@ -222,7 +222,7 @@ def test_nobody_asks_which_format_it_is():
         f"{path.name}:{test.lineno}"
         for path in PACKAGE.rglob("*.py")
         if "emulator" not in path.parts
-        for test in tests_of(ast.parse(path.read_text(encoding="utf-8")))
+        for test in decisions_in(ast.parse(path.read_text(encoding="utf-8")))
         if "api_format" in names_in(test)
     ]
     assert deciding == []
