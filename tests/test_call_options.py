@@ -145,6 +145,7 @@ def test_shapes_that_cannot_be_sent(keyword, value, words):
         ("temprature", "did you mean 'temperature'"),
         ("api_key", "it is a field of the model"),
         ("zzz", "extra_body={'zzz': ...} sends it"),
+        ("seed", "'seed': extra_body={'seed': ...} sends it"),
     ],
 )
 def test_misspelt_keywords_name_the_nearest(typo, advice):
