@@ -268,7 +268,7 @@ def _warn_of_strangers(given: Mapping[str, Any]) -> None:
     for name in given:
         if name in PARAMETERS or name in _OTHERS or name in _CORE or name in _BEHAVIOUR:
             continue
-        near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.7)
+        near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.65)
         if name in _INSTEAD:
             remedy = _INSTEAD[name]
         elif name in _ON_THE_MODEL:

@@ -62,7 +62,7 @@ def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
     """
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.65)
             hint = (
                 f"did you mean {near[0]!r}?"
                 if near
