@@ -159,7 +159,7 @@ def streamed(reply, batch):
     ]
 
 
-@pytest.mark.parametrize(("batch", "most"), [(32, 7), (1, 10.3)])
+@pytest.mark.parametrize(("batch", "most"), [(32, 8), (1, 11.2)])
 def test_calls_per_chunk(batch, most):
     count = calls_of(lambda: streamed(chunk_reply(Question({})).feed, batch))
     assert count / EVENTS <= most

@@ -354,3 +354,25 @@ def test_chunks_stay_plain_so_that_streams_stay_fast():
     chunk = StreamDecoder().feed(event(content="a"))
     assert isinstance(chunk, AIMessageChunk)
     assert chunk.response_metadata == {}
+
+
+@pytest.mark.parametrize(
+    ("delta", "fields"),
+    [
+        ({"content": "a"}, {"content": "a"}),
+        (
+            {"reasoning_content": "b"},
+            {"content": "", "additional_kwargs": {"reasoning_content": "b"}},
+        ),
+    ],
+)
+def test_chunks_are_as_if_core_had_made_each(delta, fields):
+    decoder = StreamDecoder()
+    first, second = (decoder.feed(event(**delta)) for _ in range(2))
+    expected = AIMessageChunk(**fields, id=ID)
+    for chunk in (first, second):
+        assert chunk == expected
+        assert chunk.__dict__ == expected.__dict__
+        assert chunk.model_dump() == expected.model_dump()
+    for name, value in first.__dict__.items():
+        assert isinstance(value, str | None) or value is not second.__dict__[name], name

@@ -7,6 +7,7 @@ repeated strings and sums repeated usage. Facts: mimo-api.md §5.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -51,6 +52,7 @@ class StreamDecoder:
         "_given",
         "_model",
         "_sources",
+        "_template",
         "_text",
         "_text_joiner",
         "_thought_joiner",
@@ -76,6 +78,7 @@ class StreamDecoder:
         self._given: list[FinishedCall] = []
         self._annotated: set[str] = set()
         self._sources: list[dict[str, str | int | float]] = []
+        self._template: AIMessageChunk | None = None
 
     def feed(self, event: Mapping[str, Any]) -> AIMessageChunk | None:
         """Take one event.
@@ -95,8 +98,7 @@ class StreamDecoder:
         text, thought, fragments = self._read(delta)
         annotations = delta.get("annotations")
         if text and not (thought or fragments or annotations or self._sources):
-            # Nearly every event; the fewer fields a chunk is given, the sooner pydantic is done.
-            return AIMessageChunk(content=text, id=self._answer_id)
+            return self._plain_chunk(text)  # nearly every event
         calls = self._finished_by(fragments) if fragments else []
         if annotations:
             self._sources += self._new_annotations(delta)
@@ -209,7 +211,7 @@ class StreamDecoder:
         if sources:
             additional["annotations"] = sources
         if not calls:
-            return AIMessageChunk(content=text, additional_kwargs=additional, id=self._answer_id)
+            return self._plain_chunk(text, additional)
         self._given += calls
         if raw := raw_arguments(calls):
             additional["raw_arguments"] = raw
@@ -223,6 +225,23 @@ class StreamDecoder:
             tool_call_chunks=[call.as_chunk() for call in calls],
             id=self._answer_id,
         )
+
+    def _plain_chunk(self, text: str, additional: dict[str, Any] | None = None) -> AIMessageChunk:
+        """Make a chunk without calls: a copy of one that pydantic has validated, with other text.
+
+        It takes half the time of a new one, and is equal to it; only strings are shared.
+        """
+        if self._template is None:
+            self._template = AIMessageChunk(content="", id=self._answer_id)
+        chunk = copy(self._template)
+        fields = chunk.__dict__
+        fields["content"] = text
+        fields["additional_kwargs"] = additional or {}
+        fields["response_metadata"] = {}
+        fields["tool_calls"] = []
+        fields["invalid_tool_calls"] = []
+        fields["tool_call_chunks"] = []
+        return chunk
 
     def finish(self) -> list[AIMessageChunk]:
         """Close the answer.
