@@ -65,9 +65,12 @@ def environment() -> dict[str, str]:
 def run_group(group: str, origin: str, rounds: int, core: str) -> list[Measure]:
     """Take the measures of a group in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.worker", group, origin, str(rounds), core]
+    # Packages print warnings of their own on stderr; only a failure makes them worth reading.
     done = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=environment()
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment()
     )
+    if done.returncode:
+        raise SystemExit(f"{group} failed:\n{done.stderr}")
     return [Measure(**each) for each in json.loads(done.stdout)]
 
 

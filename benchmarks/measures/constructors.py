@@ -14,7 +14,7 @@ def measure(context: Context) -> list[Measure]:
     actions = {name: partial(maker(name), url) for name in MODELS}
     quick = {name: actions[name] for name in ("ChatMiMo", "ChatOpenAI", "ChatMistralAI")}
     measured = Measure("constructor", "µs")
-    sample(measured, quick, context.rounds, times=100, value=lambda taken: taken * 1e6)
+    sample(measured, quick, context.rounds, times=500, value=lambda taken: taken * 1e6)
     # Clients of its own for every model: 40 ms each.
     slow = {"ChatDeepSeek": actions["ChatDeepSeek"]}
     sample(measured, slow, context.rounds, times=3, value=lambda taken: taken * 1e6)
