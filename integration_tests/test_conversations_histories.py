@@ -285,6 +285,7 @@ def picture(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore:MiMo knows no")
 @pytest.mark.filterwarnings("ignore:A non_standard block")
+@pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
 @pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("*.json")))
 def test_a_thread_goes_on_with_mimo(model, emulator, picture, name):
     history = foreign(name, picture)

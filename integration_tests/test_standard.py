@@ -84,6 +84,7 @@ class TestChatMiMo(ChatModelIntegrationTests):
         return sum(rest, first)
 
 
+@pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
 class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
     @pytest.fixture
     def api_format(self):
