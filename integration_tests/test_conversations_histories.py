@@ -519,6 +519,7 @@ ODD = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
 @pytest.mark.parametrize("name", ODD)
 def test_odd_but_whole(model, emulator, name):
     model(emulator).invoke(ODD[name])
