@@ -164,3 +164,9 @@ def test_contradicting_strict():
     own = {"type": "function", "function": {**OPENAI["function"], "strict": False}}
     with pytest.raises(MiMoInputError, match="strict=False, the call strict=True"):
         wire_tools([own], strict=True)
+
+
+@pytest.mark.parametrize("tools", [None, 5, "x", {"type": "function"}])
+def test_what_is_no_list_of_tools_is_refused(tools):
+    with pytest.raises(MiMoInputError, match="tools must be a list of tools, not"):
+        wire_tools(tools)

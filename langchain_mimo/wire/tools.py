@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -41,6 +41,8 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
             its name is not 1 to 64 of a-z, A-Z, 0-9, _ and - (MiMo's rule); or `strict`
             contradicts the tool's own.
     """
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        raise MiMoInputError(f"tools must be a list of tools, not {type(tools).__name__}.")
     return [_wire_tool(tool, index, strict=strict) for index, tool in enumerate(tools)]
 
 
