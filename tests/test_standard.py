@@ -46,3 +46,9 @@ class TestChatMiMo(ChatModelUnitTests):
             "langchain_tests.unit_tests.chat_models.load",
             functools.partial(load, additional_import_mappings={name: name}),
         )
+
+
+class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
+    @property
+    def chat_model_params(self):
+        return {**super().chat_model_params, "api_format": "anthropic"}
