@@ -53,7 +53,9 @@ def clip(
     with av.open(target, "w", format=container, options=options or {}) as out:
         packets = []
         pictures = out.add_stream(video, rate=rate) if video else None
-        sounds = out.add_stream(audio, rate=sample_rate, options=audio_options or {}) if audio else None
+        sounds = (
+            out.add_stream(audio, rate=sample_rate, options=audio_options or {}) if audio else None
+        )
         if pictures:
             pictures.width, pictures.height, pictures.pix_fmt = *size, pixel_format
             if key_every:
