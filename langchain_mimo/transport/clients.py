@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from urllib.request import getproxies
 from weakref import WeakSet
 
 import httpx
+from typing_extensions import override
 
 from langchain_mimo.errors import MiMoConfigurationError
 
@@ -31,6 +33,14 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=200, keep
 waiters costs the square of its length. Idle ones are kept for 30 s, for an agent's tools to run."""
 
 AnyClient = TypeVar("AnyClient", httpx.Client, httpx.AsyncClient)
+
+
+class _NoCookies(CookieJar):
+    """Takes no cookies: keys share a client, no request sends any, and reading them costs time."""
+
+    @override
+    def extract_cookies(self, *_: object) -> None:
+        """Leave them in the answer."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,6 +89,7 @@ class ClientSettings:
                 limits=_LIMITS,
                 timeout=None,
                 follow_redirects=False,
+                cookies=_NoCookies(),
             )
         except MiMoConfigurationError:
             raise
