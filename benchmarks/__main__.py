@@ -18,10 +18,11 @@ from benchmarks import chart, report
 from benchmarks.sampling import Measure
 
 ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 GROUPS = {
     "imports": 15,
     "constructors": 15,
-    "calls": 15,
+    "calls": 25,
     "streams": 15,
     "tool_calls": 9,
     "histories": 15,
@@ -87,6 +88,15 @@ def caption() -> str:
     )
 
 
+def publish(measures: dict[str, Measure], said: str) -> None:
+    """Renew the results on the page of the documentation."""
+    page = ROOT / "docs" / "performance.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = report.markdown(measures)
+    page.write_text(f"{before}{BEGIN}\n{table}\n\n{said}\n{END}{after}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("groups", nargs="*", help=f"which to run, default all: {', '.join(GROUPS)}")
@@ -116,6 +126,8 @@ def main() -> int:
     (output / "performance.svg").write_text(chart.draw(measures, said))
     results = {"about": said, "measures": [each.as_json() for each in measures.values()]}
     (output / "performance.json").write_text(json.dumps(results, indent=1, ensure_ascii=False))
+    if arguments.publish:
+        publish(measures, said)
     print(report.measured(measures), text, said, f"Written to {output}", sep="\n\n")
     return 0 if all_met else 1
 

@@ -45,6 +45,18 @@ def measured(measures: Mapping[str, Measure]) -> str:
     return "\n\n".join(parts)
 
 
+def markdown(measures: Mapping[str, Measure]) -> str:
+    """The table of targets as the documentation shows it."""
+    rows = ["| Measure | Ratio or amount | Target | Measured |", "|---|---|---:|---:|"]
+    for target in known(measures):
+        value = f"{target.value(measures):.2f}"
+        if not target.met(measures):
+            value = f"**{value}**, not met"
+        bound = f"{target.sign} {target.bound:g}"
+        rows.append(f"| {target.measure} | {target.says} | {bound} | {value} |")
+    return "\n".join(rows)
+
+
 def promises(measures: Mapping[str, Measure]) -> tuple[str, bool]:
     """The table of targets, and whether all are met."""
     rows = [("measure", "ratio or amount", "target", "measured", "")]
