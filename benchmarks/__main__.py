@@ -94,7 +94,7 @@ def publish(measures: dict[str, Measure], said: str) -> None:
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     table = report.markdown(measures)
-    page.write_text(f"{before}{BEGIN}\n{table}\n\n{said}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{said}\n\n{END}{after}")
 
 
 def main() -> int:

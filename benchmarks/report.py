@@ -49,7 +49,7 @@ def markdown(measures: Mapping[str, Measure]) -> str:
     """The table of targets as the documentation shows it."""
     rows = ["| Measure | Ratio or amount | Target | Measured |", "|---|---|---:|---:|"]
     for target in known(measures):
-        value = f"{target.value(measures):.2f}"
+        value = f"{target.value(measures):.4g}"
         if not target.met(measures):
             value = f"**{value}**, not met"
         bound = f"{target.sign} {target.bound:g}"
