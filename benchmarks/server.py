@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import os
 import sys
 
@@ -81,7 +82,8 @@ def _whole(body: bytes) -> bytes:
 class Connection(asyncio.BufferedProtocol):
     """One connection: reads a request into the same buffer again and again, and answers it."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._space = memoryview(bytearray(1 << 20))
         self._head = bytearray()
         self._missing = 0
@@ -123,21 +125,17 @@ class Connection(asyncio.BufferedProtocol):
             count = len(_connections.get(parts[2], ()))
             self._transport.write(_whole(str(count).encode()))
             return
-        _connections.setdefault(parts[1], set()).add(id(self))
+        _connections.setdefault(parts[1], set()).add(self._number)
         for write in response(parts[1].partition(b"+")[0]):
             self._transport.write(write)
 
 
 async def serve() -> None:
     loop = asyncio.get_running_loop()
-    # Connections are kept, so that ids tell them apart.
-    kept: list[Connection] = []
-
-    def connect() -> Connection:
-        kept.append(Connection())
-        return kept[-1]
-
-    server = await loop.create_server(connect, "127.0.0.1", 0, backlog=2048)
+    numbers = itertools.count()
+    server = await loop.create_server(
+        lambda: Connection(next(numbers)), "127.0.0.1", 0, backlog=2048
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110 - nobody is left to stop it otherwise
