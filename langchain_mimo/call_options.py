@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS, strip_id
+from langchain_mimo.catalogue import strip_id
 from langchain_mimo.errors import MiMoInputError
+from langchain_mimo.wire.sampling import checked_fps, checked_resolution
 
 PARAMETERS = (
     "max_completion_tokens",
@@ -140,35 +141,6 @@ class CallOptions:
     forced_tool_attempts: int = 2
 
 
-def check_fps(value: object) -> float | None:
-    """Return `value` when MiMo takes it as a frame rate, 0.1 to 10 frames per second, or None.
-
-    Raises:
-        MiMoInputError: It is not a number in that range.
-    """
-    if value is None:
-        return None
-    low, high = FPS_RANGE
-    # NaN fails every comparison, and a bool is no frame rate.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        msg = f"fps must be a number from {low:g} to {high:g} frames per second, not {value!r}"
-        raise MiMoInputError(msg)
-    return value
-
-
-def check_media_resolution(value: object) -> str | None:
-    """Return `value` when MiMo takes it as a resolution, "default" or "max", or None.
-
-    Raises:
-        MiMoInputError: It is another value.
-    """
-    if value is None or (isinstance(value, str) and value in MEDIA_RESOLUTIONS):
-        return value
-    choices = " or ".join(f'"{name}"' for name in MEDIA_RESOLUTIONS)
-    msg = f"media_resolution must be {choices}, not {value!r}"
-    raise MiMoInputError(msg)
-
-
 def read_thinking(value: object) -> bool | None:
     """Return whether to think: True, False, None, or MiMo's own {"type": "enabled"}.
 
@@ -213,15 +185,15 @@ def call_options(
     # An empty list is LangChain's way to say "none"; the API wants at least one.
     if not parameters["stop"]:
         parameters["stop"] = None
+    fps = given.get("fps", defaults.fps)
+    resolution = given.get("media_resolution", defaults.media_resolution)
     extra_body = {**(defaults.extra_body or {}), **(given.get("extra_body") or {})}
     return CallOptions(
         model=strip_id(given["model"]) if given.get("model") else defaults.model,
         parameters=parameters,
         thinking=read_thinking(given.get("thinking", defaults.thinking)),
-        fps=check_fps(given.get("fps", defaults.fps)),
-        media_resolution=check_media_resolution(
-            given.get("media_resolution", defaults.media_resolution)
-        ),
+        fps=None if fps is None else checked_fps(fps),
+        media_resolution=None if resolution is None else checked_resolution(resolution),
         tools=given.get("tools") or None,
         tool_choice=given.get("tool_choice"),
         parallel_tool_calls=given.get("parallel_tool_calls"),

@@ -23,7 +23,7 @@ from pydantic import (
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo.call_options import PARAMETERS, check_fps, warn_once
+from langchain_mimo.call_options import PARAMETERS, warn_once
 from langchain_mimo.configuration import (
     check_arguments,
     check_client,
@@ -39,6 +39,7 @@ from langchain_mimo.transport.limits import MiMoTimeouts
 from langchain_mimo.transport.retries import RetryPolicy
 from langchain_mimo.version import __version__
 from langchain_mimo.wire.endpoints import ApiFormatName, Server
+from langchain_mimo.wire.sampling import checked_fps
 
 _FROM_ENVIRONMENT = ("api_key", "base_url")
 
@@ -128,7 +129,7 @@ class ChatMiMoFields(BaseChatModel):
     @classmethod
     def _fps_in_range(cls, value: float | None) -> float | None:
         try:
-            return check_fps(value)
+            return None if value is None else checked_fps(value)
         except MiMoInputError as error:
             raise MiMoConfigurationError(str(error)) from None
 

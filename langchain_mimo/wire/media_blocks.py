@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from langchain_mimo import catalogue
-from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import MediaError, MiMoInputError, UnsupportedModalityError
 from langchain_mimo.media.references import (
     InlineBase64,
@@ -19,6 +18,7 @@ from langchain_mimo.media.references import (
     local_file_of,
     split_data_url,
 )
+from langchain_mimo.wire.sampling import checked_fps, checked_resolution
 from langchain_mimo.wire.turns import MediaPart, Part
 
 Block: TypeAlias = Mapping[str, Any]
@@ -255,43 +255,6 @@ def _refuse_cuts(kind: str, layers: Sequence[Block], at: At) -> None:
                 f"cut it with prepare_{kind}(start=…, end=…).",
                 *at,
             )
-
-
-def checked_fps(fps: object, at: At | None) -> float:
-    """Return a valid `fps`.
-
-    Args:
-        fps: The value.
-        at: Where it stands, or None.
-
-    Raises:
-        MiMoInputError: It is no finite number from 0.1 to 10.
-    """
-    low, high = FPS_RANGE
-    # Comparing refuses NaN and the infinities too.
-    if isinstance(fps, int | float) and not isinstance(fps, bool) and low <= fps <= high:
-        return fps if type(fps) is int else float(fps)  # orjson takes no subclass, as numpy's
-    raise MiMoInputError(
-        f"fps must be a number from {low:g} to {high:g}, not {str(fps)[:20]!r}.", *(at or ())
-    )
-
-
-def checked_resolution(resolution: object, at: At | None) -> None:
-    """Check a `media_resolution`.
-
-    Args:
-        resolution: The value.
-        at: Where it stands, or None.
-
-    Raises:
-        MiMoInputError: It is not one of MiMo's two.
-    """
-    if resolution not in MEDIA_RESOLUTIONS:
-        raise MiMoInputError(
-            f"media_resolution must be {' or '.join(map(repr, MEDIA_RESOLUTIONS))}, "
-            f"not {str(resolution)[:20]!r}.",
-            *(at or ()),
-        )
 
 
 def check_modalities(parts: Sequence[Part], model: str, inputs: frozenset[str]) -> None:
