@@ -58,7 +58,7 @@ def sender(
     if way == "inline":
         block["base64"] = base64.b64encode(path.read_bytes()).decode("ascii")
     elif way == "file with digest":
-        from langchain_mimo.media import content_blocks
+        from langchain_mimo._media import content_blocks
 
         block = getattr(content_blocks, f"{kind}_block")(path)
     else:

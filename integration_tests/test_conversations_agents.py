@@ -19,7 +19,7 @@ from request_bodies import chat_body
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
-from langchain_mimo.emulator.script import Reply
+from langchain_mimo.emulator.conversation.reply import Reply
 
 PROGRAM = pathlib.Path(__file__).parent / "agents" / "ten_rounds.py"
 ROUNDS = 10

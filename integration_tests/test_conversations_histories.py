@@ -3,7 +3,6 @@
 import base64
 import copy
 import json
-import pathlib
 import warnings
 from functools import reduce
 from operator import add
@@ -25,14 +24,14 @@ from langchain_core.messages import (
 from langchain_core.tools import tool
 from langgraph.checkpoint.serde import _msgpack
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from repository import FOREIGN_HISTORIES
 from request_bodies import chat_body
 
-from langchain_mimo import call_options
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
 from langchain_mimo.errors import HistoryError, MiMoInvalidRequestError
 
-FIXTURES = pathlib.Path(__file__).parents[1] / "tests" / "fixtures" / "foreign"
+FIXTURES = FOREIGN_HISTORIES
 MAGIC_NUMBER_OF_PNG = "iVBORw0KGgo="
 THOUGHTS = ' First,\n\t"look"  先看 😀 then add.\r\n'
 QUESTION = HumanMessage("How is it in Ulm and Bonn?")
@@ -537,7 +536,7 @@ def test_markers_of_middleware_stay_here(model, emulator, monkeypatch):
         warnings.simplefilter("error")
         model(emulator).invoke([message])
     assert sent(emulator) == [{"role": "user", "content": "Hello"}]
-    monkeypatch.setattr(call_options, "_warned", set())
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
     with pytest.warns(UserWarning, match="'cache_control'"):
         model(emulator).invoke([message], cache_control={"type": "ephemeral"})
     assert "cache_control" not in emulator.requests[-1].body

@@ -17,10 +17,9 @@ from langchain_core.messages import (
 from langchain_core.messages import content as core_content
 from request_bodies import chat_body
 
-from langchain_mimo import call_options
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import MiMoContentFilterError, MiMoInputError
-from langchain_mimo.media.content_blocks import image_block
+from langchain_mimo.media import image_block
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
@@ -287,7 +286,7 @@ def test_thinking_on_the_model_and_on_the_call(llm, emulator, api_format, on_mod
 
 @pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
 def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, monkeypatch, name):
-    monkeypatch.setattr(call_options, "_warned", set())
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
     with pytest.warns(UserWarning, match=f"{name}.*thinking=True or thinking=False"):
         llm.invoke("x", **{name: "high"})
     with warnings.catch_warnings():

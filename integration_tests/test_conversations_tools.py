@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
 from langchain_mimo.errors import MiMoInputError, UnsupportedModalityError
-from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo.media import audio_block, image_block, video_block
 
 ID = "045bd1a4-688a-4e53-9de2-7631205e0182_5f467b0704184928936bafb270896022"
 DAY = "2026-10-01"  # mimo-v2.5 still serves

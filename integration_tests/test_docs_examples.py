@@ -6,7 +6,6 @@ import importlib
 import io
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -16,10 +15,11 @@ import av
 import pytest
 import sample_media
 from PIL import Image
+from repository import ROOT
 
 from langchain_mimo.emulator import Reply
 
-EXAMPLES = pathlib.Path(__file__).parents[1] / "docs" / "examples"
+EXAMPLES = ROOT / "docs" / "examples"
 COLOURS = {
     "red": "A red fishing boat comes into the harbour; gulls cry.",
     "blue": "Children dive into the blue water of a swimming pool and laugh.",

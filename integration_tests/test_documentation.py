@@ -9,17 +9,16 @@ import ast
 import asyncio
 import builtins
 import inspect
-import pathlib
 import re
 import shutil
 import types
 
 import pytest
+from repository import ROOT
 
 from langchain_mimo import catalogue
 from langchain_mimo.emulator import MiMoEmulator
 
-ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [
     README,

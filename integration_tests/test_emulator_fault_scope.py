@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 
-import httpx
+import httpx2
 import pytest
 
 from langchain_mimo.emulator import FAULTS
@@ -63,11 +63,11 @@ def named(row):
 @pytest.fixture
 def client(emulator):
     """A client with one connection, which waits for an answer much longer than any takes."""
-    with httpx.Client(
+    with httpx2.Client(
         base_url=emulator.root_url,
         headers={"api-key": emulator.api_key},
-        limits=httpx.Limits(max_connections=1),
-        timeout=httpx.Timeout(10, pool=1),
+        limits=httpx2.Limits(max_connections=1),
+        timeout=httpx2.Timeout(10, pool=1),
     ) as made:
         yield made
 
@@ -87,7 +87,7 @@ def meet(client, path):
     try:
         with client.stream("POST", path, json=body(streaming=True)) as response:
             next(response.iter_raw(), None)
-    except httpx.TransportError:
+    except httpx2.TransportError:
         pass
 
 
@@ -124,11 +124,11 @@ def test_a_fault_of_both_strikes_once_and_the_next_answer_is_well(
         client.post(path, json=body())
         emulator.requests.clear()
     emulator.fault(name, **parameters)
-    with contextlib.suppress(httpx.TransportError):
+    with contextlib.suppress(httpx2.TransportError):
         client.post(path, json=body(streaming=streaming))
     # By a connection of its own: no client can know yet that the server closed the other one.
     address, headers = emulator.root_url + path, {"api-key": emulator.api_key}
-    answer = httpx.post(address, json=body(), headers=headers)
+    answer = httpx2.post(address, json=body(), headers=headers)
     assert answer.status_code == 200
     assert answer.json()["usage"]
     assert [request.fault for request in emulator.requests] == [name, None]

@@ -1,4 +1,4 @@
-"""Every fault of the emulator over a real socket, seen by plain httpx and by raw sockets."""
+"""Every fault of the emulator over a real socket, seen by plain httpx2 and by raw sockets."""
 
 import email.utils
 import json
@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from langchain_mimo.emulator import FAULTS, MiMoEmulator
@@ -35,7 +35,7 @@ def emulator():
 @pytest.fixture
 def client(emulator):
     headers = {"api-key": emulator.api_key}
-    with httpx.Client(base_url=emulator.base_url, headers=headers, timeout=5) as made:
+    with httpx2.Client(base_url=emulator.base_url, headers=headers, timeout=5) as made:
         yield made
 
 
@@ -71,7 +71,7 @@ def test_cut_after(emulator, client, streaming, reset, count):
             for piece in response.iter_raw():
                 received.extend(piece)
 
-    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
         read()
     # A reset may drop what was not read yet; nothing beyond the limit ever goes out.
     assert len(received) <= count if reset else len(received) == count
@@ -91,7 +91,7 @@ def test_a_clean_cut_is_whole_for_http(emulator, client):
 @pytest.mark.parametrize("reset", [False, True])
 def test_cut_before_headers(emulator, client, reset):
     emulator.fault("cut_before_headers", reset=reset)
-    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
         ask(client)
     assert ask(client).status_code == 200
 
@@ -99,7 +99,7 @@ def test_cut_before_headers(emulator, client, reset):
 def test_reset_kept_alive_strikes_only_reused_connections(emulator, client):
     emulator.fault("reset_kept_alive")
     assert ask(client).status_code == 200
-    with pytest.raises(httpx.ReadError):
+    with pytest.raises(httpx2.ReadError):
         ask(client)
     assert ask(client).status_code == 200
     assert emulator.connections == 2
@@ -119,11 +119,11 @@ def test_close_idle(emulator, client):
 @pytest.mark.parametrize("after", [None, 0, 3])
 def test_stall_and_the_client_that_hangs_up(emulator, client, after):
     emulator.fault("stall", after_events=after)
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         client.post(
             "/chat/completions",
             json={"model": "mimo-v2.6-flash", "messages": MESSAGES, "stream": True},
-            timeout=httpx.Timeout(5, read=0.3),
+            timeout=httpx2.Timeout(5, read=0.3),
         )
     (gone,) = emulator.wait_for_disconnects(1, timeout=5)
     assert gone.path == "/v1/chat/completions"
@@ -339,13 +339,13 @@ def test_stopping_frees_clients_that_wait():
 
     def wait():
         try:
-            httpx.post(
+            httpx2.post(
                 f"{emulator.base_url}/chat/completions",
                 json={"model": "mimo-v2.6-flash", "messages": MESSAGES},
                 headers={"api-key": emulator.api_key},
                 timeout=30,
             )
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             failed.append(error)
 
     waiting = threading.Thread(target=wait)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import anthropic
-import httpx
+import httpx2
 import openai
 import pytest
 from PIL import Image
@@ -135,7 +135,7 @@ def test_a_body_of_seventy_megabytes_blocks_nobody(emulator):
     assert len(raw) > 66 * 10**6
     headers = {"api-key": emulator.api_key}
     answers = []
-    with httpx.Client(base_url=emulator.base_url, headers=headers, timeout=60) as client:
+    with httpx2.Client(base_url=emulator.base_url, headers=headers, timeout=60) as client:
         large = threading.Thread(
             target=lambda: answers.append(client.post("/chat/completions", content=raw))
         )
@@ -149,10 +149,10 @@ def test_a_body_of_seventy_megabytes_blocks_nobody(emulator):
 
 def test_many_clients_at_once(emulator):
     headers = {"api-key": emulator.api_key}
-    limits = httpx.Limits(max_connections=50)
+    limits = httpx2.Limits(max_connections=50)
     body = {"model": MODEL, "messages": HELLO, "stream": True}
     with (
-        httpx.Client(base_url=emulator.base_url, headers=headers, limits=limits) as client,
+        httpx2.Client(base_url=emulator.base_url, headers=headers, limits=limits) as client,
         concurrent.futures.ThreadPoolExecutor(50) as pool,
     ):
         texts = list(
@@ -168,7 +168,7 @@ def test_delays_and_pauses(emulator):
     emulator.reply("x", delay=0.2)
     emulator.reply("x", pause=0.05, pieces=["a", "b"], reasoning="")
     headers = {"api-key": emulator.api_key}
-    with httpx.Client(base_url=emulator.base_url, headers=headers) as client:
+    with httpx2.Client(base_url=emulator.base_url, headers=headers) as client:
         begun = time.monotonic()
         client.post("/chat/completions", json={"model": MODEL, "messages": HELLO})
         assert time.monotonic() - begun >= 0.2
@@ -179,7 +179,7 @@ def test_delays_and_pauses(emulator):
 
 
 def ask(emulator):
-    return httpx.post(
+    return httpx2.post(
         f"{emulator.base_url}/chat/completions",
         json={"model": MODEL, "messages": HELLO},
         headers={"api-key": emulator.api_key},
@@ -225,7 +225,7 @@ def test_start_and_stop_again():
         emulator.start()
         with pytest.raises(RuntimeError, match="already"):
             emulator.start()
-        answer = httpx.get(f"{emulator.base_url}/models", headers={"api-key": "sk-own"})
+        answer = httpx2.get(f"{emulator.base_url}/models", headers={"api-key": "sk-own"})
         assert answer.headers["server"] == "MiFE/3.4.34"
         emulator.stop()
         emulator.stop()
@@ -285,7 +285,7 @@ def test_the_command_line(tmp_path, stop):
             body = {"model": "mimo-v2.5", "messages": [{"role": "user", "content": [part]}]}
             codes = []
             for _ in range(2):
-                answer = httpx.post(
+                answer = httpx2.post(
                     f"{address}/chat/completions", json=body, headers={"api-key": "sk-7"}
                 )
                 codes.append(answer.status_code)

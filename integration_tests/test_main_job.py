@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
-from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo.media import audio_block, image_block, video_block
 from langchain_mimo.tokens import audio_tokens, image_tokens, video_tokens
 
 FILM = video_tokens(4.0, 320, 240, fps=1)

@@ -3,20 +3,17 @@
 import base64
 import hashlib
 import io
-import pathlib
-import runpy
 
+import media_files
 import pytest
 from langchain_core.messages import HumanMessage
 from PIL import Image
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
-from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo.media import audio_block, image_block, video_block
 
-TESTS = pathlib.Path(__file__).parents[1] / "tests"
-FILES = runpy.run_path(str(TESTS / "media_files.py"))
-ACCEPTED, make = FILES["ACCEPTED"], FILES["make"]
+ACCEPTED, make = media_files.ACCEPTED, media_files.make
 BLOCKS = {"image": image_block, "video": video_block, "audio": audio_block}
 
 ONE_TOKEN_APART = {"film.wmv"}
@@ -135,7 +132,7 @@ def test_a_file_that_changes_under_way_never_arrives(server, llm, folder):
     other = bytearray(make("drawing.png"))
     other[-20] ^= 1
     path.write_bytes(bytes(other))
-    with pytest.raises(ValueError, match=r"messages\[0\], block 0: .*no longer the one"):
+    with pytest.raises(ValueError, match=r"messages\[0\], block 0: .*has changed"):
         llm.invoke([message])
     assert not server.requests
 

@@ -7,14 +7,13 @@ in millions of bytes; the bounds are those that docs/media.md states.
 import http.server
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import threading
 
 import pytest
+from repository import ROOT
 
-ROOT = pathlib.Path(__file__).parents[1]
 ANSWER = json.dumps(
     {
         "id": "x",
@@ -32,7 +31,7 @@ CHILD = """
 import asyncio, base64, pathlib, sys
 from langchain_core.messages import HumanMessage
 from langchain_mimo.chat_models import ChatMiMo
-from langchain_mimo.media.content_blocks import audio_block
+from langchain_mimo.media import audio_block
 
 way, address, folder = sys.argv[1:]
 llm = ChatMiMo(

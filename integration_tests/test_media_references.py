@@ -1,9 +1,8 @@
 """A medium that came by reference stays one: in checkpoints, traces, caches and dumps."""
 
-import pathlib
 import re
-import runpy
 
+import media_files
 import pytest
 from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
@@ -14,10 +13,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import Reply
-from langchain_mimo.media.content_blocks import image_block, video_block
+from langchain_mimo.media import image_block, video_block
 
-TESTS = pathlib.Path(__file__).parents[1] / "tests"
-FILES = runpy.run_path(str(TESTS / "media_files.py"))
 BASE64_RUN = re.compile(r"[A-Za-z0-9+/]{100,}")
 PADDING = 20_000_000
 
@@ -27,7 +24,7 @@ def film(tmp_path):
     """A film of 20 MB: a small one, and a box that players skip."""
     path = tmp_path / "film.mp4"
     with path.open("wb") as out:
-        out.write(FILES["make"]("film.mp4"))
+        out.write(media_files.make("film.mp4"))
         out.write((PADDING + 8).to_bytes(4, "big") + b"free" + bytes(PADDING))
     return path
 
@@ -101,7 +98,7 @@ async def test_a_cache_key_is_small_and_changes_with_the_file(emulator, make_llm
     llm = make_llm(cache=cache)
     path = tmp_path / "picture.png"
     for name in ("drawing.png", "drawing.png", "photo.jpg"):
-        path.write_bytes(FILES["make"](name))
+        path.write_bytes(media_files.make(name))
         message = HumanMessage([image_block(path), {"type": "text", "text": "?"}])
         llm.invoke([message])
         await llm.ainvoke([message])

@@ -10,7 +10,7 @@ import json
 import pathlib
 import re
 
-import httpx
+import httpx2
 import pytest
 import sample_media
 
@@ -161,7 +161,7 @@ def test_curl_sample(path, emulator_of):
     where, headers, body = curl(path)
     emulator = emulator_of(path.parent.name)
 
-    response = httpx.post(
+    response = httpx2.post(
         f"{emulator.root_url}{where}",
         content=body.encode(),
         headers={**headers, "api-key": emulator.api_key},
@@ -214,7 +214,7 @@ def test_anthropic_curl_sample(path, emulator_of):
     where, headers, body = curl(path)
     emulator = emulator_of(path.parent.name)
 
-    response = httpx.post(
+    response = httpx2.post(
         f"{emulator.root_url}{where or '/anthropic/v1/messages'}",
         content=body.encode(),
         headers={**headers, "api-key": emulator.api_key},
@@ -232,7 +232,7 @@ def test_the_weather_sample_calls_its_tool(emulator_of):
     """The first page's sample with tools begins with an assistant turn, and asks about Hebei."""
     where, _, body = curl(SAMPLES / "first-api-call/05-openai.curl")
     emulator = emulator_of("first-api-call")
-    response = httpx.post(
+    response = httpx2.post(
         f"{emulator.root_url}{where}",
         content=body.encode(),
         headers={"api-key": emulator.api_key},
@@ -246,7 +246,7 @@ def test_the_weather_sample_calls_its_tool(emulator_of):
 def test_retired_models_of_the_samples_are_refused_today(path, media):
     model = re.search(r'model="([^"]+)"', path.read_text(encoding="utf-8")).group(1)
     with MiMoEmulator(as_of="2026-11-21") as emulator:
-        response = httpx.post(
+        response = httpx2.post(
             f"{emulator.base_url}/chat/completions",
             json={"model": model, "messages": [{"role": "user", "content": "Hello"}]},
             headers={"api-key": emulator.api_key},

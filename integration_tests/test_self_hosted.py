@@ -14,6 +14,7 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from langchain_mimo import _checks
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import (
     MiMoAuthenticationError,
@@ -22,8 +23,7 @@ from langchain_mimo.errors import (
     MiMoNotFoundError,
     MiMoServerError,
 )
-from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
-from langchain_mimo.wire import dialects
+from langchain_mimo.media import audio_block, image_block, video_block
 
 SERVERS = {"vllm": FakeVLLM, "sglang": FakeSGLang}
 
@@ -238,7 +238,7 @@ def test_frame_rates_where_they_are_trusted_and_where_not(media):
         model(trusting, dialect={"trusts_media_io": True}).invoke([HumanMessage([clip])])
         assert trusting.requests[0]["media_io_kwargs"]["video"]["fps"] == 1
     with FakeVLLM() as wary:
-        dialects._warn_once.cache_clear()
+        _checks._warned.clear()
         with pytest.warns(UserWarning, match="--trust-request-mm-kwargs"):
             model(wary).invoke([HumanMessage([clip])])
         assert "media_io_kwargs" not in wary.requests[0]

@@ -1,12 +1,12 @@
 """The tour, as `make demo` runs it."""
 
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from repository import ROOT
 
-TOUR = pathlib.Path(__file__).parent.parent / "docs/examples/tour.py"
+TOUR = ROOT / "docs/examples/tour.py"
 
 
 def take_tour():

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from langchain_mimo.version import __version__
 
 if TYPE_CHECKING:
+    from langchain_mimo._chat.system_prompt import system_prompt
+    from langchain_mimo._transport.retries import RetryPolicy
+    from langchain_mimo._transport.timeouts import MiMoTimeouts
     from langchain_mimo.chat_models import ChatMiMo
+    from langchain_mimo.cost.estimate import Estimate
+    from langchain_mimo.cost.planning import plan_segments, plan_video
     from langchain_mimo.errors import (
         HistoryError,
         MediaError,
@@ -34,13 +39,8 @@ if TYPE_CHECKING:
         MiMoTimeoutError,
         UnsupportedModalityError,
     )
-    from langchain_mimo.estimate import Estimate
-    from langchain_mimo.media.content_blocks import audio_block, image_block, video_block
-    from langchain_mimo.planning import plan_segments, plan_video
+    from langchain_mimo.media import audio_block, image_block, video_block
     from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
-    from langchain_mimo.system_message import system_prompt
-    from langchain_mimo.transport.limits import MiMoTimeouts
-    from langchain_mimo.transport.retries import RetryPolicy
 
 _HOMES = {
     "ChatMiMo": "chat_models",
@@ -67,18 +67,18 @@ _HOMES = {
     "MiMoServerError": "errors",
     "MiMoTimeoutError": "errors",
     "UnsupportedModalityError": "errors",
-    "Estimate": "estimate",
-    "audio_block": "media.content_blocks",
-    "image_block": "media.content_blocks",
-    "video_block": "media.content_blocks",
-    "plan_segments": "planning",
-    "plan_video": "planning",
+    "Estimate": "cost.estimate",
+    "audio_block": "media",
+    "image_block": "media",
+    "video_block": "media",
+    "plan_segments": "cost.planning",
+    "plan_video": "cost.planning",
     "prepare_audio": "prepare",
     "prepare_image": "prepare",
     "prepare_video": "prepare",
-    "system_prompt": "system_message",
-    "MiMoTimeouts": "transport.limits",
-    "RetryPolicy": "transport.retries",
+    "system_prompt": "_chat.system_prompt",
+    "MiMoTimeouts": "_transport.timeouts",
+    "RetryPolicy": "_transport.retries",
 }
 
 __all__ = [

@@ -24,16 +24,16 @@ from pydantic import ConfigDict
 from typing_extensions import override
 
 from langchain_mimo import catalogue
+from langchain_mimo._chat.connection import ConnectedFields
+from langchain_mimo._wire.to_langchain import content_blocks as translator
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
-from langchain_mimo.model_connection import ConnectedFields
-from langchain_mimo.wire import translator
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
-    from langchain_mimo.estimate import Estimate
-    from langchain_mimo.replies import Question, StreamedReply
-    from langchain_mimo.wire.events import Event
+    from langchain_mimo._chat.responses import Question, StreamedReply
+    from langchain_mimo._wire.to_langchain.events import Event
+    from langchain_mimo.cost.estimate import Estimate
 
 translator.register()
 
@@ -102,8 +102,8 @@ class ChatMiMo(ConnectedFields):
         verify: True (default) for certifi's authorities, a path to a PEM file or folder of your
             own, or False for no check; your own clients have their own setting.
         default_headers: Headers for every request; their values are treated as secrets.
-        http_client: Your own `httpx.Client`; never closed here.
-        http_async_client: Your own `httpx.AsyncClient`; never closed here.
+        http_client: Your own `httpx2.Client`; never closed here.
+        http_async_client: Your own `httpx2.AsyncClient`; never closed here.
         extra_body: Merged into every request's body last.
         stream_usage: Whether streams ask for usage (`stream_options.include_usage`).
         streaming: Whether `invoke` streams under the hood. Set to False explicitly it turns
@@ -128,7 +128,7 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo.replies import whole_reply
+        from langchain_mimo._chat.responses import whole_reply
 
         question = self._question(messages, stop, kwargs, stream=False)
         reply = whole_reply(question)
@@ -152,7 +152,7 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo.replies import whole_reply
+        from langchain_mimo._chat.responses import whole_reply
 
         question = self._question(messages, stop, kwargs, stream=False)
         reply = whole_reply(question)
@@ -176,7 +176,7 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        from langchain_mimo.replies import chunk_reply
+        from langchain_mimo._chat.responses import chunk_reply
 
         question = self._question(messages, stop, kwargs, stream=True)
         return self._streamed(chunk_reply(question))
@@ -189,7 +189,7 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        from langchain_mimo.replies import chunk_reply
+        from langchain_mimo._chat.responses import chunk_reply
 
         question = self._question(messages, stop, kwargs, stream=True)
         return self._astreamed(chunk_reply(question))
@@ -203,7 +203,7 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[Event]:
-        from langchain_mimo.replies import event_reply
+        from langchain_mimo._chat.responses import event_reply
 
         question = self._question(messages, stop, kwargs, stream=True)
         return self._streamed(event_reply(question, _run_id(run_manager)))
@@ -215,7 +215,7 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[Event]:
-        from langchain_mimo.replies import event_reply
+        from langchain_mimo._chat.responses import event_reply
 
         question = self._question(messages, stop, kwargs, stream=True)
         return self._astreamed(event_reply(question, _run_id(run_manager)))
@@ -266,14 +266,14 @@ class ChatMiMo(ConnectedFields):
         value = super()._convert_input(model_input)
         if not isinstance(value, ChatPromptValue):
             return value
-        from langchain_mimo.unnamed_pictures import with_mime_types
+        from langchain_mimo._chat.image_mime_types import with_mime_types
 
         named = with_mime_types(value.messages)
         return value if named is None else ChatPromptValue(messages=named)
 
     def _explain(self, error: MiMoMediaRejectedError, question: Question) -> None:
         """Say what the media were that MiMo refused."""
-        from langchain_mimo.questions import explain_rejection
+        from langchain_mimo._chat.rejected_media import explain_rejection
 
         explain_rejection(error, question, self._media_policy)
 
@@ -286,7 +286,7 @@ class ChatMiMo(ConnectedFields):
         stream: bool,
     ) -> Question:
         """Turn messages and keywords into what is asked."""
-        from langchain_mimo.questions import question_of
+        from langchain_mimo._chat.requests import question_of
 
         return question_of(self, messages, stop, keywords, stream=stream)
 
@@ -325,7 +325,7 @@ class ChatMiMo(ConnectedFields):
             MiMoInputError: A name is not one that MiMo takes. Names that two tools share, and a
                 choice of a tool that is not bound, are refused when the call is made.
         """
-        from langchain_mimo.wire.tools import wire_tools
+        from langchain_mimo._wire.tool_definitions import wire_tools
 
         given = {
             "tool_choice": tool_choice,
@@ -360,7 +360,7 @@ class ChatMiMo(ConnectedFields):
         Returns:
             A runnable; pydantic schemas give instances, all others dicts.
         """
-        from langchain_mimo.structured_output import build_structured_output
+        from langchain_mimo._chat.structured_output import build_structured_output
 
         return build_structured_output(
             self,
@@ -401,11 +401,11 @@ class ChatMiMo(ConnectedFields):
                 of the same size shows only when it is sent.
             MiMoInputError: `output_tokens`, `prices` or a keyword is not what it should be.
         """
-        from langchain_mimo.call_options import call_options
-        from langchain_mimo.estimate import estimate_turns
-        from langchain_mimo.questions import history_options
-        from langchain_mimo.wire.history import clean_history
-        from langchain_mimo.wire.tools import wire_tools
+        from langchain_mimo._chat.call_options import call_options
+        from langchain_mimo._chat.requests import history_options
+        from langchain_mimo._wire.from_langchain.history import clean_history
+        from langchain_mimo._wire.tool_definitions import wire_tools
+        from langchain_mimo.cost.estimate import estimate_turns
 
         options = call_options(self, None, kwargs)
         given = self._convert_input(messages).to_messages()
@@ -445,7 +445,7 @@ class ChatMiMo(ConnectedFields):
         """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
-        from langchain_mimo.estimate import estimate_text
+        from langchain_mimo.cost.estimate import estimate_text
 
         return estimate_text(text)
 

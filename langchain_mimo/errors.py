@@ -32,13 +32,14 @@ written for any provider work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_core import exceptions as core
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
     from langchain_core.messages import AIMessage
 
     _Refusal = core.ModelInvalidRequestError
@@ -116,6 +117,24 @@ class MiMoInputError(MiMoError, ValueError):
         if where and block_index is not None:
             where += f", block {block_index}"
         super().__init__(f"{where}: {reason}" if where else reason)
+
+
+@contextmanager
+def as_input_error(
+    message_index: int | None = None, block_index: int | None = None
+) -> Generator[None]:
+    """Turn the `ValueError` of an argument check into a `MiMoInputError`.
+
+    Args:
+        message_index: Index of the message that holds the value, or None.
+        block_index: Index of the block that holds the value, or None.
+    """
+    try:
+        yield
+    except MiMoError:
+        raise
+    except ValueError as error:
+        raise MiMoInputError(str(error), message_index, block_index) from None
 
 
 class UnsupportedModalityError(MiMoInputError):
@@ -218,7 +237,7 @@ class MiMoAPIError(MiMoError):
         request_id: What the server calls this request, or None.
         hint: What to do about it, or None.
         retry_after: Seconds the server asks to wait, or None.
-        response: The answer as an `httpx.Response`, already read, without its request; the body
+        response: The answer as an `httpx2.Response`, already read, without its request; the body
             is cut at 2 KB and holds no media.
         is_retryable: Whether the same request may succeed later.
     """
@@ -236,7 +255,7 @@ class MiMoAPIError(MiMoError):
         request_id: str | None = None,
         hint: str | None = None,
         retry_after: float | None = None,
-        response: httpx.Response | None = None,
+        response: httpx2.Response | None = None,
         is_retryable: bool | None = None,
     ) -> None:
         super().__init__(message)

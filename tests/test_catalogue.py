@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from langchain_mimo import call_options, catalogue
+from langchain_mimo import catalogue
 from langchain_mimo.chat_models import ChatMiMo
 
 MIB, KIB = 1 << 20, 1 << 10
@@ -97,7 +97,7 @@ def test_a_profile_can_be_overridden_and_unknown_models_have_none():
 
 @pytest.mark.parametrize("name", [name for name, facts in MODELS.items() if facts[-2]])
 def test_a_retired_id_warns_once_with_its_successor(name, monkeypatch):
-    monkeypatch.setattr(call_options, "_warned", set())
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
     with pytest.warns(
         UserWarning, match=f"retired {name} on 2026-.*; use {MODELS[name][-1]}"
     ) as told:
@@ -110,14 +110,14 @@ def test_a_retired_id_warns_once_with_its_successor(name, monkeypatch):
 
 @pytest.mark.parametrize("name", ["mimo-v2.6-pro", "mimo-v2.5-asr", "somebody/model"])
 def test_other_ids_warn_of_nothing(name, monkeypatch):
-    monkeypatch.setattr(call_options, "_warned", set())
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ChatMiMo(model=name, api_key="sk-x").model == name
 
 
 def test_weights_on_a_server_of_ones_own_do_not_retire(monkeypatch):
-    monkeypatch.setattr(call_options, "_warned", set())
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ChatMiMo(model="mimo-v2.5", base_url="http://127.0.0.1:8000/v1")

@@ -65,8 +65,8 @@ def plain(messages: list[BaseMessage]) -> bytes:
 
 def encoders(url: str) -> dict[str, Any]:
     """From messages to the bytes of a request, for each package; OpenAI's SDK writes with json."""
-    from langchain_mimo.media.sources import MediaPolicy
-    from langchain_mimo.transport.body import RequestBody
+    from langchain_mimo._media.opening import MediaPolicy
+    from langchain_mimo._transport.request_body import RequestBody
 
     mimo, others = maker("ChatMiMo")(url), {}
     mistral = maker("ChatMistralAI")(url)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from langchain_mimo.transport import Call, MiMoTimeouts, RetryPolicy, Transport
+from langchain_mimo._transport import Call, MiMoTimeouts, RetryPolicy, Transport
 
 KEY = "sk-canary-canary-canary"
 

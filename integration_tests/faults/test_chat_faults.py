@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.tools import tool
 from request_bodies import chat_body
 
+from langchain_mimo._transport import MiMoTimeouts
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import FAULTS, MiMoEmulator, Reply
 from langchain_mimo.errors import (
@@ -27,7 +28,6 @@ from langchain_mimo.errors import (
     MiMoServerError,
     MiMoTimeoutError,
 )
-from langchain_mimo.transport import MiMoTimeouts
 
 TEXT = "Weather 天气 🌦: " + " ".join(f"word{n}" for n in range(120))
 THOUGHTS = "The user asks. " * 20

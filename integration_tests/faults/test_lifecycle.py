@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from langchain_mimo._transport import MiMoTimeouts, RetryPolicy, Transport, clients
 from langchain_mimo.errors import MiMoError
-from langchain_mimo.transport import MiMoTimeouts, RetryPolicy, Transport, clients
 
 ONE, DONE = b'data: {"a":1}\n\n', b"data: [DONE]\n\n"
 SOON = 5.0
@@ -310,7 +310,7 @@ def test_both_sides_of_a_fork_call(steady, make_call):
 def test_a_program_ends_without_a_word(steady):
     code = f"""
 import asyncio, logging
-from langchain_mimo.transport import Call, Transport
+from langchain_mimo._transport import Call, Transport
 # A busy machine makes every step slow, of which asyncio warns in development mode.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 call = Call({steady.url!r}, {{}}, {{"x": "whole"}})

@@ -10,9 +10,11 @@ import subprocess
 import threading
 import time
 
-import httpx
+import httpx2
 import pytest
 
+from langchain_mimo._transport import ClientSettings, MiMoTimeouts, RetryPolicy, Transport
+from langchain_mimo._transport import attempt as exchange
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoConnectionError,
@@ -22,13 +24,6 @@ from langchain_mimo.errors import (
     MiMoRedirectError,
     MiMoServerError,
     MiMoTimeoutError,
-)
-from langchain_mimo.transport import (
-    ClientSettings,
-    MiMoTimeouts,
-    RetryPolicy,
-    Transport,
-    exchange,
 )
 
 ONE, TWO = b'data: {"a":1}\n\n', b'data: {"a":2}\n\n'
@@ -620,7 +615,7 @@ def test_the_key_is_in_no_log_at_debug_level(shell, server, make_call, caplog):
     server.script = script
     with pytest.raises(MiMoServerError) as caught:
         shell.request(make_call())
-    assert "httpcore" in caplog.text
+    assert "httpcore2" in caplog.text
     seen = caplog.text + str(caught.value) + repr(vars(caught.value))
     assert "canary" not in seen
     assert b"canary" in server.requests[0][0]
@@ -683,7 +678,7 @@ def test_a_private_authority(tls_server, make_call, certificate):
 
 def test_a_clients_own_connections_keep_the_limits_and_stay_open(server, make_call):
     server.script = keep_alive(server, end=False)
-    with httpx.Client() as client:
+    with httpx2.Client() as client:
         transport = Transport(http_client=client)
         began = time.monotonic()
         assert list(transport.stream(make_call())) == [{"a": 1}, {"a": 2}]
@@ -705,10 +700,10 @@ async def test_limits_expire_with_a_client_of_the_users(server, make_call, row, 
     server.script = script
     call = make_call(timeouts=LIMITS)
     if kind == "sync":
-        with httpx.Client() as client, pytest.raises(MiMoTimeoutError) as caught:
+        with httpx2.Client() as client, pytest.raises(MiMoTimeoutError) as caught:
             list(Transport(http_client=client).stream(call))
     else:
-        async with httpx.AsyncClient() as client:
+        async with httpx2.AsyncClient() as client:
             with pytest.raises(MiMoTimeoutError) as caught:
                 [e async for e in Transport(http_async_client=client).astream(call)]
     assert (caught.value.limit, caught.value.events) == (limit, events)

@@ -4,9 +4,10 @@ It refuses what MiMo refuses, opens the media it is sent, bills them by the publ
 and answers by rules that docs/emulator.md lists, or by a script.
 """
 
+from langchain_mimo.emulator.conversation.records import Disconnect, RecordedMedium, RecordedRequest
+from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.faults import FAULTS, Fault
-from langchain_mimo.emulator.records import Disconnect, RecordedMedium, RecordedRequest
-from langchain_mimo.emulator.script import Reply, Responder, ResponderError
+from langchain_mimo.emulator.script import Responder, ResponderError
 from langchain_mimo.emulator.server import MiMoEmulator
 
 __all__ = [

@@ -19,17 +19,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from langchain_mimo.emulator.answers import own_answer, scripted_answer
-from langchain_mimo.emulator.chat_response import DONE
-from langchain_mimo.emulator.connections import Connection
-from langchain_mimo.emulator.conversation import Conversation
-from langchain_mimo.emulator.delivery import Answer, deliver, header_list
+from langchain_mimo.emulator.answers.own_answer import own_answer, scripted_answer
+from langchain_mimo.emulator.api.chat_response import DONE
+from langchain_mimo.emulator.api.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS, ApiFormat
+from langchain_mimo.emulator.api.models import moment_of, serving
+from langchain_mimo.emulator.conversation.records import RecordedMedium, RecordedRequest
+from langchain_mimo.emulator.conversation.reply import Reply
+from langchain_mimo.emulator.conversation.request import Conversation
+from langchain_mimo.emulator.conversation.usage import (
+    PrefixCache,
+    PromptCount,
+    merged,
+    usage_object,
+)
 from langchain_mimo.emulator.encoding import dump, encode_event
-from langchain_mimo.emulator.faults import ArmedFault, FaultBox
-from langchain_mimo.emulator.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS, ApiFormat
-from langchain_mimo.emulator.media import MediaLibrary
-from langchain_mimo.emulator.models import moment_of, serving
-from langchain_mimo.emulator.records import RecordedMedium, RecordedRequest
+from langchain_mimo.emulator.faults.table import ArmedFault, FaultBox
+from langchain_mimo.emulator.http.connections import Connection
+from langchain_mimo.emulator.http.delivery import Answer, deliver, header_list
+from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import (
     Refusal,
     invalid_field,
@@ -37,9 +44,8 @@ from langchain_mimo.emulator.refusals import (
     plain,
     prompt_too_long,
 )
-from langchain_mimo.emulator.script import Reply, ResponderError, Script
+from langchain_mimo.emulator.script import ResponderError, Script
 from langchain_mimo.emulator.settings import Settings
-from langchain_mimo.emulator.usage import PrefixCache, PromptCount, merged, usage_object
 
 _LOGGER = logging.getLogger("langchain_mimo.emulator")
 

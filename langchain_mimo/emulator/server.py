@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_mimo.emulator.connections import Ledger
+from langchain_mimo.emulator.conversation.records import Disconnect, RecordedRequest
+from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.expected import shown
-from langchain_mimo.emulator.faults import ArmedFault, FaultBox, make_fault
-from langchain_mimo.emulator.records import Disconnect, RecordedRequest
-from langchain_mimo.emulator.script import Reply, Responder, ResponderError, Script, make_reply
+from langchain_mimo.emulator.faults.table import ArmedFault, FaultBox, make_fault
+from langchain_mimo.emulator.http.connections import Ledger
+from langchain_mimo.emulator.script import Responder, ResponderError, Script, make_reply
 from langchain_mimo.emulator.settings import (
     Settings,
     check_address,
@@ -105,8 +106,8 @@ class MiMoEmulator:
         check_address(host, port)
         check_media_root(media_root)
         from langchain_mimo.emulator.application import Application
-        from langchain_mimo.emulator.media import MediaLibrary
-        from langchain_mimo.emulator.usage import PrefixCache
+        from langchain_mimo.emulator.conversation.usage import PrefixCache
+        from langchain_mimo.emulator.media.library import MediaLibrary
 
         self.api_key = DEFAULT_KEY if api_key is None else api_key
         self.requests: list[RecordedRequest] = []
@@ -144,7 +145,7 @@ class MiMoEmulator:
 
     @property
     def application(self) -> Application:
-        """The ASGI application itself, for tests without sockets (`httpx.ASGITransport`)."""
+        """The ASGI application itself, for tests without sockets (`httpx2.ASGITransport`)."""
         return self._application
 
     @property
@@ -344,7 +345,7 @@ class MiMoEmulator:
         import uvicorn
         from uvicorn.server import ServerState
 
-        from langchain_mimo.emulator.protocol import WatchedProtocol
+        from langchain_mimo.emulator.http.protocol import WatchedProtocol
 
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from langchain_mimo.emulator.api.models import moment_of
+from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.expected import Expected, or_none, shown, whole
-from langchain_mimo.emulator.models import moment_of
-from langchain_mimo.emulator.rules import Rules
 
 _EXTRA = ("starlette", "uvicorn", "av")
 _VISIBLE = re.compile(r"[!-~]+")

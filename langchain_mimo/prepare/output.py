@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from langchain_mimo.errors import MediaError
-from langchain_mimo.media.arguments import number
-from langchain_mimo.media.formats import SUFFIXES
-from langchain_mimo.media.local_files import open_own_file
+from langchain_mimo._checks import number
+from langchain_mimo._media.formats import SUFFIXES
+from langchain_mimo._media.local_files import open_own_file
+from langchain_mimo.errors import MediaError, as_input_error
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes"
 """A local path, or the bytes themselves."""
@@ -166,10 +166,11 @@ def check_limits(max_bytes: float, token_budget: float | None, time_limit: float
     Raises:
         MiMoInputError: One of them is no number, or too small for anything.
     """
-    number("max_bytes", max_bytes, 1)
-    if token_budget is not None:
-        number("token_budget", token_budget, 1)
-    number("time_limit", time_limit, 0, may_be_infinite=True)
+    with as_input_error():
+        number("max_bytes", max_bytes, 1)
+        if token_budget is not None:
+            number("token_budget", token_budget, 1)
+        number("time_limit", time_limit, 0, allow_infinity=True)
 
 
 def finish(draft: Path, output: Output, mime_type: str, notes: list[str]) -> Prepared:

@@ -1,0 +1,1 @@
+"""What happens between LangChain's hooks and the wire: fields, options, requests and responses."""

@@ -1,0 +1,186 @@
+"""The settings of a ChatMiMo: arguments, environment, addresses and keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from pydantic import SecretStr
+
+from langchain_mimo._checks import nearest
+from langchain_mimo._wire.endpoints import Endpoints, default_base_url, derive_endpoints
+from langchain_mimo.catalogue import Region
+from langchain_mimo.errors import MiMoConfigurationError
+
+API_KEY_VARIABLES = ("MIMO_API_KEY", "XIAOMI_API_KEY")
+"""Environment variables that may hold the key, the first one set wins."""
+
+BASE_URL_VARIABLE = "MIMO_BASE_URL"
+MAX_RETRIES_VARIABLE = "MIMO_MAX_RETRIES"
+DEFAULT_MAX_RETRIES = 2
+
+
+def env_api_key() -> SecretStr | None:
+    """Return the key from MIMO_API_KEY, else from XIAOMI_API_KEY, else None."""
+    for variable in API_KEY_VARIABLES:
+        if value := os.environ.get(variable, "").strip():
+            return SecretStr(value)
+    return None
+
+
+def env_base_url() -> str | None:
+    """Return the base URL from MIMO_BASE_URL, or None."""
+    return os.environ.get(BASE_URL_VARIABLE, "").strip() or None
+
+
+def env_max_retries() -> int:
+    """Return the number of retries from MIMO_MAX_RETRIES, else 2.
+
+    Raises:
+        MiMoConfigurationError: The variable is no whole number from 0 on.
+    """
+    value = os.environ.get(MAX_RETRIES_VARIABLE, "").strip()
+    if not value:
+        return DEFAULT_MAX_RETRIES
+    if not value.isdecimal():
+        msg = f"{MAX_RETRIES_VARIABLE} must be a whole number from 0 on, not {value[:40]!r}"
+        raise MiMoConfigurationError(msg)
+    return int(value)
+
+
+def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
+    """Refuse constructor arguments that do not exist; core would drop them silently.
+
+    Args:
+        given: The names that were given.
+        known: All names and aliases.
+
+    Raises:
+        MiMoConfigurationError: One is unknown; the sentence names the nearest that is.
+    """
+    for name in given:
+        if name not in known:
+            near = nearest(name, known)
+            hint = (
+                f"did you mean {near!r}?"
+                if near
+                else "parameters that are not ChatMiMo's own go into extra_body={...}"
+            )
+            msg = f"ChatMiMo has no argument {name!r}; {hint}"
+            raise MiMoConfigurationError(msg)
+
+
+def check_client(name: str, value: object) -> object:
+    """Return an httpx2 client of the caller's own.
+
+    Args:
+        name: "http_client" or "http_async_client".
+        value: What was given.
+
+    Raises:
+        MiMoConfigurationError: It is not a client of that kind.
+    """
+    import httpx2  # noqa: PLC0415 - imported with the first call otherwise
+
+    kind = httpx2.Client if name == "http_client" else httpx2.AsyncClient
+    if not isinstance(value, kind):
+        msg = f"{name} must be an httpx2.{kind.__name__}, not {type(value).__name__}"
+        raise MiMoConfigurationError(msg)
+    return value
+
+
+@lru_cache(maxsize=64)
+def _derived(base_url: str) -> Endpoints:
+    return derive_endpoints(base_url)
+
+
+def endpoints_of(base_url: str | None, api_key: str | None, region: Region | None) -> Endpoints:
+    """Return where requests go.
+
+    Args:
+        base_url: A base URL given by argument or environment, or None for MiMo's own.
+        api_key: The key, or None.
+        region: The cluster of a Token Plan key, or None.
+
+    Raises:
+        MiMoConfigurationError: The address is wrong, the region is missing, or there is no key
+            for a host of MiMo's own.
+    """
+    endpoints = _derived(base_url or default_base_url(api_key, region))
+    if endpoints.is_mimo and not api_key:
+        msg = (
+            f"no API key for {endpoints.host}: set {API_KEY_VARIABLES[0]} or give api_key=…; "
+            "servers that are not MiMo's own need none"
+        )
+        raise MiMoConfigurationError(msg)
+    return endpoints
+
+
+def request_headers(
+    api_key: str | None,
+    default_headers: Mapping[str, SecretStr] | None,
+    format_headers: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the headers of a request: the user's, the format's, and the key as a Bearer token.
+
+    MiMo takes `Authorization: Bearer` in both formats, resellers and vLLM do too (mimo-api.md §1).
+    The user's take the place of ours, whatever the case of their names.
+
+    Args:
+        api_key: The key, or None.
+        default_headers: The user's, or None.
+        format_headers: Those of the API format.
+    """
+    given = {name: value.get_secret_value() for name, value in (default_headers or {}).items()}
+    headers = dict(format_headers)
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    taken = {name.lower() for name in given}
+    return {name: value for name, value in headers.items() if name.lower() not in taken} | given
+
+
+def packed_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's fields as they may be pickled.
+
+    Args:
+        fields: The fields by name.
+
+    Returns:
+        The fields; a key that is in the environment replaced by the name of its variable.
+
+    Raises:
+        MiMoConfigurationError: A secret would stand in the pickle in clear and
+            `allow_key_in_pickle` does not say it may, or a client of the caller's own is among the
+            fields, which cannot travel.
+    """
+    for name in ("http_client", "http_async_client"):
+        if fields[name] is not None:
+            msg = f"a ChatMiMo with {name} cannot be pickled; make the model where it is used"
+            raise MiMoConfigurationError(msg)
+    packed = dict(fields)
+    bare = ["default_headers"] if fields["default_headers"] else []
+    key: SecretStr | None = fields["api_key"]
+    if key is not None:
+        value = key.get_secret_value()
+        variables = [v for v in API_KEY_VARIABLES if os.environ.get(v, "").strip() == value]
+        if variables:
+            packed["api_key"] = variables[0]
+        else:
+            bare.append("the API key")
+    if bare and not fields["allow_key_in_pickle"]:
+        msg = (
+            f"a pickle of this ChatMiMo would hold {' and '.join(bare)} in clear: put the key into "
+            f"{API_KEY_VARIABLES[0]}, or allow it with allow_key_in_pickle=True"
+        )
+        raise MiMoConfigurationError(msg)
+    return packed
+
+
+def unpacked_key(packed: SecretStr | str | None) -> SecretStr | None:
+    """Return the key for what `packed_secrets` put in its place; None if it is not set here."""
+    if not isinstance(packed, str):
+        return packed
+    value = os.environ.get(packed, "").strip()
+    return SecretStr(value) if value else None

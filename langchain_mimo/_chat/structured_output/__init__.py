@@ -1,0 +1,122 @@
+"""Structured output: an answer that is an object of a schema, by three methods and one parser.
+
+What MiMo's cloud really offers (official structured-output page): `response_format` of type
+`json_object`, which promises JSON syntax and nothing more, and only when a system or user message
+asks for JSON. The methods of `with_structured_output` become:
+
+- `json_schema`, the default: `json_object`, and the schema stated in the prompt. vLLM and SGLang
+  enforce schemas, and get `json_schema` itself.
+- `json_mode`: the same. Without a schema only JSON is asked for, and that only
+  where no message of the caller does.
+- `function_calling`: the schema as a tool, whose call is asked for and checked (`forced_tools`);
+  vLLM and SGLang force the call.
+
+The schema is stated when the request is built (`lower_response_format`), in one system message at
+the end: the caller's messages are not touched, and all that stands before stays a prefix that
+MiMo's cache can serve.
+
+The parser takes JSON strictly. A code fence around the whole answer is taken off; JSON in the
+midst of prose, cut JSON and JSON with slips are errors, since an object guessed out of them is
+wrong without anyone knowing. The errors name what came instead.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+
+from langchain_mimo._chat.structured_output.fences import FenceStripper, unfence, unfenced_message
+from langchain_mimo._chat.structured_output.request import lower_response_format
+from langchain_mimo._chat.structured_output.schema import AnswerSchema, Method
+from langchain_mimo.errors import MiMoConfigurationError
+
+if TYPE_CHECKING:
+    from langchain_mimo._chat.structured_output.parser import StructuredOutputParser
+
+__all__ = [
+    "FenceStripper",
+    "build_structured_output",
+    "lower_response_format",
+    "unfence",
+    "unfenced_message",
+]
+
+
+def build_structured_output(
+    llm: BaseChatModel,
+    schema: Any,
+    *,
+    method: Method = "json_schema",
+    include_raw: bool = False,
+    strict: bool | None = None,
+    **kwargs: Any,
+) -> Runnable[Any, Any]:
+    """Make a runnable whose output is an object of the schema.
+
+    Args:
+        llm: The model.
+        schema: A pydantic class (v2, or `pydantic.v1`), a TypedDict, a JSON schema, or an OpenAI
+            function. Pydantic classes give instances, all others dicts. May be None for
+            `json_mode`.
+        method: "json_schema", "json_mode" or "function_calling", see the module docstring.
+        include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and raise nothing when
+            the answer cannot be parsed.
+        strict: Passed on with the schema: servers that enforce schemas then take it to the
+            letter. With True every property becomes required and no others are allowed.
+        **kwargs: Bound to the model's calls as they are.
+
+    Returns:
+        The runnable. Streamed, it gives dicts as they grow, and pydantic instances once whole.
+
+    Raises:
+        MiMoConfigurationError: The method is unknown, or the schema is missing or no schema.
+    """
+    # Half of this room's import time, and many programs never ask for an object.
+    from langchain_mimo._chat.structured_output.parser import StructuredOutputParser  # noqa: PLC0415
+
+    if method not in ("function_calling", "json_mode", "json_schema"):
+        raise MiMoConfigurationError(
+            f"method must be 'json_schema', 'json_mode' or 'function_calling', not {method!r}"
+        )
+    if schema is None and method != "json_mode":
+        raise MiMoConfigurationError(f"method {method!r} needs a schema; only 'json_mode' does not")
+    target = AnswerSchema(schema)
+    tracing = {
+        "ls_structured_output_format": {
+            "kwargs": {"method": method, "strict": strict},
+            "schema": target.tool,
+        }
+    }
+    bound: Runnable[Any, AIMessage]
+    if method == "function_calling":
+        strictness = {} if strict is None else {"strict": strict}
+        bound = llm.bind_tools(
+            [target.tool], tool_choice=target.name, **strictness, **tracing, **kwargs
+        )
+    else:
+        response_format = target.bound_format(method, strict)
+        bound = llm.bind(response_format=response_format, **tracing, **kwargs)
+    parser = StructuredOutputParser(target=target, from_call=method == "function_calling")
+    return _with_raw(bound, parser) if include_raw else bound | parser
+
+
+def _with_raw(
+    bound: Runnable[Any, AIMessage], parser: StructuredOutputParser
+) -> Runnable[Any, Any]:
+    """Return raw, parsed and parsing_error; two looks at the message, so that streams work too."""
+
+    def parsed(message: AIMessage) -> Any:
+        return parser.outcome(message)[0]
+
+    def parsing_error(message: AIMessage) -> Exception | None:
+        return parser.outcome(message)[1]
+
+    raw = itemgetter("raw")
+    return RunnableMap(raw=bound) | RunnablePassthrough.assign(
+        parsed=RunnableLambda(raw) | RunnableLambda(parsed),
+        parsing_error=RunnableLambda(raw) | RunnableLambda(parsing_error),
+    )

@@ -1,0 +1,1 @@
+"""Tool choices, and tool calls forced on an API that cannot force them."""

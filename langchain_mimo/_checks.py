@@ -1,0 +1,117 @@
+"""Argument checks and warnings that every room shares.
+
+The checks are pure and raise `ValueError`; each caller turns it into its own error, mostly with
+`errors.as_input_error`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import warnings
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+_warned: set[str] = set()
+
+
+def number(
+    name: str, value: Any, least: float, most: float = math.inf, *, allow_infinity: bool = False
+) -> float:
+    """Check that an argument is a number in a range.
+
+    Args:
+        name: The argument's name, for the error.
+        value: The value passed.
+        least: The smallest value allowed.
+        most: The largest value allowed.
+        allow_infinity: Whether infinity is allowed; it stands for "no limit".
+
+    Returns:
+        The value as a plain `int` or `float`; numpy's numbers, decimals and fractions as `float`.
+
+    Raises:
+        ValueError: The value is a bool, not a number, NaN or out of range.
+    """
+    checked: float = math.nan
+    if isinstance(value, bool | str | bytes):
+        pass
+    elif type(value) in (int, float):
+        checked = value
+    else:
+        with suppress(TypeError, ValueError, OverflowError):
+            checked = float(value)
+    # Comparisons refuse NaN as well.
+    if least <= checked <= most and (allow_infinity or checked != math.inf):
+        return checked
+    wanted = f">= {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+    raise ValueError(f"{name} must be a number {wanted}, got {shown(value)}")
+
+
+def integer(name: str, value: Any, least: int) -> int:
+    """Check that an argument is an integer of at least `least`.
+
+    Args:
+        name: The argument's name, for the error.
+        value: The value passed; anything with `__index__` except a bool.
+        least: The smallest value allowed.
+
+    Raises:
+        ValueError: The value is not an integer, is a bool, or is below `least`.
+    """
+    try:
+        checked = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        checked = None
+    if checked is None or checked < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {shown(value)}")
+    return checked
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Check that an argument is one of a few strings.
+
+    Args:
+        name: The argument's name, for the error.
+        value: The value passed.
+        choices: The strings allowed.
+
+    Raises:
+        ValueError: The value is none of them.
+    """
+    if not (isinstance(value, str) and value in choices):
+        wanted = " or ".join(map(repr, choices))
+        raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a misspelt one most likely meant, or None.
+
+    Args:
+        name: The name as written.
+        known: The names that exist.
+    """
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.65)
+    return matches[0] if matches else None
+
+
+def shown(value: object) -> str:
+    """Return the `repr` of a value for an error message, cut to 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "…"
+
+
+def warn_once(message: str, key: str | None = None, *, stacklevel: int = 3) -> None:
+    """Issue a `UserWarning`, once in this process for each key.
+
+    Args:
+        message: The warning.
+        key: What identifies it; the message itself by default.
+        stacklevel: As for `warnings.warn`, counted from the caller of this function.
+    """
+    key = message if key is None else key
+    if key not in _warned:
+        _warned.add(key)
+        warnings.warn(message, UserWarning, stacklevel=stacklevel)

@@ -1,0 +1,73 @@
+r"""Strict JSON for tool-call arguments, and repair of lone surrogates.
+
+MiMo's byte-level output can split a character over two deltas: a JSON text then holds `\ud83d`
+without its other half. Such a string cannot be encoded as UTF-8, so one of them in a conversation
+breaks every later request. Halves that meet are joined; all others become U+FFFD (seen with MiMo,
+GLM and Kimi: docs/api-facts.md).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+REPLACEMENT = "\ufffd"
+_HIGH_FIRST, _HIGH_LAST = "\ud800", "\udbff"
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def _reject_constant(name: str) -> Any:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+def strict_object(text: str) -> dict[str, Any] | None:
+    """Parse a JSON object strictly; returns None for anything else, NaN and Infinity included."""
+    if not text.startswith("{") and not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text, parse_constant=_reject_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def dump_json(value: Any) -> str:
+    """Write JSON as models write a call's arguments: spaces after separators, no escapes."""
+    return _ENCODER.encode(value)
+
+
+def join_surrogates(text: str) -> str:
+    """Return `text` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+class SurrogateJoiner:
+    """Joins surrogates across the pieces of a stream: a trailing half waits for the next piece."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Return what is complete of a half held back before and of `piece`."""
+        if not self._held and piece.isascii():
+            return piece
+        piece = self._held + piece
+        self._held = ""
+        if piece and _HIGH_FIRST <= piece[-1] <= _HIGH_LAST:
+            piece, self._held = piece[:-1], piece[-1]
+        return join_surrogates(piece)
+
+    def flush(self) -> str:
+        """Return U+FFFD for a half whose other half never came, else ""."""
+        held, self._held = self._held, ""
+        return REPLACEMENT if held else ""

@@ -1,0 +1,119 @@
+"""What to say when MiMo answers "Multimodal data is corrupted or cannot be processed"."""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import closing, suppress
+from typing import IO
+
+from langchain_mimo._media.av_container import open_container
+from langchain_mimo._media.headers.reader import ClipHeader, Header, ImageHeader
+from langchain_mimo._media.limits import LONGEST_ASPECT, SMALLEST_SIDE
+from langchain_mimo._media.local_files import open_local_file
+from langchain_mimo._media.opening import MediaPolicy, inspect_media
+from langchain_mimo._media.references import (
+    InlineBase64,
+    LocalFile,
+    MediaReference,
+    MediaSource,
+    RemoteURL,
+)
+from langchain_mimo.errors import MiMoError
+
+_SAFE_PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
+
+
+def describe_corruption(reference: MediaReference, policy: MediaPolicy) -> str:
+    """Say what a refused medium is, and which call makes something of it that MiMo reads.
+
+    Called after MiMo refused a request. Headers are read again, with PyAV too when it is installed.
+
+    Args:
+        reference: The medium.
+        policy: Which files may be opened.
+
+    Returns:
+        One sentence that names container, codec, pixel format and size as far as they are known,
+        and the remedy. It never raises.
+    """
+    place = f"messages[{reference.message_index}], block {reference.block_index}"
+    if isinstance(reference.source, RemoteURL):
+        what = f"a {reference.kind} by URL, which is not opened here"
+    else:
+        what = "a file that can no longer be read"
+        with suppress(MiMoError, ValueError, OSError):
+            what = _description(reference, policy)
+    return f"{place}: {what}; {_remedy(reference)}"
+
+
+def _description(reference: MediaReference, policy: MediaPolicy) -> str:
+    inspection = inspect_media(reference, policy)
+    words = [inspection.format.name if inspection.format else inspection.mime_type]
+    pixel_format = None
+    if reference.kind != "image":
+        with suppress(MiMoError, ValueError, OSError):
+            codecs, pixel_format = _codecs(reference.source, policy)
+            words += codecs
+    header = inspection.header
+    if isinstance(header, ClipHeader) and len(words) == 1:
+        words += [codec for codec in (header.video_codec, header.audio_codec) if codec]
+        pixel_format = header.pixel_format
+    words += [pixel_format] if pixel_format else []
+    words += _measures(header)
+    return ", ".join(words) + _suspicion(header, pixel_format)
+
+
+def _codecs(source: MediaSource, policy: MediaPolicy) -> tuple[list[str], str | None]:
+    """Ask PyAV for the names of the codecs and for the pixel format."""
+    with _file(source, policy) as file, closing(open_container(file)) as container:
+        names = [
+            f"{stream.type} {stream.codec_context.name}"
+            for stream in container.streams
+            if stream.type in ("video", "audio") and stream.codec_context is not None
+        ]
+        known = (s.codec_context for s in container.streams.video if s.codec_context is not None)
+        pixel_formats = (context.pix_fmt for context in known)
+        return names, next(pixel_formats, None)
+
+
+def _file(source: MediaSource, policy: MediaPolicy) -> IO[bytes]:
+    if isinstance(source, LocalFile):
+        return os.fdopen(open_local_file(source, policy.allowed_dirs), "rb")
+    if isinstance(source, InlineBase64):
+        import binascii  # noqa: PLC0415 - only after a refusal
+
+        return io.BytesIO(binascii.a2b_base64(source.text[source.start :]))
+    raise ValueError("a URL is never opened")
+
+
+def _measures(header: Header | None) -> list[str]:
+    if header is None:
+        return []
+    size = f"{header.width} x {header.height} pixels" if header.width and header.height else None
+    seconds = header.duration if isinstance(header, ClipHeader) else None
+    return [*([size] if size else []), *([f"{seconds:.1f} s"] if seconds is not None else [])]
+
+
+def _suspicion(header: Header | None, pixel_format: str | None) -> str:
+    """Name what is known to be refused, when it is that."""
+    if isinstance(header, ImageHeader):
+        short, long = sorted((header.width, header.height))
+        if short < SMALLEST_SIDE:
+            return f" (sides under {SMALLEST_SIDE} pixels are refused)"
+        if long > LONGEST_ASPECT * short:
+            return f" (pictures longer than {LONGEST_ASPECT} to 1 are refused)"
+    if pixel_format is not None and pixel_format not in _SAFE_PIXEL_FORMATS:
+        return f" (MiMo is known to refuse pixel formats other than yuv420p, as {pixel_format})"
+    return ""
+
+
+def _remedy(reference: MediaReference) -> str:
+    kind, source = reference.kind, reference.source
+    if isinstance(source, RemoteURL):
+        return (
+            "download it yourself and convert it with "
+            f"langchain_mimo.prepare.prepare_{kind}(path, convert=True)."
+        )
+    argument = repr(source.path[:200]) if isinstance(source, LocalFile) else "data"
+    return f"langchain_mimo.prepare.prepare_{kind}({argument}, convert=True) makes what MiMo reads."

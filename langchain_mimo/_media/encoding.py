@@ -1,0 +1,142 @@
+"""Base64 in slices, from text that is already base64 and from a file."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from langchain_mimo._media import limits
+from langchain_mimo._media.local_files import shown_path
+from langchain_mimo._media.readers import Reader
+from langchain_mimo._media.references import InlineBase64, LocalFile
+
+if TYPE_CHECKING:
+    import hashlib
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_CHECKED_AT_ONCE = 256 * 1024
+
+
+class Encoder(Protocol):
+    """Base64 that can be generated again and again.
+
+    Attributes:
+        encoded_length: Its characters.
+    """
+
+    encoded_length: int
+
+    def slices(self, characters: int) -> Iterator[bytes]:
+        """Yield it in slices of so many characters, a multiple of four; the last may be shorter."""
+
+
+class TextEncoder:
+    """Base64 text of a message, checked where it stands and never copied whole.
+
+    Attributes:
+        encoded_length: Characters of base64.
+    """
+
+    def __init__(self, source: InlineBase64, limit: int | None = None) -> None:
+        """Check the text.
+
+        Args:
+            source: Where the base64 stands.
+            limit: Most characters of base64; None for MiMo's own limit.
+
+        Raises:
+            ValueError: It is empty, too long, or no standard base64 with its padding; what is not
+                quite base64 (line breaks, the URL-safe alphabet) is refused and not mended, since
+                what the server would make of it is not known.
+        """
+        self._text = source.text
+        self._start = source.start
+        self.encoded_length = len(source.text) - source.start
+        reason = limits.wrong_length(self.encoded_length, limit)
+        if reason is not None:
+            raise ValueError(reason)
+        self._check_alphabet()
+        if self.encoded_length % 4:
+            raise ValueError("its base64 is cut off or lacks its padding; encode it again.")
+
+    def slices(self, characters: int) -> Iterator[bytes]:
+        """Yield the text in slices of so many characters."""
+        for at in range(self._start, len(self._text), characters):
+            yield self._text[at : at + characters].encode("ascii")
+
+    def _check_alphabet(self) -> None:
+        strange = b""
+        try:
+            for piece in self.slices(_CHECKED_AT_ONCE):
+                if strange.strip(b"="):
+                    break
+                strange += piece.translate(None, _ALPHABET)
+        except UnicodeEncodeError:
+            strange = b"?"
+        if not strange or (strange in (b"=", b"==") and self._text.endswith(strange.decode())):
+            return
+        strange = strange.strip(b"=")
+        if strange.isspace():
+            why = "it has line breaks or blanks; remove them"
+        elif strange and not strange.strip(b"-_"):
+            why = "it uses the URL-safe alphabet; encode it with base64.b64encode"
+        else:
+            why = "it has characters that base64 does not use; encode it again"
+        raise ValueError(f"its base64 cannot be sent: {why}.")
+
+
+class FileEncoder:
+    """A file that is read and encoded slice by slice, and compared with what its block says.
+
+    Attributes:
+        encoded_length: Characters of base64.
+    """
+
+    def __init__(self, reader: Reader, source: LocalFile) -> None:
+        """Check the size.
+
+        Args:
+            reader: The open file.
+            source: What the block says of it: its size and its digest, where it says them.
+
+        Raises:
+            ValueError: It is not of the size that the block says.
+        """
+        self._reader = reader
+        self._source = source
+        self.encoded_length = -(-reader.size // 3) * 4
+        if source.size is not None and source.size != reader.size:
+            raise self._changed()
+
+    def slices(self, characters: int) -> Iterator[bytes]:
+        """Yield the base64 in slices of so many characters.
+
+        Raises:
+            ValueError: Instead of the last slice: the file has become another one.
+        """
+        import hashlib  # noqa: PLC0415 - only files need it
+
+        digest = hashlib.sha256() if self._source.sha256 is not None else None
+        size, step = self._reader.size, characters // 4 * 3
+        for offset in range(0, size, step):
+            wanted = min(step, size - offset)
+            piece = self._reader.read(offset, wanted)
+            if digest is not None:
+                digest.update(piece)
+            is_last = offset + wanted == size
+            if len(piece) != wanted or (is_last and self._has_changed(digest)):
+                raise self._changed()
+            yield binascii.b2a_base64(piece, newline=False)
+
+    def _has_changed(self, digest: hashlib._Hash | None) -> bool:
+        """Whether the file has grown, or is not the one with that digest."""
+        if self._reader.read(self._reader.size, 1):
+            return True
+        return digest is not None and digest.hexdigest() != self._source.sha256
+
+    def _changed(self) -> ValueError:
+        return ValueError(
+            f"the file {shown_path(self._source.path)} has changed since the block was created; "
+            "create the block again."
+        )

@@ -1,0 +1,1 @@
+"""Measures media from their headers, without decoding."""

@@ -1,0 +1,64 @@
+"""Sizes and lengths of media from their headers, without decoding and without other packages.
+
+The work is bounded whatever the file says: see `headers.MAX_STEPS` and `headers.MAX_BYTES`.
+Lengths are the container's own account, which is also what MiMo's emulator bills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from langchain_mimo._media import formats
+from langchain_mimo._media.formats import Format
+from langchain_mimo._media.headers.audio import probe_flac, probe_mp3, probe_ogg, probe_wav
+from langchain_mimo._media.headers.avi_wmv import probe_asf, probe_avi
+from langchain_mimo._media.headers.images import (
+    probe_bmp,
+    probe_gif,
+    probe_jpeg,
+    probe_png,
+    probe_webp,
+)
+from langchain_mimo._media.headers.mp4 import probe_boxes
+from langchain_mimo._media.headers.reader import Header, HeaderReader, TooIntricateError
+from langchain_mimo._media.readers import Reader
+
+_PROBES: dict[str, Callable[[HeaderReader], Header]] = {
+    formats.PNG.name: probe_png,
+    formats.JPEG.name: probe_jpeg,
+    formats.GIF.name: probe_gif,
+    formats.WEBP.name: probe_webp,
+    formats.BMP.name: probe_bmp,
+    formats.WAV.name: probe_wav,
+    formats.MP3.name: probe_mp3,
+    formats.FLAC.name: probe_flac,
+    formats.OGG.name: probe_ogg,
+    formats.MP4.name: probe_boxes,
+    formats.MOV.name: probe_boxes,
+    formats.M4A.name: probe_boxes,
+    formats.AVI.name: probe_avi,
+    formats.WMV.name: probe_asf,
+}
+
+
+def probe(reader: Reader, found: Format) -> Header | None:
+    """Measure a medium.
+
+    Args:
+        reader: Its bytes.
+        found: Its format, by `identify`.
+
+    Returns:
+        What its header says; None for a format that is not measured here, and for a header with
+        more parts than an honest one has.
+
+    Raises:
+        ValueError: The medium is cut off or damaged; the text is the reason, for a MediaError.
+    """
+    measure = _PROBES.get(found.name)
+    if measure is None:
+        return None
+    try:
+        return measure(HeaderReader(reader))
+    except TooIntricateError:
+        return None

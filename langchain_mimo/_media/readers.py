@@ -1,0 +1,86 @@
+"""Reading parts of a medium wherever its bytes are: in a file, in base64 text, in memory."""
+
+from __future__ import annotations
+
+import binascii
+import os
+import threading
+from typing import Protocol
+
+from langchain_mimo._media.references import InlineBase64
+
+
+class Reader(Protocol):
+    """Bytes that can be read at any place.
+
+    Attributes:
+        size: How many bytes there are.
+    """
+
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset` on; fewer only where the bytes end."""
+
+
+class MemoryReader:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self.size = len(data)
+        self._data = data
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset` on."""
+        return self._data[offset : offset + length]
+
+
+class FileReader:
+    """An open file descriptor, which it does not own.
+
+    Attributes:
+        size: Bytes the file had when this was made.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.size = os.fstat(descriptor).st_size
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset` on."""
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, length, offset)
+        with self._lock:  # Windows has no pread
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            return os.read(self._descriptor, length)
+
+
+class Base64Reader:
+    """The bytes behind base64 text, of which only the parts asked for are decoded.
+
+    Attributes:
+        size: Bytes that the whole text stands for.
+    """
+
+    def __init__(self, source: InlineBase64) -> None:
+        self._text = source.text
+        self._start = source.start
+        length = len(source.text) - source.start
+        padding = 2 if source.text.endswith("==") else 1 if source.text.endswith("=") else 0
+        self.size = max(0, length // 4 * 3 - padding)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset` on.
+
+        Raises:
+            ValueError: That part of the text is not base64.
+        """
+        first, last = offset // 3, -(-(offset + length) // 3)
+        text = self._text[self._start + first * 4 : self._start + last * 4]
+        try:
+            decoded = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        except (binascii.Error, UnicodeEncodeError):
+            raise ValueError("its base64 is damaged.") from None
+        skip = offset - first * 3
+        return decoded[skip : skip + length]

@@ -1,0 +1,1 @@
+"""The format of `/anthropic/v1/messages`."""

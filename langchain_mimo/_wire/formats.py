@@ -1,0 +1,77 @@
+"""The two API formats of MiMo, and the one place that picks between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Literal, Protocol, TypeAlias
+
+from langchain_core.messages import AIMessage
+
+from langchain_mimo._wire.anthropic import request as anthropic_request
+from langchain_mimo._wire.anthropic import response as anthropic_response
+from langchain_mimo._wire.anthropic import stream as anthropic_stream
+from langchain_mimo._wire.dialects import Dialect
+from langchain_mimo._wire.endpoints import ApiFormatName, Endpoints
+from langchain_mimo._wire.openai import request as openai_request
+from langchain_mimo._wire.openai import response as openai_response
+from langchain_mimo._wire.openai import stream as openai_stream
+from langchain_mimo._wire.request import RequestOptions
+from langchain_mimo._wire.turns import Turn
+
+Enforced: TypeAlias = Literal["json_schema", "json_object", "nothing"]
+
+
+class DecodeResponse(Protocol):
+    """Turns the body of a whole answer into a message."""
+
+    def __call__(self, body: object, *, thoughts_as_content: bool = False) -> AIMessage:
+        """Decode; see `openai_response.decode_response`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFormat:
+    """What a call needs to know of a format.
+
+    Attributes:
+        encode_request: Builds the body of a request.
+        decode_response: Turns the body of a whole answer into a message.
+        stream_decoder: Decodes streamed answers, one object for each.
+        address: Picks the endpoint.
+        headers: Sent beside the key; the user's own headers come after them.
+        has_response_format: Whether a request can ask for JSON by a parameter.
+    """
+
+    encode_request: Callable[[Sequence[Turn], RequestOptions, Dialect], dict[str, Any]]
+    decode_response: DecodeResponse
+    stream_decoder: type[openai_stream.StreamDecoder]
+    address: Callable[[Endpoints], str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    has_response_format: bool = True
+
+    def enforced(self, dialect: Dialect) -> Enforced:
+        """Return what a server of that dialect can hold an answer to, as far as JSON goes."""
+        if not self.has_response_format:
+            return "nothing"
+        return "json_schema" if dialect.enforces_schema else "json_object"
+
+
+API_FORMATS: dict[ApiFormatName, ApiFormat] = {
+    "openai": ApiFormat(
+        encode_request=openai_request.encode_request,
+        decode_response=openai_response.decode_response,
+        stream_decoder=openai_stream.StreamDecoder,
+        address=attrgetter("chat_completions"),
+    ),
+    "anthropic": ApiFormat(
+        encode_request=anthropic_request.encode_request,
+        decode_response=anthropic_response.decode_response,
+        stream_decoder=anthropic_stream.StreamDecoder,
+        address=attrgetter("anthropic_messages"),
+        # MiMo's own samples do without; the SDK always sends it, and gateways may want it.
+        headers={"anthropic-version": "2023-06-01"},
+        has_response_format=False,
+    ),
+}
+"""By the value of `ChatMiMo(api_format=…)`."""

@@ -1,0 +1,232 @@
+"""Results of tools: tool messages and `tool_result` blocks → tool turns, and their media.
+
+MiMo's servers take a tool message as a string everywhere, and as parts only where v2.6 documents
+it. So by default media leave the tool message and follow in a user turn.
+
+LangChain takes a tool's list for content where its blocks are text, pictures or files; a list with
+a video or a sound in it is written into the message as JSON (langchain-core 1.8, LangGraph 1.2).
+`stringified_blocks` reads that back, since the model would get megabytes of base64 to read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import LC_AUTO_PREFIX, BaseMessage
+
+from langchain_mimo._json import join_surrogates
+from langchain_mimo._wire.from_langchain.content_blocks import (
+    READERS,
+    MediaDefaults,
+    is_tool_result,
+    part_of,
+)
+from langchain_mimo._wire.from_langchain.other_providers import block_type
+from langchain_mimo._wire.turns import MediaPart, Part, TextPart, ToolTurn, UserTurn
+
+NO_OUTPUT = "(no output)"
+"""Stands for an empty result: MiMo answers 400 "`text` is not set" to empty tool messages."""
+
+
+_STRINGIFIED = re.compile(r'"type": ?"(?:video|audio|video_url|input_audio|audio_url)"')
+_BLOCK_TYPES = frozenset(
+    {"text", "image", "video", "audio", "image_url", "video_url", "input_audio", "audio_url"}
+)
+_BLOCK_KEYS = _BLOCK_TYPES | {
+    *("type", "id", "index", "extras", "metadata", "mime_type", "fps", "media_resolution"),
+    *("url", "base64", "source_type", "data"),
+}
+
+
+@dataclass(slots=True)
+class ToolResult:
+    """A tool turn, and what is known of the call it answers.
+
+    Attributes:
+        turn: The turn, media still in it.
+        name: The tool's name, or None.
+        block_index: Index of the `tool_result` block it was, or None for a tool message.
+    """
+
+    turn: ToolTurn
+    name: str | None = None
+    block_index: int | None = None
+
+
+def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults) -> ToolResult:
+    """Read a tool message, or a legacy function message (whose call id is "").
+
+    Args:
+        message: The message; its `artifact` is not for the model and never sent.
+        index: Its index, for references and errors.
+        defaults: For videos that state no `fps` or `media_resolution`.
+
+    Returns:
+        The result; its text is never empty.
+
+    Raises:
+        MiMoInputError: A block is unknown or wrong.
+    """
+    call_id = join_surrogates(getattr(message, "tool_call_id", ""))
+    is_error = getattr(message, "status", None) == "error"
+    content = message.content
+    if isinstance(content, str):
+        content = stringified_blocks(content) or content
+    if isinstance(content, str):
+        turn = ToolTurn(call_id, join_surrogates(content) or NO_OUTPUT, [], is_error)
+    else:
+        pairs = [(block, (index, block_index)) for block_index, block in enumerate(content)]
+        turn = _turn(call_id, pairs, defaults, is_error=is_error)
+    return ToolResult(turn, message.name)
+
+
+def stringified_blocks(text: str) -> list[str | dict[str, Any]] | None:
+    """Return the blocks that LangChain wrote into a tool message as JSON.
+
+    What a tool prints must not pass for media by chance (a search service's list of films), nor
+    make a file of this machine be sent. So every block must have keys of content blocks alone, and
+    every medium must bring its bytes, or be a file whose SHA-256 is said, or a URL with LangChain's
+    own block id or a MIME type; and one of them must be a video or a sound.
+
+    Args:
+        text: The content of a tool message.
+
+    Returns:
+        The blocks; None for any other text.
+    """
+    if not (text.startswith("[") and text.endswith("]") and _STRINGIFIED.search(text)):
+        return None
+    try:
+        blocks = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return blocks if all(isinstance(block, str) or _is_block(block) for block in blocks) else None
+
+
+def _is_block(block: object) -> bool:
+    """Whether a value is a content block of LangChain's or MiMo's, its medium vouched for."""
+    if not isinstance(block, Mapping) or not block.keys() <= _BLOCK_KEYS:
+        return False
+    kind = block.get("type")
+    if kind == "text":
+        return isinstance(block.get("text"), str)
+    return kind in _BLOCK_TYPES and _is_vouched_for(block, block.get(str(kind)))
+
+
+def _is_vouched_for(block: Mapping[str, Any], inner: object) -> bool:
+    """Whether a media block says so much of its medium that it was meant as one."""
+    holder = inner if isinstance(inner, Mapping) else block
+    location = holder.get("url") or holder.get("base64") or holder.get("data")
+    if not isinstance(location, str):
+        return False
+    if location.startswith("file:"):
+        extras = block.get("extras")
+        return isinstance(extras, Mapping) and isinstance(extras.get("sha256"), str)
+    if location.startswith(("http:", "https:")):
+        return str(block.get("id")).startswith(LC_AUTO_PREFIX) or bool(block.get("mime_type"))
+    return location.startswith("data:") or "url" not in holder
+
+
+def read_result_blocks(
+    content: Sequence[Any], index: int, defaults: MediaDefaults
+) -> list[ToolResult]:
+    """Read the `tool_result` blocks that Anthropic and Bedrock put into user messages.
+
+    Args:
+        content: The message's blocks; others are passed over.
+        index: Index of the message.
+        defaults: As in `read_tool_message`.
+
+    Returns:
+        The results, each knowing its block.
+
+    Raises:
+        MiMoInputError: A block inside is unknown or wrong; it is named by its outer block's index.
+    """
+    results = []
+    for block_index, block in enumerate(content):
+        if not is_tool_result(block):
+            continue
+        inner = block.get("toolResult")
+        result: Mapping[str, Any] = inner if isinstance(inner, Mapping) else block
+        content_in = result.get("content")
+        if content_in is None or isinstance(content_in, str | Mapping):
+            content_in = [content_in] if content_in else []
+        call_id = result.get("tool_use_id") or result.get("toolUseId") or ""
+        pairs = [(item, (index, block_index)) for item in content_in]
+        is_error = bool(result.get("is_error")) or result.get("status") == "error"
+        turn = _turn(join_surrogates(str(call_id)), pairs, defaults, is_error=is_error)
+        results.append(ToolResult(turn, None, block_index))
+    return results
+
+
+def _turn(
+    call_id: str,
+    blocks: Sequence[tuple[Any, tuple[int, int]]],
+    defaults: MediaDefaults,
+    *,
+    is_error: bool,
+) -> ToolTurn:
+    texts: list[str] = []
+    media: list[MediaPart] = []
+    for block, at in blocks:
+        if isinstance(block, Mapping) and "type" not in block and block_type(block) not in READERS:
+            # A tool that returned plain dicts: to the model they are JSON.
+            block = {"type": "json", "json": block}  # noqa: PLW2901
+        part = part_of(block, at, defaults)
+        if isinstance(part, MediaPart):
+            media.append(part)
+        elif part is not None and part.text:
+            texts.append(part.text)
+    text = "\n".join(texts) or (counted(media) if media else NO_OUTPUT)
+    return ToolTurn(call_id, text, media, is_error)
+
+
+def counted(media: Sequence[MediaPart]) -> str:
+    """Say how many media follow, for a result that is nothing else: "(2 images, 1 video follow)".
+
+    Args:
+        media: At least one medium.
+    """
+    counts = Counter(part.reference.kind for part in media)
+    names = {"image": "image", "video": "video", "audio": "audio clip"}
+    listed = ", ".join(f"{n} {names[kind]}{'s' * (n > 1)}" for kind, n in counts.items())
+    return f"({listed} follow{'s' * (len(media) == 1)})"
+
+
+def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
+    """Move the media of parallel results into one user turn, labelled by their calls.
+
+    Args:
+        results: The results of one assistant turn, in the order of its calls; their turns lose
+            their media.
+
+    Returns:
+        The turn, or None when there are no media.
+    """
+    parts: list[Part] = []
+    for result in results:
+        turn = result.turn
+        if turn.media:
+            name = f" ({join_surrogates(result.name)})" if result.name else ""
+            parts.append(TextPart(f"Media from tool call {turn.call_id}{name}:"))
+            parts.extend(turn.media)
+            turn.media = []
+    return UserTurn(parts) if parts else None
+
+
+def as_user_turn(result: ToolResult) -> UserTurn:
+    """Tell a result that answers no call as what it is, so that repairing a history loses nothing.
+
+    Args:
+        result: The result.
+    """
+    turn = result.turn
+    name = f" ({join_surrogates(result.name)})" if result.name else ""
+    text = f"Result of tool call {turn.call_id or '(no id)'}{name}:\n{turn.text}"
+    return UserTurn([TextPart(text), *turn.media] if turn.media else text)

@@ -1,0 +1,1 @@
+"""The format of `/v1/chat/completions`."""

@@ -1,0 +1,1 @@
+"""Decoded responses to LangChain messages, chunks and events."""

@@ -1,0 +1,1 @@
+"""MiMo's two API formats, read and written from the reference."""

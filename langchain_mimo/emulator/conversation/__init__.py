@@ -1,0 +1,1 @@
+"""A request in neutral form, and what becomes of it."""

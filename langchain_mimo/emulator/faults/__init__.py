@@ -1,0 +1,5 @@
+"""Faults: everything that can go wrong between a client and MiMo, on demand."""
+
+from langchain_mimo.emulator.faults.table import FAULTS, ArmedFault, Fault
+
+__all__ = ["FAULTS", "ArmedFault", "Fault"]

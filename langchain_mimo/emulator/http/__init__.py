@@ -1,0 +1,1 @@
+"""The HTTP side: connections, and how responses are delivered over them."""

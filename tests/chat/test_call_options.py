@@ -1,0 +1,192 @@
+"""A call's keywords over the model's fields."""
+
+import math
+import re
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from langchain_mimo._chat import call_options as module
+from langchain_mimo._chat.call_options import call_options
+from langchain_mimo.errors import MiMoInputError
+
+
+@pytest.fixture(autouse=True)
+def forget_warnings(monkeypatch):
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+
+
+def fields(**changes):
+    made = dict.fromkeys(module.PARAMETERS)
+    made |= {"model": "mimo-v2.6-flash", "thinking": None, "fps": None}
+    made |= {"media_resolution": None, "stream_usage": True, "extra_body": None}
+    made |= {"replay_reasoning": "tool_calls", "missing_reasoning": "pad", "repair_history": False}
+    made |= {"tool_media": "user", "empty_content": "keep", "forced_tool_attempts": 2}
+    return SimpleNamespace(**made | changes)
+
+
+def sent(options):
+    return {name: value for name, value in options.parameters.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("model", "stop", "keywords", "expected"),
+    [
+        ({}, None, {}, {}),
+        ({"temperature": 0.5}, None, {}, {"temperature": 0.5}),
+        ({"temperature": 0.5}, None, {"temperature": 0}, {"temperature": 0}),
+        ({"temperature": 0.5}, None, {"temperature": None}, {}),
+        ({"max_completion_tokens": 9}, None, {"max_tokens": 5}, {"max_completion_tokens": 5}),
+        ({"stop": ["a"]}, None, {}, {"stop": ["a"]}),
+        ({"stop": ["a"]}, ["b"], {}, {"stop": ["b"]}),
+        ({"stop": []}, None, {}, {}),
+        ({"stop": ["a"]}, [], {}, {}),
+        ({}, None, {"stop_sequences": ["c"]}, {"stop": ["c"]}),
+    ],
+)
+def test_parameters(model, stop, keywords, expected):
+    assert sent(call_options(fields(**model), stop, keywords)) == expected
+
+
+def test_extra_bodies_are_merged_and_the_call_wins():
+    model = fields(extra_body={"a": 1, "b": 1})
+    assert call_options(model, None, {"extra_body": {"b": 2}}).extra_body == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent_id"),
+    [
+        ("MiMo-V2.6-Pro", "mimo-v2.6-pro"),
+        ("mimo-v2.6-pro[1m]", "mimo-v2.6-pro"),
+        ("XiaomiMiMo/MiMo-V2.5", "XiaomiMiMo/MiMo-V2.5"),
+        ("mimo-v9", "mimo-v9"),
+    ],
+)
+def test_model_ids(given, sent_id):
+    assert call_options(fields(), None, {"model": given}).model == sent_id
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (None, None),
+        (True, True),
+        (False, False),
+        ({"type": "enabled"}, True),
+        ({"type": "disabled"}, False),
+    ],
+)
+def test_thinking(given, meant):
+    assert call_options(fields(), None, {"thinking": given}).thinking is meant
+
+
+def test_a_call_can_leave_thinking_to_the_model_again():
+    assert call_options(fields(thinking=True), None, {"thinking": None}).thinking is None
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("thinking", "high"),
+        ("thinking", {"type": "enabled", "budget_tokens": 9}),
+        ("fps", 0.05),
+        ("fps", 10.5),
+        ("fps", math.nan),
+        ("fps", math.inf),
+        ("fps", True),
+        ("fps", "2"),
+        ("media_resolution", "high"),
+        ("media_resolution", 1),
+    ],
+)
+def test_values_that_cannot_be_meant(keyword, value):
+    with pytest.raises(MiMoInputError, match=f"{keyword} must be"):
+        call_options(fields(), None, {keyword: value})
+
+
+def test_a_foreign_keyword_is_not_sent_and_warned_of_once():
+    with pytest.warns(UserWarning, match="'cache_control'.*extra_body"):
+        options = call_options(fields(), None, {"cache_control": {"type": "ephemeral"}})
+    assert sent(options) == {}
+    assert options.extra_body is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call_options(fields(), None, {"cache_control": {"type": "ephemeral"}})
+
+
+@pytest.mark.parametrize("keyword", ["reasoning_effort", "enable_thinking"])
+def test_switches_of_others_name_ours(keyword):
+    with pytest.warns(UserWarning, match="thinking=True"):
+        call_options(fields(), None, {keyword: "high"})
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "words"),
+    [
+        ("model", 5, "model must be a model id, not int"),
+        ("extra_body", "x", "extra_body must be a dict, not str"),
+        ("tools", "x", "tools must be a list, not str"),
+        ("tools", [{"type": "function"}, 5], r"tools\[1\] is no tool .* int; use bind_tools"),
+        ("tools", [{}], r"tools\[0\] is no tool"),
+        ("temperature", math.nan, "temperature must be a finite number"),
+        ("top_p", math.inf, "top_p must be a finite number"),
+    ],
+)
+def test_shapes_that_cannot_be_sent(keyword, value, words):
+    with pytest.raises(MiMoInputError, match=words):
+        call_options(fields(), None, {keyword: value})
+
+
+@pytest.mark.parametrize(
+    ("typo", "advice"),
+    [
+        ("fsp", "did you mean 'fps'"),
+        ("temprature", "did you mean 'temperature'"),
+        ("api_key", "it is a field of the model"),
+        ("zzz", "extra_body={'zzz': ...} sends it"),
+        ("seed", "'seed': extra_body={'seed': ...} sends it"),
+    ],
+)
+def test_misspelt_keywords_name_the_nearest(typo, advice):
+    with pytest.warns(UserWarning, match=re.escape(advice)):
+        call_options(fields(), None, {typo: 1})
+
+
+def test_langchains_own_keywords_are_quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call_options(fields(), None, {"stream": True, "ls_structured_output_format": {}})
+
+
+BEHAVIOUR = {
+    "replay_reasoning": "always",
+    "missing_reasoning": "error",
+    "repair_history": True,
+    "tool_media": "inline",
+    "empty_content": "reasoning",
+    "forced_tool_attempts": 3,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), BEHAVIOUR.items())
+def test_what_chatmimo_does_can_be_said_on_the_model_and_on_the_call(name, value):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert getattr(call_options(fields(), None, {name: value}), name) == value
+        assert getattr(call_options(fields(**{name: value}), None, {}), name) == value
+        other = getattr(fields(), name)
+        assert getattr(call_options(fields(**{name: value}), None, {name: other}), name) == other
+
+
+@pytest.mark.parametrize("name", [name for name in BEHAVIOUR if name != "forced_tool_attempts"])
+@pytest.mark.parametrize("value", [None, "nonsense"])
+def test_other_values_are_refused(name, value):
+    with pytest.raises(MiMoInputError, match=f"^{name} must be"):
+        call_options(fields(), None, {name: value})
+
+
+@pytest.mark.parametrize("name", ["timeout", "allowed_media_dirs", "base_url"])
+def test_fields_that_a_call_cannot_override_are_told_so(name):
+    with pytest.warns(UserWarning, match=f"{name}.*field of the model"):
+        call_options(fields(), None, {name: 1})

@@ -1,0 +1,194 @@
+"""The constructor: environment, keys, hosts, typos, and what stays secret."""
+
+import json
+
+import httpx2
+import pytest
+from langchain_core.load import dumps, loads
+
+from langchain_mimo._transport import MiMoTimeouts, RetryPolicy
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.errors import MiMoConfigurationError
+
+CANARY = "sk-canary-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    for name in ("MIMO_API_KEY", "XIAOMI_API_KEY", "MIMO_BASE_URL", "MIMO_MAX_RETRIES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_model_is_required():
+    with pytest.raises(ValueError, match="model"):
+        ChatMiMo(api_key=CANARY)
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [
+        ("temprature", "temperature"),
+        ("max_token", "max_tokens"),
+        ("apikey", "api_key"),
+        ("timeouts", "timeout"),
+        ("http_asynch_client", "http_async_client"),
+    ],
+)
+def test_an_unknown_argument_names_the_nearest(typo, meant):
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY, **{typo: 1})
+    assert str(caught.value) == f"ChatMiMo has no argument {typo!r}; did you mean {meant!r}?"
+
+
+def test_an_argument_near_nothing_is_told_of_extra_body():
+    with pytest.raises(MiMoConfigurationError, match="extra_body"):
+        ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY, zzz=1)
+
+
+def test_the_key_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("XIAOMI_API_KEY", "sk-second")
+    assert ChatMiMo(model="m").api_key.get_secret_value() == "sk-second"
+    monkeypatch.setenv("MIMO_API_KEY", "sk-first")
+    assert ChatMiMo(model="m").api_key.get_secret_value() == "sk-first"
+    assert ChatMiMo(model="m", api_key="sk-own").api_key.get_secret_value() == "sk-own"
+
+
+def test_no_key_for_mimos_own_host():
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo(model="mimo-v2.6-flash")
+    assert "api.xiaomimimo.com" in str(caught.value)
+    assert "MIMO_API_KEY" in str(caught.value)
+
+
+def test_no_key_and_no_header_for_other_hosts():
+    llm = ChatMiMo(model="m", base_url="http://127.0.0.1:8000/v1")
+    call = llm._call({})
+    assert call.url == "http://127.0.0.1:8000/v1/chat/completions"
+    assert call.headers == {}
+
+
+def test_the_base_url_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
+    llm = ChatMiMo(model="m", api_key=CANARY)
+    assert llm._call({}).url == "https://reseller.example/api/v1/chat/completions"
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_setting_means_the_default(monkeypatch, empty):
+    monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
+    monkeypatch.setenv("MIMO_API_KEY", CANARY)
+    llm = ChatMiMo(model="m", base_url=empty, api_key=empty)
+    assert llm._call({}).url == "https://reseller.example/api/v1/chat/completions"
+    assert llm._call({}).headers["Authorization"] == f"Bearer {CANARY}"
+
+
+@pytest.mark.parametrize("name", ["http_client", "http_async_client"])
+@pytest.mark.parametrize("value", ["x", httpx2.Client, object()])
+def test_a_client_that_is_none(name, value):
+    with pytest.raises(MiMoConfigurationError, match=f"^{name} must be an httpx2"):
+        ChatMiMo(model="m", api_key=CANARY, **{name: value})
+
+
+def test_a_token_plan_key_without_a_region():
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo(model="m", api_key="tp-canary-012345")
+    for name in ("cn", "sgp", "ams"):
+        assert f"token-plan-{name}.xiaomimimo.com" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    llm = ChatMiMo(model="m", api_key="tp-canary-012345", region="sgp")
+    assert llm._call({}).url.startswith("https://token-plan-sgp.xiaomimimo.com/v1/")
+
+
+@pytest.mark.parametrize("value", [0, 10.1, -1])
+def test_fps_out_of_range(value):
+    with pytest.raises(MiMoConfigurationError, match=r"fps must be a number from 0\.1 to 10"):
+        ChatMiMo(model="m", api_key=CANARY, fps=value)
+
+
+@pytest.mark.parametrize("value", ["-1", "two", "1.5"])
+def test_retries_from_the_environment_are_checked(monkeypatch, value):
+    monkeypatch.setenv("MIMO_MAX_RETRIES", value)
+    with pytest.raises(MiMoConfigurationError, match="MIMO_MAX_RETRIES"):
+        ChatMiMo(model="m", api_key=CANARY)
+
+
+def test_retries_from_the_environment(monkeypatch):
+    assert ChatMiMo(model="m", api_key=CANARY).max_retries == 2
+    monkeypatch.setenv("MIMO_MAX_RETRIES", "0")
+    assert ChatMiMo(model="m", api_key=CANARY).max_retries == 0
+
+
+def test_a_retired_model_names_its_successor(monkeypatch):
+    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+    with pytest.warns(UserWarning, match=r"mimo-v2\.5-pro.*2026-10-21.*mimo-v2\.6-pro"):
+        ChatMiMo(model="MiMo-V2.5-Pro", api_key=CANARY)
+
+
+def test_aliases():
+    llm = ChatMiMo(model="m", api_key=CANARY, max_tokens=7, stop_sequences=["a"])
+    assert (llm.max_completion_tokens, llm.stop) == (7, ["a"])
+    llm = ChatMiMo(model="m", api_key=CANARY, max_completion_tokens=8, stop=["b"])
+    assert (llm.max_completion_tokens, llm.stop) == (8, ["b"])
+
+
+def test_secrets_stay_secret():
+    llm = ChatMiMo(
+        model="mimo-v2.6-flash", api_key=CANARY, default_headers={"X-Token": "canary-header"}
+    )
+    shown = [repr(llm), str(llm), str(llm.model_dump()), dumps(llm), str(llm._identifying_params)]
+    shown += [str(llm._get_ls_params()), str(llm._get_llm_string()), str(llm.asdict())]
+    with pytest.raises(ValueError, match="temperature") as caught:
+        ChatMiMo(model="m", api_key=CANARY, temperature="hot")
+    shown += [str(caught.value), repr(caught.value)]
+    for text in shown:
+        assert "canary" not in text
+    assert llm._call({}).headers == {
+        "Authorization": f"Bearer {CANARY}",
+        "X-Token": "canary-header",
+    }
+
+
+def test_dumps_and_loads(monkeypatch):
+    llm = ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY, temperature=0.5, max_tokens=9)
+    text = dumps(llm)
+    assert json.loads(text)["id"] == ["langchain_mimo", "chat_models", "ChatMiMo"]
+    back = loads(
+        text,
+        secrets_map={"MIMO_API_KEY": CANARY},
+        valid_namespaces=["langchain_mimo"],
+        allowed_objects=[ChatMiMo],
+    )
+    assert back == llm
+
+
+def test_limits_and_retries_survive_dumps_and_loads():
+    llm = ChatMiMo(
+        model="m",
+        api_key=CANARY,
+        timeout=MiMoTimeouts(connect=1, total=9),
+        retry_policy=RetryPolicy(max_retries=1, retry_upstream_funds=True),
+    )
+    back = loads(
+        dumps(llm),
+        secrets_map={"MIMO_API_KEY": CANARY},
+        valid_namespaces=["langchain_mimo"],
+        allowed_objects=[ChatMiMo],
+    )
+    assert back._call({}).timeouts == MiMoTimeouts(connect=1, total=9)
+    assert back._call({}).retry == llm.retry_policy
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path):
+    llm = ChatMiMo(model="m", api_key=CANARY, verify=str(tmp_path / "gone.pem"))
+    with pytest.raises(MiMoConfigurationError, match=r"gone\.pem"):
+        llm.invoke("x")
+
+
+def test_the_profile_is_the_catalogues():
+    profile = ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY).profile
+    assert profile["max_input_tokens"] == 1_048_576
+    assert profile["video_inputs"] is True
+    assert profile["structured_output"] is False
+    assert ChatMiMo(model="mimo-v9", api_key=CANARY).profile is None
+    own = {"max_input_tokens": 5}
+    assert ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY, profile=own).profile == own

@@ -1,0 +1,236 @@
+"""Resellers, gateways and routers: other limits, other headers, other names for thoughts.
+
+The answers are made from what is known of their shapes (mimo-api.md §11); none was asked.
+"""
+
+import asyncio
+import base64
+import io
+import json
+import random
+import warnings
+from functools import reduce
+from operator import add
+
+import httpx2
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from PIL import Image
+from pydantic import ValidationError
+
+from langchain_mimo import ChatMiMo, MediaError, image_block
+from langchain_mimo._media import opening as sources
+from langchain_mimo._media.references import EncodedMedia, InlineBase64, MediaReference
+
+TEN_MEGABYTES = 10_000_000
+
+
+def noise(side):
+    """A picture that no encoder makes small."""
+    pixels = random.Random(1).randbytes(side * side * 3)
+    file = io.BytesIO()
+    Image.frombytes("RGB", (side, side), pixels).save(file, "BMP")
+    return file.getvalue()
+
+
+SMALL, LARGE = noise(300), noise(1700)
+"""0.4 and 11.6 million characters of base64."""
+
+
+class Gateway:
+    """Answers what it was given, and keeps what it was sent."""
+
+    def __init__(self, *answers):
+        self.answers, self.requests, self.bodies = list(answers), [], []
+        self.client = httpx2.Client(transport=httpx2.MockTransport(self))
+        self.async_client = httpx2.AsyncClient(transport=httpx2.MockTransport(self.on_await))
+
+    def __call__(self, request):
+        self.requests.append(request)
+        self.bodies.append(json.loads(request.read()))
+        return self.answer()
+
+    async def on_await(self, request):
+        self.requests.append(request)
+        self.bodies.append(json.loads(await request.aread()))
+        return self.answer()
+
+    def answer(self):
+        given = self.answers.pop(0) if self.answers else whole("Hi.")
+        if isinstance(given, dict):
+            return httpx2.Response(200, json=given)
+        text = "".join(f"data: {json.dumps(event)}\n\n" for event in given)
+        headers = {"content-type": "text/event-stream"}
+        return httpx2.Response(200, text=text + "data: [DONE]\n\n", headers=headers)
+
+
+def model(gateway, **fields):
+    fields = {"model": "xiaomi/mimo-v2.6-flash", "max_retries": 0} | fields
+    return ChatMiMo(
+        base_url="https://gateway.example/api/v1",
+        api_key="sk-gateway",
+        http_client=gateway.client,
+        http_async_client=gateway.async_client,
+        **fields,
+    )
+
+
+def whole(content, **message):
+    message = {"role": "assistant", "content": content, "refusal": None} | message
+    choice = {"index": 0, "finish_reason": "stop", "native_finish_reason": "stop"}
+    return {
+        "id": "gen-1",
+        "provider": "Xiaomi",
+        "model": "xiaomi/mimo-v2.6-flash",
+        "choices": [choice | {"message": message}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12, "cost": 0.0001},
+    }
+
+
+# ------------------------------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_reseller_takes_smaller_pictures(tmp_path, way, named):
+    """As its page says of base64 (reseller-image-input, 2026-03)."""
+    gateway = Gateway()
+    fields = {"allowed_media_dirs": [tmp_path], "media_limits": {"image": TEN_MEGABYTES}}
+    llm = model(gateway, **fields)
+    path = tmp_path / "picture.bmp"
+    path.write_bytes(LARGE)
+    message = HumanMessage(["?", image_block(path if named else LARGE)])
+    ask = {
+        "invoke": lambda: llm.invoke([message]),
+        "ainvoke": lambda: asyncio.run(llm.ainvoke([message])),
+        "stream": lambda: list(llm.stream([message])),
+    }
+    with pytest.raises(MediaError, match=r"messages\[0\], block 1.*media_limits allows 10,000,000"):
+        ask[way]()
+    assert gateway.requests == []
+    llm.invoke([HumanMessage([image_block(SMALL)])])
+    model(gateway, **(fields | {"media_limits": {"video": 9}})).invoke([message])
+    url = gateway.bodies[-1]["messages"][0]["content"][1]["image_url"]["url"]
+    assert base64.b64decode(url.partition(",")[2]) == LARGE
+
+
+def test_the_limit_is_exact():
+    encoded = base64.b64encode(SMALL).decode()
+    leaf = EncodedMedia(MediaReference("image", InlineBase64(encoded), None, 0, 0))
+    for limit, fits in ((len(encoded), True), (len(encoded) - 1, False)):
+        policy = sources.MediaPolicy(limits={"image": limit})
+        if fits:
+            sources.open_media(leaf, policy).close()
+            assert sources.inspect_media(leaf.reference, policy).mime_type == "image/bmp"
+            continue
+        with pytest.raises(MediaError, match="media_limits"):
+            sources.open_media(leaf, policy)
+        with pytest.raises(MediaError, match="media_limits"):
+            sources.inspect_media(leaf.reference, policy)
+
+
+def test_a_server_of_ones_own_may_take_more_than_mimo(monkeypatch):
+    monkeypatch.setattr(sources.limits, "MAX_BASE64_CHARACTERS", 1000)
+    message = HumanMessage(
+        [{"type": "image", "base64": base64.b64encode(SMALL).decode(), "mime_type": "image/bmp"}]
+    )
+    gateway = Gateway()
+    with pytest.raises(MediaError, match="MiMo takes at most 1,000"):
+        model(gateway).invoke([message])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(gateway, media_limits={"image": 10**9}).invoke([message])
+    assert len(gateway.requests) == 1
+
+
+@pytest.mark.parametrize("limits", [{"picture": 1}, {"image": 0}, {"image": "much"}, 10])
+def test_limits_that_cannot_be(limits):
+    with pytest.raises(ValidationError, match="media_limits"):
+        model(Gateway(), media_limits=limits)
+
+
+# --------------------------------------------------------------------- addresses and headers
+
+
+def test_headers_key_and_address():
+    gateway = Gateway()
+    headers = {"x-title": "my program", "http-referer": "https://me.example"}
+    body = {"provider": {"order": ["xiaomi"]}}
+    model(gateway, default_headers=headers, extra_body=body).invoke("Hi")
+    [request] = gateway.requests
+    assert str(request.url) == "https://gateway.example/api/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer sk-gateway"
+    assert {name: request.headers[name] for name in headers} == headers
+    assert gateway.bodies[0]["provider"] == body["provider"]
+    assert gateway.bodies[0]["model"] == "xiaomi/mimo-v2.6-flash"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_gateways_that_refuse_stream_options(wanted):
+    choice = {"index": 0, "delta": {"content": "Hi."}, "finish_reason": "stop"}
+    events = [{"id": "1", "model": "m", "choices": [choice]}]
+    gateway = Gateway(events)
+    message = reduce(add, model(gateway, stream_usage=wanted).stream("Hi"))
+    assert message.text == "Hi."
+    assert message.usage_metadata is None
+    assert ("stream_options" in gateway.bodies[0]) == wanted
+
+
+# ------------------------------------------------------------------------ OpenRouter's shapes
+
+THOUGHTS = "Hm, let me see."
+DETAILS = [
+    {"type": "reasoning.text", "text": THOUGHTS, "format": "unknown", "index": 0},
+    {"type": "reasoning.encrypted", "data": "c2VjcmV0", "index": 1},
+]
+FUNCTION = {"name": "look", "arguments": "{}"}
+CALL = {"id": "call_1", "index": 0, "type": "function", "function": FUNCTION}
+
+
+def streamed():
+    def event(reason=None, **delta):
+        delta = {"role": "assistant", "content": ""} | delta
+        choice = {"index": 0, "delta": delta, "finish_reason": reason, "native_finish_reason": None}
+        return {"id": "gen-1", "provider": "Xiaomi", "model": "m", "choices": [choice]}
+
+    for piece in (THOUGHTS[:6], THOUGHTS[6:]):
+        detail = {"type": "reasoning.text", "text": piece, "index": 0}
+        yield event(reasoning=piece, reasoning_details=[detail])
+    yield event(content=None, reasoning_details=DETAILS[1:])
+    yield event(content="Hi.", reasoning=None, reasoning_details=[])
+    yield event(tool_calls=[CALL], reason="tool_calls")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_openrouters_thoughts_are_read_once_and_handed_back(stream):
+    fields = {"reasoning": THOUGHTS, "reasoning_details": DETAILS, "tool_calls": [CALL]}
+    gateway = Gateway(list(streamed()) if stream else whole("Hi.", **fields))
+    llm = model(gateway)
+    question = HumanMessage("?")
+    answer = reduce(add, llm.stream([question])) if stream else llm.invoke([question])
+    assert answer.content == "Hi."
+    assert answer.additional_kwargs["reasoning_content"] == THOUGHTS
+    assert [call["name"] for call in answer.tool_calls] == ["look"]
+    assert "c2VjcmV0" not in repr(answer)  # details are left out, and nothing is said twice
+    assert repr(answer.content_blocks).count(THOUGHTS) == 1
+    llm.invoke([question, answer, ToolMessage("seen", tool_call_id="call_1")])
+    turn = gateway.bodies[-1]["messages"][1]
+    assert turn["reasoning_content"] == THOUGHTS
+    assert not {"reasoning", "reasoning_details"} & turn.keys()
+
+
+def test_thoughts_can_go_back_under_openrouters_name():
+    gateway = Gateway()
+    llm = model(gateway, dialect={"reasoning_field": "reasoning"})
+    call = {"name": "look", "args": {}, "id": "call_1"}
+    turn = AIMessage("", tool_calls=[call], additional_kwargs={"reasoning_content": THOUGHTS})
+    llm.invoke([HumanMessage("?"), turn, ToolMessage("seen", tool_call_id="call_1")])
+    sent = gateway.bodies[0]["messages"][1]
+    assert sent["reasoning"] == THOUGHTS
+    assert "reasoning_content" not in sent
+
+
+def test_thoughts_that_stand_in_the_details_alone_are_not_read():
+    """Known and accepted: OpenRouter gives `reasoning` wherever it gives text in the details."""
+    answer = model(Gateway(whole("Hi.", reasoning_details=DETAILS))).invoke("?")
+    assert "reasoning_content" not in answer.additional_kwargs

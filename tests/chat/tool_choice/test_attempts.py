@@ -1,0 +1,505 @@
+"""A tool that must be called: choices, the decision, and one message by invoke and stream."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk
+
+from langchain_mimo._chat.tool_choice.attempts import forced_invoke
+from langchain_mimo._chat.tool_choice.choice import (
+    ForcedChoice,
+    lower_tool_choice,
+    parse_tool_choice,
+)
+from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, forced_attempts
+from langchain_mimo._wire.from_langchain.assistant import read_assistant
+from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+CLOCK = {"type": "function", "function": {"name": "clock", "parameters": {}}}
+ANTHROPIC = {"type": "custom", "name": "weather", "input_schema": {}}
+SEARCH = {"type": "web_search", "max_keyword": 3}
+ANY = ForcedChoice("any", frozenset({"weather", "clock"}))
+NAMED = ForcedChoice("weather", frozenset({"weather"}))
+TREE = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "Is it raining?"}],
+    "tools": [WEATHER],
+}
+
+
+# ------------------------------------------------------------------------------- reading choices
+
+
+@pytest.mark.parametrize(
+    ("tool_choice", "expected"),
+    [
+        (None, "auto"),
+        (False, "auto"),
+        ("auto", "auto"),
+        ({"type": "auto"}, "auto"),
+        ("none", "none"),
+        ({"type": "none"}, "none"),
+        (True, ANY),
+        ("any", ANY),
+        ("required", ANY),
+        ({"type": "any"}, ANY),
+        ({"type": "required"}, ANY),
+        ("weather", NAMED),
+        ({"type": "function", "function": {"name": "weather"}}, NAMED),
+        ({"type": "function", "name": "weather"}, NAMED),
+        ({"type": "tool", "name": "weather"}, NAMED),
+        ({"name": "weather"}, NAMED),
+        ("web_search", "web_search"),
+        ({"type": "web_search"}, "web_search"),
+    ],
+)
+def test_every_shape_of_choice_is_read(tool_choice, expected):
+    assert parse_tool_choice(tool_choice, [WEATHER, SEARCH, CLOCK]) == expected
+
+
+def test_tools_in_the_anthropic_format_are_known_by_their_name():
+    assert parse_tool_choice("any", [ANTHROPIC]) == ForcedChoice("any", frozenset({"weather"}))
+
+
+def test_any_tool_means_the_search_when_there_is_no_other():
+    assert parse_tool_choice("any", [SEARCH]) == "web_search"
+
+
+def test_a_function_named_like_the_search_is_the_function():
+    function = {"type": "function", "function": {"name": "web_search"}}
+    assert parse_tool_choice("web_search", [function, SEARCH]) == ForcedChoice(
+        "web_search", frozenset({"web_search"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("tool_choice", "tools", "words"),
+    [
+        ("rain", [WEATHER, CLOCK, SEARCH], ["'rain'", "weather, clock, web_search"]),
+        ("any", [], ["a tool call", "none"]),
+        ("web_search", [WEATHER], ["'web_search'", "weather"]),
+        (7, [WEATHER], ["7", "no known shape"]),
+        ({"type": "allowed_tools"}, [WEATHER], ["allowed_tools", "no known shape"]),
+        ({"type": "function", "function": {}}, [WEATHER], ["no known shape"]),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_and_says_why(tool_choice, tools, words):
+    with pytest.raises(MiMoInputError) as refusal:
+        parse_tool_choice(tool_choice, tools)
+    assert all(word in str(refusal.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("tool_choice", "native", "changes", "left"),
+    [
+        ("auto", False, {}, None),
+        ("auto", True, {}, None),
+        ("none", True, {"tool_choice": "none"}, None),
+        ("any", True, {"tool_choice": "required"}, None),
+        (
+            "weather",
+            True,
+            {"tool_choice": {"type": "function", "function": {"name": "weather"}}},
+            None,
+        ),
+        ("weather", False, {}, NAMED),
+    ],
+)
+def test_choices_go_to_servers_that_honour_them(tool_choice, native, changes, left):
+    before = copy.deepcopy({**TREE, "tool_choice": "stale"})
+    tree, choice = lower_tool_choice(before, tool_choice, native=native)
+    assert tree == {**TREE, **changes}
+    assert choice == left
+    assert before == {**TREE, "tool_choice": "stale"}
+
+
+def test_none_takes_the_tools_away_from_a_server_that_would_ignore_it():
+    tree, choice = lower_tool_choice(TREE, "none")
+    assert "tools" not in tree
+    assert choice is None
+    assert TREE["tools"] == [WEATHER]
+
+
+def test_a_forced_search_sets_its_own_switch():
+    before = {**TREE, "tools": [WEATHER, SEARCH]}
+    tree, choice = lower_tool_choice(before, {"type": "web_search"})
+    assert tree["tools"] == [WEATHER, {**SEARCH, "force_search": True}]
+    assert choice is None
+    assert "force_search" not in SEARCH
+
+
+# ------------------------------------------------------------------------------------- answers
+
+
+@dataclass
+class Answer:
+    """One answer of the model, as a message and as chunks."""
+
+    thoughts: list[str] | None = None
+    text: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    broken_calls: list[str] = field(default_factory=list)
+    reason: str = "stop"
+    searches: int | None = None
+    id: str | None = "answer"
+
+    @property
+    def usage(self):
+        thought = len("".join(self.thoughts or []))
+        spent = thought + len("".join(self.text))
+        return {
+            "input_tokens": 10,
+            "output_tokens": spent,
+            "total_tokens": 10 + spent,
+            "input_token_details": {"cache_read": 4},
+            "output_token_details": {"reasoning": thought},
+        }
+
+    @property
+    def metadata(self):
+        found = {"model_provider": "mimo", "model_name": "m", "finish_reason": self.reason}
+        if self.id:
+            found["id"] = self.id
+        if self.searches is not None:
+            found["web_search_usage"] = {"tool_usage": self.searches, "page_usage": self.searches}
+        return found
+
+    def message(self):
+        calls = [
+            {"name": name, "args": {"city": "Ulm"}, "id": f"call_{i}", "type": "tool_call"}
+            for i, name in enumerate(self.calls)
+        ]
+        broken = [
+            {"name": name, "args": '"{\\"ci"', "id": f"broken_{i}", "error": None}
+            for i, name in enumerate(self.broken_calls)
+        ]
+        thoughts = {} if self.thoughts is None else {"reasoning_content": "".join(self.thoughts)}
+        return AIMessage(
+            content="".join(self.text),
+            additional_kwargs=thoughts,
+            tool_calls=calls,
+            invalid_tool_calls=[{**call, "type": "invalid_tool_call"} for call in broken],
+            usage_metadata=self.usage,
+            response_metadata=self.metadata,
+            id=self.id,
+        )
+
+    def chunks(self):
+        for thought in self.thoughts or []:
+            yield AIMessageChunk("", additional_kwargs={"reasoning_content": thought}, id=self.id)
+        for text in self.text:
+            yield AIMessageChunk(text, id=self.id)
+        arguments = [(name, f"call_{i}", '{"city": "Ulm"}') for i, name in enumerate(self.calls)]
+        arguments += [(name, f"broken_{i}", '"{\\"ci"') for i, name in enumerate(self.broken_calls)]
+        for index, (name, call_id, args) in enumerate(arguments):
+            yield AIMessageChunk(
+                "",
+                tool_call_chunks=[{"name": name, "args": args, "id": call_id, "index": index}],
+                response_metadata={"model_provider": "mimo"},
+                id=self.id,
+            )
+        yield AIMessageChunk(
+            "",
+            usage_metadata=self.usage,
+            response_metadata=self.metadata,
+            chunk_position="last",
+            id=self.id,
+        )
+
+
+def invoked(answers, choice=NAMED, attempts=2, tree=TREE):
+    requests, flow = [], forced_invoke(tree, choice, attempts)
+    request = next(flow)
+    for answer in answers:
+        requests.append(request)
+        try:
+            request = flow.send(answer.message())
+        except StopIteration as end:
+            return requests, end.value
+    pytest.fail("more requests than answers")
+
+
+def streamed(answers, choice=NAMED, attempts=2, tree=TREE):
+    """The requests, and for each the chunks that each of the model's chunks let through."""
+    requests, steps, flow, left = [], [], forced_attempts(tree, choice, attempts), list(answers)
+    step = next(flow)
+    while isinstance(step, Send):
+        requests.append(step.tree)
+        for chunk in left.pop(0).chunks():
+            step = flow.send(chunk)
+            assert isinstance(step, Emit)
+            steps.append(step.chunks)
+        step = flow.send(None)
+    steps.append(step.chunks)
+    assert list(flow) == []
+    return requests, steps
+
+
+def facts(message):
+    return {
+        "content": message.content,
+        "additional_kwargs": message.additional_kwargs,
+        "tool_calls": message.tool_calls,
+        "invalid_tool_calls": message.invalid_tool_calls,
+        "usage_metadata": message.usage_metadata,
+        "response_metadata": message.response_metadata,
+        "id": message.id,
+    }
+
+
+TEXT = Answer(thoughts=["Hm", "m."], text=["It ", "rains."])
+CALL = Answer(thoughts=["Ah."], calls=["weather"], reason="tool_calls", id="second")
+OTHER = Answer(thoughts=["Oh."], calls=["clock"], reason="tool_calls")
+BROKEN = Answer(broken_calls=["weather"], reason="tool_calls")
+
+
+def report(message):
+    return message.response_metadata["forced_tool_choice"]
+
+
+# ------------------------------------------------------------------------------- the decision
+
+
+def test_the_instruction_stands_last_and_changes_nothing_before_it():
+    before = copy.deepcopy(TREE)
+    [request], message = invoked([CALL])
+    *messages, instruction = request["messages"]
+    assert {**request, "messages": messages} == TREE == before
+    assert instruction["role"] == "system"
+    assert "weather" in instruction["content"]
+    assert report(message) == {"asked": "weather", "attempts": 1, "honoured": True}
+
+
+@pytest.mark.parametrize(
+    ("first", "said", "words"),
+    [
+        (TEXT, "It rains.", "did not call a tool"),
+        (OTHER, None, "You called clock"),
+        (BROKEN, None, "not valid JSON"),
+        (Answer(text=["  "]), None, "did not call a tool"),
+        (Answer(text=["So:"], calls=["clock"]), "So:", "You called clock"),
+    ],
+)
+def test_a_reply_without_the_call_is_asked_again_on_the_same_prefix(first, said, words):
+    requests, message = invoked([first, CALL])
+    assert len(requests) == 2
+    length = len(requests[0]["messages"])
+    assert requests[1]["messages"][:length] == requests[0]["messages"]
+    added = requests[1]["messages"][length:]
+    assert added[0]["content"] == said if said else len(added) == 1
+    assert added[-1]["role"] == "user"
+    assert words in added[-1]["content"]
+    assert "weather" in added[-1]["content"]
+    assert report(message)["attempts"] == 2
+    assert report(message)["honoured"] is True
+    assert [call["name"] for call in message.tool_calls] == ["weather"]
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "repetition_truncation"])
+def test_a_cut_reply_is_not_asked_again(reason):
+    requests, message = invoked([Answer(text=["It"], reason=reason)], attempts=5)
+    assert len(requests) == 1
+    assert report(message) == {"asked": "weather", "attempts": 1, "honoured": False}
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_the_last_reply_is_handed_over_as_it_is(attempts):
+    requests, message = invoked([TEXT] * attempts, attempts=attempts)
+    assert len(requests) == attempts
+    assert message.content == "It rains."
+    assert message.tool_calls == []
+    assert report(message)["attempts"] == attempts
+    assert report(message)["honoured"] is False
+
+
+def test_any_tool_will_do_for_any_but_not_a_name_that_is_not_bound():
+    assert report(invoked([OTHER], ANY)[1])["honoured"] is True
+    made_up = Answer(calls=["rain_dance"], reason="tool_calls")
+    requests, message = invoked([made_up, OTHER], ANY)
+    assert len(requests) == 2
+    assert report(message)["asked"] == "any"
+
+
+def test_a_call_beside_others_honours_the_choice():
+    both = Answer(calls=["clock", "weather"], reason="tool_calls")
+    requests, message = invoked([both])
+    assert len(requests) == 1
+    assert len(message.tool_calls) == 2
+
+
+@pytest.mark.parametrize("start", [forced_invoke, forced_attempts])
+def test_there_must_be_one_attempt(start):
+    with pytest.raises(MiMoConfigurationError, match="attempts"):
+        next(start(TREE, NAMED, 0))
+
+
+# ------------------------------------------------------------------------------- one message
+
+
+def test_usage_and_searches_of_all_tries_are_summed():
+    first, second = copy.copy(TEXT), copy.copy(CALL)
+    first.searches, second.searches = 2, 1
+    _, message = invoked([first, second])
+    assert message.usage_metadata["input_tokens"] == 20
+    assert message.usage_metadata["output_tokens"] == 4 + 9 + 3
+    assert message.usage_metadata["input_token_details"] == {"cache_read": 8}
+    assert message.response_metadata["web_search_usage"] == {"tool_usage": 3, "page_usage": 3}
+
+
+def test_three_tries_cost_three_times():
+    _, message = invoked([TEXT, TEXT, CALL], attempts=3)
+    assert message.usage_metadata["input_tokens"] == 30
+    assert message.additional_kwargs["reasoning_content"] == "Hmm.\n\nHmm.\n\nAh."
+    assert report(message)["reasoning_offset"] == 12
+
+
+def test_the_thoughts_before_the_call_can_be_told_from_those_of_a_failed_try():
+    _, message = invoked([TEXT, CALL])
+    thoughts = message.additional_kwargs["reasoning_content"]
+    assert thoughts == "Hmm.\n\nAh."
+    assert thoughts[report(message)["reasoning_offset"] :] == "Ah."
+
+
+def test_a_try_without_thoughts_leaves_none_to_pass_back():
+    _, message = invoked([TEXT, Answer(calls=["weather"])])
+    thoughts = message.additional_kwargs["reasoning_content"]
+    assert thoughts == "Hmm."
+    assert thoughts[report(message)["reasoning_offset"] :] == ""
+
+
+@pytest.mark.parametrize(
+    ("tries", "passed_back"),
+    [([TEXT, CALL], "Ah."), ([CALL], "Ah."), ([TEXT, Answer(calls=["weather"])], None)],
+)
+@pytest.mark.parametrize("as_blocks", [False, True])
+def test_only_the_thoughts_before_the_call_are_passed_back(tries, passed_back, as_blocks):
+    _, message = invoked(tries)
+    if as_blocks:
+        thought = message.additional_kwargs.pop("reasoning_content")
+        message.content = [{"type": "reasoning", "reasoning": thought}]
+    assert read_assistant(message, 0).turn.reasoning == passed_back
+
+
+def test_thoughts_that_were_shortened_since_are_passed_back_whole():
+    _, message = invoked([TEXT, CALL])
+    message.additional_kwargs["reasoning_content"] = "Hm."
+    assert read_assistant(message, 0).turn.reasoning == "Hm."
+
+
+def test_the_offset_is_left_out_where_nothing_stands_before():
+    _, message = invoked([Answer(text=["It"]), CALL])
+    assert "reasoning_offset" not in report(message)
+    assert message.additional_kwargs["reasoning_content"] == "Ah."
+
+
+def test_metadata_is_the_last_try_s_and_the_id_the_first_one_s():
+    _, message = invoked([TEXT, CALL])
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+    assert message.response_metadata["id"] == "second"
+    assert message.id == "answer"
+
+
+# ---------------------------------------------------------------------------------- streams
+
+
+def test_thoughts_flow_while_text_is_held_back():
+    _, steps = streamed([TEXT, CALL])
+    heard = [[(c.additional_kwargs.get("reasoning_content"), c.content) for c in s] for s in steps]
+    # Two thoughts, two texts and the end of the first try; thought, call and end of the second.
+    assert heard == [
+        [("Hm", "")],
+        [("m.", "")],
+        [],
+        [],
+        [],
+        [("\n\nAh.", "")],
+        [(None, "")],
+        [],
+        [(None, "")],
+    ]
+
+
+def test_text_before_the_call_goes_out_with_it_and_text_after_it_at_once():
+    answer = Answer(text=["I ", "look."], calls=["weather", "clock"])
+    _, steps = streamed([answer])
+    assert [len(step) for step in steps] == [0, 0, 3, 1, 0, 1]
+
+
+def test_text_goes_out_at_the_end_of_the_last_try():
+    _, steps = streamed([TEXT], attempts=1)
+    assert [len(step) for step in steps] == [1, 1, 0, 0, 0, 3]
+    assert reduce(add, steps[-1]).content == "It rains."
+
+
+def test_no_call_of_a_failed_try_is_ever_emitted():
+    _, steps = streamed([OTHER, CALL])
+    names = [call["name"] for step in steps for chunk in step for call in chunk.tool_call_chunks]
+    assert names == ["weather"]
+
+
+def test_a_stream_without_a_last_chunk_is_closed_all_the_same():
+    flow = forced_attempts(TREE, NAMED)
+    next(flow)
+    call = [chunk for chunk in CALL.chunks() if chunk.tool_call_chunks]
+    assert [len(flow.send(chunk).chunks) for chunk in call] == [1]
+    [last] = flow.send(None).chunks
+    assert last.chunk_position == "last"
+    assert report(last)["honoured"] is True
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"content": "Well"},
+        {"usage_metadata": TEXT.usage},
+        {"response_metadata": {"finish_reason": "stop"}},
+        {"additional_kwargs": {"annotations": [{"url": "u"}]}},
+        {"tool_call_chunks": [{"name": "clock", "args": "{}", "id": "1", "index": 0}]},
+    ],
+)
+def test_a_thought_flows_alone_whatever_shares_its_chunk(beside):
+    shared = {"content": "", "id": "x", **beside}
+    thought = {"reasoning_content": "Hm"}
+    shared["additional_kwargs"] = {**thought, **shared.get("additional_kwargs", {})}
+    flow = forced_attempts(TREE, NAMED, attempts=1)
+    next(flow)
+    [out] = flow.send(AIMessageChunk(**shared)).chunks
+    assert out == AIMessageChunk(content="", additional_kwargs=thought, id="x")
+    [rest] = flow.send(None).chunks
+    rest.response_metadata.pop("forced_tool_choice")
+    whole, merged = AIMessageChunk(**shared, chunk_position="last"), out + rest
+    assert facts(merged) == facts(whole)
+
+
+names = st.lists(st.sampled_from(["weather", "clock", "rain_dance"]), max_size=2)
+answers = st.builds(
+    Answer,
+    thoughts=st.none() | st.lists(st.text(max_size=4), min_size=1, max_size=3),
+    text=st.lists(st.text(min_size=1, max_size=4), max_size=3),
+    calls=names,
+    broken_calls=names,
+    reason=st.sampled_from(["stop", "tool_calls", "length", "content_filter"]),
+    searches=st.none() | st.integers(0, 5),
+    id=st.sampled_from(["a", "b"]),
+)
+
+
+@given(st.lists(answers, min_size=3, max_size=3), st.sampled_from([ANY, NAMED]), st.integers(1, 3))
+def test_stream_and_invoke_give_one_message(given_answers, choice, attempts):
+    requests, message = invoked(given_answers, choice, attempts)
+    sent, steps = streamed(given_answers, choice, attempts)
+    assert sent == requests
+    chunks = [chunk for step in steps for chunk in step]
+    merged = reduce(add, chunks)
+    assert facts(merged) == facts(message)
+    assert [chunk.chunk_position for chunk in chunks].count("last") == 1
+    json.dumps(message.response_metadata)

@@ -1,0 +1,198 @@
+"""What a conversation costs, before it is sent."""
+
+import base64
+from datetime import date
+
+import media_files
+import pytest
+
+from langchain_mimo._media.opening import MediaPolicy, open_media
+from langchain_mimo._media.references import (
+    EncodedMedia,
+    InlineBase64,
+    LocalFile,
+    MediaReference,
+    RemoteURL,
+)
+from langchain_mimo._wire.turns import (
+    AssistantTurn,
+    Call,
+    MediaPart,
+    SystemTurn,
+    TextPart,
+    ToolTurn,
+    UserTurn,
+)
+from langchain_mimo.catalogue import Price
+from langchain_mimo.cost.estimate import estimate_media, estimate_text, estimate_turns
+from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.tokens import audio_tokens, image_tokens, text_tokens, video_tokens
+
+make = media_files.make
+NOTHING = MediaPolicy()
+
+
+def reference(kind, source, message_index=0, block_index=0):
+    return MediaReference(kind, source, None, message_index, block_index)
+
+
+def inline(name):
+    kind = media_files.ACCEPTED[name][0]
+    return reference(kind, InlineBase64(base64.b64encode(make(name)).decode()))
+
+
+def test_a_picture():
+    estimate = estimate_media(inline("drawing.png"), NOTHING)
+    assert estimate.total == estimate.image == image_tokens(333, 77)
+    assert (estimate.low, estimate.high, estimate.note) == (estimate.total, estimate.total, None)
+
+
+def test_a_sound():
+    estimate = estimate_media(inline("voice.wav"), NOTHING)
+    assert estimate.total == estimate.audio == audio_tokens(2.5)
+    assert estimate.duration == 2.5
+
+
+@pytest.mark.parametrize(("name", "mute"), [("film.mp4", False), ("silent.mp4", True)])
+@pytest.mark.parametrize("options", [{}, {"fps": 5}, {"media_resolution": "max"}])
+def test_a_video(name, mute, options):
+    estimate = estimate_media(inline(name), NOTHING, **options)
+    seconds = 3.3 if mute else 2.0
+    tokens = video_tokens(seconds, 96, 64, mute=mute, **options)
+    assert (estimate.video, estimate.audio) == (tokens.vision, tokens.audio)
+    assert estimate.total == tokens.total
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "video"])
+def test_a_url_is_a_range_and_says_what_is_assumed(kind):
+    estimate = estimate_media(reference(kind, RemoteURL("http://169.254.169.254/x")), NOTHING)
+    assert estimate.low < estimate.total < estimate.high
+    assert "assumed and not measured, since a URL is never fetched" in estimate.note
+    assert ("a length of 60 seconds" in estimate.note) == (kind != "image")
+
+
+def test_a_header_that_is_silent_is_a_range_too():
+    live = bytearray(make("film.wmv"))
+    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
+    live[at] |= 1  # "broadcast": the play time is not known
+    source = InlineBase64(base64.b64encode(bytes(live)).decode())
+    estimate = estimate_media(reference("video", source), NOTHING)
+    assert estimate.low < estimate.total < estimate.high
+    assert (estimate.width, estimate.height) == (96, 64)
+    assert estimate.note == (
+        "a length of 60 seconds is assumed and not measured, since its header does not say."
+    )
+
+
+def test_a_conversation(tmp_path):
+    (tmp_path / "film.mp4").write_bytes(make("film.mp4"))
+    film = reference("video", LocalFile(str(tmp_path / "film.mp4")), 1, 1)
+    turns = [
+        SystemTurn("Be brief."),
+        UserTurn([TextPart("What is"), TextPart("this?"), MediaPart(film, fps=1)]),
+        AssistantTurn("", "I should look.", [Call("call_1", "look", '{"at":"film"}')]),
+        ToolTurn("call_1", "a film", media=[MediaPart(inline("voice.mp3"))]),
+        UserTurn("谢谢"),
+    ]
+    estimate = estimate_turns(
+        turns, model="mimo-v2.6-pro", policy=MediaPolicy([tmp_path]), tools_text="[]"
+    )
+    texts = "Be brief.", "What is\nthis?", "I should look.", "look", '{"at":"film"}', "a film"
+    clip = video_tokens(2.0, 96, 64, fps=1)
+    assert estimate.text == sum(map(text_tokens, (*texts, "谢谢", "[]")))
+    assert estimate.video == clip.vision
+    assert estimate.audio == clip.audio + audio_tokens(2.5)
+    assert estimate.image == 0
+    assert estimate.marks == clip.timestamps + clip.special + 4 * len(turns)
+    assert estimate.low == estimate.high == estimate.total
+    assert estimate.cost_usd == pytest.approx(estimate.total * 0.435e-6)
+    assert estimate.price_as_of == date(2026, 10, 9)
+
+
+def test_notes_say_where():
+    part = MediaPart(reference("image", RemoteURL("https://a.example/x.png"), 3, 2))
+    estimate = estimate_turns([UserTurn([part, part])], model="x", policy=NOTHING)
+    assert estimate.notes[0].startswith("messages[3], block 2: a picture of 1024 x 1024")
+    assert estimate.image == 2048
+    assert estimate.low < estimate.total < estimate.high
+
+
+def test_an_unknown_price_is_none_and_not_nothing():
+    assert estimate_turns([], model="mimo-v9", policy=NOTHING).cost_usd is None
+    assert estimate_turns([], model="mimo-v9", policy=NOTHING).price_as_of is None
+
+
+def test_a_price_of_ones_own_goes_first():
+    day = date(2027, 1, 1)
+    estimate = estimate_turns(
+        [UserTurn("0" * 996)],
+        model="mimo-v2.6-pro",
+        policy=NOTHING,
+        prices={"mimo-v2.6-pro": Price(1, 2, 4, day)},
+        output_tokens=500,
+    )
+    assert (estimate.cost_usd, estimate.price_as_of) == (0.004, day)
+
+
+def test_a_file_that_may_not_be_opened_is_not_counted_either(tmp_path):
+    (tmp_path / "cat.png").write_bytes(make("drawing.png"))
+    with pytest.raises(MediaError, match="no folder is allowed"):
+        estimate_media(reference("image", LocalFile(str(tmp_path / "cat.png"))), NOTHING)
+
+
+def test_a_file_of_another_content_is_found_out_only_when_it_is_sent(tmp_path):
+    """What `estimate_turns` says of itself: headers are read, nothing is hashed."""
+    path = tmp_path / "drawing.png"
+    path.write_bytes(make("drawing.png"))
+    policy, size = MediaPolicy([tmp_path]), path.stat().st_size
+    changed = reference("image", LocalFile(str(path), size, "0" * 64))
+    assert estimate_media(changed, policy).image == image_tokens(333, 77)
+    with (
+        pytest.raises(MediaError, match="has changed"),
+        open_media(EncodedMedia(changed), policy) as m,
+    ):
+        list(m.slices())
+    with pytest.raises(MediaError, match="has changed"):
+        estimate_media(reference("image", LocalFile(str(path), size + 1)), policy)
+
+
+@pytest.mark.parametrize("value", ["x", -1, None, True, 1.5, float("nan")])
+def test_output_tokens_that_are_none_are_refused(value):
+    with pytest.raises(MiMoInputError, match=r"^output_tokens must be an integer >= 0"):
+        estimate_turns([], model="x", policy=NOTHING, output_tokens=value)
+
+
+DAY = date(2027, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {"x": 1}, {"x": (1, 2, 3)}, [1], 5, "x", {"x": None}, {"x": Price(1, "2", 3, DAY)},
+        {"x": Price(1, float("nan"), 3, DAY)}, {"x": Price(1, 2, -3, DAY)},
+        {"x": Price(True, 2, 3, DAY)},
+    ],
+)  # fmt: skip
+def test_prices_that_are_none_are_refused(prices):
+    with pytest.raises(MiMoInputError, match="price") as raised:
+        estimate_turns([], model="x", policy=NOTHING, prices=prices)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", [None, 5, b"x", ["x"]])
+def test_a_text_to_count_that_is_no_text_is_refused(text):
+    with pytest.raises(MiMoInputError, match="give a string"):
+        estimate_text(text)
+
+
+def test_a_file_named_in_every_turn_is_opened_once(tmp_path, monkeypatch):
+    path = tmp_path / "drawing.png"
+    path.write_bytes(make("drawing.png"))
+    file = LocalFile(str(path))
+    turns = [UserTurn([MediaPart(reference("image", file, index, 0))]) for index in range(9)]
+    opened = []
+    really = __import__("os").open
+    monkeypatch.setattr("os.open", lambda *a, **k: opened.append(a[0]) or really(*a, **k))
+    estimate = estimate_turns(turns, model="x", policy=MediaPolicy([tmp_path]))
+    assert estimate.image == 9 * image_tokens(333, 77)
+    assert opened.count("drawing.png") == 1

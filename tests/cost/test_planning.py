@@ -1,0 +1,201 @@
+"""Fitting videos and sounds into a budget."""
+
+import itertools
+import math
+import re
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from media_files import make
+
+from langchain_mimo.cost.planning import plan_segments, plan_video
+from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.tokens import video_tokens
+
+
+def cost(fps=2.0, media_resolution="max"):
+    return video_tokens(2.0, 96, 64, fps=fps, media_resolution=media_resolution).total
+
+
+def test_a_wish_that_fits_is_granted(tmp_path):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(make("film.mp4"))
+    plan = plan_video(path, budget_tokens=10_000)
+    assert (plan.fps, plan.media_resolution, plan.fits) == (2.0, "max", True)
+    assert plan.tokens.total == cost()
+    assert plan.explanation.endswith("as wished.")
+
+
+def test_fewer_frames_are_taken_when_the_budget_is_small():
+    plan = plan_video(make("film.mp4"), budget_tokens=cost(1.0, "default"), fps=10)
+    assert plan.fits
+    assert plan.tokens.total <= cost(1.0, "default")
+    assert plan.fps >= 1.0
+    assert "would cost" in plan.explanation
+
+
+def test_a_budget_nothing_fits_into_is_said_to_be_too_small():
+    plan = plan_video(make("film.mp4"), budget_tokens=5)
+    assert not plan.fits
+    assert plan.fps == 0.1
+    assert "plan_segments" in plan.explanation
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3000), st.floats(0.1, 10), st.sampled_from(["default", "max"]))
+def test_a_plan_that_fits_is_within_the_budget_and_within_mimos_range(budget, fps, resolution):
+    plan = plan_video(
+        make("silent.mp4"), budget_tokens=budget, fps=fps, media_resolution=resolution
+    )
+    assert 0.1 <= plan.fps <= fps
+    assert plan.fits == (plan.tokens.total <= budget)
+    again = video_tokens(
+        3.3, 96, 64, fps=plan.fps, media_resolution=plan.media_resolution, mute=True
+    )
+    assert plan.tokens == again
+
+
+@pytest.mark.parametrize("fps", [0, 0.05, 11, math.nan])
+def test_an_fps_mimo_does_not_take_is_refused(fps):
+    with pytest.raises(MiMoInputError, match="fps"):
+        plan_video(make("film.mp4"), budget_tokens=1000, fps=fps)
+
+
+@pytest.mark.parametrize("source", [b"no film", "no/such/film.mp4"])
+def test_what_is_no_film_is_refused(source):
+    with pytest.raises(MediaError):
+        plan_video(source, budget_tokens=1000)
+    with pytest.raises(MediaError, match="type 'audio'"):
+        plan_video(make("voice.m4a"), budget_tokens=1000)
+
+
+NO_NUMBERS = ["x", None, True, math.nan, -1, []]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        *(({"budget_tokens": v}, "budget_tokens must be a number >= 1") for v in NO_NUMBERS),
+        ({"budget_tokens": math.inf}, "budget_tokens"),
+        ({"budget_tokens": 0}, "budget_tokens"),
+        *(({"fps": v}, r"fps must be a number from 0\.1 to 10") for v in (*NO_NUMBERS, 99)),
+        *(({"media_resolution": v}, "must be 'default' or 'max'") for v in ("x", None, 5, [])),
+    ],
+)
+def test_a_plan_of_impossible_numbers_is_refused(options, reason):
+    with pytest.raises(MiMoInputError, match=reason):
+        plan_video(make("film.mp4"), **{"budget_tokens": 1000, **options})
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (None, "not NoneType"),
+        ({"type": "video", "url": "file:///film.mp4"}, "not a content block"),
+        ("https://a.example/film.mp4", "fetches nothing"),
+        ("file:///film.mp4", "local path"),
+        ("", "empty path"),
+        (5, "not int"),
+    ],
+)
+def test_what_is_no_local_film_is_refused(source, reason):
+    with pytest.raises(MediaError, match=f"^plan_video .*{reason}"):
+        plan_video(source, budget_tokens=1000)
+
+
+def test_a_film_that_cannot_be_planned_is_named(tmp_path):
+    path = tmp_path / "voice.m4a"
+    path.write_bytes(make("voice.m4a"))
+    with pytest.raises(MediaError, match=re.escape(repr(str(path)))):
+        plan_video(path, budget_tokens=1000)
+    live = bytearray(make("film.wmv"))
+    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
+    live[at] |= 1  # "broadcast": the play time is not known
+    path.write_bytes(live)
+    with pytest.raises(MediaError, match=re.escape(repr(str(path))) + ".*length and size"):
+        plan_video(path, budget_tokens=1000)
+
+
+@settings(deadline=None)
+@given(
+    st.floats(0.5, 20_000),
+    st.integers(500, 200_000),
+    st.floats(0, 20),
+    st.sampled_from([0.5, 2.0, 5.0]),
+    st.sampled_from(["video", "audio"]),
+    st.sampled_from([math.inf, 60.0]),
+)
+def test_segments_cover_everything_within_the_budget(
+    duration, budget, overlap, fps, kind, max_seconds
+):
+    try:
+        pieces = plan_segments(
+            duration,
+            budget_tokens=budget,
+            kind=kind,
+            width=640,
+            height=360,
+            fps=fps,
+            overlap=overlap,
+            max_seconds=max_seconds,
+        )
+    except MiMoInputError:
+        assume(False)
+    assert (pieces[0].start, pieces[-1].end) == (0, duration)
+    for one, following in itertools.pairwise(pieces):
+        assert one.start < following.start
+        assert one.end - following.start == pytest.approx(overlap, abs=1e-6)
+    for piece in pieces:
+        assert piece.tokens <= budget
+        assert 0 < piece.end - piece.start <= max_seconds * (1 + 1e-9)
+
+
+def test_there_are_no_more_pieces_than_needed():
+    assert len(plan_segments(60, budget_tokens=10**6)) == 1
+    whole = plan_segments(3600, budget_tokens=10**6, width=640, height=360)
+    assert len(whole) == 1
+    halves = plan_segments(3600, budget_tokens=whole[0].tokens - 1, width=640, height=360)
+    assert len(halves) == 2
+
+
+@pytest.mark.parametrize(
+    ("duration", "options"),
+    [
+        (0, {}),
+        (-1, {}),
+        (math.nan, {}),
+        (math.inf, {}),
+        (10, {"overlap": -1}),
+        (10, {"budget_tokens": 3}),
+        (1000, {"max_seconds": 5, "overlap": 6}),
+        ("3600", {}),
+        (None, {}),
+        (True, {}),
+        (10, {"overlap": "1"}),
+        (10, {"overlap": math.inf}),
+        *((10, {"budget_tokens": value}) for value in NO_NUMBERS),
+        *((10, {"fps": value}) for value in (*NO_NUMBERS, 0, 99)),
+        *((10, {side: value}) for side in ("width", "height") for value in (*NO_NUMBERS, 0, 1.5)),
+        *((10, {"max_seconds": value}) for value in NO_NUMBERS),
+        *((10, {"kind": value}) for value in ("image", None, [])),
+        *((10, {"media_resolution": value}) for value in ("x", None)),
+    ],
+)
+def test_impossible_pieces_are_refused(duration, options):
+    with pytest.raises(MiMoInputError) as raised:
+        plan_segments(duration, **{"budget_tokens": 1000, **options})
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("duration", "options"),
+    [
+        (Fraction(10), {}),
+        (10, {"budget_tokens": 1e6, "max_seconds": math.inf}),
+        (10, {"fps": Fraction(1, 2), "overlap": 0}),
+    ],
+)
+def test_numbers_of_other_types_are_fine(duration, options):
+    assert plan_segments(duration, **{"budget_tokens": 10**6, **options})[-1].end == 10

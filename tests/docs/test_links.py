@@ -1,0 +1,61 @@
+"""Links inside the documentation: pages, anchors, and the site's navigation."""
+
+import importlib
+import re
+
+import pytest
+import yaml
+from repository import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)#([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(page):
+    """The anchors that a site and GitHub give a page's headings."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        words = re.sub(r"[^\w\s-]", "", heading.replace("`", "").lower())
+        found.add(re.sub(r"\s+", "-", words.strip()))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_every_anchor_exists(page):
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    lost = [
+        f"{target}#{anchor}"
+        for target, anchor in LINK.findall(text)
+        if anchor not in anchors_of(page.parent / target if target else page)
+    ]
+    assert not lost
+
+
+def test_every_page_is_in_the_navigation_once():
+    def pages_in(entry):
+        if isinstance(entry, str):
+            return [entry]
+        values = entry.values() if isinstance(entry, dict) else entry
+        return [page for value in values for page in pages_in(value)]
+
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    listed = pages_in(site["nav"])
+    assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
+
+
+def test_the_reference_names_things_that_exist():
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
+        module, _, attribute = name.rpartition(".")
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError:
+            assert hasattr(importlib.import_module(module), attribute), name
+    for name, members in re.findall(
+        r"^::: (\S+)\n    options:\n      members: \[(.+)\]", text, re.MULTILINE
+    ):
+        module = importlib.import_module(name)
+        assert all(hasattr(module, member) for member in members.split(", ")), name

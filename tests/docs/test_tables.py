@@ -1,0 +1,221 @@
+"""The figures of the documentation, held to the code: tokens, money, models, errors, facts."""
+
+import ast
+import dataclasses
+import re
+
+import pytest
+from repository import ROOT
+
+import langchain_mimo
+from langchain_mimo import catalogue, errors, tokens
+from langchain_mimo._wire.dialects import DIALECTS
+
+DOCS = ROOT / "docs"
+PRICED = ("mimo-v2.6-flash", "mimo-v2.6-pro")
+
+
+def money(count, digits):
+    """The price of tokens of a prompt, in US dollars, for each of the priced models."""
+    return [f"{count * catalogue.MODELS[name].price.input / 1e6:.{digits}f}" for name in PRICED]
+
+
+def picture_rows():
+    for width, height in (
+        (320, 240),
+        (640, 480),
+        (1024, 1024),
+        (1920, 1080),
+        (3840, 2160),
+        (6000, 4000),
+    ):
+        count = tokens.image_tokens(width, height)
+        yield [f"{width} × {height}", f"{count:,}", *money(1000 * count, 2)]
+
+
+def video_rows():
+    for resolution in ("default", "max"):
+        for width, height in ((1920, 1080), (640, 360)):
+            for pace in (0.5, 1, 2, 5, 10):
+                clip = tokens.video_tokens(60, width, height, fps=pace, media_resolution=resolution)
+                what = [f"{width} × {height}", f"{pace:g}", f'`"{resolution}"`']
+                yield [*what, f"{clip.frames:,}", f"{clip.total:,}", *money(clip.total, 4)]
+
+
+def sound_rows():
+    for name, seconds in (("1 minute", 60), ("10 minutes", 600), ("1 hour", 3600)):
+        count = tokens.audio_tokens(seconds)
+        yield [name, f"{count:,}", *money(count, 5)]
+
+
+TABLES = {
+    "pictures.md": ("pictures", picture_rows),
+    "video.md": ("video", video_rows),
+    "sound.md": ("sound", sound_rows),
+}
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_the_table_of_a_page_is_what_the_arithmetic_gives(page):
+    name, rows = TABLES[page]
+    text = (DOCS / page).read_text(encoding="utf-8")
+    shown = re.search(rf"<!-- table: {name} -->\n\n(.*?)<!-- end -->", text, re.DOTALL)[1]
+    body = "".join(line + "\n" for line in shown.splitlines()[2:] if line)
+    expected = "".join(f"| {' | '.join(row)} |\n" for row in rows())
+    assert body == expected, f"{page} should say:\n{expected}"
+    read_on = {catalogue.MODELS[model].price.as_of for model in PRICED}
+    assert f"the prices of {read_on.pop()}" in text
+    assert not read_on
+
+
+# ------------------------------------------------------------------------------------ models.md
+
+
+def rows_of(text):
+    """Each row of each table of a page, by its first cell without its quotes."""
+    return [
+        [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("| ")
+    ]
+
+
+def test_models_md_agrees_with_the_catalogue():
+    rows = rows_of((DOCS / "models.md").read_text(encoding="utf-8"))
+    serving = {row[0]: row[1:] for row in rows if len(row) == 6}
+    priced = {row[0]: row[1:] for row in rows if len(row) == 4}
+    ended = {row[0]: row[1:] for row in rows if len(row) == 3}
+    words = {"text": "text", "image": "pictures", "video": "video", "audio": "sound"}
+    for model in (m for m in catalogue.MODELS.values() if m.conversational):
+        if model.ended is None:
+            assert serving.pop(model.id) == [
+                f"{model.context_tokens:,}",
+                f"{model.max_output_tokens:,}",
+                ", ".join(word for kind, word in words.items() if kind in model.inputs),
+                "yes" if model.thinks_by_default else "no",
+                "yes" if model.media_in_tool_messages else "no",
+            ]
+            price = model.price
+            assert priced.pop(model.id) == [
+                f"{number:g}" for number in (price.input, price.cache_hit, price.output)
+            ]
+        else:
+            assert ended.pop(model.id) == [f"{model.ended:%Y-%m-%d %H:%M}", model.successor]
+    assert [*serving, *priced, *ended] == ["model", "model", "model"]
+
+
+# ---------------------------------------------------------- errors-and-retries.md, self-hosting.md
+
+
+def test_the_time_limits_shown_are_the_defaults():
+    rows = rows_of((DOCS / "errors-and-retries.md").read_text(encoding="utf-8"))
+    shown = {row[0]: row[1] for row in rows if len(row) == 3}
+    assert shown.pop("limit") == "default"
+    assert shown == {
+        field.name: "none" if field.default is None else f"{field.default:g} s"
+        for field in dataclasses.fields(langchain_mimo.MiMoTimeouts)
+    }
+
+
+def test_the_dialects_shown_are_those_that_are_written():
+    rows = rows_of((DOCS / "self-hosting.md").read_text(encoding="utf-8"))
+    table = {row[0]: row[1:] for row in rows if len(row) == 4}
+    for column, server in enumerate(("mimo", "vllm", "sglang")):
+        cells = {what: row[column] for what, row in table.items()}
+        dialect = DIALECTS[server]
+        assert cells[""] == server
+        assert cells["switch for thinking"] == (
+            "chat_template_kwargs" if dialect.thinking_in_template else "thinking"
+        )
+        assert cells["thoughts handed back as"] == dialect.reasoning_field
+        assert cells["sound"].split("`")[0] == dialect.audio_part
+        assert ("media_io_kwargs" in cells["fps"]) == dialect.fps_in_media_io
+        assert (cells["tool_choice"] == "enforced") == dialect.forces_tools
+        assert (cells["JSON schema"] == "enforced") == dialect.enforces_schema
+        assert (cells["web_search"] == "yes") == dialect.web_search
+
+
+# ------------------------------------------------------------------------------------ errors.md
+
+
+def public_errors():
+    return {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.MiMoError)
+    }
+
+
+def test_every_error_is_in_the_index_with_cause_and_remedy():
+    text = (DOCS / "errors.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE))
+    assert set(sections) == public_errors()
+    for name, section in sections.items():
+        assert re.search(r"^Cause: \S", section, re.MULTILINE), name
+        assert re.search(r"^Remedy: \S", section, re.MULTILINE), name
+
+
+# --------------------------------------------------------------------------------- api-facts.md
+
+PLACE = re.compile(r"`(?P<file>[\w/.]+\.py):(?P<name>[\w.]+)`")
+
+
+def names_in(path):
+    """What a module defines: `NAME`, `function`, `Class`, `Class.attribute`."""
+    found = set()
+
+    def visit(body, prefix):
+        for node in body:
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    found.add(prefix + node.name)
+                case ast.ClassDef():
+                    found.add(prefix + node.name)
+                    visit(node.body, f"{prefix}{node.name}.")
+                case ast.Assign():
+                    for target in node.targets:
+                        names = target.elts if isinstance(target, ast.Tuple) else [target]
+                        found.update(prefix + n.id for n in names if isinstance(n, ast.Name))
+                case ast.AnnAssign(target=ast.Name()):
+                    found.add(prefix + node.target.id)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")).body, "")
+    return found
+
+
+def fact_rows():
+    text = (DOCS / "api-facts.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    return [row for row in rows if not row.startswith("| fact ")]
+
+
+def test_every_fact_names_its_source_its_day_and_its_place():
+    assert len(fact_rows()) >= 40
+    for row in fact_rows():
+        _, source, day, places = (cell.strip() for cell in row.strip("|").rsplit("|", 3)[-4:])
+        assert source, row
+        assert re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", day), row
+        assert PLACE.search(places), row
+
+
+def test_every_place_of_a_fact_exists():
+    lost = []
+    for match in PLACE.finditer((DOCS / "api-facts.md").read_text(encoding="utf-8")):
+        path = ROOT / "langchain_mimo" / match["file"]
+        if not path.exists() or match["name"] not in names_in(path):
+            lost.append(match[0])
+    assert not lost
+
+
+# ------------------------------------------------------------------------------------ docstrings
+
+
+@pytest.mark.parametrize("name", langchain_mimo.__all__)
+def test_every_public_name_says_what_it_is(name):
+    value = getattr(langchain_mimo, name)
+    assert value.__doc__
+    assert len(value.__doc__.strip()) > 20
+    for attribute, member in vars(value).items() if isinstance(value, type) else ():
+        own = callable(member) or isinstance(member, property | classmethod | staticmethod)
+        if own and not attribute.startswith("_"):
+            assert getattr(value, attribute).__doc__, f"{name}.{attribute}"

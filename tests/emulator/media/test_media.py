@@ -1,0 +1,279 @@
+"""What the emulator finds in media, and what it bills for them."""
+
+import base64
+import io
+import math
+import struct
+import wave
+from fractions import Fraction
+
+import av
+import pytest
+from PIL import Image
+
+from langchain_mimo.emulator.answers.own_answer import describe
+from langchain_mimo.emulator.api.models import moment_of, pick
+from langchain_mimo.emulator.conversation.request import Conversation, Turn
+from langchain_mimo.emulator.conversation.usage import PrefixCache, medium_tokens
+from langchain_mimo.emulator.media.colours import colour_name
+from langchain_mimo.emulator.media.library import MediaLibrary, container_of
+from langchain_mimo.emulator.refusals import Refusal
+
+
+def picture(form="PNG", size=(640, 480), colour="red"):
+    stream = io.BytesIO()
+    Image.new("RGB", size, colour).save(stream, form)
+    return stream.getvalue()
+
+
+def tone(seconds=1.5, pitch=440, level=12000, rate=16000):
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(
+            b"".join(
+                struct.pack("<h", int(level * math.sin(2 * math.pi * pitch * i / rate)))
+                for i in range(int(seconds * rate))
+            )
+        )
+    return stream.getvalue()
+
+
+def encoded_sound(container, codec, seconds=2.0, rate=44100):
+    stream = io.BytesIO()
+    with av.open(stream, "w", format=container) as out:
+        track = out.add_stream(codec, rate=rate)
+        track.layout = "mono"
+        _write_sound(out, track, seconds, rate)
+    return stream.getvalue()
+
+
+def _write_sound(out, track, seconds, rate):
+    resampler = av.AudioResampler(format=track.format.name, layout="mono", rate=rate)
+    source = av.AudioFrame(format="s16", layout="mono", samples=int(seconds * rate))
+    source.sample_rate = rate
+    source.pts = 0
+    source.planes[0].update(
+        b"".join(
+            struct.pack("<h", int(9000 * math.sin(2 * math.pi * 220 * i / rate)))
+            for i in range(int(seconds * rate))
+        ).ljust(source.planes[0].buffer_size, b"\0")
+    )
+    for frame in resampler.resample(source):
+        size = track.codec_context.frame_size or frame.samples
+        fifo = av.AudioFifo()
+        fifo.write(frame)
+        while piece := fifo.read(size, partial=True):
+            out.mux(track.encode(piece))
+    out.mux(track.encode(None))
+
+
+def clip(container="mp4", codec="mpeg4", size=(320, 240), seconds=2, rate=25, sound=None):
+    stream = io.BytesIO()
+    with av.open(stream, "w", format=container) as out:
+        video = out.add_stream(codec, rate=rate)
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        track = None
+        if sound:
+            track = out.add_stream(sound, rate=44100)
+            track.layout = "mono"
+        for index in range(seconds * rate):
+            frame = av.VideoFrame.from_image(Image.new("RGB", size, "blue"))
+            frame.pts = index
+            frame.time_base = Fraction(1, rate)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if track is not None:
+            _write_sound(out, track, seconds, 44100)
+    return stream.getvalue()
+
+
+def data_url(mime_type, data):
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"
+
+
+def opened(kind, mime_type, data, **options):
+    return MediaLibrary().from_reference(kind, data_url(mime_type, data), **options)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_pictures_of_every_kind(form):
+    medium = opened("image", f"image/{form.lower()}", picture(form))
+    assert describe(medium, 1) == f"Image 1: {form}, 640×480 pixels, mainly red."
+    assert medium_tokens(medium).image == 300
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data", "container"),
+    [
+        ("audio/wav", tone(), "WAV"),
+        ("audio/flac", encoded_sound("flac", "flac"), "FLAC"),
+        ("audio/mpeg", encoded_sound("mp3", "mp3"), "MP3"),
+        ("audio/ogg", encoded_sound("ogg", "libopus", rate=48000), "OGG"),
+        ("audio/mp4", encoded_sound("ipod", "aac"), "MP4"),
+    ],
+)
+def test_sounds_of_every_kind(mime_type, data, container):
+    medium = opened("audio", mime_type, data)
+    assert medium.finding.format == container
+    assert medium.finding.duration == pytest.approx(1.5 if container == "WAV" else 2, abs=0.06)
+    assert "dBFS" in describe(medium, 1)
+
+
+def test_a_tone_is_heard():
+    text = describe(opened("audio", "audio/wav", tone()), 2)
+    assert text == (
+        "Audio 2: WAV, 1.50 seconds long, 16000 Hz mono, loud (-11.7 dBFS), a tone of about 440 Hz."
+    )
+    assert "silent" in describe(opened("audio", "audio/wav", tone(level=0)), 1)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data", "container"),
+    [
+        ("video/mp4", clip(), "MP4"),
+        ("video/quicktime", clip("mov"), "MOV"),
+        ("video/x-msvideo", clip("avi"), "AVI"),
+        ("video/x-ms-wmv", clip("asf", "wmv2"), "ASF"),
+    ],
+)
+def test_videos_of_every_kind(mime_type, data, container):
+    medium = opened("video", mime_type, data)
+    finding = medium.finding
+    assert (finding.format, finding.width, finding.height) == (container, 320, 240)
+    assert finding.duration == pytest.approx(2, abs=0.1)
+    assert not finding.has_audio
+    assert "25 frames per second" in describe(medium, 1)
+    assert "mainly blue, without sound" in describe(medium, 1)
+
+
+def test_a_video_with_sound_is_billed_for_both():
+    medium = opened("video", "video/mp4", clip(sound="aac"), fps=4.0, media_resolution="max")
+    count = medium_tokens(medium)
+    assert "with sound (44100 Hz mono" in describe(medium, 1)
+    # 2 s at 4 fps: 8 frames, 4 grids; a frame of 320×240 has 10 × 8 cells.
+    assert count.video == 4 * 80
+    assert count.audio == 13
+    assert count.total > count.video + count.audio
+
+
+def test_the_counts_of_the_official_samples():
+    library = MediaLibrary()
+    image = medium_tokens(library.from_reference("image", "https://x.example/a.png"))
+    audio = medium_tokens(library.from_reference("audio", "https://x.example/a.wav"))
+    video = medium_tokens(library.from_reference("video", "https://x.example/a.mp4"))
+    assert image.image == 1024
+    assert audio.audio == 25
+    assert (video.video, video.audio) == (1144, 19)
+    assert medium_tokens(opened("image", "image/png", picture(size=(1024, 1024)))).image == 1024
+    assert medium_tokens(opened("image", "image/png", picture(size=(1920, 1080)))).image == 2040
+
+
+@pytest.mark.parametrize(
+    ("head", "container"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"\xff\xfb\x90\x00", "MP3"),
+        (b"\xff\xf1\x50\x80", ""),  # AAC in ADTS
+        (b"\x00\x00\x00\x14ftypqt  ", "MOV"),
+        (b"\x00\x00\x00\x14moov", "MOV"),
+        (b"\x1aE\xdf\xa3", ""),  # Matroska
+        (b"RIFF\0\0\0\0AVI ", "AVI"),
+        (b"<svg", ""),
+        (b"", ""),
+    ],
+)
+def test_magic_bytes(head, container):
+    assert container_of(head) == container
+
+
+def test_a_video_is_no_sound_and_a_sound_is_no_video():
+    with pytest.raises(Refusal, match="invalid audio format"):
+        opened("audio", "audio/mp4", clip(sound="aac"))
+    with pytest.raises(Refusal, match="invalid video format"):
+        opened("video", "video/mp4", encoded_sound("ipod", "aac"))
+
+
+def test_a_cover_picture_makes_no_film_of_a_song():
+    song = encoded_sound("mp3", "mp3")
+    if song.startswith(b"ID3"):
+        song = song[10 + int.from_bytes(song[6:10], "big") :]
+    cover = b"\0image/png\0\x03\0" + picture(size=(32, 32))
+    frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\0\0" + cover
+    length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    tagged = b"ID3\3\0\0" + length + frame + song
+    medium = opened("audio", "audio/mpeg", tagged)
+    assert medium.finding.duration == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("keep", [30, 200])
+def test_a_truncated_video_is_refused(keep):
+    with pytest.raises(Refusal, match="corrupted"):
+        opened("video", "video/mp4", clip()[:keep])
+
+
+def test_a_huge_picture_is_measured_and_not_decoded():
+    stream = io.BytesIO()
+    Image.new("1", (14000, 14000)).save(stream, "PNG", optimize=False)
+    limit = Image.MAX_IMAGE_PIXELS
+    medium = opened("image", "image/png", stream.getvalue())
+    assert "too large to be looked at" in describe(medium, 1)
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_folders_behind_addresses(tmp_path):
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a b.png").write_bytes(picture())
+    (tmp_path / "secret.png").write_bytes(picture())
+    library = MediaLibrary({"https://files.example/m/": tmp_path / "media"})
+    medium = library.from_reference("image", "https://files.example/m/a%20b.png?x=1")
+    assert medium.finding.format == "PNG"
+    assert medium.mime_type == "image/png"
+    for path in ("../secret.png", "%2e%2e/secret.png", "none.png"):
+        with pytest.raises(Refusal, match="corrupted"):
+            library.from_reference("image", f"https://files.example/m/{path}")
+    other = library.from_reference("image", "https://elsewhere.example/a.png")
+    assert "not fetched from https://elsewhere.example/a.png" in describe(other, 1)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "name"),
+    [
+        ((255, 0, 0), "red"),
+        ((0, 160, 0), "green"),
+        ((0, 0, 200), "blue"),
+        ((250, 250, 250), "white"),
+        ((8, 8, 8), "black"),
+        ((128, 128, 128), "grey"),
+        ((255, 165, 0), "orange"),
+        ((255, 255, 0), "yellow"),
+        ((139, 69, 19), "brown"),
+        ((255, 105, 180), "pink"),
+    ],
+)
+def test_colours_have_their_names(rgb, name):
+    assert colour_name(*rgb) == name
+
+
+def conversation(*texts):
+    model = pick("mimo-v2.6-pro", moment_of(None))
+    return Conversation(model, [Turn("user", [text]) for text in texts])
+
+
+def test_the_beginning_of_a_prompt_is_cached_in_blocks_of_64():
+    cache = PrefixCache()
+    long = "word " * 200
+    count, cached = cache.read(conversation(long))
+    assert cached == 0
+    again, cached = cache.read(conversation(long, "and more"))
+    assert cached == (count.total // 64) * 64 > 0
+    _, cached = cache.read(conversation("other", long))
+    assert cached == 0
+    _, cached = cache.read(conversation(long, "and more"))
+    assert cached <= again.total - 1
+    off = PrefixCache(enabled=False)
+    off.read(conversation(long))
+    assert off.read(conversation(long))[1] == 0

@@ -1,0 +1,233 @@
+"""image_block, video_block, audio_block."""
+
+import base64
+import hashlib
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from repository import ROOT
+
+from langchain_mimo._media.opening import MediaPolicy, open_media
+from langchain_mimo._media.references import EncodedMedia, MediaReference, local_file_of
+from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.media import audio_block, image_block, video_block
+
+MP3 = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x64" + bytes(413)
+
+
+def png(mode="RGB", size=(3, 2)):
+    buffer = io.BytesIO()
+    Image.new(mode, size).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def cat(tmp_path):
+    path = tmp_path / "a cat #1 猫.png"
+    path.write_bytes(png())
+    return path
+
+
+def test_a_url_goes_as_it_is():
+    assert image_block("https://a.example/cat.png") == {
+        "type": "image",
+        "url": "https://a.example/cat.png",
+    }
+    assert audio_block("HTTP://a.example/x", mime_type="audio/mp3") == {
+        "type": "audio",
+        "url": "HTTP://a.example/x",
+        "mime_type": "audio/mpeg",
+    }
+    assert video_block("https://a.example/v", fps=0.5, media_resolution="max") == {
+        "type": "video",
+        "url": "https://a.example/v",
+        "extras": {"fps": 0.5, "media_resolution": "max"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("make", "megabytes"), [(image_block, 50), (video_block, 300), (audio_block, 100)]
+)
+def test_a_url_of_known_size_is_held_to_its_limit(make, megabytes):
+    url = "https://a.example/x"
+    assert make(url, size=megabytes * 2**20) == make(url)
+    with pytest.raises(MediaError, match="by URL; shrink or cut it"):
+        make(url, size=megabytes * 2**20 + 1)
+
+
+@pytest.mark.parametrize("spell", [str, lambda path: path, lambda path: path.as_uri()])
+def test_a_path_becomes_a_reference(cat, spell):
+    assert image_block(spell(cat)) == {
+        "type": "image",
+        "url": cat.as_uri(),
+        "mime_type": "image/png",
+        "extras": {"size": len(png()), "sha256": hashlib.sha256(png()).hexdigest()},
+    }
+
+
+def test_a_relative_path_is_made_absolute(cat, monkeypatch):
+    monkeypatch.chdir(cat.parent)
+    assert image_block(cat.name)["url"] == cat.as_uri()
+
+
+def test_a_reference_can_be_opened_again(cat):
+    block = image_block(cat)
+    file = local_file_of(block["url"], **block["extras"])
+    leaf = EncodedMedia(MediaReference("image", file, block["mime_type"], 0, 0))
+    with open_media(leaf, MediaPolicy([cat.parent])) as opened:
+        assert b"".join(opened.slices()) == base64.b64encode(png())
+
+
+def test_a_changed_file_is_another_block(cat):
+    first = image_block(cat)
+    cat.write_bytes(png(size=(2, 3)))
+    assert image_block(cat) != first
+
+
+def test_two_blocks_of_one_file_are_equal(cat):
+    assert image_block(cat) == image_block(cat)
+
+
+@pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, io.BytesIO])
+def test_bytes_become_base64(wrap):
+    assert image_block(wrap(png())) == {
+        "type": "image",
+        "base64": base64.b64encode(png()).decode(),
+        "mime_type": "image/png",
+    }
+    assert audio_block(wrap(MP3), mime_type="audio/mpeg3")["mime_type"] == "audio/mpeg"
+
+
+def test_a_file_object_is_read(cat):
+    with cat.open("rb") as reader:
+        assert base64.b64decode(image_block(reader)["base64"]) == png()
+
+
+def test_a_data_url_becomes_base64():
+    url = "data:image/jpg;base64," + base64.b64encode(png()).decode()
+    assert image_block(url) == image_block(png())
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"]
+)
+@pytest.mark.parametrize(
+    ("mime_type", "name"), [(None, "PNG"), ("image/jpg", "JPEG"), ("image/webp", "WEBP")]
+)
+def test_a_pil_image_of_any_mode_is_written(mode, mime_type, name):
+    block = image_block(Image.new(mode, (5, 4)), mime_type=mime_type)
+    image = Image.open(io.BytesIO(base64.b64decode(block["base64"])))
+    assert (image.format, image.size) == (name, (5, 4))
+    assert block["mime_type"] == f"image/{name.lower()}"
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16"])
+def test_sixteen_bits_are_kept_in_a_png_and_refused_elsewhere(mode):
+    image = Image.new(mode, (1, 1), 54321)
+    back = Image.open(io.BytesIO(base64.b64decode(image_block(image)["base64"])))
+    assert back.getpixel((0, 0)) == 54321
+    with pytest.raises(MediaError, match="mode"):
+        image_block(image, mime_type="image/jpeg")
+
+
+def test_a_pil_image_of_numbers_is_refused():
+    with pytest.raises(MediaError, match="mode F"):
+        image_block(Image.new("F", (1, 1)))
+
+
+def test_a_pil_image_keeps_its_pixels_and_its_transparency():
+    image = Image.new("RGBA", (2, 1), (10, 20, 30, 40))
+    back = Image.open(io.BytesIO(base64.b64decode(image_block(image)["base64"])))
+    assert back.getpixel((0, 0)) == (10, 20, 30, 40)
+
+
+def test_a_pil_image_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4, 2)).save(tmp_path / "x.jpg", exif=exif)
+    with Image.open(tmp_path / "x.jpg") as image:
+        block = image_block(image)
+    assert Image.open(io.BytesIO(base64.b64decode(block["base64"]))).size == (2, 4)
+
+
+BAD = [
+    (image_block, "nowhere/cat.png", {}, "nowhere/cat.png': No such file or directory; check the"),
+    (image_block, "~/cat.png", {}, "expanduser"),
+    (image_block, "{folder}", {}, "it is a folder; name a file"),
+    (image_block, "{folder}/pipe", {}, "it is a pipe; name a file"),
+    (image_block, "{folder}/x\0y", {}, "check the path"),
+    (image_block, "ftp://a.example/cat.png", {}, "URL scheme 'ftp'"),
+    (image_block, "s3://bucket/cat.png", {}, "URL scheme 's3'"),
+    (image_block, "file://host/share/cat.png", {}, "on the host 'host'"),
+    (image_block, "data:image/png,abc", {}, "data:<MIME type>;base64"),
+    (image_block, "{folder}/text.png", {}, "first bytes"),
+    (image_block, "{folder}/empty.png", {}, "it is empty"),
+    (image_block, "{folder}/sound.mp3", {}, "use a block of type 'audio'"),
+    (audio_block, "{folder}/sound.mp3", {"mime_type": "video/mp4"}, "states the MIME type"),
+    (video_block, "{folder}/film.mkv", {}, "prepare_video"),
+    (image_block, b"", {}, "it is empty"),
+    (image_block, b"%PDF-1.4", {}, "PDF"),
+    (image_block, io.StringIO("text"), {}, 'mode "rb"'),
+    (image_block, 5, {}, "not int"),
+    (image_block, None, {}, "not NoneType"),
+    (audio_block, Image.new("L", (1, 1)), {}, "not Image"),
+    (image_block, Image.new("L", (1, 1)), {"mime_type": "image/gif"}, "not as 'image/gif'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "source", "options", "reason"), BAD)
+def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, make, source, options, reason):
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "sound.mp3").write_bytes(MP3)
+    (tmp_path / "film.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
+    os.mkfifo(tmp_path / "pipe")
+    if isinstance(source, str):
+        source = source.format(folder=tmp_path)
+    with pytest.raises(MediaError, match=reason) as raised:
+        make(source, **options)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("make", [image_block, video_block, audio_block])
+@pytest.mark.parametrize("source", ["https://a.example/x", b"GIF89a", "cat.gif"])
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"mime_type": 5}, "mime_type is of type int"),
+        ({"mime_type": b"image/png"}, "mime_type is of type bytes"),
+        ({"size": "5"}, "size must be an integer >= 0, got '5'"),
+        ({"size": -1}, "size must be an integer >= 0, got -1"),
+        ({"size": 1.5}, "size must be an integer >= 0, got 1.5"),
+        ({"size": True}, "size must be an integer >= 0, got True"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(make, source, options, reason):
+    with pytest.raises(MiMoInputError, match=f"^{make.__name__}'s {reason}"):
+        make(source, **options)
+
+
+def test_an_endless_file_object_is_not_read_to_its_end():
+    class Endless:
+        def read(self, size):
+            self.asked = size
+            return bytes(size)
+
+    endless = Endless()
+    with pytest.raises(MediaError, match="at most"):
+        image_block(endless)
+    assert endless.asked < 40 * 10**6
+
+
+def test_pillow_is_imported_only_for_a_pil_image():
+    code = (
+        "import sys, langchain_mimo.media as m, langchain_mimo._media.opening;"
+        f"m.audio_block({MP3!r}); sys.exit('PIL' in sys.modules or 'av' in sys.modules)"
+    )
+    root = ROOT
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,66 @@
+"""What is said when MiMo calls a medium corrupted."""
+
+import base64
+import sys
+
+import media_files
+import pytest
+
+from langchain_mimo._media.diagnosis import describe_corruption
+from langchain_mimo._media.opening import MediaPolicy
+from langchain_mimo._media.references import InlineBase64, LocalFile, MediaReference, RemoteURL
+
+make, picture = media_files.make, media_files.picture
+
+
+def about(kind, source, policy=None):
+    return describe_corruption(MediaReference(kind, source, None, 4, 2), policy or MediaPolicy())
+
+
+def inline(data):
+    return InlineBase64("data:;base64," + base64.b64encode(data).decode(), 13)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("video", "colourful.mp4", ["MP4", "video h264", "audio aac", "yuv444p", "96 x 64", "2.0 s", "known to refuse"]),
+        ("video", "film.avi", ["AVI", "video mpeg4", "yuv420p"]),
+        ("audio", "voice.mp3", ["MP3", "audio mp3", "2.5 s"]),
+        ("image", "drawing.png", ["PNG", "333 x 77 pixels"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["file", "base64"])
+def test_container_codec_and_pixel_format_are_named(tmp_path, kind, name, words, where):
+    path = tmp_path / name
+    path.write_bytes(make(name))
+    source = LocalFile(str(path)) if where == "file" else inline(make(name))
+    said = about(kind, source, MediaPolicy([tmp_path]))
+    assert said.startswith("messages[4], block 2: ")
+    for word in words:
+        assert word in said
+    argument = repr(str(path)) if where == "file" else "data"
+    assert said.endswith(f"prepare_{kind}({argument}, convert=True) makes what MiMo reads.")
+
+
+def test_without_pyav_the_header_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    said = about("video", inline(make("colourful.mp4")))
+    assert "MP4, avc1, mp4a, yuv444p, 96 x 64 pixels, 2.0 s" in said
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [((8, 8), "under 9 pixels"), ((402, 2), "under 9"), ((2010, 10), "200 to 1")]
+)
+def test_pictures_that_are_known_to_be_refused_are_told(size, words):
+    assert words in about("image", inline(picture("PNG", size)))
+
+
+def test_a_url_and_a_lost_file_do_not_raise(tmp_path):
+    remote = about("video", RemoteURL("http://127.0.0.1:9/x"))
+    assert "download it yourself" in remote
+    assert "prepare_video(path, convert=True)" in remote
+    lost = LocalFile(str(tmp_path / "gone.mp4"))
+    assert "can no longer be read" in about("video", lost, MediaPolicy([tmp_path]))
+    assert "can no longer be read" in about("video", LocalFile("/etc/passwd"))
+    assert "can no longer be read" in about("image", InlineBase64("%%%"))

@@ -1,0 +1,164 @@
+"""What a medium is, told by its first bytes, and which MIME types mean the same."""
+
+import io
+import wave
+
+import pytest
+from PIL import Image
+
+from langchain_mimo._media import formats, limits
+from langchain_mimo._media.formats import normalise_mime_type
+from langchain_mimo._media.identify import identify, mime_type_for
+
+
+def picture(name):
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 40), "red").save(buffer, name)
+    return buffer.getvalue()
+
+
+def silence():
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as writer:
+        writer.setparams((1, 2, 8000, 0, "NONE", ""))
+        writer.writeframes(bytes(1600))
+    return buffer.getvalue()
+
+
+def ftyp(major, *compatible):
+    brands = major + bytes(4) + b"".join(compatible)
+    return (len(brands) + 8).to_bytes(4, "big") + b"ftyp" + brands
+
+
+HEADS = [
+    ("image", picture("PNG"), "image/png"),
+    ("image", picture("JPEG"), "image/jpeg"),
+    ("image", picture("GIF"), "image/gif"),
+    ("image", picture("WEBP"), "image/webp"),
+    ("image", picture("BMP"), "image/bmp"),
+    ("audio", silence(), "audio/wav"),
+    ("audio", b"ID3\x04\x00\x00", "audio/mpeg"),
+    ("audio", b"\xff\xfb\x90\x64", "audio/mpeg"),
+    ("audio", b"\xff\xf3\x40\xc4", "audio/mpeg"),
+    ("audio", b"fLaC\x00\x00\x00\x22", "audio/flac"),
+    ("audio", b"OggS\x00\x02" + bytes(22) + b"\x01\x1e\x01vorbis", "audio/ogg"),
+    ("audio", ftyp(b"M4A ", b"isom"), "audio/mp4"),
+    ("audio", ftyp(b"isom", b"mp42"), "audio/mp4"),
+    ("video", ftyp(b"isom", b"mp42"), "video/mp4"),
+    ("video", ftyp(b"mp42"), "video/mp4"),
+    ("video", ftyp(b"3gp5"), "video/mp4"),
+    ("video", ftyp(b"qt  "), "video/quicktime"),
+    ("video", b"\x00\x00\x00\x08wide", "video/quicktime"),
+    ("video", b"RIFF\x00\x10\x00\x00AVI LIST", "video/x-msvideo"),
+    ("video", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), "video/x-ms-wmv"),
+]
+
+
+@pytest.mark.parametrize(("kind", "head", "mime_type"), HEADS)
+@pytest.mark.parametrize("stated", [None, "application/octet-stream", "{kind}/anything"])
+def test_the_bytes_decide(kind, head, mime_type, stated):
+    stated = stated and stated.format(kind=kind)
+    decided, found = mime_type_for(kind, head[:1024], stated)
+    assert decided == mime_type
+    assert found is identify(head)
+
+
+REFUSED = [
+    ("image", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+    ("image", b"\xef\xbb\xbf\n<?xml version='1.0'?>\n<svg/>", "SVG"),
+    ("image", b"<!DOCTYPE html><html>", "HTML"),
+    ("image", b"  <HTML><head>", "HTML"),
+    ("image", b"<?xml version='1.0'?><rss/>", "XML"),
+    ("image", b"%PDF-1.7\n", "PDF"),
+    ("image", b"\n\n%PDF-1.7\n", "PDF"),
+    ("image", b"II*\x00\x08\x00", "prepare_image"),
+    ("image", b"\x00\x00\x01\x00\x01\x00", "ICO"),
+    ("image", ftyp(b"heic", b"mif1"), "HEIC"),
+    ("image", ftyp(b"mif1", b"heic"), "HEIC"),
+    ("image", ftyp(b"mif1", b"avif"), "AVIF"),
+    ("image", ftyp(b"avif", b"mif1"), "AVIF"),
+    ("image", b"MZ\x90\x00", "not those of any image"),
+    ("image", b"\x7fELF", "not those of any image"),
+    ("image", b"hello, world", "not those of any image"),
+    ("image", b"BMW is a car", "not those of any image"),
+    ("image", ftyp(b"isom"), "use a block of type 'video'"),
+    ("image", b"ID3\x04\x00", "use a block of type 'audio'"),
+    ("video", picture("PNG"), "use a block of type 'image'"),
+    ("video", b"\x1a\x45\xdf\xa3", "prepare_video"),
+    ("video", b"FLV\x01\x05", "prepare_video"),
+    ("video", b"\x47" + bytes(187) + b"\x47", "transport stream"),
+    ("video", b"OggS" + bytes(24) + b"\x80theora", "Theora"),
+    ("video", b"what is this", "state its mime_type"),
+    ("audio", b"\x1a\x45\xdf\xa3", "prepare_audio"),
+    ("audio", b"\xff\xf1\x50\x80", "raw AAC"),
+    ("audio", b"\xff\xfd\x90\x04", "layer I or II"),
+    ("audio", b"FORM\x00\x00\x00\x00AIFF", "AIFF"),
+    ("audio", b"MThd\x00\x00\x00\x06", "MIDI"),
+    ("audio", b"PK\x03\x04", "ZIP"),
+    ("audio", b"RIFF\x00\x00\x00\x00RMID", "state its mime_type"),
+]
+
+
+@pytest.mark.parametrize(("kind", "head", "reason"), REFUSED)
+def test_what_mimo_would_refuse_is_refused_with_the_reason(kind, head, reason):
+    with pytest.raises(ValueError, match=reason):
+        mime_type_for(kind, head, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stated"),
+    [("image", "video/mp4"), ("image", "application/pdf"), ("image", "text/html"),
+     ("audio", "video/mp4"), ("video", "image/png"), ("video", "audio/ogg")],
+)  # fmt: skip
+def test_a_stated_mime_type_of_another_family_is_refused(kind, stated):
+    head = next(head for other, head, _ in HEADS if other == kind)
+    with pytest.raises(ValueError, match="states the MIME type"):
+        mime_type_for(kind, head, stated)
+
+
+def test_unknown_bytes_pass_under_a_listed_mime_type_unless_they_should_be_a_picture():
+    assert mime_type_for("audio", b"\x00\x00\x00\x00junk", "audio/mpeg3") == ("audio/mpeg", None)
+    assert mime_type_for("video", b"\x00\x00\x00\x00junk", "video/avi") == ("video/x-msvideo", None)
+    with pytest.raises(ValueError, match="none that MiMo takes"):
+        mime_type_for("video", b"\x00\x00\x00\x00junk", "video/webm")
+    with pytest.raises(ValueError, match="check the file"):
+        mime_type_for("image", b"\x00\x00\x00\x00junk", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("stated", "meant"),
+    [
+        (None, None),
+        ("", None),
+        ("application/octet-stream", None),
+        ("image/jpg", "image/jpeg"),
+        ("IMAGE/PNG; charset=binary", "image/png"),
+        ("audio/x-m4a", "audio/mp4"),
+        ("audio/m4a", "audio/mp4"),
+        ("audio/mpeg3", "audio/mpeg"),
+        ("audio/mp3", "audio/mpeg"),
+        ("audio/x-wav", "audio/wav"),
+        ("audio/vnd.wave", "audio/wav"),
+        ("application/ogg", "audio/ogg"),
+        ("video/avi", "video/x-msvideo"),
+        ("video/x-m4v", "video/mp4"),
+        ("video/quicktime", "video/quicktime"),
+        ("image/tiff", "image/tiff"),
+    ],
+)
+def test_mime_types_that_mean_the_same(stated, meant):
+    assert normalise_mime_type(stated) == meant
+
+
+def test_every_alias_leads_to_what_mimo_takes():
+    for alias in formats._MIME_ALIASES:
+        meant = normalise_mime_type(alias)
+        assert formats.is_accepted(meant.split("/")[0], meant), alias
+
+
+def test_the_length_limit_is_fifty_times_two_to_the_twenty():
+    assert limits.wrong_length(50 * 2**20) is None
+    assert "at most 52,428,800" in limits.wrong_length(50 * 2**20 + 4)
+    assert limits.wrong_length(0) == "it is empty."
+    assert limits.too_large_for_url("video", 300 * 2**20) is None
+    assert "at most" in limits.too_large_for_url("audio", 100 * 2**20 + 1)

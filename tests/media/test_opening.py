@@ -1,0 +1,451 @@
+"""Opening references: what may be opened, what is sent, and what is refused."""
+
+import base64
+import hashlib
+import os
+import socket
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_mimo._media.encoding import FileEncoder, TextEncoder
+from langchain_mimo._media.opening import MediaPolicy, open_media
+from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader
+from langchain_mimo._media.references import (
+    EncodedMedia,
+    InlineBase64,
+    LocalFile,
+    MediaReference,
+    RemoteURL,
+    local_file_of,
+)
+from langchain_mimo.errors import MediaError, MiMoConfigurationError
+
+GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+NOTHING = MediaPolicy()
+
+
+def leaf(source, kind="image", mime_type=None, data_url=True):
+    return EncodedMedia(MediaReference(kind, source, mime_type, 2, 1), data_url)
+
+
+def inline(data, **options):
+    return leaf(InlineBase64(base64.b64encode(data).decode()), **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that is allowed, beside one that is not, with links of all sorts."""
+    allowed, outside = tmp_path / "allowed", tmp_path / "outside"
+    (allowed / "deep" / "er").mkdir(parents=True)
+    outside.mkdir()
+    for place in (allowed / "cat.gif", allowed / "deep" / "er" / "cat.gif", outside / "cat.gif"):
+        place.write_bytes(GIF)
+    (allowed / "with space #1?.gif").write_bytes(GIF)
+    (allowed / "link_in.gif").symlink_to(allowed / "deep" / "er" / "cat.gif")
+    (allowed / "link_out.gif").symlink_to(outside / "cat.gif")
+    (allowed / "folder_out").symlink_to(outside)
+    (allowed / "folder_in").symlink_to(allowed / "deep")
+    (outside / "link_in.gif").symlink_to(allowed / "cat.gif")
+    (allowed / "loop.gif").symlink_to(allowed / "loop.gif")
+    (allowed / "empty.gif").write_bytes(b"")
+    os.mkfifo(allowed / "pipe.gif")
+    return allowed
+
+
+@pytest.fixture(scope="module")
+def watched():
+    """Paths that were really opened, by whatever means, while the test ran."""
+    opened, listening = [], [False]
+
+    def hook(event, arguments):
+        if listening[0] and event in ("open", "socket.connect", "socket.getaddrinfo"):
+            opened.append((event, arguments[0]))
+
+    sys.addaudithook(hook)
+    return opened, listening
+
+
+class Watch:
+    def __init__(self, watched):
+        self.opened, self._listening = watched
+
+    def __enter__(self):
+        self.opened.clear()
+        self._listening[0] = True
+        return self.opened
+
+    def __exit__(self, *_):
+        self._listening[0] = False
+
+
+def read(opened):
+    with opened:
+        return b"".join(opened.slices())
+
+
+# --- what is sent -------------------------------------------------------------------------------
+
+
+def test_base64_in_a_message_is_sent_as_it_is():
+    opened = open_media(inline(GIF), NOTHING)
+    assert opened.prefix == b"data:image/gif;base64,"
+    assert not opened.blocking
+    assert read(opened) == base64.b64encode(GIF)
+    assert opened.encoded_length == len(base64.b64encode(GIF))
+
+
+def test_a_data_url_is_not_copied_and_the_bytes_correct_its_mime_type():
+    url = "data:image/jpg;base64," + base64.b64encode(GIF).decode()
+    opened = open_media(leaf(InlineBase64(url, 22), mime_type="image/jpg"), NOTHING)
+    assert opened.mime_type == "image/gif"
+    assert read(opened) == base64.b64encode(GIF)
+
+
+def test_bare_base64_has_no_prefix():
+    assert open_media(inline(GIF, data_url=False), NOTHING).prefix == b""
+
+
+def test_a_file_is_sent_and_can_be_sent_again(folder):
+    digest = hashlib.sha256(GIF).hexdigest()
+    file = LocalFile(str(folder / "cat.gif"), len(GIF), digest)
+    opened = open_media(leaf(file), MediaPolicy([folder]))
+    assert opened.blocking
+    assert b"".join(opened.slices()) == b"".join(opened.slices(5)) == base64.b64encode(GIF)
+    opened.close()
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cat.gif", "deep/er/cat.gif", "deep/../cat.gif", "link_in.gif", "folder_in/er/cat.gif",
+     "../outside/link_in.gif", "with space #1?.gif"],
+)  # fmt: skip
+def test_a_path_that_ends_inside_is_opened_once(folder, watched, name):
+    reference = leaf(LocalFile(f"{folder}/{name}"))
+    policy = MediaPolicy([folder])
+    with Watch(watched) as opened:
+        content = read(open_media(reference, policy))
+    assert content == base64.b64encode(GIF)
+    files = [path for event, path in opened if event == "open" and str(path).endswith(".gif")]
+    assert len(files) == 1
+
+
+@pytest.mark.parametrize("folders", [["{}"], ["/nowhere", "{}"], ["{}/"], ["{}/deep/.."]])
+def test_folders_may_be_written_in_many_ways(folder, folders):
+    policy = MediaPolicy([f.format(folder) for f in folders])
+    assert read(open_media(leaf(LocalFile(str(folder / "cat.gif"))), policy))
+
+
+def test_a_relative_folder_is_the_programs_own(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    policy = MediaPolicy(["allowed"])
+    monkeypatch.chdir("/")
+    assert read(open_media(leaf(LocalFile(str(folder / "cat.gif"))), policy))
+
+
+@pytest.mark.parametrize("folders", ["/srv", Path("/srv"), ["/srv", ""]])
+def test_folders_that_cannot_be_meant_are_refused(folders):
+    with pytest.raises(MiMoConfigurationError):
+        MediaPolicy(folders)
+
+
+# --- what is refused, and that nothing was opened ---------------------------------------------------
+
+HOSTILE_PATHS = [
+    ("/etc/passwd", "does not lie in any folder"),
+    ("/proc/self/environ", "does not lie in any folder"),
+    ("/dev/zero", "does not lie in any folder"),
+    ("/dev/stdin", "does not lie in any folder"),
+    ("{folder}/../outside/cat.gif", "does not lie in any folder"),
+    ("{folder}/link_out.gif", "does not lie in any folder"),
+    ("{folder}/folder_out/cat.gif", "does not lie in any folder"),
+    ("{folder}", "does not lie in any folder"),
+    ("{folder}-more/cat.gif", "does not lie in any folder"),
+    ("{folder}/pipe.gif", "a pipe"),
+    ("{folder}/deep", "a folder"),
+    ("{folder}/loop.gif", "cannot be opened"),
+    ("{folder}/none.gif", "No such file"),
+    ("{folder}/cat.gif/x", "cannot be opened"),
+    ("{folder}/" + "x" * 300, "cannot be opened"),
+    ("cat.gif", "by a relative path"),
+    ("./cat.gif", "by a relative path"),
+    ("../cat.gif", "by a relative path"),
+    ("~/cat.gif", "by a relative path"),
+    ("~root/cat.gif", "by a relative path"),
+    ("", "by a relative path"),
+    ("C:\\cat.gif", "by a relative path"),
+    ("//host/share/cat.gif", "network path"),
+    ("\\\\host\\share\\cat.gif", "network path"),
+    ("{folder}/cat.gif\0.png", "zero byte"),
+]
+
+
+@pytest.mark.parametrize(("path", "reason"), HOSTILE_PATHS)
+def test_a_path_that_may_not_be_opened_is_not(folder, watched, path, reason):
+    reference = leaf(LocalFile(path.format(folder=folder)))
+    policy = MediaPolicy([folder])
+    with Watch(watched) as opened, pytest.raises(MediaError, match=reason) as raised:
+        open_media(reference, policy)
+    # Only what is taken for a folder on the way down from the root.
+    allowed_steps = {str(folder), "deep", *(["cat.gif"] if path.endswith("/x") else [])}
+    assert [path for _, path in opened if path not in allowed_steps] == []
+    assert (raised.value.message_index, raised.value.block_index) == (2, 1)
+    assert str(raised.value).startswith("messages[2], block 1: the image cannot be sent: ")
+    assert len(str(raised.value)) < 700
+    assert "outside/" not in str(raised.value).replace(path.format(folder=folder), "")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "{folder}/cat.gif", "cat.gif", "//host/cat.gif"])
+def test_without_an_allowed_folder_nothing_is_opened(folder, watched, path):
+    reference = leaf(LocalFile(path.format(folder=folder)))
+    with Watch(watched) as opened, pytest.raises(MediaError):
+        open_media(reference, NOTHING)
+    assert opened == []
+
+
+def test_a_device_inside_an_allowed_folder_is_not_opened(watched):
+    with Watch(watched) as opened, pytest.raises(MediaError, match="a device"):
+        open_media(leaf(LocalFile("/dev/zero")), MediaPolicy(["/dev"]))
+    assert [path for _, path in opened if path != "/dev"] == []
+
+
+def test_a_socket_is_not_opened(folder):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "s.gif"))
+        with pytest.raises(MediaError, match="a socket"):
+            open_media(leaf(LocalFile(str(folder / "s.gif"))), MediaPolicy([folder]))
+
+
+def test_a_link_put_in_between_is_not_followed(folder, monkeypatch):
+    """The path is honest when it is resolved, and a link when it is opened."""
+    honest = os.path.realpath
+    target = folder / "deep" / "er" / "cat.gif"
+
+    def swap(path, *arguments, **options):
+        resolved = honest(path, *arguments, **options)
+        if str(path) == str(target):
+            (folder / "deep" / "er").rename(folder / "gone")
+            (folder / "deep" / "er").symlink_to(folder.parent / "outside")
+        return resolved
+
+    monkeypatch.setattr(os.path, "realpath", swap)
+    with pytest.raises(MediaError, match="cannot be opened"):
+        open_media(leaf(LocalFile(str(target))), MediaPolicy([folder]))
+
+
+BAD_BASE64 = [
+    ("", "it is empty"),
+    ("QUJD\nREVG", "line breaks or blanks"),
+    (" QUJD", "line breaks or blanks"),
+    ("QUJD\r\n", "line breaks or blanks"),
+    ("QUJD_-8=", "URL-safe"),
+    ('QUJD","x":"', "characters that base64 does not use"),
+    ("QUJDR", "cut off or lacks its padding"),
+    ("QUJDRA", "cut off or lacks its padding"),
+    ("QUI=QUJD", "characters that base64 does not use"),
+    ("QUI===", "characters that base64 does not use"),
+    ("QUJDRA=", "cut off or lacks its padding"),
+    ("R0lGODlh\u00e9A==", "characters that base64 does not use"),
+    ("R0lGODlh\ud800A==", "characters that base64 does not use"),
+    ("====", "characters that base64 does not use"),
+    ("%FF%D8%FF", "characters that base64 does not use"),
+    ("/etc/passwd" + "A", "first bytes"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD_BASE64)
+@pytest.mark.parametrize("start", [0, 22])
+def test_what_is_not_quite_base64_is_refused(text, reason, start):
+    source = InlineBase64("data:image/gif;base64,"[:start] + text, start)
+    with pytest.raises(MediaError, match=reason):
+        open_media(leaf(source), NOTHING)
+
+
+def test_damage_far_into_the_text_is_found_before_anything_is_sent():
+    text = base64.b64encode(GIF + bytes(10**6)).decode()
+    broken = text[:900_000] + '"' + text[900_001:]
+    with pytest.raises(MediaError, match="characters that base64 does not use"):
+        open_media(leaf(InlineBase64(broken)), NOTHING)
+
+
+def test_too_much_base64_is_refused_without_reading_it():
+    class Huge(str):
+        __slots__ = ()
+
+        def __len__(self):
+            return 50 * 2**20 + 4
+
+        def __getitem__(self, _):
+            raise AssertionError("the text was read")
+
+    with pytest.raises(MediaError, match="52,428,804 characters"):
+        open_media(leaf(InlineBase64(Huge("R0lG"))), NOTHING)
+
+
+def test_a_file_too_large_is_refused_without_reading_it(folder):
+    big = folder / "big.gif"
+    with big.open("wb") as writer:
+        writer.truncate(39_321_601)
+    with pytest.raises(MediaError, match="prepare"):
+        open_media(leaf(LocalFile(str(big))), MediaPolicy([folder]))
+
+
+@pytest.mark.parametrize(("size", "warned"), [(37_500_000, False), (37_500_001, True)])
+def test_what_fits_by_one_reading_of_megabytes_only_is_sent_with_a_warning(folder, size, warned):
+    big = folder / "big.gif"
+    with big.open("wb") as writer:
+        writer.write(GIF)
+        writer.truncate(size)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        open_media(leaf(LocalFile(str(big))), MediaPolicy([folder])).close()
+    said = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert len(said) == warned
+    if warned:
+        assert said[0].startswith("messages[2], block 1: the image has 50,000,004 characters")
+        assert "prepare_image" in said[0]
+
+
+def test_an_empty_file_is_refused(folder):
+    with pytest.raises(MediaError, match="it is empty"):
+        open_media(leaf(LocalFile(str(folder / "empty.gif"))), MediaPolicy([folder]))
+
+
+def test_a_url_is_never_opened(watched):
+    with Watch(watched) as opened, pytest.raises(TypeError):
+        open_media(leaf(RemoteURL("http://169.254.169.254/")), NOTHING)
+    assert opened == []
+
+
+# --- a file that has become another one ----------------------------------------------------------------
+
+
+def test_another_size_is_noticed_before_anything_is_sent(folder):
+    file = LocalFile(str(folder / "cat.gif"), len(GIF) + 1)
+    with pytest.raises(MediaError, match="has changed") as raised:
+        open_media(leaf(file), MediaPolicy([folder]))
+    assert repr(str(folder / "cat.gif")) in str(raised.value)
+
+
+@pytest.mark.parametrize("size", [None, len(GIF)])
+def test_another_content_withholds_the_last_slice(folder, size):
+    file = LocalFile(str(folder / "cat.gif"), size, hashlib.sha256(b"dog").hexdigest())
+    sent = []
+    with (
+        open_media(leaf(file), MediaPolicy([folder])) as opened,
+        pytest.raises(MediaError, match="has changed") as raised,
+    ):
+        sent.extend(opened.slices(8))
+    whole = base64.b64encode(GIF)
+    assert whole.startswith(b"".join(sent))
+    assert len(whole) - 8 <= len(b"".join(sent)) < len(whole)
+    assert repr(str(folder / "cat.gif")) in str(raised.value)
+    assert raised.value.block_index == 1
+
+
+@pytest.mark.parametrize("change", ["grow", "shrink"])
+def test_a_file_that_changes_its_size_while_it_is_sent_never_arrives_whole(folder, change):
+    path = folder / "cat.gif"
+    with open_media(leaf(LocalFile(str(path))), MediaPolicy([folder])) as opened:
+        pieces = opened.slices(8)
+        next(pieces)
+        path.write_bytes(GIF * 2 if change == "grow" else GIF[:10])
+        with pytest.raises(MediaError, match="has changed"):
+            list(pieces)
+
+
+def test_a_refusal_leaves_no_descriptor_open(folder):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for name in ("empty.gif", "link_out.gif", "pipe.gif", "deep", "none.gif"):
+        with pytest.raises(MediaError):
+            open_media(leaf(LocalFile(str(folder / name))), MediaPolicy([folder]))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+# --- file:// URLs -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file:///srv/cat.png", "/srv/cat.png"),
+        ("FILE:///srv/cat.png", "/srv/cat.png"),
+        ("file://localhost/srv/cat.png", "/srv/cat.png"),
+        ("file:/srv/cat.png", "/srv/cat.png"),
+        ("file:///srv/a%20b%23%3F.png", "/srv/a b#?.png"),
+        ("file:///srv/%E7%8C%AB.png", "/srv/猫.png"),
+        ("file:///srv/猫.png", "/srv/猫.png"),
+        ("file:///srv/%FF.png", "/srv/\udcff.png"),
+        ("file:///srv/%00.png", "/srv/\0.png"),
+        ("file:cat.png", "cat.png"),
+        ("file:////host/share", "//host/share"),
+        ("file:///C:/cat.png", "/C:/cat.png"),
+    ],
+)
+def test_file_urls(url, path):
+    assert local_file_of(url).path == path
+
+
+@pytest.mark.parametrize(
+    ("url", "sha256", "reason"),
+    [
+        ("file://host/share/cat.png", None, "on the host 'host'"),
+        ("file://127.0.0.1/etc/passwd", None, "on the host"),
+        ("file:///srv/cat.png?x", None, "bare"),
+        ("file:///srv/cat.png#x", None, "bare"),
+        ("http://host/cat.png", None, "not a file"),
+        ("file:///srv/cat.png", "abc", "64 hexadecimal"),
+    ],
+)
+def test_file_urls_that_are_refused(url, sha256, reason):
+    with pytest.raises(MediaError, match=reason) as raised:
+        local_file_of(url, None, sha256, message_index=4, block_index=0)
+    assert str(raised.value).startswith("messages[4], block 0: ")
+
+
+# --- properties ---------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
+def test_slices_of_a_file_join_without_a_seam(data, characters):
+    encoder = FileEncoder(
+        MemoryReader(data), LocalFile("x", len(data), hashlib.sha256(data).hexdigest())
+    )
+    pieces = list(encoder.slices(characters))
+    assert b"".join(pieces) == base64.b64encode(data)
+    assert len(b"".join(pieces)) == encoder.encoded_length
+    assert all(len(piece) == characters for piece in pieces[:-1])
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
+def test_slices_of_text_join_without_a_seam(data, characters):
+    text = base64.b64encode(data).decode()
+    encoder = TextEncoder(InlineBase64("data:;base64," + text, 13))
+    assert b"".join(encoder.slices(characters)) == text.encode()
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
+def test_base64_is_read_anywhere(data, offset, length):
+    reader = Base64Reader(InlineBase64("," + base64.b64encode(data).decode(), 1))
+    assert reader.size == len(data)
+    assert reader.read(offset, length) == data[offset : offset + length]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
+def test_a_file_is_read_anywhere(data, offset, length):
+    descriptor = os.memfd_create("media")
+    os.write(descriptor, data)
+    assert FileReader(descriptor).read(offset, length) == data[offset : offset + length]
+    os.close(descriptor)

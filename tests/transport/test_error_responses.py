@@ -1,0 +1,417 @@
+"""The error table: status, code and param pick class, hint and whether to try again."""
+
+import json
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+from langchain_core import exceptions as core
+
+from langchain_mimo import errors
+from langchain_mimo._transport.error_responses import (
+    ErrorContext,
+    error_from_event,
+    error_from_response,
+    invalid_response_error,
+    redirect_error,
+    retry_after,
+)
+from langchain_mimo.catalogue import MODELS, TOKEN_PLAN_HOSTS
+from langchain_mimo.errors import (
+    MiMoAPIError,
+    MiMoAuthenticationError,
+    MiMoBalanceError,
+    MiMoContentFilterError,
+    MiMoContextOverflowError,
+    MiMoInvalidRequestError,
+    MiMoMediaRejectedError,
+    MiMoNotFoundError,
+    MiMoPermissionError,
+    MiMoQuotaError,
+    MiMoRateLimitError,
+    MiMoServerError,
+    redact,
+)
+
+HOST = "api.xiaomimimo.com"
+CONTEXT = ErrorContext(HOST, "sk-", "mimo-v2.6-pro", ("sk-canary-canary",))
+
+
+def mimo(code, message, param="", kind=""):
+    return json.dumps(
+        {"error": {"code": str(code), "message": message, "param": param, "type": kind}}
+    ).encode()
+
+
+PYDANTIC = mimo(
+    400,
+    "[{'type': 'literal_error', 'loc': ('body', 'reasoning_effort'), 'msg': \"Input should be "
+    "'low', 'medium' or 'high'\", 'input': 'max'}]",
+    kind="Bad Request",
+)
+
+# status, body, class, is_retryable, what str() must hold
+TABLE = {
+    "401": (
+        401,
+        mimo(401, "Invalid API Key", "Please provide valid API Key", "invalid_key"),
+        MiMoAuthenticationError,
+        False,
+        ["401", "Invalid API Key", "Please provide valid API Key", "invalid_key", HOST, "sk-"],
+    ),
+    "400 with the cause in param": (
+        400,
+        mimo(400, "Param Incorrect", "`text` is not set"),
+        MiMoInvalidRequestError,
+        False,
+        ["400", "Param Incorrect", "`text` is not set", "no text"],
+    ),
+    "400 framed as an event": (
+        400,
+        b"data:" + mimo(400, "Param Incorrect", "messages must not be empty") + b"\n\n",
+        MiMoInvalidRequestError,
+        False,
+        ["messages must not be empty"],
+    ),
+    "pass-back": (
+        400,
+        b"data: "
+        + mimo(
+            400,
+            "Param Incorrect",
+            "The reasoning_content in the thinking mode must be passed back to the API.",
+        ),
+        MiMoInvalidRequestError,
+        False,
+        ["passed back", "additional_kwargs['reasoning_content']"],
+    ),
+    "pydantic form": (400, PYDANTIC, MiMoInvalidRequestError, False, ["reasoning_effort"]),
+    "outage dressed as 400": (
+        400,
+        mimo(400, "finishConnect(..) failed: Connection refused: s-x.xiaomi.srv/10.1.2.3:80"),
+        MiMoServerError,
+        True,
+        ["outages pass"],
+    ),
+    "402": (
+        402,
+        mimo(402, "Insufficient account balance", kind="insufficient_balance"),
+        MiMoBalanceError,
+        False,
+        ["Insufficient account balance", "Top up"],
+    ),
+    "402 in bursts": (
+        402,
+        mimo(402, "Upstream request failed: Insufficient account funds"),
+        MiMoBalanceError,
+        False,
+        ["retry_upstream_funds"],
+    ),
+    "403": (
+        403,
+        mimo(403, "Illegal access", kind="illegal_access"),
+        MiMoPermissionError,
+        False,
+        ["region"],
+    ),
+    "404 for media": (
+        404,
+        mimo(404, "No endpoints found that support image input"),
+        MiMoNotFoundError,
+        False,
+        ["mimo-v2.6-pro does not take such media"],
+    ),
+    "421": (
+        421,
+        mimo(421, "Moderation Block", "considered high risk", "content_filter"),
+        MiMoContentFilterError,
+        False,
+        ["high risk"],
+    ),
+    "421 passed on as 400": (
+        400,
+        b"data:" + mimo(421, "Moderation Block", "considered high risk", "content_filter"),
+        MiMoContentFilterError,
+        False,
+        ["400 (code 421)"],
+    ),
+    "429": (429, mimo(429, "Too many requests", kind="limitation"), MiMoRateLimitError, True, []),
+    "429 quota": (
+        429,
+        mimo(429, "quota exhausted", kind="limitation"),
+        MiMoQuotaError,
+        False,
+        ["quota exhausted"],
+    ),
+    "corrupted media": (
+        400,
+        mimo(400, "Param Incorrect", "Multimodal data is corrupted"),
+        MiMoMediaRejectedError,
+        False,
+        ["prepare_video"],
+    ),
+    "image format": (
+        400,
+        mimo(400, "Param Incorrect", "invalid image format, only bmp/gif/png/jpeg/webp"),
+        MiMoMediaRejectedError,
+        False,
+        ["prepare_image"],
+    ),
+    "web search switched off": (
+        400,
+        mimo(400, "Param Incorrect", "web search plugin is not enabled"),
+        MiMoInvalidRequestError,
+        False,
+        ["console"],
+    ),
+    "too large an answer is no context overflow": (
+        400,
+        mimo(400, "Param Incorrect", "max_completion_tokens is too large: 999999"),
+        MiMoInvalidRequestError,
+        False,
+        ["max_completion_tokens"],
+    ),
+    "vLLM context overflow": (
+        400,
+        b'{"error":{"message":"This model\'s maximum context length is 4096 tokens","code":400}}',
+        MiMoContextOverflowError,
+        False,
+        ["maximum context length"],
+    ),
+    "vLLM model": (
+        404,
+        b'{"error":{"message":"The model `x` does not exist.","param":"model","code":404}}',
+        MiMoNotFoundError,
+        False,
+        ["param: model"],
+    ),
+    "vLLM 401, a string": (
+        401,
+        b'{"error":"Unauthorized"}',
+        MiMoAuthenticationError,
+        False,
+        ["401 Unauthorized"],
+    ),
+    "FastAPI detail": (404, b'{"detail":"Not Found"}', MiMoNotFoundError, False, ["Not Found"]),
+    "FastAPI validation": (
+        422,
+        b'{"detail":[{"loc":["body","x"],"msg":"field required"}]}',
+        MiMoInvalidRequestError,
+        False,
+        ["field required"],
+    ),
+    "old vLLM form": (
+        400,
+        b'{"object":"error","message":"bad","type":"BadRequestError","code":400}',
+        MiMoInvalidRequestError,
+        False,
+        ["400 bad"],
+    ),
+    "an object in a list": (
+        400,
+        b"[" + mimo(400, "Param Incorrect", "x") + b"]",
+        MiMoInvalidRequestError,
+        False,
+        ["param: x"],
+    ),
+    "empty 502": (502, b"", MiMoServerError, True, ["an empty body"]),
+    "bare 503": (503, b"upstream connect error", MiMoServerError, True, ["upstream connect"]),
+    "HTML 504": (
+        504,
+        b"<!DOCTYPE html>\n<html><head><TITLE>504\nGateway</TITLE></head>" + b"x" * 5000,
+        MiMoServerError,
+        True,
+        ["an HTML page titled '504 Gateway'"],
+    ),
+    "408": (408, b"", MiMoAPIError, True, []),
+    "409": (409, b"", MiMoAPIError, True, []),
+    "501": (501, b"", MiMoServerError, False, []),
+    "405": (405, b'{"detail":"Method Not Allowed"}', MiMoAPIError, False, ["Not Allowed"]),
+    "418 of null": (418, b"null", MiMoAPIError, False, []),
+    "error null": (400, b'{"error":null}', MiMoInvalidRequestError, False, ["no message"]),
+    "not UTF-8": (400, b"\xff\xfe\x00", MiMoInvalidRequestError, False, []),
+}
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_table(row):
+    status, body, cls, is_retryable, pieces = row
+    error = error_from_response(status, {"x-request-id": "r-17"}, body, CONTEXT)
+    assert type(error) is cls
+    assert error.is_retryable is is_retryable
+    assert error.status_code == status
+    assert error.request_id == "r-17"
+    text = str(error)
+    assert text.startswith(str(status))
+    assert "r-17" in text
+    assert "\n" not in text
+    for piece in pieces:
+        assert piece in text
+    assert len(text.encode()) <= 2048
+
+
+def test_each_class_is_also_langchains():
+    pairs = {
+        errors.MiMoAuthenticationError: core.ModelAuthenticationError,
+        errors.MiMoPermissionError: core.ModelPermissionDeniedError,
+        errors.MiMoNotFoundError: core.ModelNotFoundError,
+        errors.MiMoInvalidRequestError: core.ModelInvalidRequestError,
+        errors.MiMoContextOverflowError: core.ContextOverflowError,
+        errors.MiMoRateLimitError: core.ModelRateLimitError,
+        errors.MiMoQuotaError: core.ModelRateLimitError,
+        errors.MiMoServerError: core.ModelAPIError,
+        errors.MiMoConnectionError: core.ModelConnectionError,
+        errors.MiMoTimeoutError: core.ModelTimeoutError,
+        errors.MiMoBalanceError: core.ModelError,
+        errors.MiMoContentFilterError: getattr(
+            core, "ModelRefusalError", core.ModelInvalidRequestError
+        ),
+    }
+    for ours, theirs in pairs.items():
+        assert issubclass(ours, theirs)
+        assert issubclass(ours, errors.MiMoError)
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "pieces"),
+    [
+        ("tp-", HOST, ["tp-", HOST, *TOKEN_PLAN_HOSTS.values(), "region"]),
+        ("ttp-", HOST, ["ttp-", "region"]),
+        ("tp-", TOKEN_PLAN_HOSTS["sgp"], ["bound to one region", *TOKEN_PLAN_HOSTS]),
+        ("sk-", TOKEN_PLAN_HOSTS["cn"], ["pay-as-you-go", HOST]),
+        ("sk-", HOST, ["sk-", "console"]),
+        ("", HOST, ["no family known"]),
+        ("sk-", "127.0.0.1", ["127.0.0.1"]),
+        ("sk-", "notxiaomimimo.com", ["notxiaomimimo.com", "that server"]),
+    ],
+)
+def test_401_names_host_and_family(family, host, pieces):
+    context = ErrorContext(host, family, "mimo-v2.6-pro", ("sk-canary-canary",))
+    text = str(error_from_response(401, {}, mimo(401, "Invalid API Key"), context))
+    for piece in pieces:
+        assert piece in text
+    assert "canary" not in text
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS.values() if m.ended and m.successor])
+def test_a_retired_model_names_its_successor(model):
+    body = mimo(400, "Param Incorrect", f"Not supported model {model.id}")
+    error = error_from_response(400, {}, body, ErrorContext(HOST, "sk-", model.id))
+    assert type(error) is MiMoNotFoundError
+    assert model.successor in str(error)
+
+
+def test_an_error_in_a_stream_takes_its_status_from_its_code():
+    event = json.loads(mimo(429, "Too many requests"))
+    assert error_from_event(event, {}, CONTEXT).status_code == 429
+    nameless = error_from_event({"error": {"message": "boom"}}, {}, CONTEXT)
+    assert (type(nameless), nameless.status_code) == (MiMoServerError, 500)
+    assert str(error_from_event({"error": "boom"}, {}, CONTEXT)) == "500 boom"
+
+
+def test_nothing_secret_and_nothing_long_comes_through():
+    media = "iVBORw0KGgo" * 500
+    body = mimo(400, f"key sk-canary-canary {media}", f"tp-abcdefgh12345 {media} " + "长" * 5000)
+    headers = {"set-cookie": "session=canary", "x-request-id": "sk-canary-canary"}
+    error = error_from_response(400, headers, body, CONTEXT)
+    seen = [str(error), repr(error), error.response.text, repr(error.__dict__), str(error.args)]
+    seen.append(str(dict(error.response.headers)))
+    seen.append(pickle.dumps(error).decode("latin-1"))
+    for text in seen:
+        assert "canary" not in text.replace("[key]", "")
+        assert "abcdefgh12345" not in text
+        assert media[:64] not in text
+    assert len(str(error).encode()) < 3000
+    assert len(error.response.content) < 3000
+
+
+def test_redaction_leaves_ordinary_ids_alone():
+    text = "id 0f8fad5b-d9cd-469f-a165-70867728950e_0123456789abcdef0123456789abcdef"
+    assert redact(text) == text
+    assert redact("x" * 63) == "x" * 63
+    assert redact("x" * 64) == "[64 characters]"
+    assert redact("\\/" * 64) == "[128 characters]"
+    assert len(redact("é" * 5000).encode()) <= 2000
+
+
+def test_the_response_can_be_read_as_langchains_tracer_does():
+    error = error_from_response(
+        429, {"retry-after": "2", "content-encoding": "gzip"}, mimo(429, "Too many"), CONTEXT
+    )
+    assert error.response.json()["error"]["message"] == "Too many"
+    assert error.response.headers["retry-after"] == "2"
+    assert error.response.status_code == 429
+    assert error.retry_after == 2.0
+    page = error_from_response(502, {}, b"<html>", CONTEXT)
+    assert page.response.text == "<html>"
+
+
+NOW = datetime(2026, 10, 9, 12, 0, 0, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": "Fri, 09 Oct 2026 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Fri, 09 Oct 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "１"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after-ms": "x", "retry-after": "2"}, 2.0),
+    ],
+)
+def test_retry_after(headers, seconds):
+    assert retry_after(headers, NOW) == seconds
+
+
+def test_a_redirect_names_the_host_alone():
+    error = redirect_error(
+        307, {"location": "https://user:secret@evil.example/path?token=secret"}, CONTEXT
+    )
+    assert "evil.example" in str(error)
+    assert "secret" not in str(error)
+    assert "path" not in str(error)
+    assert redirect_error(302, {"location": "http://[bad"}, CONTEXT).status_code == 302
+    assert HOST in str(redirect_error(302, {"location": "/elsewhere"}, CONTEXT))
+
+
+def test_an_answer_of_another_kind_is_described():
+    error = invalid_response_error(200, {}, b"<html><title>Login</title>", CONTEXT)
+    assert "titled 'Login'" in str(error)
+    assert error.status_code == 200
+    assert "Login" in error.response.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.MiMoConfigurationError("x"),
+        errors.MediaError("why", 1, 2),
+        errors.MiMoConnectionError("gone", is_retryable=False),
+        errors.MiMoTimeoutError("idle", 3.0, host="h", events=2, received=9),
+        errors.MiMoIncompleteStreamError("cut", None, is_retryable=False),
+        error_from_response(429, {"retry-after": "1"}, mimo(429, "Too many"), CONTEXT),
+        error_from_response(421, {}, mimo(421, "Moderation Block"), CONTEXT),
+    ],
+)
+def test_errors_travel_between_processes(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    state = {k: v for k, v in error.__dict__.items() if k != "response"}
+    assert {k: v for k, v in again.__dict__.items() if k != "response"} == state
+
+
+def test_a_timeout_says_which_limit_its_value_and_what_came():
+    text = str(errors.MiMoTimeoutError("idle", 300.0, host=HOST, events=7, received=1234))
+    for piece in ("idle", "300 s", HOST, "7 events", "1234 bytes"):
+        assert piece in text

@@ -1,0 +1,169 @@
+"""Media in the Anthropic format: base64 apart from its MIME type, which the bytes decide."""
+
+import base64
+import io
+import json
+import wave
+
+import pytest
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages.ai import AIMessage
+from PIL import Image
+
+from langchain_mimo._media.opening import MediaPolicy
+from langchain_mimo._media.references import EncodedMedia, MediaTypeOf
+from langchain_mimo._transport.request_body import RequestBody
+from langchain_mimo._wire.anthropic.request import encode_request
+from langchain_mimo._wire.dialects import DIALECTS
+from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.request import RequestOptions
+from langchain_mimo.errors import MediaError
+
+
+def picture():
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "GIF")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def sound():
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(8000)
+        wav.writeframes(bytes(1600))
+    return base64.b64encode(file.getvalue()).decode()
+
+
+GIF, WAV = picture(), sound()
+URL = "https://example.org/a"
+
+
+def tree_of(*messages, **options):
+    history = HistoryOptions("mimo-v2.6-pro", **options)
+    turns = clean_history(list(messages), history).turns
+    return encode_request(turns, RequestOptions("mimo-v2.6-pro", {}), DIALECTS["mimo"])
+
+
+NO_FILES = MediaPolicy()
+
+
+def sent(tree, policy=NO_FILES):
+    body = RequestBody(tree, policy)
+    try:
+        body.open()
+        first, second = b"".join(body), b"".join(body)
+        assert first == second
+        assert len(first) == body.content_length
+        return json.loads(first)
+    finally:
+        body.dispose()
+
+
+def blocks_of(tree, message=-1):
+    return tree["messages"][message]["content"]
+
+
+@pytest.mark.parametrize(
+    ("block", "encoded"),
+    [
+        (
+            {"type": "image", "url": URL},
+            {"type": "image", "source": {"type": "url", "url": URL}},
+        ),
+        (
+            {"type": "audio", "url": URL},
+            {"type": "audio", "source": {"type": "url", "url": URL}},
+        ),
+        (
+            {"type": "video", "url": URL, "fps": 0.5, "extras": {"media_resolution": "max"}},
+            {
+                "type": "video",
+                "source": {"type": "url", "url": URL, "fps": 0.5, "media_resolution": "max"},
+            },
+        ),
+        (
+            {"type": "image", "base64": GIF},
+            {
+                "type": "image",
+                "source": {"type": "base64", "media_type": "image/gif", "data": GIF},
+            },
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{GIF}"}},
+            {
+                "type": "image",
+                "source": {"type": "base64", "media_type": "image/gif", "data": GIF},
+            },
+        ),
+        (
+            {"type": "audio", "base64": WAV, "mime_type": "audio/x-wav"},
+            {
+                "type": "audio",
+                "source": {"type": "base64", "media_type": "audio/wav", "data": WAV},
+            },
+        ),
+    ],
+)
+def test_every_kind_of_source(block, encoded):
+    assert blocks_of(sent(tree_of(HumanMessage([block])))) == [encoded]
+
+
+def test_media_stay_references_until_they_are_sent():
+    (block,) = blocks_of(tree_of(HumanMessage([{"type": "image", "base64": GIF}])))
+    source = block["source"]
+    assert isinstance(source["data"], EncodedMedia)
+    assert not source["data"].data_url
+    assert isinstance(source["media_type"], MediaTypeOf)
+    assert source["media_type"].reference is source["data"].reference
+
+
+def test_several_media_in_one_body_keep_their_types():
+    content = [
+        {"type": "image", "base64": GIF},
+        {"type": "text", "text": "then"},
+        {"type": "audio", "base64": WAV, "mime_type": "audio/wav"},
+        {"type": "image", "base64": GIF},
+    ]
+    blocks = blocks_of(sent(tree_of(HumanMessage(content))))
+    assert [block.get("source", {}).get("media_type") for block in blocks] == [
+        "image/gif",
+        None,
+        "audio/wav",
+        "image/gif",
+    ]
+    assert [block.get("source", {}).get("data") for block in blocks] == [GIF, None, WAV, GIF]
+
+
+def test_a_file_is_named_by_its_bytes_too(tmp_path):
+    path = tmp_path / "picture.bin"
+    path.write_bytes(base64.b64decode(GIF))
+    tree = tree_of(HumanMessage([{"type": "image", "url": path.as_uri()}]))
+    with pytest.raises(MediaError):
+        sent(tree)
+    (block,) = blocks_of(sent(tree, MediaPolicy((str(tmp_path),))))
+    assert block["source"] == {"type": "base64", "media_type": "image/gif", "data": GIF}
+
+
+def test_media_inside_a_tool_result():
+    call = {"name": "look", "args": {}, "id": "call_1"}
+    messages = [
+        HumanMessage("Look."),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage(
+            [{"type": "text", "text": "here"}, {"type": "image", "base64": GIF}],
+            tool_call_id="call_1",
+        ),
+    ]
+    picture = {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/gif", "data": GIF},
+    }
+    (result,) = blocks_of(sent(tree_of(*messages, tool_media="inline")))
+    assert result["content"] == [{"type": "text", "text": "here"}, picture]
+    apart = sent(tree_of(*messages, tool_media="user"))
+    assert blocks_of(apart, -2) == [
+        {"type": "tool_result", "tool_use_id": "call_1", "content": "here"}
+    ]
+    assert blocks_of(apart)[-1] == picture
