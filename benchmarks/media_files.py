@@ -19,14 +19,14 @@ def make(kind: str, folder: Path) -> Path:
         from PIL import Image
 
         side = int((SIZE / 3) ** 0.5)
-        picture = Image.frombytes("RGB", (side, side), os.urandom(3 * side * side))
-        picture.save(path, compress_level=0)
+        image = Image.frombytes("RGB", (side, side), os.urandom(3 * side * side))
+        image.save(path, compress_level=0)
     elif kind == "audio":
-        with wave.open(str(path), "wb") as sound:
-            sound.setparams((1, 2, 24000, 0, "NONE", ""))
-            sound.writeframes(os.urandom(SIZE))
+        with wave.open(str(path), "wb") as audio:
+            audio.setparams((1, 2, 24000, 0, "NONE", ""))
+            audio.writeframes(os.urandom(SIZE))
     else:
-        path.write_bytes(_film())
+        path.write_bytes(_video())
     return path
 
 
@@ -35,7 +35,7 @@ def _box(name: bytes, *contents: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + name + body
 
 
-def _film() -> bytes:
+def _video() -> bytes:
     """Write an MP4 whose header is whole and whose ten seconds of frames are noise."""
     matrix = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
     times = struct.pack(">III", 0, 0, 0)

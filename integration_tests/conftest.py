@@ -93,13 +93,13 @@ class MediaFiles:
     """Real files: a picture of the sun over the sea, a clip with sound, a melody."""
 
     folder: pathlib.Path
-    picture: pathlib.Path
-    clip: pathlib.Path
-    sound: pathlib.Path
+    image: pathlib.Path
+    video: pathlib.Path
+    audio: pathlib.Path
 
     @property
-    def sound_seconds(self) -> float:
-        with wave.open(str(self.sound)) as recording:
+    def audio_seconds(self) -> float:
+        with wave.open(str(self.audio)) as recording:
             return recording.getnframes() / recording.getframerate()
 
 
@@ -109,7 +109,7 @@ def media(tmp_path_factory):
     folder = tmp_path_factory.mktemp("media")
     return MediaFiles(
         folder,
-        sample_media.make_picture(folder / "picture.png"),
-        sample_media.make_clip(folder / "clip.mp4"),
-        sample_media.make_sound(folder / "sound.wav"),
+        sample_media.make_image(folder / "picture.png"),
+        sample_media.make_video(folder / "clip.mp4"),
+        sample_media.make_audio(folder / "sound.wav"),
     )

@@ -24,7 +24,7 @@ from langchain_mimo.emulator.conversation.reply import Reply
 PROGRAM = pathlib.Path(__file__).parent / "agents" / "ten_rounds.py"
 ROUNDS = 10
 DEADLY_ROUND = 5
-PICTURE_ROUNDS = (3, 7)
+IMAGE_ROUNDS = (3, 7)
 WAYS = [
     ("openai", "invoke", "v0"),
     ("openai", "ainvoke", "v1"),
@@ -37,7 +37,7 @@ WAYS = [
 ]
 
 
-def thoughts(number):
+def reasoning(number):
     """Thoughts that break wherever white space, quotes or wide characters are mishandled."""
     return f' Round {number}: 先量一量 😀,\n\t"then" add.\r\n  '
 
@@ -52,10 +52,10 @@ def next_round(request):
         {"name": "measure", "args": {"place": done}},
         {"name": "add", "args": f'{{"a":{done},"b": 1}}'},
     ]
-    if done in PICTURE_ROUNDS:
+    if done in IMAGE_ROUNDS:
         calls.insert(1, {"name": "photograph", "args": {"place": done}})
     text = "" if done % 2 else f"Round {done}."
-    return Reply(text, reasoning=thoughts(done), tool_calls=calls, argument_pieces=3)
+    return Reply(text, reasoning=reasoning(done), tool_calls=calls, argument_pieces=3)
 
 
 def run(emulator, folder, api_format, way, version):
@@ -76,7 +76,7 @@ def run(emulator, folder, api_format, way, version):
 
 @pytest.mark.parametrize(("api_format", "way", "version"), WAYS)
 def test_ten_rounds_survive_a_killed_process(api_format, way, version, tmp_path):
-    picture = sample_media.make_picture(tmp_path / "picture.png").read_bytes()
+    image = sample_media.make_image(tmp_path / "picture.png").read_bytes()
     with MiMoEmulator(strict_tool_turns=True) as emulator:
         emulator.respond_with(next_round)
         killed = run(emulator, tmp_path, api_format, way, version)
@@ -89,20 +89,20 @@ def test_ten_rounds_survive_a_killed_process(api_format, way, version, tmp_path)
     assert [request.status for request in requests] == [200] * (ROUNDS + 1)
     assert before == DEADLY_ROUND + 1  # nothing was asked twice
     for number, request in enumerate(requests):
-        check_conversation(request, number, picture)
+        check_conversation(request, number, image)
     saw = json.loads(resumed.stdout)
-    assert saw["thoughts"] == [*map(thoughts, range(ROUNDS)), "Enough."]
-    assert saw["calls"] == [3 if n in PICTURE_ROUNDS else 2 for n in range(ROUNDS)] + [0]
+    assert saw["thoughts"] == [*map(reasoning, range(ROUNDS)), "Enough."]
+    assert saw["calls"] == [3 if n in IMAGE_ROUNDS else 2 for n in range(ROUNDS)] + [0]
     assert saw["answer"] == "All places are measured."
     if "invoke" not in way:
-        after = [*map(thoughts, range(DEADLY_ROUND + 1, ROUNDS)), "Enough."]
+        after = [*map(reasoning, range(DEADLY_ROUND + 1, ROUNDS)), "Enough."]
         assert saw["streamed"] == "".join(after)
 
 
-def check_conversation(request, number, picture):
+def check_conversation(request, number, image):
     messages = chat_body(request)["messages"]
     turns = [message for message in messages if message["role"] == "assistant"]
-    assert [turn["reasoning_content"] for turn in turns] == list(map(thoughts, range(number)))
+    assert [turn["reasoning_content"] for turn in turns] == list(map(reasoning, range(number)))
     assert all(isinstance(message["content"], str) for message in turns)
     for place, turn in enumerate(turns):
         arguments = [call["function"]["arguments"] for call in turn["tool_calls"]]
@@ -115,8 +115,8 @@ def check_conversation(request, number, picture):
     called = [call["id"] for turn in turns for call in turn["tool_calls"]]
     assert [message["tool_call_id"] for message in results] == called
     assert all(isinstance(message["content"], str) for message in results)
-    shown = [place for place in PICTURE_ROUNDS if place < number]
-    assert [medium.data for medium in request.media] == [picture] * len(shown)
+    shown = [place for place in IMAGE_ROUNDS if place < number]
+    assert [medium.data for medium in request.media] == [image] * len(shown)
 
 
 # ------------------------------------------------------------------------------- cut calls
@@ -226,7 +226,7 @@ def ping(number: int) -> str:
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
-async def test_an_agent_streams_the_thoughts_of_every_turn(llm, emulator, version):
+async def test_an_agent_streams_the_reasoning_of_every_turn(llm, emulator, version):
     llm = llm.model_copy(update={"output_version": version})
     replies = [
         {"reasoning": "First I ping.", "tool_calls": [{"name": "ping", "args": {"number": 1}}]},
@@ -246,11 +246,11 @@ async def test_an_agent_streams_the_thoughts_of_every_turn(llm, emulator, versio
         for chunk, _ in parts:
             if isinstance(chunk, AIMessageChunk):
                 seen.setdefault(chunk.id, []).extend(chunk.content_blocks)
-        thoughts = [
+        reasoning = [
             "".join(block["reasoning"] for block in blocks if block["type"] == "reasoning")
             for blocks in seen.values()
         ]
-        assert thoughts == ["First I ping.", "Again.", "Enough."]
+        assert reasoning == ["First I ping.", "Again.", "Enough."]
 
 
 def test_a_human_changes_a_call(llm, emulator, api_format):
@@ -287,10 +287,10 @@ def test_summaries_by_fraction_of_the_context(llm, emulator):
     for number in range(8):
         question = HumanMessage(f"Ping {number}, please. " + "Mind the weather. " * 10)
         call = {"name": "ping", "args": {"number": number}, "id": f"call_{number}"}
-        thought = {"reasoning_content": f"Thought {number}."}
+        reasoning = {"reasoning_content": f"Thought {number}."}
         messages += [
             question,
-            AIMessage("", tool_calls=[call], additional_kwargs=thought),
+            AIMessage("", tool_calls=[call], additional_kwargs=reasoning),
             ToolMessage(f"pong {number}", tool_call_id=f"call_{number}"),
             AIMessage("Done. " * 20),
         ]

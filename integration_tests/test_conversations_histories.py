@@ -33,7 +33,7 @@ from langchain_mimo.errors import HistoryError, MiMoInvalidRequestError
 
 FIXTURES = FOREIGN_HISTORIES
 MAGIC_NUMBER_OF_PNG = "iVBORw0KGgo="
-THOUGHTS = ' First,\n\t"look"  先看 😀 then add.\r\n'
+REASONING = ' First,\n\t"look"  先看 😀 then add.\r\n'
 QUESTION = HumanMessage("How is it in Ulm and Bonn?")
 
 openai_only = pytest.mark.parametrize("api_format", ["openai"])
@@ -93,7 +93,7 @@ CALLS = [
 
 async def answer(llm, emulator, way):
     """One answer with thoughts and two calls, in each of the ways to ask for it."""
-    emulator.reply("Looking.", reasoning=THOUGHTS, tool_calls=CALLS, argument_pieces=2)
+    emulator.reply("Looking.", reasoning=REASONING, tool_calls=CALLS, argument_pieces=2)
     match way:
         case "invoke":
             return llm.invoke([QUESTION])
@@ -154,7 +154,7 @@ async def test_a_turn_goes_back_to_the_letter(
     assert turn == {
         "role": "assistant",
         "content": "Looking.",
-        "reasoning_content": THOUGHTS,
+        "reasoning_content": REASONING,
         "tool_calls": [
             {
                 "id": call["id"],
@@ -171,7 +171,7 @@ async def test_a_turn_goes_back_to_the_letter(
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["invoke", "stream", "events"])
-async def test_thoughts_survive_when_only_their_block_is_left(model, emulator, way):
+async def test_reasoning_survive_when_only_their_block_is_left(model, emulator, way):
     """Some stores keep content alone, and with output_version="v1" the thoughts are in it."""
     llm = model(emulator, output_version="v1").bind_tools([weather])
     message = await answer(llm, emulator, way)
@@ -180,7 +180,7 @@ async def test_thoughts_survive_when_only_their_block_is_left(model, emulator, w
     llm.invoke([QUESTION, bare, *results])
     [turn] = turns_of(sent(emulator))
     assert turn["content"] == "Looking."
-    assert turn["reasoning_content"] == THOUGHTS
+    assert turn["reasoning_content"] == REASONING
 
 
 @openai_only
@@ -269,16 +269,16 @@ def test_what_a_model_writes_never_comes_alive(model, emulator, monkeypatch, ver
 # --------------------------------------------------------------------------- other providers
 
 
-def foreign(name, picture):
+def foreign(name, image):
     text = (FIXTURES / f"{name}.json").read_text(encoding="utf-8")
-    recorded = json.loads(text.replace(MAGIC_NUMBER_OF_PNG, picture))
+    recorded = json.loads(text.replace(MAGIC_NUMBER_OF_PNG, image))
     return messages_from_dict(recorded["messages"])
 
 
 @pytest.fixture(scope="module")
-def picture(tmp_path_factory):
+def image(tmp_path_factory):
     """A real picture as base64; the emulator looks into what it is sent."""
-    path = sample_media.make_picture(tmp_path_factory.mktemp("media") / "p.png", 64, 48)
+    path = sample_media.make_image(tmp_path_factory.mktemp("media") / "p.png", 64, 48)
     return base64.b64encode(path.read_bytes()).decode()
 
 
@@ -286,8 +286,8 @@ def picture(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore:A non_standard block")
 @pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
 @pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("*.json")))
-def test_a_thread_goes_on_with_mimo(model, emulator, picture, name):
-    history = foreign(name, picture)
+def test_a_thread_goes_on_with_mimo(model, emulator, image, name):
+    history = foreign(name, image)
     before = copy.deepcopy(history)
     llm = model(emulator).bind_tools([weather])
     asked = [*history, HumanMessage("Use weather for Ulm.")]
@@ -318,22 +318,22 @@ def test_a_thread_goes_to_another_mimo_and_back(model, emulator):
     history.append(flash.invoke(history))
     assert "reasoning_content" not in turns_of(sent(emulator))[0]
     pro.invoke([*history, HumanMessage("And now?")])
-    thoughts = call.additional_kwargs["reasoning_content"]
-    assert turns_of(sent(emulator))[0]["reasoning_content"] == thoughts
+    reasoning = call.additional_kwargs["reasoning_content"]
+    assert turns_of(sent(emulator))[0]["reasoning_content"] == reasoning
     assert "reasoning_content" not in turns_of(sent(emulator))[1]
 
 
 # --------------------------------------------------------------- thoughts: which, and when none
 
-WITH_THOUGHTS = [
+WITH_REASONING = [
     QUESTION,
     AIMessage("", tool_calls=[{"name": "weather", "args": {}, "id": "1"}]),
     ToolMessage("Rain.", tool_call_id="1"),
     AIMessage("Rain.", additional_kwargs={"reasoning_content": "Easy."}),
     HumanMessage("Sure?"),
 ]
-WITH_THOUGHTS[1].additional_kwargs["reasoning_content"] = THOUGHTS
-WITHOUT = [message.model_copy(update={"additional_kwargs": {}}) for message in WITH_THOUGHTS]
+WITH_REASONING[1].additional_kwargs["reasoning_content"] = REASONING
+WITHOUT = [message.model_copy(update={"additional_kwargs": {}}) for message in WITH_REASONING]
 EMPTY = copy.deepcopy(WITHOUT)
 EMPTY[1].additional_kwargs["reasoning_content"] = ""
 
@@ -341,20 +341,20 @@ EMPTY[1].additional_kwargs["reasoning_content"] = ""
 @pytest.mark.parametrize(
     ("replay", "expected"),
     [
-        ("tool_calls", [THOUGHTS, None]),
-        ("always", [THOUGHTS, "Easy."]),
+        ("tool_calls", [REASONING, None]),
+        ("always", [REASONING, "Easy."]),
         ("never", [None, None]),
     ],
 )
 @pytest.mark.parametrize("lenient", [False, True])
-def test_which_thoughts_go_back(model, replay, expected, lenient):
+def test_which_reasoning_go_back(model, replay, expected, lenient):
     with MiMoEmulator(lenient=lenient) as emulator:
         llm = model(emulator, replay_reasoning=replay)
         if replay == "never" and not lenient:
             with pytest.raises(MiMoInvalidRequestError, match="reasoning_content"):
-                llm.invoke(WITH_THOUGHTS)
+                llm.invoke(WITH_REASONING)
         else:
-            llm.invoke(WITH_THOUGHTS)
+            llm.invoke(WITH_REASONING)
         turns = turns_of(chat_body(emulator.requests[0])["messages"])
         assert [turn.get("reasoning_content") for turn in turns] == expected
 
@@ -362,7 +362,7 @@ def test_which_thoughts_go_back(model, replay, expected, lenient):
 @pytest.mark.parametrize("history", [WITHOUT, EMPTY], ids=["absent", "empty"])
 @pytest.mark.parametrize("lenient", [False, True])
 @pytest.mark.parametrize("missing", ["pad", "disable_thinking", "error"])
-def test_what_stands_for_thoughts_that_are_missing(model, missing, lenient, history):
+def test_what_stands_for_reasoning_that_are_missing(model, missing, lenient, history):
     with MiMoEmulator(lenient=lenient) as emulator:
         llm = model(emulator, missing_reasoning=missing)
         if missing == "error":
@@ -383,10 +383,10 @@ def test_what_stands_for_thoughts_that_are_missing(model, missing, lenient, hist
 @openai_only
 def test_the_emulator_refuses_what_the_pad_stands_for(model, emulator):
     """Without the pad these would be 400s: absent, null and empty thoughts."""
-    for thoughts in ({}, {"reasoning_content": None}, {"reasoning_content": ""}):
+    for reasoning in ({}, {"reasoning_content": None}, {"reasoning_content": ""}):
         llm = model(emulator, replay_reasoning="never")
         call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
-        turn = {"role": "assistant", "content": "", "tool_calls": [call], **thoughts}
+        turn = {"role": "assistant", "content": "", "tool_calls": [call], **reasoning}
         result = {"role": "tool", "tool_call_id": "1", "content": "Rain."}
         question = {"role": "user", "content": "?"}
         with pytest.raises(MiMoInvalidRequestError, match="reasoning_content"):
@@ -443,14 +443,18 @@ def test_trimming_by_our_own_count(model, emulator, limit):
 
 
 CALL = {"name": "weather", "args": {}, "id": "call_1"}
-THOUGHT = {"reasoning_content": "T"}
+REASONING_FIELD = {"reasoning_content": "T"}
 BROKEN = {
     "a call without a result": (
-        [QUESTION, AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT), HumanMessage("?")],
+        [
+            QUESTION,
+            AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
+            HumanMessage("?"),
+        ],
         r"messages\[1\]: tool call 'call_1' \(weather\) has no result before messages\[2\]",
     ),
     "a call at the end": (
-        [QUESTION, AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT)],
+        [QUESTION, AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD)],
         r"messages\[1\]: tool call 'call_1' \(weather\) has no result before the end",
     ),
     "a result without a call": (
@@ -460,7 +464,7 @@ BROKEN = {
     "a second result": (
         [
             QUESTION,
-            AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT),
+            AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
             ToolMessage("Rain.", tool_call_id="call_1"),
             ToolMessage("Sun.", tool_call_id="call_1"),
         ],
@@ -469,7 +473,7 @@ BROKEN = {
     "a late result": (
         [
             QUESTION,
-            AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT),
+            AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
             HumanMessage("Well?"),
             ToolMessage("Rain.", tool_call_id="call_1"),
         ],
@@ -479,7 +483,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_does_not_fit_together_is_told_or_mended(model, emulator, name):
+def test_what_does_not_fit_together_is_told_or_repaired(model, emulator, name):
     history, words = BROKEN[name]
     before = copy.deepcopy(history)
     with pytest.raises(HistoryError, match=words):
@@ -507,12 +511,12 @@ ODD = {
     "names": [HumanMessage("x", name="ann"), AIMessage("y", name="bot"), HumanMessage("z")],
     "an empty result": [
         HumanMessage("x"),
-        AIMessage("", tool_calls=[CALL], additional_kwargs=THOUGHT),
+        AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
         ToolMessage("", tool_call_id="call_1"),
     ],
     "an empty list as a result": [
         HumanMessage("x"),
-        AIMessage([], tool_calls=[CALL], additional_kwargs=THOUGHT),
+        AIMessage([], tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
         ToolMessage([], tool_call_id="call_1"),
     ],
 }

@@ -210,9 +210,9 @@ async def test_events_of_the_second_version(llm, emulator, output_version):
     events = [event async for event in llm.astream_events("x", version="v2")]
     chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
     blocks = [block for chunk in chunks for block in chunk.content_blocks]
-    thoughts = [block["reasoning"] for block in blocks if block["type"] == "reasoning"]
+    reasoning = [block["reasoning"] for block in blocks if block["type"] == "reasoning"]
     words = [block["text"] for block in blocks if block["type"] == "text"]
-    assert [each for each in thoughts if each] == ["Two ", "calls."]
+    assert [each for each in reasoning if each] == ["Two ", "calls."]
     assert [each for each in words if each] == ["Look", "ing."]
     end = next(event for event in events if event["event"] == "on_chat_model_end")
     message = end["data"]["output"]
@@ -277,11 +277,11 @@ def test_thinking_on_the_model_and_on_the_call(llm, emulator, api_format, on_mod
     for request in emulator.requests:
         assert request.body.get("thinking") == wire
     for message in messages:
-        thoughts = message.additional_kwargs.get("reasoning_content")
-        assert bool(thoughts) == (meant is not False)  # v2.6 thinks unless told not to
+        expected_reasoning = message.additional_kwargs.get("reasoning_content")
+        assert bool(expected_reasoning) == (meant is not False)  # v2.6 thinks unless told not to
         if api_format == "openai":
             reasoning = message.usage_metadata["output_token_details"]["reasoning"]
-            assert bool(reasoning) == bool(thoughts)
+            assert bool(reasoning) == bool(expected_reasoning)
 
 
 @pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
@@ -296,7 +296,7 @@ def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, monk
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_thoughts_are_no_answer_unless_wanted(llm, emulator, stream):
+def test_reasoning_are_no_answer_unless_wanted(llm, emulator, stream):
     """MiMo at times puts the whole answer into its thoughts (audio page, April 2026)."""
     for wanted, content in (("keep", ""), ("reasoning", "Good morning.")):
         model = llm.model_copy(update={"empty_content": wanted})
@@ -307,7 +307,7 @@ def test_thoughts_are_no_answer_unless_wanted(llm, emulator, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_thoughts_do_not_take_the_place_of_text_or_calls(llm, emulator, stream):
+def test_reasoning_do_not_take_the_place_of_text_or_calls(llm, emulator, stream):
     model = llm.model_copy(update={"empty_content": "reasoning"})
     emulator.reply("Hi.", reasoning="Greet.")
     emulator.reply("", reasoning="Call.", tool_calls=[call("one", "{}", "a")])
@@ -321,7 +321,7 @@ def test_thoughts_do_not_take_the_place_of_text_or_calls(llm, emulator, stream):
 
 @pytest.mark.filterwarnings("default:MiMo's answer is empty")
 @pytest.mark.parametrize("way", ["invoke", "stream", "events"])
-def test_thoughts_that_ate_the_budget_are_warned_of(llm, way):
+def test_reasoning_that_ate_the_budget_are_warned_of(llm, way):
     asked = "Tell me a story."
     ask = {
         "invoke": lambda: llm.invoke(asked, max_tokens=3),
@@ -382,8 +382,8 @@ ROUNDS = [
 @pytest.mark.parametrize("api_format", ["openai"])
 def test_a_thread_changes_formats_at_every_turn(llm, emulator, media, order, streamed):
     """What one format was told goes on in the other, thoughts, calls, results and media."""
-    picture = image_block(media.picture.read_bytes())
-    history = [SystemMessage("Be brief."), HumanMessage([picture, {"type": "text", "text": "?"}])]
+    image = image_block(media.image.read_bytes())
+    history = [SystemMessage("Be brief."), HumanMessage([image, {"type": "text", "text": "?"}])]
     with llm.model_copy(update={"api_format": "anthropic"}) as other:
         for turn, which in enumerate(order):
             emulator.reply(**ROUNDS[turn])
@@ -396,7 +396,7 @@ def test_a_thread_changes_formats_at_every_turn(llm, emulator, media, order, str
     assert [request.status for request in emulator.requests] == [200] * 4
     for request, which in zip(emulator.requests, order, strict=True):
         assert request.path.endswith(("/chat/completions", "/anthropic/v1/messages")[which])
-        assert [medium.data for medium in request.media] == [media.picture.read_bytes()]
+        assert [medium.data for medium in request.media] == [media.image.read_bytes()]
     messages = chat_body(emulator.requests[-1])["messages"]
     roles = [
         "system",

@@ -64,9 +64,9 @@ def observe(media):
     def observe(kinds: list[str]) -> list[dict]:
         """Look and listen."""
         blocks = {
-            "image": lambda: image_block(media.picture.read_bytes()),
-            "video": lambda: video_block(media.clip.read_bytes(), fps=1),
-            "audio": lambda: audio_block(media.sound.read_bytes()),
+            "image": lambda: image_block(media.image.read_bytes()),
+            "video": lambda: video_block(media.video.read_bytes(), fps=1),
+            "audio": lambda: audio_block(media.audio.read_bytes()),
             "text": lambda: {"type": "text", "text": "Here it is."},
         }
         return [blocks[kind]() for kind in kinds]
@@ -102,7 +102,7 @@ async def test_media_that_tools_return_reach_the_model(
         results = [message for message in messages if message["role"] == "tool"]
         wanted = [kind for kinds in shown for kind in kinds if kind != "text"]
         assert [medium.kind for medium in request.media] == wanted
-        files = {"image": media.picture, "video": media.clip, "audio": media.sound}
+        files = {"image": media.image, "video": media.video, "audio": media.audio}
         for medium in request.media:
             assert medium.data == files[medium.kind].read_bytes()
             assert medium.fps == (1 if medium.kind == "video" else None)
@@ -130,10 +130,10 @@ async def test_media_that_tools_return_reach_the_model(
 
 def test_models_that_document_no_media_in_tool_messages_get_them_from_the_user(model, media):
     """`tool_media="inline"` is kept to the models whose page allows it."""
-    result = ToolMessage([image_block(media.picture.read_bytes())], tool_call_id="1")
+    result = ToolMessage([image_block(media.image.read_bytes())], tool_call_id="1")
     call = {"name": "observe", "args": {}, "id": "1"}
-    thoughts = {"reasoning_content": "Look."}
-    history = [HumanMessage("?"), AIMessage("", tool_calls=[call], additional_kwargs=thoughts)]
+    reasoning = {"reasoning_content": "Look."}
+    history = [HumanMessage("?"), AIMessage("", tool_calls=[call], additional_kwargs=reasoning)]
     with MiMoEmulator(as_of="2026-05-01") as emulator:
         llm = model(emulator, model="mimo-v2-omni", tool_media="inline")
         llm.invoke([*history, result])
@@ -146,20 +146,20 @@ def test_a_file_that_a_tool_names_is_sent_from_where_it_lies(model, emulator, me
     """LangGraph writes a list with a video in it as JSON; no base64 stands in the state."""
 
     @tool
-    def film() -> list[dict]:
+    def video() -> list[dict]:
         """Film what goes on."""
-        return [video_block(media.clip, fps=1)]
+        return [video_block(media.video, fps=1)]
 
     llm = model(emulator, allowed_media_dirs=[str(media.folder)])
-    emulator.reply("", reasoning="I look.", tool_calls=[{"name": "film", "args": {}}])
-    state = create_agent(llm, [film]).invoke({"messages": [HumanMessage("What goes on?")]})
+    emulator.reply("", reasoning="I look.", tool_calls=[{"name": "video", "args": {}}])
+    state = create_agent(llm, [video]).invoke({"messages": [HumanMessage("What goes on?")]})
     taken(emulator)
     [medium] = emulator.requests[-1].media
-    assert medium.data == media.clip.read_bytes()
+    assert medium.data == media.video.read_bytes()
     assert len(str(state["messages"])) < 10_000
 
 
-def test_a_model_that_only_reads_gets_no_picture_from_a_tool(model, emulator, observe):
+def test_a_model_that_only_reads_gets_no_image_from_a_tool(model, emulator, observe):
     llm = model(emulator, model="mimo-v2.5-pro")
     assert llm.profile["image_tool_message"] is False
     call = {"name": "observe", "args": {"kinds": ["image"]}}
@@ -538,8 +538,8 @@ def test_a_forced_choice_is_asked_for_checked_and_reported(
     assert report["honoured"] is honoured
     final = [call["name"] for call in replies[-1].get("tool_calls", [])]
     assert [call["name"] for call in message.tool_calls] == final
-    thoughts = [reply["reasoning"] for reply in replies]
-    assert message.additional_kwargs["reasoning_content"] == "\n\n".join(thoughts)
+    reasoning = [reply["reasoning"] for reply in replies]
+    assert message.additional_kwargs["reasoning_content"] == "\n\n".join(reasoning)
     assert message.text == replies[-1].get("content", "")
     usage = message.usage_metadata
     if api_format == "openai":  # the other one does not count thoughts

@@ -30,7 +30,7 @@ COLOURS = {
 @pytest.fixture
 def environment(emulator, tmp_path):
     """The environment of a shell in a folder with a clip, led to the emulator."""
-    sample_media.make_clip(tmp_path / "clip.mp4")
+    sample_media.make_video(tmp_path / "clip.mp4")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("MIMO_")},
         "MIMO_API_KEY": emulator.api_key,
@@ -87,13 +87,13 @@ def test_the_agent_looks_closer_takes_a_note_and_remembers(emulator, run, tmp_pa
     assert (tmp_path / "video_agent" / "conversations.sqlite").stat().st_size < 200_000
 
 
-def test_the_agent_shows_thoughts_before_the_answer(emulator, run):
+def test_the_agent_shows_reasoning_before_the_answer(emulator, run):
     emulator.reply("It is the sea.", reasoning="I see waves.")
     shown = run("video_agent.py", "clip.mp4", "What is it?")
     assert shown.index("I see waves.") < shown.index("It is the sea.")
 
 
-def test_the_agent_lets_the_model_mend_a_part_that_does_not_exist(emulator, run):
+def test_the_agent_lets_the_model_repair_a_part_that_does_not_exist(emulator, run):
     emulator.reply(tool_calls=[{"name": "look_closer", "args": {"start": 3, "end": 1}}])
     emulator.reply("I cannot look there.")
     assert "There is no such part" in run("video_agent.py", "clip.mp4", "Look closer.")
@@ -122,7 +122,7 @@ def library(tmp_path):
                 file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     Image.new("RGB", (200, 100), "green").save(folder / "meadow.png")
-    sample_media.make_sound(folder / "melody.wav", seconds=9)
+    sample_media.make_audio(folder / "melody.wav", seconds=9)
     (folder / "cut-off.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return folder
 
@@ -231,7 +231,7 @@ def test_media_rag_runs_from_the_command_line(run, library):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     """Twelve different pictures."""
     paths = []
     for number in range(12):
@@ -241,10 +241,10 @@ def pictures(tmp_path):
     return paths
 
 
-def test_a_report_goes_on_after_a_kill(emulator, environment, run, pictures, tmp_path):
+def test_a_report_goes_on_after_a_kill(emulator, environment, run, images, tmp_path):
     report = tmp_path / "report.jsonl"
     emulator.respond_with(lambda request: Reply("A plain picture.", delay=0.3))
-    command = ("report.jsonl", "What is shown?", *pictures)
+    command = ("report.jsonl", "What is shown?", *images)
     process = subprocess.Popen(
         [sys.executable, EXAMPLES / "batch_report.py", *command, "--concurrency", "2"],
         env=environment,
@@ -259,7 +259,7 @@ def test_a_report_goes_on_after_a_kill(emulator, environment, run, pictures, tmp
             process.send_signal(signal.SIGKILL)
         process.wait()
     answered = report.read_bytes().count(b"\n")
-    assert 3 <= answered < len(pictures)
+    assert 3 <= answered < len(images)
     with report.open("ab") as file:
         file.write(
             b'{"file": "picture-11.png", "ans'
@@ -268,9 +268,9 @@ def test_a_report_goes_on_after_a_kill(emulator, environment, run, pictures, tmp
     emulator.requests.clear()
     shown = run("batch_report.py", *command)
     assert f"{answered} of 12 files are done." in shown
-    assert len(emulator.requests) == len(pictures) - answered
+    assert len(emulator.requests) == len(images) - answered
     rows = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
-    assert sorted(row["file"] for row in rows) == pictures
+    assert sorted(row["file"] for row in rows) == images
     assert all(row["answer"] for row in rows)
     total = sum(row["usage"]["input_tokens"] for row in rows)
     assert f"{total:,}" in shown
@@ -283,7 +283,7 @@ def _wait_for(condition, seconds=60.0):
         time.sleep(0.02)
 
 
-def test_a_report_never_has_more_requests_in_flight_than_asked_for(emulator, run, pictures):
+def test_a_report_never_has_more_requests_in_flight_than_asked_for(emulator, run, images):
     flying, most = [], []
 
     def count(request):
@@ -294,36 +294,36 @@ def test_a_report_never_has_more_requests_in_flight_than_asked_for(emulator, run
         return "A plain picture."
 
     emulator.respond_with(count)
-    run("batch_report.py", "report.jsonl", "What?", *pictures, "--concurrency", "3")
+    run("batch_report.py", "report.jsonl", "What?", *images, "--concurrency", "3")
     assert 1 < max(most) <= 3
 
 
-def test_a_report_says_which_files_were_refused_and_asks_again(emulator, run, tmp_path, pictures):
+def test_a_report_says_which_files_were_refused_and_asks_again(emulator, run, tmp_path, images):
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "cut-off.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     emulator.fault("moderation")
-    files = ("notes.txt", "cut-off.png", pictures[0])
+    files = ("notes.txt", "cut-off.png", images[0])
     shown = run("batch_report.py", "report.jsonl", "What?", *files, code=1)
     for reason in (".txt is not known here", "it is cut off", "MiMoContentFilterError"):
         assert reason in shown
-    shown = run("batch_report.py", "report.jsonl", "What?", pictures[0])
+    shown = run("batch_report.py", "report.jsonl", "What?", images[0])
     assert "MiMoContentFilterError" not in shown
 
 
-def test_a_report_takes_no_other_file_for_its_own(emulator, run, tmp_path, pictures):
+def test_a_report_takes_no_other_file_for_its_own(emulator, run, tmp_path, images):
     (tmp_path / "lines.jsonl").write_text('{"foreign": 1}\n{"cut')
     (tmp_path / "flat").write_bytes(b"no line at all")
-    for name in (pictures[0], "lines.jsonl", "flat"):
+    for name in (images[0], "lines.jsonl", "flat"):
         before = (tmp_path / name).read_bytes()
-        shown = run("batch_report.py", name, "What?", pictures[1], code=1)
+        shown = run("batch_report.py", name, "What?", images[1], code=1)
         assert "no report of this program" in shown
         assert (tmp_path / name).read_bytes() == before
     assert emulator.requests == []
 
 
-def test_a_report_asks_another_question_about_all_files(emulator, run, pictures):
-    run("batch_report.py", "report.jsonl", "What?", *pictures[:2])
-    shown = run("batch_report.py", "report.jsonl", "Which colours?", *pictures[:2])
+def test_a_report_asks_another_question_about_all_files(emulator, run, images):
+    run("batch_report.py", "report.jsonl", "What?", *images[:2])
+    shown = run("batch_report.py", "report.jsonl", "Which colours?", *images[:2])
     assert "0 of 2 files are done." in shown
-    shown = run("batch_report.py", "report.jsonl", "Which colours?", *pictures[:2])
+    shown = run("batch_report.py", "report.jsonl", "Which colours?", *images[:2])
     assert "2 of 2 files are done." in shown

@@ -58,9 +58,9 @@ def run(code, page, line, namespace):
 def newcomer(media, tmp_path, monkeypatch):
     """The place of somebody who follows a page."""
     for source, name in (
-        (media.picture, "picture.png"),
-        (media.clip, "clip.mp4"),
-        (media.sound, "sound.wav"),
+        (media.image, "picture.png"),
+        (media.video, "clip.mp4"),
+        (media.audio, "sound.wav"),
     ):
         shutil.copy(source, tmp_path / name)
     monkeypatch.chdir(tmp_path)

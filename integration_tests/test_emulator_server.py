@@ -36,7 +36,7 @@ def emulator():
         yield running
 
 
-def picture():
+def make_image():
     stream = io.BytesIO()
     Image.new("RGB", (1024, 1024), "blue").save(stream, "PNG")
     return stream.getvalue()
@@ -109,8 +109,8 @@ def test_the_anthropic_sdk(emulator):
             )
 
 
-def test_a_picture_arrives_byte_for_byte(emulator):
-    data = picture()
+def test_an_image_arrives_byte_for_byte(emulator):
+    data = make_image()
     url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
         part = {"type": "image_url", "image_url": {"url": url}}
@@ -126,7 +126,7 @@ def test_a_picture_arrives_byte_for_byte(emulator):
 
 def test_a_body_of_seventy_megabytes_blocks_nobody(emulator):
     noise = os.urandom(25 * 10**6)
-    header = picture()
+    header = make_image()
     part = base64.b64encode(header + noise).decode()
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{part}"}}
     content = [image, image, {"type": "text", "text": "what?"}]
@@ -270,7 +270,7 @@ def command(*arguments):
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_line(tmp_path, stop):
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(make_image())
     arguments = [
         *("--port", "0", "--api-key", "sk-7", "--as-of", "2026-04-22", "--lenient"),
         *("--media-root", f"https://files.example/={tmp_path}"),

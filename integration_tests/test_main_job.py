@@ -15,16 +15,16 @@ from langchain_mimo.emulator import MiMoEmulator
 from langchain_mimo.media import audio_block, image_block, video_block
 from langchain_mimo.tokens import audio_tokens, image_tokens, video_tokens
 
-FILM = video_tokens(4.0, 320, 240, fps=1)
+VIDEO = video_tokens(4.0, 320, 240, fps=1)
 KINDS = {
-    "picture": (image_block, "picture", r"orange|sun|sea|blue", {"image": image_tokens(640, 480)}),
-    "clip": (
+    "image": (image_block, "image", r"orange|sun|sea|blue", {"image": image_tokens(640, 480)}),
+    "video": (
         lambda path: video_block(path, fps=1),
-        "clip",
+        "video",
         r"orange|sun|sea|blue",
-        {"video": FILM.vision, "audio": FILM.audio},
+        {"video": VIDEO.vision, "audio": VIDEO.audio},
     ),
-    "sound": (audio_block, "sound", r"tone|melod|music|note|beep", {"audio": audio_tokens(4.0)}),
+    "audio": (audio_block, "audio", r"tone|melod|music|note|beep", {"audio": audio_tokens(4.0)}),
 }
 
 
@@ -98,10 +98,10 @@ def test_media_arrive_byte_for_byte(kind, llm, emulator, media):
 
 @pytest.mark.parametrize("sampling", [{}, {"fps": 0.5}, {"fps": 2.5, "media_resolution": "max"}])
 @pytest.mark.parametrize("service", ["emulator"], indirect=True)
-def test_how_a_clip_is_sampled_arrives_beside_it(sampling, llm, emulator, media, api_format):
-    clip = video_block(media.clip.read_bytes(), **sampling)
-    llm().invoke(question(clip))
-    llm(**sampling).invoke(question(video_block(media.clip.read_bytes())))
+def test_how_a_video_is_sampled_arrives_beside_it(sampling, llm, emulator, media, api_format):
+    video = video_block(media.video.read_bytes(), **sampling)
+    llm().invoke(question(video))
+    llm(**sampling).invoke(question(video_block(media.video.read_bytes())))
     for request in emulator.requests:
         (medium,) = request.media
         assert medium.fps == sampling.get("fps")

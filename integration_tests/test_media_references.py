@@ -20,7 +20,7 @@ PADDING = 20_000_000
 
 
 @pytest.fixture
-def film(tmp_path):
+def video(tmp_path):
     """A film of 20 MB: a small one, and a box that players skip."""
     path = tmp_path / "film.mp4"
     with path.open("wb") as out:
@@ -65,12 +65,12 @@ class Recorder(BaseCallbackHandler):
 
 
 def test_five_calls_over_twenty_megabytes_leave_a_small_checkpoint(
-    emulator, make_llm, film, tmp_path
+    emulator, make_llm, video, tmp_path
 ):
     for at in range(4):
         emulator.reply(Reply(tool_calls=[{"name": "look", "args": {"at": at}}]))
     emulator.reply("It changes.")
-    question = HumanMessage([video_block(film), {"type": "text", "text": "What happens?"}])
+    question = HumanMessage([video_block(video), {"type": "text", "text": "What happens?"}])
     recorder = Recorder()
     with SqliteSaver.from_conn_string(str(tmp_path / "state.sqlite")) as saver:
         agent = create_agent(make_llm(), [look], checkpointer=saver)
@@ -79,7 +79,7 @@ def test_five_calls_over_twenty_megabytes_leave_a_small_checkpoint(
         stored = [bytes(row[0]) for row in saver.conn.execute("SELECT checkpoint FROM checkpoints")]
         stored += [bytes(row[0]) for row in saver.conn.execute("SELECT value FROM writes")]
     assert result["messages"][-1].content == "It changes."
-    assert [request.media[0].size for request in emulator.requests] == [film.stat().st_size] * 5
+    assert [request.media[0].size for request in emulator.requests] == [video.stat().st_size] * 5
     assert len(stored) > 10
     assert sum(map(len, stored)) < 100_000
     assert len("".join(recorder.seen)) < 200_000
@@ -87,10 +87,10 @@ def test_five_calls_over_twenty_megabytes_leave_a_small_checkpoint(
     assert not BASE64_RUN.search(b"".join(stored).decode("latin-1"))
 
 
-def test_dumps_hold_the_reference_alone(film):
-    text = dumps([HumanMessage([video_block(film, fps=1)])])
+def test_dumps_hold_the_reference_alone(video):
+    text = dumps([HumanMessage([video_block(video, fps=1)])])
     assert len(text) < 1000
-    assert film.as_uri() in text
+    assert video.as_uri() in text
 
 
 async def test_a_cache_key_is_small_and_changes_with_the_file(emulator, make_llm, tmp_path):

@@ -58,9 +58,9 @@ def example_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example-files")
     for name in ("image", "audio", "video"):
         (folder / name).mkdir()
-    sample_media.make_picture(folder / "image/image_example.png", 1024, 1024)
-    sample_media.make_sound(folder / "audio/audio_example.wav", seconds=3.9)
-    sample_media.make_clip(
+    sample_media.make_image(folder / "image/image_example.png", 1024, 1024)
+    sample_media.make_audio(folder / "audio/audio_example.wav", seconds=3.9)
+    sample_media.make_video(
         folder / "video/video_example.mp4", seconds=3.02, fps=50, width=704, height=416
     )
     return folder
@@ -87,25 +87,25 @@ def encoded(path):
 
 def filled(source, folder):
     """Fill the placeholders of a sample from real files."""
-    picture = encoded(folder / "image/image_example.png")
-    sound = encoded(folder / "audio/audio_example.wav")
-    clip = encoded(folder / "video/video_example.mp4")
+    image = encoded(folder / "image/image_example.png")
+    audio = encoded(folder / "audio/audio_example.wav")
+    video = encoded(folder / "video/video_example.mp4")
     return (
-        source.replace("{MIME_TYPE};base64,$BASE64_IMAGE", f"image/png;base64,{picture}")
-        .replace("{MIME_TYPE};base64,$BASE64_AUDIO", f"audio/wav;base64,{sound}")
-        .replace("{MIME_TYPE};base64,$BASE64_VIDEO", f"video/mp4;base64,{clip}")
+        source.replace("{MIME_TYPE};base64,$BASE64_IMAGE", f"image/png;base64,{image}")
+        .replace("{MIME_TYPE};base64,$BASE64_AUDIO", f"audio/wav;base64,{audio}")
+        .replace("{MIME_TYPE};base64,$BASE64_VIDEO", f"video/mp4;base64,{video}")
         .replace("{MIME_TYPE}", "image/png")
-        .replace("$BASE64_IMAGE", picture)
+        .replace("$BASE64_IMAGE", image)
     )
 
 
-def run(path, emulator, folder, *, mends=()):
+def run(path, emulator, folder, *, repairs=()):
     """Run a Python sample with the emulator's address, and return the one request it made."""
     source = path.read_text(encoding="utf-8")
     assert MIMO in source or RESELLER in source
     source = source.replace(MIMO, emulator.root_url).replace(RESELLER, emulator.root_url)
     source = filled(source, folder)
-    for old, new in mends:
+    for old, new in repairs:
         assert old in source
         source = source.replace(old, new)
     namespace = {"__name__": "__main__"}
@@ -152,8 +152,8 @@ def test_python_sample(path, emulator_of, example_files, monkeypatch, capsys):
         assert FINDINGS[medium.kind] in message["content"], "the file was opened and described"
     details = completion["usage"]["prompt_tokens_details"] or {}
     for name, tokens in PAGE_USAGE.get(page, {}).items():
-        pictures = sum(medium.kind == "image" for medium in request.media) or 1
-        assert details[name] == tokens * pictures
+        images = sum(medium.kind == "image" for medium in request.media) or 1
+        assert details[name] == tokens * images
 
 
 @pytest.mark.parametrize("path", samples("*-openai.curl"))
@@ -176,7 +176,7 @@ def test_curl_sample(path, emulator_of):
 
 
 COMMA = ('"media_type": "image/png"\n', '"media_type": "image/png",\n')
-MENDS = {
+REPAIRS = {
     # Later SDKs have no sampling parameters any more, the format still has.
     "first-api-call/02-anthropic": [
         ("top_p=0.95,", 'extra_body={"top_p": 0.95, "temperature": 1.0},'),
@@ -199,7 +199,7 @@ def test_anthropic_python_sample(path, emulator_of, example_files, monkeypatch, 
         with pytest.raises(SyntaxError):
             run(path, emulator, example_files)
 
-    request = run(path, emulator, example_files, mends=MENDS.get(name, ()))
+    request = run(path, emulator, example_files, repairs=REPAIRS.get(name, ()))
 
     assert request.status == 200
     assert request.path.endswith("/anthropic/v1/messages")

@@ -137,7 +137,7 @@ async def test_files_do_not_block_the_event_loop(emulator, media, way):
         base_url=emulator.base_url,
         allowed_media_dirs=[media.folder],
     )
-    message = HumanMessage([image_block(media.picture), video_block(media.clip)])
+    message = HumanMessage([image_block(media.image), video_block(media.video)])
     await llm.ainvoke("what is imported with the first call may read from the disk")
     with blockbuster_ctx(scanned_modules=["langchain_mimo"]):
         if way == "ainvoke":

@@ -79,8 +79,8 @@ async def four_ways(llm, messages):
 @pytest.mark.parametrize("thinking", [None, True, False])
 async def test_thinking_is_switched_and_read(served, thinking):
     for message in await four_ways(model(served, thinking=thinking), "Hello"):
-        thoughts = message.additional_kwargs.get("reasoning_content")
-        assert thoughts == (None if thinking is False else "First I think.")
+        reasoning = message.additional_kwargs.get("reasoning_content")
+        assert reasoning == (None if thinking is False else "First I think.")
         assert message.text == "I see: text."
         assert message.response_metadata["finish_reason"] == "stop"
         assert message.usage_metadata["total_tokens"] == 1009
@@ -146,12 +146,12 @@ def test_no_choice_is_sent_as_such(served):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_media_arrive_and_are_counted(served, media, streaming):
     blocks = [
-        image_block(media.picture.read_bytes()),
-        video_block(media.clip.read_bytes()),
-        audio_block(media.sound.read_bytes()),
+        image_block(media.image.read_bytes()),
+        video_block(media.video.read_bytes()),
+        audio_block(media.audio.read_bytes()),
     ]
     answer = model(served, streaming=streaming).invoke([HumanMessage(blocks)])
-    files = [media.picture, media.clip, media.sound]
+    files = [media.image, media.video, media.audio]
     assert [data for _, data in served.media] == [path.read_bytes() for path in files]
     details = answer.usage_metadata["input_token_details"]
     assert details == {
@@ -163,19 +163,19 @@ def test_media_arrive_and_are_counted(served, media, streaming):
     }
 
 
-def test_a_picture_that_a_tool_returns(served, media):
-    picture = image_block(media.picture.read_bytes())
+def test_an_image_that_a_tool_returns(served, media):
+    image = image_block(media.image.read_bytes())
 
     @tool
     def look() -> list[dict]:
         """Look."""
-        return [picture]
+        return [image]
 
     for tool_media in ("user", "inline"):
         agent = create_agent(model(served, tool_media=tool_media), [look])
         state = agent.invoke({"messages": [HumanMessage("Use your eyes.")]})
         assert state["messages"][-1].text == "I see: image."
-        assert served.media == [("image", media.picture.read_bytes())]
+        assert served.media == [("image", media.image.read_bytes())]
 
 
 def test_web_search_is_not_even_asked_for(served):
@@ -193,8 +193,8 @@ def test_a_conversation_of_the_cloud_goes_on(served, emulator, kind):
     result = ToolMessage("990 hPa", tool_call_id=call.tool_calls[0]["id"])
     answer = model(served).invoke([question, call, result])
     name = "reasoning" if kind == "vllm" else "reasoning_content"
-    thoughts = call.additional_kwargs["reasoning_content"]
-    assert served.requests[0]["messages"][1][name] == thoughts
+    reasoning = call.additional_kwargs["reasoning_content"]
+    assert served.requests[0]["messages"][1][name] == reasoning
     cloud.invoke([question, call, result, answer, HumanMessage("Thanks.")])
     assert [request.status for request in emulator.requests] == [200, 200]
 
@@ -220,32 +220,32 @@ def test_usage_that_grows_is_counted_once(vllm):
     assert message.usage_metadata["output_tokens"] == 9
 
 
-def test_sound_as_bare_base64_where_it_is_wanted(vllm, media):
-    sound = audio_block(media.sound.read_bytes())
+def test_audio_as_bare_base64_where_it_is_wanted(vllm, media):
+    audio = audio_block(media.audio.read_bytes())
     for dialect in (None, {"audio_part": "input_audio_base64"}):
-        assert model(vllm, dialect=dialect).invoke([HumanMessage([sound])]).text == "I see: audio."
-        assert vllm.media == [("audio", media.sound.read_bytes())]
+        assert model(vllm, dialect=dialect).invoke([HumanMessage([audio])]).text == "I see: audio."
+        assert vllm.media == [("audio", media.audio.read_bytes())]
     part = vllm.requests[-1]["messages"][0]["content"][0]
     assert part["input_audio"]["format"] == "wav"
     # What MiMo's cloud documents is refused here: the dialect is needed.
     with pytest.raises(MiMoInvalidRequestError, match="base64"):
-        model(vllm, server="mimo").invoke([HumanMessage([sound])])
+        model(vllm, server="mimo").invoke([HumanMessage([audio])])
 
 
 def test_frame_rates_where_they_are_trusted_and_where_not(media):
-    clip = video_block(media.clip.read_bytes(), fps=1)
+    video = video_block(media.video.read_bytes(), fps=1)
     with FakeVLLM(trusts_media_io=True) as trusting:
-        model(trusting, dialect={"trusts_media_io": True}).invoke([HumanMessage([clip])])
+        model(trusting, dialect={"trusts_media_io": True}).invoke([HumanMessage([video])])
         assert trusting.requests[0]["media_io_kwargs"]["video"]["fps"] == 1
     with FakeVLLM() as wary:
         _checks._warned.clear()
         with pytest.warns(UserWarning, match="--trust-request-mm-kwargs"):
-            model(wary).invoke([HumanMessage([clip])])
+            model(wary).invoke([HumanMessage([video])])
         assert "media_io_kwargs" not in wary.requests[0]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(MiMoInvalidRequestError, match="trust-request-mm-kwargs"):
-                model(wary, dialect={"trusts_media_io": True}).invoke([HumanMessage([clip])])
+                model(wary, dialect={"trusts_media_io": True}).invoke([HumanMessage([video])])
 
 
 def test_keys(vllm):
@@ -256,7 +256,7 @@ def test_keys(vllm):
             model(locked).invoke("Hello")
 
 
-def picture_at(url):
+def image_at(url):
     return [HumanMessage([{"type": "image", "url": url}])]
 
 
@@ -265,8 +265,8 @@ def picture_at(url):
     ("fields", "messages", "error", "status", "words", "again"),
     [
         ({"model": "other"}, "x", MiMoNotFoundError, 404, "does not exist", False),
-        ({}, picture_at(f"{GONE}a.png"), MiMoInvalidRequestError, 422, "Not Found", False),
-        ({}, picture_at(f"{UNREACHABLE}a.png"), MiMoServerError, 500, "Internal", True),
+        ({}, image_at(f"{GONE}a.png"), MiMoInvalidRequestError, 422, "Not Found", False),
+        ({}, image_at(f"{UNREACHABLE}a.png"), MiMoServerError, 500, "Internal", True),
         ({"tools": [{"type": "code"}]}, "x", MiMoInvalidRequestError, 400, "'function'", False),
         ({"messages": 501}, "x", MiMoServerError, 501, "base64 data URLs", False),
     ],
@@ -290,7 +290,7 @@ def test_a_connection_that_was_dropped_without_a_word(vllm):
     with model(vllm, max_retries=1) as llm:
         for _ in range(3):
             with pytest.raises(MiMoServerError):
-                llm.invoke(picture_at(f"{UNREACHABLE}a.png"), max_tokens=1)
+                llm.invoke(image_at(f"{UNREACHABLE}a.png"), max_tokens=1)
             assert llm.invoke("Hello").text
 
 

@@ -25,10 +25,10 @@ class TestChatMiMo(ChatModelIntegrationTests):
     @pytest.fixture(autouse=True)
     def _files_of_the_web(self, service, media, monkeypatch):
         """Stand in for the files that some tests fetch: real media of the same kind."""
-        self.sound = media.sound
+        self.audio = media.audio
         if service.is_live:
             return
-        files = {".png": media.picture, ".wav": media.sound}
+        files = {".png": media.image, ".wav": media.audio}
 
         def get(url, **_):
             kind = next(suffix for suffix in files if url.endswith(suffix))
@@ -61,13 +61,13 @@ class TestChatMiMo(ChatModelIntegrationTests):
         return {"invoke": kinds, "stream": kinds}
 
     def invoke_with_audio_input(self, *, stream=False):
-        sound = {
+        audio = {
             "type": "audio",
-            "base64": base64.b64encode(self.sound.read_bytes()).decode(),
+            "base64": base64.b64encode(self.audio.read_bytes()).decode(),
             "mime_type": "audio/wav",
         }
         question = {"type": "text", "text": "What do you hear?"}
-        return self._ask([HumanMessage([sound, question])], stream=stream)
+        return self._ask([HumanMessage([audio, question])], stream=stream)
 
     def invoke_with_reasoning_output(self, *, stream=False):
         return self._ask("Is 1023 a prime number?", stream=stream)

@@ -151,8 +151,8 @@ async def test_agents_return_the_object(llm, emulator, api_format, response_form
 
 # ---------------------------------------------------------------------------- forced choices
 
-THOUGHTS = {"reasoning": "Hm.", "reasoning_pieces": ["H", "m."]}
-SAID = {"content": "It rains.", "pieces": ["It ", "rains."], **THOUGHTS}
+REASONING = {"reasoning": "Hm.", "reasoning_pieces": ["H", "m."]}
+SAID = {"content": "It rains.", "pieces": ["It ", "rains."], **REASONING}
 CALLED = {
     "reasoning": "Oh, the tool.",
     "tool_calls": [{"name": "barometer", "args": {"city": "Ulm"}, "id": "call_1"}],
@@ -231,7 +231,7 @@ def test_the_second_request_repeats_the_first(llm, emulator):
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
-def test_thoughts_flow_while_text_is_held_back(llm, emulator, version):
+def test_reasoning_flow_while_text_is_held_back(llm, emulator, version):
     emulator.reply(**SAID)
     emulator.reply(**CALLED)
     chain = llm.model_copy(update={"output_version": version}).bind_tools(
@@ -245,7 +245,7 @@ def test_thoughts_flow_while_text_is_held_back(llm, emulator, version):
     assert merged.content_blocks[0]["reasoning"] == "Hm.\n\nOh, the tool."
 
 
-def test_the_thoughts_before_a_call_go_back_exactly(llm, emulator):
+def test_the_reasoning_before_a_call_go_back_exactly(llm, emulator):
     emulator.reply(**SAID)
     emulator.reply(**CALLED)
     forced = llm.bind_tools([barometer], tool_choice="any")
@@ -285,7 +285,7 @@ def test_a_refusal_is_told_as_one(llm, emulator, method, stream):
 
 @pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
 @pytest.mark.parametrize("stream", [False, True])
-def test_thoughts_that_used_the_budget_are_named(llm, emulator, api_format, stream):
+def test_reasoning_that_used_the_budget_are_named(llm, emulator, api_format, stream):
     emulator.reply("", reasoning="Let me think. " * 50, finish_reason="length")
     chain = llm.with_structured_output(Joke)
     counted = r", \d+ reasoning tokens" if api_format == "openai" else r"\."

@@ -33,7 +33,7 @@ FRAMES_PER_GRID = 2
 MAX_FRAMES = 2048
 """Frames sampled from a clip, however long it is and whatever `fps` says."""
 
-MAX_CLIP_PIXELS = 131_072 * CELL * CELL
+MAX_VIDEO_PIXELS = 131_072 * CELL * CELL
 """Pixels that `media_resolution="max"` spreads over the grids of a clip: 131072 tokens."""
 
 DEFAULT_FRAME_PIXELS = 300 * CELL * CELL
@@ -157,7 +157,7 @@ def video_tokens(
     wanted = min(math.ceil(duration * fps), MAX_FRAMES)
     grids = max(math.ceil(wanted / FRAMES_PER_GRID), 1)
     frames = grids * FRAMES_PER_GRID
-    budget = MAX_CLIP_PIXELS * FRAMES_PER_GRID // frames
+    budget = MAX_VIDEO_PIXELS * FRAMES_PER_GRID // frames
     if media_resolution == "default":
         budget = min(budget, DEFAULT_FRAME_PIXELS)
     budget = max(MIN_PIXELS, min(budget, MAX_PIXELS))

@@ -190,8 +190,8 @@ def agent(messages):
     turns = [HumanMessage("Find out what the weather is like everywhere.")]
     for at in range(messages // 2):
         call = {"name": "weather", "args": {"city": f"City {at}"}, "id": f"call_{at}"}
-        thoughts = {"reasoning_content": "I look it up."}
-        turns.append(AIMessage("", additional_kwargs=thoughts, tool_calls=[call]))
+        reasoning = {"reasoning_content": "I look it up."}
+        turns.append(AIMessage("", additional_kwargs=reasoning, tool_calls=[call]))
         turns.append(ToolMessage("Sunny.", tool_call_id=f"call_{at}"))
     return turns
 
@@ -237,7 +237,7 @@ def drained(source):
     return drain
 
 
-def sound(size):
+def make_audio(size):
     """A WAV file of silence."""
     head = b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     head += bytes.fromhex("0100 0100 c05d0000 80bb0000 0200 1000")
@@ -247,11 +247,11 @@ def sound(size):
 @pytest.mark.parametrize("size", [4 * MEBIBYTE, 16 * MEBIBYTE])
 def test_a_file_is_never_whole_in_memory(size, tmp_path):
     path = tmp_path / "silence.wav"
-    path.write_bytes(sound(size))
+    path.write_bytes(make_audio(size))
     assert peak_of(drained(LocalFile(str(path)))) <= 0.33 * MEBIBYTE
 
 
 @pytest.mark.parametrize("size", [4 * MEBIBYTE, 16 * MEBIBYTE])
 def test_inline_media_are_not_copied(size):
-    text = base64.b64encode(sound(size)).decode("ascii")
+    text = base64.b64encode(make_audio(size)).decode("ascii")
     assert peak_of(drained(InlineBase64(text))) <= 0.87 * MEBIBYTE

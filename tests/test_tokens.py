@@ -37,7 +37,7 @@ def test_image_tokens(width, height, tokens):
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 5), (5, 0), (-1, 3)])
-def test_a_picture_without_area_is_refused(width, height):
+def test_an_image_without_area_is_refused(width, height):
     with pytest.raises(ValueError, match="no area"):
         image_tokens(width, height)
 
@@ -90,8 +90,8 @@ def test_video_tokens(arguments, options, expected):
 
 def test_the_sample_bill_of_the_video_page():
     """1144 video_tokens are 4 grids of 286: a clip a little over 3 s, 22 squares by 13."""
-    clip = video_tokens(3.03, 1408, 832)
-    assert (clip.vision, clip.audio) == (1144, 19)
+    video = video_tokens(3.03, 1408, 832)
+    assert (video.vision, video.audio) == (1144, 19)
 
 
 @pytest.mark.parametrize("options", [{"fps": 0}, {"fps": math.nan}, {"media_resolution": "high"}])
@@ -109,13 +109,13 @@ def test_wrong_options_are_refused(options):
     st.sampled_from(["default", "max"]),
 )
 def test_video_tokens_are_even_and_bounded(duration, width, height, fps, resolution):
-    clip = video_tokens(duration, width, height, fps=fps, media_resolution=resolution, mute=True)
-    grids = clip.frames // 2
-    assert clip.frames % 2 == 0
-    assert 2 <= clip.frames <= 2048
-    assert clip.vision % grids == 0
+    video = video_tokens(duration, width, height, fps=fps, media_resolution=resolution, mute=True)
+    grids = video.frames // 2
+    assert video.frames % 2 == 0
+    assert 2 <= video.frames <= 2048
+    assert video.vision % grids == 0
     if resolution == "default" and max(width, height) <= 8 * min(width, height):
-        assert clip.vision <= 300 * grids
+        assert video.vision <= 300 * grids
 
 
 @pytest.mark.parametrize(

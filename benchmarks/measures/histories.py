@@ -23,8 +23,8 @@ def history(messages: int) -> list[BaseMessage]:
     turns: list[BaseMessage] = [HumanMessage("Find out what the weather is like everywhere.")]
     for at in range(messages // 2):
         call = {"name": "weather", "args": {"city": f"City {at}", "days": 3}, "id": f"call_{at}"}
-        thoughts = {"reasoning_content": "The user wants the weather, so I look it up. " * 4}
-        turns.append(AIMessage("", additional_kwargs=thoughts, tool_calls=[call]))
+        reasoning = {"reasoning_content": "The user wants the weather, so I look it up. " * 4}
+        turns.append(AIMessage("", additional_kwargs=reasoning, tool_calls=[call]))
         turns.append(
             ToolMessage("Sunny, 21 degrees, wind from the west. " * 8, tool_call_id=f"call_{at}")
         )

@@ -22,36 +22,36 @@ SAMPLE_RATE = 24_000
 MELODY = (262, 330, 392, 523)  # Hz: C, E, G, C
 
 
-def make_picture(path: Path, width: int = 640, height: int = 480) -> Path:
+def make_image(path: Path, width: int = 640, height: int = 480) -> Path:
     """Draw the sun over the sea; the file's suffix says in which format."""
     _scene(width, height, sun_at=0.5).save(path)
     return path
 
 
-def make_clip(
+def make_video(
     path: Path, seconds: float = 4.0, fps: int = 12, width: int = 320, height: int = 240
 ) -> Path:
     """Film the sun as it crosses the sky, with the melody as the film's sound."""
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        sound = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        audio = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         frames = round(seconds * fps)
         for number in range(frames):
             scene = _scene(width, height, sun_at=(number + 0.5) / frames)
             _write(file, video, av.VideoFrame.from_image(scene))
         _write(file, video, None)
-        for start, block in _blocks(_melody(seconds), sound.codec_context.frame_size or 1024):
+        for start, block in _blocks(_melody(seconds), audio.codec_context.frame_size or 1024):
             frame = av.AudioFrame(format="s16", layout="mono", samples=len(block))
             frame.planes[0].update(block.tobytes())
             frame.sample_rate, frame.pts = SAMPLE_RATE, start
             frame.time_base = Fraction(1, SAMPLE_RATE)
-            _write(file, sound, frame)
-        _write(file, sound, None)
+            _write(file, audio, frame)
+        _write(file, audio, None)
     return path
 
 
-def make_sound(path: Path, seconds: float = 4.0) -> Path:
+def make_audio(path: Path, seconds: float = 4.0) -> Path:
     """Play the melody into a WAV file: 16 bits, mono."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -63,12 +63,12 @@ def make_sound(path: Path, seconds: float = 4.0) -> Path:
 
 def _scene(width: int, height: int, *, sun_at: float) -> Image.Image:
     """Draw one picture; `sun_at` is 0 at the left edge and 1 at the right."""
-    picture = Image.new("RGB", (width, height), SKY)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width, height), SKY)
+    draw = ImageDraw.Draw(image)
     x, y, radius = sun_at * width, height * (0.6 - 0.35 * math.sin(math.pi * sun_at)), height / 8
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN)
     draw.rectangle((0, height * 0.65, width, height), fill=SEA)
-    return picture
+    return image
 
 
 def _melody(seconds: float) -> array[int]:
@@ -102,6 +102,6 @@ def _write(
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    print(make_picture(folder / "picture.png"))
-    print(make_clip(folder / "clip.mp4"))
-    print(make_sound(folder / "sound.wav"))
+    print(make_image(folder / "picture.png"))
+    print(make_video(folder / "clip.mp4"))
+    print(make_audio(folder / "sound.wav"))

@@ -20,7 +20,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-from sample_media import make_clip, make_picture, make_sound
+from sample_media import make_audio, make_image, make_video
 
 from langchain_mimo import ChatMiMo, audio_block, catalogue, image_block, video_block
 from langchain_mimo.emulator import MiMoEmulator
@@ -66,19 +66,19 @@ def connect(stack: ExitStack, folder: Path) -> ChatMiMo:
 
 def see_and_hear(llm: ChatMiMo, folder: Path, bill: Bill) -> bool:
     """Ask about three real files; return whether they were billed by the published formulas."""
-    picture = make_picture(folder / "sunset.png")
-    clip = make_clip(folder / "sunset.mp4")
-    sound = make_sound(folder / "melody.wav")
-    film = video_tokens(4.0, 320, 240, fps=2)
+    image = make_image(folder / "sunset.png")
+    video = make_video(folder / "sunset.mp4")
+    audio = make_audio(folder / "melody.wav")
+    source_video = video_tokens(4.0, 320, 240, fps=2)
     asked = [
-        ("Picture", "What do you see?", image_block(picture), {"image": image_tokens(640, 480)}),
+        ("Picture", "What do you see?", image_block(image), {"image": image_tokens(640, 480)}),
         (
             "Clip",
             "What happens?",
-            video_block(clip, fps=2),
-            {"video": film.vision, "audio": film.audio},
+            video_block(video, fps=2),
+            {"video": source_video.vision, "audio": source_video.audio},
         ),
-        ("Sound", "What do you hear?", audio_block(sound), {"audio": audio_tokens(4.0)}),
+        ("Sound", "What do you hear?", audio_block(audio), {"audio": audio_tokens(4.0)}),
     ]
     right = True
     for title, question, block, formula in asked:
@@ -106,8 +106,8 @@ def think_aloud(llm: ChatMiMo, bill: Bill) -> None:
     console.rule(f"Streamed: {question}")
     whole: AIMessageChunk | None = None
     for chunk in llm.stream(question):
-        thought = chunk.additional_kwargs.get("reasoning_content", "")
-        console.print(Text(thought, style="dim italic"), end="")
+        reasoning = chunk.additional_kwargs.get("reasoning_content", "")
+        console.print(Text(reasoning, style="dim italic"), end="")
         if chunk.text and not (whole and whole.text):
             console.print()
         console.print(Text(chunk.text), end="")

@@ -50,10 +50,10 @@ def add(a: int, b: int) -> str:
 @tool
 def photograph(place: int) -> list[dict]:
     """Take a picture of a place."""
-    picture = base64.b64encode((FOLDER / "picture.png").read_bytes()).decode()
+    image = base64.b64encode((FOLDER / "picture.png").read_bytes()).decode()
     return [
         {"type": "text", "text": f"The view from place {place}:"},
-        {"type": "image", "base64": picture, "mime_type": "image/png"},
+        {"type": "image", "base64": image, "mime_type": "image/png"},
     ]
 
 

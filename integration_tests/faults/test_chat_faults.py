@@ -30,7 +30,7 @@ from langchain_mimo.errors import (
 )
 
 TEXT = "Weather 天气 🌦: " + " ".join(f"word{n}" for n in range(120))
-THOUGHTS = "The user asks. " * 20
+REASONING = "The user asks. " * 20
 WHOLE = "whole"
 HANG = 60.0
 """Seconds no test may take; the emulator would stall for an hour."""
@@ -124,7 +124,7 @@ FORMATS_AND_ROWS = [
 @pytest.fixture
 def emulator():
     with MiMoEmulator() as running:
-        running.respond_with(lambda request: Reply(TEXT, reasoning=THOUGHTS))
+        running.respond_with(lambda request: Reply(TEXT, reasoning=REASONING))
         yield running
 
 
@@ -182,8 +182,11 @@ def test_a_fault_that_stays(emulator, api_format, row, way):
         message = ask(model, way)
         spoilt = str.maketrans("\u2028\u2029\x85", "   ")  # by the fault line_separator
         said = (message.text, message.additional_kwargs["reasoning_content"])
-        assert [text.translate(spoilt).split() for text in said] == [TEXT.split(), THOUGHTS.split()]
-        assert name == "line_separator" or said == (TEXT, THOUGHTS)
+        assert [text.translate(spoilt).split() for text in said] == [
+            TEXT.split(),
+            REASONING.split(),
+        ]
+        assert name == "line_separator" or said == (TEXT, REASONING)
         reason = "length" if name == "half_tool_call" else "stop"
         assert message.response_metadata["finish_reason"] == reason
         assert message.usage_metadata["input_tokens"] < 200

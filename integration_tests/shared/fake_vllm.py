@@ -41,7 +41,7 @@ class FakeVLLM:
         media: Kind and bytes (None for URLs) of the media of the last request.
     """
 
-    thoughts = "reasoning"
+    reasoning = "reasoning"
     switch = "enable_thinking"
     takes_input_audio = True
 
@@ -137,10 +137,10 @@ class FakeVLLM:
         if kind == "text":
             return
         if kind == "input_audio" and self.takes_input_audio:
-            sound = part["input_audio"]
-            if sound.get("format", "wav") not in {"wav", "mp3"}:
+            audio = part["input_audio"]
+            if audio.get("format", "wav") not in {"wav", "mp3"}:
                 raise bad_request("Input should be 'wav' or 'mp3'", "format")
-            yield "audio", decoded(sound["data"])
+            yield "audio", decoded(audio["data"])
             return
         if kind not in PARTS or not isinstance(part[kind], dict):
             raise bad_request(f"Unknown part type: {kind}")
@@ -166,7 +166,7 @@ class FakeVLLM:
     def _answer(self, body):
         message = {"role": "assistant", "content": None, "refusal": None, "annotations": None}
         thinks = (body.get("chat_template_kwargs") or {}).get(self.switch, True)
-        message[self.thoughts] = "First I think." if thinks else None
+        message[self.reasoning] = "First I think." if thinks else None
         choice, tools = body.get("tool_choice", "auto"), body.get("tools", [])
         named = choice["function"]["name"] if isinstance(choice, dict) else None
         function = next(
@@ -205,7 +205,7 @@ class FakeVLLM:
     def _events(self, body, message, reason):
         options, made_id = body.get("stream_options") or {}, self._new_id()
         deltas = [{"role": "assistant", "content": ""}]
-        deltas += [{self.thoughts: piece} for piece in pieces(message[self.thoughts])]
+        deltas += [{self.reasoning: piece} for piece in pieces(message[self.reasoning])]
         deltas += [{"content": piece} for piece in pieces(message["content"])]
         for index, call in enumerate(message.get("tool_calls", [])):
             name = {"name": call["function"]["name"]}  # and no key "arguments"
@@ -226,7 +226,7 @@ class FakeVLLM:
 class FakeSGLang(FakeVLLM):
     """SGLang: other names for thoughts and their switch, and no `input_audio`."""
 
-    thoughts = "reasoning_content"
+    reasoning = "reasoning_content"
     switch = "thinking"
     takes_input_audio = False
 

@@ -65,7 +65,7 @@ def question_of(
         choice,
         attempts=options.forced_tool_attempts,
         unfence=options.response_format is not None,
-        thoughts_as_content=options.empty_content == "reasoning",
+        reasoning_as_content=options.empty_content == "reasoning",
         blocks=fields.output_version == "v1",
         api_format=api_format,
         turns=history.turns,

@@ -47,7 +47,7 @@ class Question:
     choice: ForcedChoice | None = None
     attempts: int = 2
     unfence: bool = False
-    thoughts_as_content: bool = False
+    reasoning_as_content: bool = False
     blocks: bool = False
     api_format: ApiFormat = API_FORMATS["openai"]
     turns: Sequence[Turn] = ()
@@ -74,17 +74,17 @@ def whole_reply(question: Question) -> Generator[dict[str, Any], Any, AIMessage]
             except StopIteration as end:
                 message = end.value
                 break
-    warn_if_thoughts_used_the_budget(message)
+    warn_if_reasoning_used_the_budget(message)
     return message
 
 
 def _decoded(body: object, question: Question) -> AIMessage:
     decode = question.api_format.decode_response
-    message = decode(body, thoughts_as_content=question.thoughts_as_content)
+    message = decode(body, reasoning_as_content=question.reasoning_as_content)
     return unfenced_message(message) if question.unfence else message
 
 
-def warn_if_thoughts_used_the_budget(message: AIMessage) -> None:
+def warn_if_reasoning_used_the_budget(message: AIMessage) -> None:
     """Warn when an answer is empty because thinking used up `max_completion_tokens`."""
     metadata = message.response_metadata
     if (
@@ -147,7 +147,9 @@ class StreamedReply(Generic[T]):
 
     def _new_decoder(self) -> StreamDecoder:
         question = self.question
-        return question.api_format.stream_decoder(thoughts_as_content=question.thoughts_as_content)
+        return question.api_format.stream_decoder(
+            reasoning_as_content=question.reasoning_as_content
+        )
 
     def feed(self, event: Mapping[str, Any]) -> Sequence[T]:
         """Take one event; returns what to give out, often nothing."""
@@ -173,7 +175,7 @@ class StreamedReply(Generic[T]):
             if isinstance(step, Emit):
                 chunks += step.chunks
             self._follow(step)
-        if self.tree is None and self._decoder.thoughts_used_the_budget:
+        if self.tree is None and self._decoder.reasoning_used_the_budget:
             _warn_of_budget()
         return self._rendered(chunks)
 

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from typing import IO
 
 from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.headers.reader import ClipHeader, Header, ImageHeader
+from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
 from langchain_mimo._media.limits import LONGEST_ASPECT, SMALLEST_SIDE
 from langchain_mimo._media.local_files import open_local_file
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
@@ -56,7 +56,7 @@ def _description(reference: MediaReference, policy: MediaPolicy) -> str:
             codecs, pixel_format = _codecs(reference.source, policy)
             words += codecs
     header = inspection.header
-    if isinstance(header, ClipHeader) and len(words) == 1:
+    if isinstance(header, VideoHeader) and len(words) == 1:
         words += [codec for codec in (header.video_codec, header.audio_codec) if codec]
         pixel_format = header.pixel_format
     words += [pixel_format] if pixel_format else []
@@ -91,7 +91,7 @@ def _measures(header: Header | None) -> list[str]:
     if header is None:
         return []
     size = f"{header.width} x {header.height} pixels" if header.width and header.height else None
-    seconds = header.duration if isinstance(header, ClipHeader) else None
+    seconds = header.duration if isinstance(header, VideoHeader) else None
     return [*([size] if size else []), *([f"{seconds:.1f} s"] if seconds is not None else [])]
 
 

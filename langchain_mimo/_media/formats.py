@@ -34,35 +34,35 @@ class Format:
     preparer: Preparer | None = None
 
 
-def _picture(name: str, mime_type: str) -> Format:
+def _image(name: str, mime_type: str) -> Format:
     return Format(name, {"image": mime_type}, "a picture")
 
 
-def _sound(name: str, mime_type: str) -> Format:
+def _audio(name: str, mime_type: str) -> Format:
     return Format(name, {"audio": mime_type}, "a sound")
 
 
-def _clip(name: str, mime_type: str) -> Format:
+def _video(name: str, mime_type: str) -> Format:
     return Format(name, {"video": mime_type}, "a video")
 
 
-JPEG = _picture("JPEG", "image/jpeg")
-PNG = _picture("PNG", "image/png")
-GIF = _picture("GIF", "image/gif")
-WEBP = _picture("WebP", "image/webp")
-BMP = _picture("BMP", "image/bmp")
-MP3 = _sound("MP3", "audio/mpeg")
-WAV = _sound("WAV", "audio/wav")
-FLAC = _sound("FLAC", "audio/flac")
-M4A = _sound("M4A", "audio/mp4")
-OGG = _sound("OGG", "audio/ogg")
-MOV = _clip("MOV", "video/quicktime")
-AVI = _clip("AVI", "video/x-msvideo")
-WMV = _clip("WMV", "video/x-ms-wmv")
+JPEG = _image("JPEG", "image/jpeg")
+PNG = _image("PNG", "image/png")
+GIF = _image("GIF", "image/gif")
+WEBP = _image("WebP", "image/webp")
+BMP = _image("BMP", "image/bmp")
+MP3 = _audio("MP3", "audio/mpeg")
+WAV = _audio("WAV", "audio/wav")
+FLAC = _audio("FLAC", "audio/flac")
+M4A = _audio("M4A", "audio/mp4")
+OGG = _audio("OGG", "audio/ogg")
+MOV = _video("MOV", "video/quicktime")
+AVI = _video("AVI", "video/x-msvideo")
+WMV = _video("WMV", "video/x-ms-wmv")
 MP4 = Format("MP4", {"video": "video/mp4", "audio": "audio/mp4"}, "a video or a sound")
 """The same container holds clips and M4A sound; which it is stands behind its first bytes."""
 
-FILM = _clip("MP4 with a video track", "video/mp4")
+VIDEO = _video("MP4 with a video track", "video/mp4")
 """What an MP4 turns out to be once its tracks are known."""
 
 ACCEPTED = (JPEG, PNG, GIF, WEBP, BMP, MP3, WAV, FLAC, M4A, OGG, MOV, AVI, WMV, MP4)

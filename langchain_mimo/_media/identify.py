@@ -206,11 +206,11 @@ def refusal(found: Format, kind: MediaKind) -> str:
     """Say why a known format cannot stand in a block of this kind, and what to do."""
     accepted_as = next(iter(found.mime_types), None)
     if accepted_as is not None:
-        is_film = kind == "audio" and accepted_as == "video"
-        sound = ", or take its sound with langchain_mimo.prepare.prepare_audio" if is_film else ""
+        is_video = kind == "audio" and accepted_as == "video"
+        audio = ", or take its sound with langchain_mimo.prepare.prepare_audio" if is_video else ""
         return (
             f"it is {found.name}, {found.nature}, in a block of type {kind!r}; use a block of "
-            f"type {accepted_as!r}{sound}."
+            f"type {accepted_as!r}{audio}."
         )
     preparer = "prepare_audio" if found is MATROSKA and kind == "audio" else found.preparer
     remedy = (

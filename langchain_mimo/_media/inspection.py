@@ -9,7 +9,7 @@ from pathlib import Path
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.probe import probe
-from langchain_mimo._media.headers.reader import ClipHeader, Header, ImageHeader
+from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
 from langchain_mimo._media.identify import HEAD_BYTES, mime_type_for, refusal
 from langchain_mimo._media.local_files import open_own_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
@@ -19,7 +19,7 @@ from langchain_mimo.errors import MediaError
 BOMB_PIXELS = 89_478_485
 """Pixels above which Pillow, and servers built on it, suspect a decompression bomb."""
 
-_STILL_PICTURE_CODECS = frozenset({"jpeg", "png "})
+_STILL_IMAGE_CODECS = frozenset({"jpeg", "png "})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def inspect(
     head = reader.read(0, HEAD_BYTES)
     mime_type, found = mime_type_for(kind, head, stated_mime_type)
     header = probe(reader, found) if found is not None else None
-    if found is not None and isinstance(header, ClipHeader):
+    if found is not None and isinstance(header, VideoHeader):
         _check_tracks(kind, found, header)
     return Inspection(mime_type, found, header, _warning(found, header))
 
@@ -93,15 +93,15 @@ def _inspected(kind: MediaKind, reader: Reader, name: str) -> Inspection:
         raise MediaError(f"the {kind} {name} cannot be used: {error}") from None
 
 
-def _check_tracks(kind: MediaKind, found: formats.Format, header: ClipHeader) -> None:
+def _check_tracks(kind: MediaKind, found: formats.Format, header: VideoHeader) -> None:
     """Refuse a sound in a video block, and a film in an audio block, once the tracks tell them."""
     if kind == "video" and header.has_video is False:
         raise ValueError(
             f"it is {found.name} without any video track; use a block of type 'audio'."
         )
-    is_film = header.has_video and header.video_codec not in _STILL_PICTURE_CODECS
-    if kind == "audio" and is_film and found is not formats.M4A:
-        raise ValueError(refusal(formats.FILM, kind))
+    is_video = header.has_video and header.video_codec not in _STILL_IMAGE_CODECS
+    if kind == "audio" and is_video and found is not formats.M4A:
+        raise ValueError(refusal(formats.VIDEO, kind))
 
 
 def _warning(found: formats.Format | None, header: Header | None) -> str | None:

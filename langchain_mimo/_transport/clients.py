@@ -156,14 +156,14 @@ _inherited: list[_Registry] = []
 """Clients of parent processes: not used, and not closed either, the sockets are the parent's."""
 
 
-def _begin_anew() -> None:
+def _begin_again() -> None:
     global _registry  # noqa: PLW0603 - a fork gives the child a process of its own
     _inherited.append(_registry)
     _registry = _Registry()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_begin_again)
 
 
 @atexit.register

@@ -171,12 +171,12 @@ def _write(tree: dict[str, Any], leaves: list[Leaf]) -> bytes:
     except TypeError:
         leaves.clear()
     try:
-        return orjson.dumps(_mended(tree), hole, orjson.OPT_PASSTHROUGH_DATACLASS)
+        return orjson.dumps(_repaired(tree), hole, orjson.OPT_PASSTHROUGH_DATACLASS)
     except (TypeError, RecursionError) as error:
         raise MiMoInputError(f"The request cannot be written as JSON: {error}.") from None
 
 
-def _mended(value: Any) -> Any:
+def _repaired(value: Any) -> Any:
     """Copy a tree without what orjson refuses: lone surrogates, long integers, odd keys.
 
     Halves of a surrogate pair that stand together become their character (models that stream
@@ -185,9 +185,9 @@ def _mended(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {_mended(_key(key)): _mended(each) for key, each in value.items()}
+        return {_repaired(_key(key)): _repaired(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_mended(each) for each in value]
+        return [_repaired(each) for each in value]
     if isinstance(value, int) and value not in _INT64:
         return orjson.Fragment(str(int(value)).encode())
     return value

@@ -26,7 +26,7 @@ Enforced: TypeAlias = Literal["json_schema", "json_object", "nothing"]
 class DecodeResponse(Protocol):
     """Turns the body of a whole answer into a message."""
 
-    def __call__(self, body: object, *, thoughts_as_content: bool = False) -> AIMessage:
+    def __call__(self, body: object, *, reasoning_as_content: bool = False) -> AIMessage:
         """Decode; see `openai_response.decode_response`."""
 
 

@@ -13,7 +13,7 @@ from datetime import date
 
 from langchain_mimo import catalogue
 from langchain_mimo._checks import integer, number
-from langchain_mimo._media.headers.reader import ClipHeader, Header, ImageHeader
+from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
 from langchain_mimo._wire.turns import AssistantTurn, MediaPart, TextPart, ToolTurn, Turn, UserTurn
@@ -29,7 +29,7 @@ from langchain_mimo.tokens import (
     video_tokens,
 )
 
-ASSUMED_PICTURE = (1024, 1024)
+ASSUMED_IMAGE = (1024, 1024)
 """Pixels of a picture that cannot be measured."""
 
 ASSUMED_FRAME = (1280, 720)
@@ -237,20 +237,20 @@ def estimate_media(
         header = inspect_media(reference, policy).header
         why = "its header does not say"
     if reference.kind == "image":
-        return _picture(header if isinstance(header, ImageHeader) else None, why)
-    clip = header if isinstance(header, ClipHeader) else ClipHeader()
+        return _image(header if isinstance(header, ImageHeader) else None, why)
+    video = header if isinstance(header, VideoHeader) else VideoHeader()
     if reference.kind == "audio":
-        return _sound(clip, why)
+        return _audio(video, why)
     resolution: MediaResolution = "max" if media_resolution == "max" else "default"
-    return _clip(clip, why, fps or DEFAULT_FPS, resolution)
+    return _video(video, why, fps or DEFAULT_FPS, resolution)
 
 
-def _picture(header: ImageHeader | None, why: str) -> MediaEstimate:
+def _image(header: ImageHeader | None, why: str) -> MediaEstimate:
     if header is not None:
         tokens = image_tokens(header.width, header.height)
         size = header.width, header.height
         return MediaEstimate(tokens, low=tokens, high=tokens, width=size[0], height=size[1])
-    width, height = ASSUMED_PICTURE
+    width, height = ASSUMED_IMAGE
     return MediaEstimate(
         image_tokens(width, height),
         low=image_tokens(*_SMALLEST),
@@ -261,7 +261,7 @@ def _picture(header: ImageHeader | None, why: str) -> MediaEstimate:
     )
 
 
-def _sound(header: ClipHeader, why: str) -> MediaEstimate:
+def _audio(header: VideoHeader, why: str) -> MediaEstimate:
     if header.duration is not None:
         tokens = audio_tokens(header.duration)
         return MediaEstimate(audio=tokens, low=tokens, high=tokens, duration=header.duration)
@@ -274,22 +274,22 @@ def _sound(header: ClipHeader, why: str) -> MediaEstimate:
     )
 
 
-def _clip(header: ClipHeader, why: str, fps: float, resolution: MediaResolution) -> MediaEstimate:
+def _video(header: VideoHeader, why: str, fps: float, resolution: MediaResolution) -> MediaEstimate:
     mute = header.has_audio is False
 
     def total(seconds: float, size: tuple[int, int]) -> int:
-        clip = video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
-        return clip.total
+        video = video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
+        return video.total
 
     measured = (header.width, header.height) if header.width and header.height else None
     size = measured if measured is not None else ASSUMED_FRAME
     seconds = header.duration if header.duration is not None else ASSUMED_SECONDS
-    clip = video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
+    video = video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
     shortest, longest = (seconds, seconds) if header.duration is not None else SECONDS_RANGE
     estimate = MediaEstimate(
-        video=clip.vision,
-        audio=clip.audio,
-        marks=clip.timestamps + clip.special,
+        video=video.vision,
+        audio=video.audio,
+        marks=video.timestamps + video.special,
         low=total(shortest, measured or _SMALLEST),
         high=total(longest, measured or _LARGEST),
         duration=seconds,

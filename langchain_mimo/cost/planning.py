@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from langchain_mimo._checks import choice, integer, number
-from langchain_mimo._media.headers.reader import ClipHeader
+from langchain_mimo._media.headers.reader import VideoHeader
 from langchain_mimo._media.inspection import inspect_own
 from langchain_mimo._media.local_files import own_source
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
@@ -92,7 +92,7 @@ def plan_video(
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
     header = inspect_own("video", source).header
-    if not isinstance(header, ClipHeader) or not (
+    if not isinstance(header, VideoHeader) or not (
         header.duration and header.width and header.height
     ):
         name = "given" if isinstance(source, bytes) else repr(str(Path(source).absolute()))

@@ -10,12 +10,12 @@ from langchain_mimo._media.av_container import import_av, open_container
 from langchain_mimo._media.local_files import own_source
 from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.av_streams import (
+    AudioEncoder,
     Job,
-    SoundEncoder,
     check_span,
     copy_packets,
     decoded,
-    known_sounds,
+    known_audio,
     survey,
     wanted_span,
 )
@@ -100,9 +100,9 @@ def prepare_audio(
     work.at(0)
     with workplace(source, output) as draft, opened(source) as file:
         with closing(open_container(file)) as container:
-            if not (sounds := known_sounds(container)):
+            if not (audio := known_audio(container)):
                 raise MediaError("it has no sound track that FFmpeg can read.")
-            found = survey(container, sounds[:1], work)
+            found = survey(container, audio[:1], work)
         span = wanted_span(start, end, found.duration)
         _check_tokens(span.seconds, token_budget)
         job = Job(file, draft, output, max_bytes, found, span, work, [])
@@ -138,7 +138,7 @@ def _copied(job: Job) -> str | None:
     """Copy the packets of the sound, if a container that MiMo takes can hold them."""
     av = import_av()
     with job.container() as container:
-        stream = known_sounds(container)[0]
+        stream = known_audio(container)[0]
         codec = stream.codec_context.name
         if codec not in _COPIES:
             return None
@@ -167,8 +167,8 @@ def _encoded(job: Job) -> str:
         )
     av = import_av()
     with job.container() as container, av.open(os.fspath(job.draft), "w", format="mp3") as out:
-        stream = known_sounds(container)[0]
-        encoder = SoundEncoder(out, "libmp3lame", stream, bit_rate)
+        stream = known_audio(container)[0]
+        encoder = AudioEncoder(out, "libmp3lame", stream, bit_rate)
         for frame, time in decoded(job, [stream]):
             encoder.encode(frame, time)
         encoder.finish()

@@ -113,7 +113,7 @@ class Job:
         self.notes.append("MiMo takes it as it is.")
 
 
-def known_sounds(container: Any) -> list[Any]:
+def known_audio(container: Any) -> list[Any]:
     """Return the sound streams whose codec FFmpeg knows."""
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
@@ -263,7 +263,7 @@ def decoded(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
         job.notes.append(f"{damaged} damaged packets were left out.")
 
 
-class SoundEncoder:
+class AudioEncoder:
     """Encodes decoded sound into a stream of a new container.
 
     Args:

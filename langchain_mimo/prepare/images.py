@@ -101,9 +101,9 @@ def prepare_image(
         upright = padded(_decoded(image, notes), notes)
         work.at(0.5)
         fitted = _within_tokens(upright, token_budget, notes)
-        mended = enlarged(fitted, CELL if convert else SMALLEST_SIDE, notes)
-        is_png_first = _is_png_first(mended, image.format, output)
-        mime_type = _write(mended, draft, is_png_first, max_bytes, notes)
+        repaired = enlarged(fitted, CELL if convert else SMALLEST_SIDE, notes)
+        is_png_first = _is_png_first(repaired, image.format, output)
+        mime_type = _write(repaired, draft, is_png_first, max_bytes, notes)
         work.at(1)
         return finish(draft, output, mime_type, notes)
 

@@ -11,18 +11,18 @@ from typing import Any, get_args
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import import_av, open_container
-from langchain_mimo._media.headers.reader import ClipHeader
+from langchain_mimo._media.headers.reader import VideoHeader
 from langchain_mimo._media.inspection import inspect_own
 from langchain_mimo._media.local_files import own_source
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.av_streams import (
     KEY_FRAME_TOLERANCE,
+    AudioEncoder,
     Job,
-    SoundEncoder,
     check_span,
     copy_packets,
     decoded,
-    known_sounds,
+    known_audio,
     survey,
     wanted_span,
 )
@@ -53,9 +53,9 @@ FPS_RANGE = (0.1, 10.0)
 """Frames per second MiMo can be asked to sample, as in the catalogue, which has no place here."""
 
 _PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
-_SOUND_CODECS = frozenset({"aac", "mp3", "mp3float"})
-_SOUND_BIT_RATE = 96_000
-_SMALL_SOUND_BIT_RATE = 32_000
+_AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float"})
+_AUDIO_BIT_RATE = 96_000
+_SMALL_AUDIO_BIT_RATE = 32_000
 _GOOD_BITS_PER_PIXEL = 0.06
 _LEAST_BITS_PER_PIXEL = 0.03
 _CONTAINER_SHARE = 0.92
@@ -86,7 +86,7 @@ class _Shape:
     height: int
     rate: Fraction
     video_bits: int
-    sound_bits: int
+    audio_bits: int
 
 
 def prepare_video(
@@ -179,7 +179,7 @@ class _Video:
     pixel_format: str | None
     width: int
     height: int
-    has_sound: bool
+    has_audio: bool
 
 
 def _video_of(container: Any) -> _Video:
@@ -193,13 +193,13 @@ def _video_of(container: Any) -> _Video:
         context.pix_fmt,
         context.width,
         context.height,
-        bool(known_sounds(container)),
+        bool(known_audio(container)),
     )
 
 
 def _streams(container: Any) -> list[Any]:
     """Return the first video and the first sound that can be decoded."""
-    return [*container.streams.video[:1], *known_sounds(container)[:1]]
+    return [*container.streams.video[:1], *known_audio(container)[:1]]
 
 
 def _reasons(job: Job, video: _Video, wish: _Wish) -> list[str]:
@@ -210,7 +210,7 @@ def _reasons(job: Job, video: _Video, wish: _Wish) -> list[str]:
     if job.found.is_variable:
         why.append("its frames came at an uneven pace")
     if wish.token_budget is not None:
-        tokens = wish.tokens(job.span.seconds, video.width, video.height, mute=not video.has_sound)
+        tokens = wish.tokens(job.span.seconds, video.width, video.height, mute=not video.has_audio)
         if tokens.total > wish.token_budget:
             why.append(f"it cost {tokens.total} tokens")
     return why
@@ -228,7 +228,7 @@ def _copied(job: Job, wish: _Wish) -> bool:
     with job.container() as container:
         streams = _streams(container)
         codecs = {stream.type: stream.codec_context.name for stream in streams}
-        if codecs["video"] != "h264" or codecs.get("audio", "aac") not in _SOUND_CODECS:
+        if codecs["video"] != "h264" or codecs.get("audio", "aac") not in _AUDIO_CODECS:
             job.notes.append(f"It held {' and '.join(codecs.values())}, so it was encoded anew.")
             return False
         try:
@@ -250,7 +250,7 @@ def _copied(job: Job, wish: _Wish) -> bool:
 def _too_dear_length(job: Job, wish: _Wish) -> float | None:
     """Return the length that the draft came to when that makes it too dear, else None."""
     header = inspect_own("video", job.draft).header
-    if wish.token_budget is None or not isinstance(header, ClipHeader):
+    if wish.token_budget is None or not isinstance(header, VideoHeader):
         return None
     seconds, width, height = header.duration or 0.0, header.width or 1, header.height or 1
     tokens = wish.tokens(seconds, width, height, mute=not header.has_audio)
@@ -295,7 +295,7 @@ def _upright(container: Any) -> _Video:
         video.pixel_format,
         video.height,
         video.width,
-        video.has_sound,
+        video.has_audio,
     )
 
 
@@ -311,8 +311,8 @@ def _shape(job: Job, video: _Video, size: tuple[int, int], share: float) -> _Sha
     seconds = job.span.seconds
     width, height = size
     bits = int(job.max_bytes * 8 * share / seconds)
-    sound_bits = _SOUND_BIT_RATE if bits > 8 * _SOUND_BIT_RATE else _SMALL_SOUND_BIT_RATE
-    video_bits = bits - (sound_bits if video.has_sound else 0)
+    audio_bits = _AUDIO_BIT_RATE if bits > 8 * _AUDIO_BIT_RATE else _SMALL_AUDIO_BIT_RATE
+    video_bits = bits - (audio_bits if video.has_audio else 0)
     rate = min(job.found.rate or Fraction(ENOUGH_RATE), Fraction(MAX_RATE))
     if video_bits < _GOOD_BITS_PER_PIXEL * width * height * rate:
         rate = min(rate, Fraction(ENOUGH_RATE))
@@ -323,7 +323,7 @@ def _shape(job: Job, video: _Video, size: tuple[int, int], share: float) -> _Sha
                 f"{seconds:.0f} s cannot be brought to {job.max_bytes:,} bytes; "
                 "cut it with start and end."
             )
-    return _Shape(width, height, rate, video_bits, sound_bits)
+    return _Shape(width, height, rate, video_bits, audio_bits)
 
 
 def _within_tokens(video: _Video, seconds: float, wish: _Wish) -> tuple[int, int]:
@@ -331,7 +331,7 @@ def _within_tokens(video: _Video, seconds: float, wish: _Wish) -> tuple[int, int
     if wish.token_budget is None:
         return width, height
     while True:
-        tokens = wish.tokens(seconds, width, height, mute=not video.has_sound)
+        tokens = wish.tokens(seconds, width, height, mute=not video.has_audio)
         if tokens.total <= wish.token_budget:
             return width, height
         if min(width, height) <= _SMALLEST_SIDE:
@@ -354,23 +354,23 @@ def _encode(job: Job, container: Any, shape: _Shape) -> None:
             "maxrate": str(shape.video_bits),
             "bufsize": str(2 * shape.video_bits),
         }
-        pictures = out.add_stream("h264", rate=shape.rate, options=options)
-        pictures.width, pictures.height, pictures.pix_fmt = shape.width, shape.height, "yuv420p"
-        sounds = None
-        if known := known_sounds(container):
-            sounds = SoundEncoder(out, "aac", known[0], shape.sound_bits)
+        images = out.add_stream("h264", rate=shape.rate, options=options)
+        images.width, images.height, images.pix_fmt = shape.width, shape.height, "yuv420p"
+        audio = None
+        if known := known_audio(container):
+            audio = AudioEncoder(out, "aac", known[0], shape.audio_bits)
         steady: SteadyFrames | None = None
         for frame, time in decoded(job, _streams(container)):
             if isinstance(frame, av.VideoFrame):
                 steady = steady or SteadyFrames(frame, shape.width, shape.height, shape.rate)
                 for ready in steady.push(frame, time):
-                    out.mux(pictures.encode(ready))
-            elif sounds is not None:
-                sounds.encode(frame, time)
+                    out.mux(images.encode(ready))
+            elif audio is not None:
+                audio.encode(frame, time)
         if steady is None:
             raise MediaError("the piece wanted holds not a single frame; choose another one.")
         for ready in steady.until(job.span.seconds):
-            out.mux(pictures.encode(ready))
-        out.mux(pictures.encode(None))
-        if sounds is not None:
-            sounds.finish()
+            out.mux(images.encode(ready))
+        out.mux(images.encode(None))
+        if audio is not None:
+            audio.finish()

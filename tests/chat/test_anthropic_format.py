@@ -16,7 +16,7 @@ from langchain_mimo.errors import (
 
 MODEL = "mimo-v2.6-flash"
 CALL = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Wuhan"}}
-THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": ""}
+REASONING = {"type": "thinking", "thinking": "Hm.", "signature": ""}
 
 
 def body(stop_reason, *content):
@@ -99,7 +99,7 @@ def weather(city: str) -> str:
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_round_with_a_tool(streaming):
     text = {"type": "text", "text": "Sunny."}
-    server = Server(body("tool_use", THOUGHT, CALL), body("end_turn", text))
+    server = Server(body("tool_use", REASONING, CALL), body("end_turn", text))
     llm = model(server, streaming=streaming).bind_tools([weather])
     question = HumanMessage("Weather in Wuhan?")
     called = llm.invoke([question])
@@ -113,7 +113,7 @@ def test_a_round_with_a_tool(streaming):
     assert request.url == "https://api.xiaomimimo.com/anthropic/v1/messages"
     assert request.headers["authorization"] == "Bearer sk-test"
     assert request.headers["anthropic-version"] == "2023-06-01"
-    assert sent["messages"][1] == {"role": "assistant", "content": [THOUGHT, CALL]}
+    assert sent["messages"][1] == {"role": "assistant", "content": [REASONING, CALL]}
     assert sent["messages"][2]["content"][0]["tool_use_id"] == "call_1"
     assert sent["tools"][0]["input_schema"]["required"] == ["city"]
     assert sent.get("stream", False) is streaming
@@ -121,7 +121,7 @@ def test_a_round_with_a_tool(streaming):
 
 def test_a_tool_that_must_be_called_is_asked_for_again():
     text = {"type": "text", "text": "No."}
-    server = Server(body("end_turn", text), body("tool_use", THOUGHT, CALL))
+    server = Server(body("end_turn", text), body("tool_use", REASONING, CALL))
     llm = model(server).bind_tools([weather], tool_choice="weather", parallel_tool_calls=False)
     message = llm.invoke("Weather?")
     assert message.tool_calls[0]["name"] == "weather"

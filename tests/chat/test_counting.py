@@ -18,15 +18,17 @@ def llm():
     return ChatMiMo(model="mimo-v2.6-flash", api_key="sk-test")
 
 
-def picture(width, height):
+def make_image(width, height):
     out = io.BytesIO()
     Image.new("RGB", (width, height), "red").save(out, "PNG")
     data = base64.b64encode(out.getvalue()).decode()
     return {"type": "image", "base64": data, "mime_type": "image/png"}
 
 
-def test_pictures_count_by_their_size_not_by_their_base64(llm):
-    estimate = llm.estimate([HumanMessage([picture(1024, 1024), {"type": "text", "text": "hi"}])])
+def test_images_count_by_their_size_not_by_their_base64(llm):
+    estimate = llm.estimate(
+        [HumanMessage([make_image(1024, 1024), {"type": "text", "text": "hi"}])]
+    )
     assert estimate.image == 1024
     assert estimate.total < 1100
 
@@ -67,7 +69,7 @@ def test_parts_of_a_conversation_count_too(llm):
 def test_trim_messages_drops_what_is_large(llm):
     call = {"name": "f", "args": {}, "id": "a"}
     history = [
-        HumanMessage([picture(2000, 2000), {"type": "text", "text": "what is it?"}]),
+        HumanMessage([make_image(2000, 2000), {"type": "text", "text": "what is it?"}]),
         AIMessage("", tool_calls=[call]),
         ToolMessage("done", tool_call_id="a"),
         AIMessage("a red square"),
@@ -114,17 +116,21 @@ def test_the_user_s_own_tokenizer_goes_first(llm):
 def test_media_are_counted_even_for_a_model_that_takes_none():
     """A history is trimmed before it is refused, and what is trimmed need not be taken."""
     reader = ChatMiMo(model="mimo-v2.5-pro", base_url="http://127.0.0.1:1")
-    history = [HumanMessage([picture(640, 480), "Look."]), AIMessage("I see."), HumanMessage("?")]
+    history = [
+        HumanMessage([make_image(640, 480), "Look."]),
+        AIMessage("I see."),
+        HumanMessage("?"),
+    ]
     assert reader.get_num_tokens_from_messages(history) > 300
     kept = trim_messages(history, max_tokens=60, token_counter=reader, start_on="human")
     assert kept == history[-1:]
 
 
 def test_videos_that_langchain_wrote_as_json_count_as_videos(llm):
-    film = {"type": "video", "url": "https://a.example/film.mp4", "mime_type": "video/mp4"}
+    video = {"type": "video", "url": "https://a.example/film.mp4", "mime_type": "video/mp4"}
     history = [
         HumanMessage("?"),
         AIMessage("", tool_calls=[{"name": "film", "args": {}, "id": "1"}]),
-        ToolMessage(json.dumps([film]), tool_call_id="1"),
+        ToolMessage(json.dumps([video]), tool_call_id="1"),
     ]
     assert llm.estimate(history).video > 1000

@@ -250,7 +250,7 @@ def test_a_stream_that_ends_early_raises_with_what_arrived():
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_thoughts_that_used_up_the_budget_are_warned_of(streamed, monkeypatch):
+def test_reasoning_that_used_up_the_budget_are_warned_of(streamed, monkeypatch):
     monkeypatch.setitem(
         ANSWERS, "thoughts alone", ("length", {"content": "", "reasoning_content": "Hm."})
     )

@@ -92,7 +92,7 @@ def whole(content, **message):
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream"])
 @pytest.mark.parametrize("named", [True, False])
-def test_a_reseller_takes_smaller_pictures(tmp_path, way, named):
+def test_a_reseller_takes_smaller_images(tmp_path, way, named):
     """As its page says of base64 (reseller-image-input, 2026-03)."""
     gateway = Gateway()
     fields = {"allowed_media_dirs": [tmp_path], "media_limits": {"image": TEN_MEGABYTES}}
@@ -178,9 +178,9 @@ def test_gateways_that_refuse_stream_options(wanted):
 
 # ------------------------------------------------------------------------ OpenRouter's shapes
 
-THOUGHTS = "Hm, let me see."
+REASONING = "Hm, let me see."
 DETAILS = [
-    {"type": "reasoning.text", "text": THOUGHTS, "format": "unknown", "index": 0},
+    {"type": "reasoning.text", "text": REASONING, "format": "unknown", "index": 0},
     {"type": "reasoning.encrypted", "data": "c2VjcmV0", "index": 1},
 ]
 FUNCTION = {"name": "look", "arguments": "{}"}
@@ -193,7 +193,7 @@ def streamed():
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "native_finish_reason": None}
         return {"id": "gen-1", "provider": "Xiaomi", "model": "m", "choices": [choice]}
 
-    for piece in (THOUGHTS[:6], THOUGHTS[6:]):
+    for piece in (REASONING[:6], REASONING[6:]):
         detail = {"type": "reasoning.text", "text": piece, "index": 0}
         yield event(reasoning=piece, reasoning_details=[detail])
     yield event(content=None, reasoning_details=DETAILS[1:])
@@ -202,35 +202,35 @@ def streamed():
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_openrouters_thoughts_are_read_once_and_handed_back(stream):
-    fields = {"reasoning": THOUGHTS, "reasoning_details": DETAILS, "tool_calls": [CALL]}
+def test_openrouters_reasoning_are_read_once_and_handed_back(stream):
+    fields = {"reasoning": REASONING, "reasoning_details": DETAILS, "tool_calls": [CALL]}
     gateway = Gateway(list(streamed()) if stream else whole("Hi.", **fields))
     llm = model(gateway)
     question = HumanMessage("?")
     answer = reduce(add, llm.stream([question])) if stream else llm.invoke([question])
     assert answer.content == "Hi."
-    assert answer.additional_kwargs["reasoning_content"] == THOUGHTS
+    assert answer.additional_kwargs["reasoning_content"] == REASONING
     assert [call["name"] for call in answer.tool_calls] == ["look"]
     assert "c2VjcmV0" not in repr(answer)  # details are left out, and nothing is said twice
-    assert repr(answer.content_blocks).count(THOUGHTS) == 1
+    assert repr(answer.content_blocks).count(REASONING) == 1
     llm.invoke([question, answer, ToolMessage("seen", tool_call_id="call_1")])
     turn = gateway.bodies[-1]["messages"][1]
-    assert turn["reasoning_content"] == THOUGHTS
+    assert turn["reasoning_content"] == REASONING
     assert not {"reasoning", "reasoning_details"} & turn.keys()
 
 
-def test_thoughts_can_go_back_under_openrouters_name():
+def test_reasoning_can_go_back_under_openrouters_name():
     gateway = Gateway()
     llm = model(gateway, dialect={"reasoning_field": "reasoning"})
     call = {"name": "look", "args": {}, "id": "call_1"}
-    turn = AIMessage("", tool_calls=[call], additional_kwargs={"reasoning_content": THOUGHTS})
+    turn = AIMessage("", tool_calls=[call], additional_kwargs={"reasoning_content": REASONING})
     llm.invoke([HumanMessage("?"), turn, ToolMessage("seen", tool_call_id="call_1")])
     sent = gateway.bodies[0]["messages"][1]
-    assert sent["reasoning"] == THOUGHTS
+    assert sent["reasoning"] == REASONING
     assert "reasoning_content" not in sent
 
 
-def test_thoughts_that_stand_in_the_details_alone_are_not_read():
+def test_reasoning_that_stand_in_the_details_alone_are_not_read():
     """Known and accepted: OpenRouter gives `reasoning` wherever it gives text in the details."""
     answer = model(Gateway(whole("Hi.", reasoning_details=DETAILS))).invoke("?")
     assert "reasoning_content" not in answer.additional_kwargs

@@ -41,13 +41,13 @@ def inline(name):
     return reference(kind, InlineBase64(base64.b64encode(make(name)).decode()))
 
 
-def test_a_picture():
+def test_a_image():
     estimate = estimate_media(inline("drawing.png"), NOTHING)
     assert estimate.total == estimate.image == image_tokens(333, 77)
     assert (estimate.low, estimate.high, estimate.note) == (estimate.total, estimate.total, None)
 
 
-def test_a_sound():
+def test_a_audio():
     estimate = estimate_media(inline("voice.wav"), NOTHING)
     assert estimate.total == estimate.audio == audio_tokens(2.5)
     assert estimate.duration == 2.5
@@ -86,10 +86,10 @@ def test_a_header_that_is_silent_is_a_range_too():
 
 def test_a_conversation(tmp_path):
     (tmp_path / "film.mp4").write_bytes(make("film.mp4"))
-    film = reference("video", LocalFile(str(tmp_path / "film.mp4")), 1, 1)
+    source = reference("video", LocalFile(str(tmp_path / "film.mp4")), 1, 1)
     turns = [
         SystemTurn("Be brief."),
-        UserTurn([TextPart("What is"), TextPart("this?"), MediaPart(film, fps=1)]),
+        UserTurn([TextPart("What is"), TextPart("this?"), MediaPart(source, fps=1)]),
         AssistantTurn("", "I should look.", [Call("call_1", "look", '{"at":"film"}')]),
         ToolTurn("call_1", "a film", media=[MediaPart(inline("voice.mp3"))]),
         UserTurn("谢谢"),
@@ -98,12 +98,12 @@ def test_a_conversation(tmp_path):
         turns, model="mimo-v2.6-pro", policy=MediaPolicy([tmp_path]), tools_text="[]"
     )
     texts = "Be brief.", "What is\nthis?", "I should look.", "look", '{"at":"film"}', "a film"
-    clip = video_tokens(2.0, 96, 64, fps=1)
+    video = video_tokens(2.0, 96, 64, fps=1)
     assert estimate.text == sum(map(text_tokens, (*texts, "谢谢", "[]")))
-    assert estimate.video == clip.vision
-    assert estimate.audio == clip.audio + audio_tokens(2.5)
+    assert estimate.video == video.vision
+    assert estimate.audio == video.audio + audio_tokens(2.5)
     assert estimate.image == 0
-    assert estimate.marks == clip.timestamps + clip.special + 4 * len(turns)
+    assert estimate.marks == video.timestamps + video.special + 4 * len(turns)
     assert estimate.low == estimate.high == estimate.total
     assert estimate.cost_usd == pytest.approx(estimate.total * 0.435e-6)
     assert estimate.price_as_of == date(2026, 10, 9)

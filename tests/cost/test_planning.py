@@ -64,7 +64,7 @@ def test_an_fps_mimo_does_not_take_is_refused(fps):
 
 
 @pytest.mark.parametrize("source", [b"no film", "no/such/film.mp4"])
-def test_what_is_no_film_is_refused(source):
+def test_what_is_no_video_is_refused(source):
     with pytest.raises(MediaError):
         plan_video(source, budget_tokens=1000)
     with pytest.raises(MediaError, match="type 'audio'"):
@@ -100,12 +100,12 @@ def test_a_plan_of_impossible_numbers_is_refused(options, reason):
         (5, "not int"),
     ],
 )
-def test_what_is_no_local_film_is_refused(source, reason):
+def test_what_is_no_local_video_is_refused(source, reason):
     with pytest.raises(MediaError, match=f"^plan_video .*{reason}"):
         plan_video(source, budget_tokens=1000)
 
 
-def test_a_film_that_cannot_be_planned_is_named(tmp_path):
+def test_a_video_that_cannot_be_planned_is_named(tmp_path):
     path = tmp_path / "voice.m4a"
     path.write_bytes(make("voice.m4a"))
     with pytest.raises(MediaError, match=re.escape(repr(str(path)))):

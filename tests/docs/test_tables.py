@@ -20,7 +20,7 @@ def money(count, digits):
     return [f"{count * catalogue.MODELS[name].price.input / 1e6:.{digits}f}" for name in PRICED]
 
 
-def picture_rows():
+def image_rows():
     for width, height in (
         (320, 240),
         (640, 480),
@@ -37,21 +37,23 @@ def video_rows():
     for resolution in ("default", "max"):
         for width, height in ((1920, 1080), (640, 360)):
             for pace in (0.5, 1, 2, 5, 10):
-                clip = tokens.video_tokens(60, width, height, fps=pace, media_resolution=resolution)
+                video = tokens.video_tokens(
+                    60, width, height, fps=pace, media_resolution=resolution
+                )
                 what = [f"{width} × {height}", f"{pace:g}", f'`"{resolution}"`']
-                yield [*what, f"{clip.frames:,}", f"{clip.total:,}", *money(clip.total, 4)]
+                yield [*what, f"{video.frames:,}", f"{video.total:,}", *money(video.total, 4)]
 
 
-def sound_rows():
+def audio_rows():
     for name, seconds in (("1 minute", 60), ("10 minutes", 600), ("1 hour", 3600)):
         count = tokens.audio_tokens(seconds)
         yield [name, f"{count:,}", *money(count, 5)]
 
 
 TABLES = {
-    "pictures.md": ("pictures", picture_rows),
+    "pictures.md": ("pictures", image_rows),
     "video.md": ("video", video_rows),
-    "sound.md": ("sound", sound_rows),
+    "sound.md": ("sound", audio_rows),
 }
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 av.logging.set_level(av.logging.PANIC)
 
 
-def picture(name, size=(120, 80), mode="RGB", **options):
+def make_image(name, size=(120, 80), mode="RGB", **options):
     """Return a picture with a gradient, so that it does not compress to nothing."""
     image = Image.linear_gradient("L").resize(size).convert(mode)
     buffer = io.BytesIO()
@@ -32,7 +32,7 @@ def animation(frames, size=(16, 16)):
     return buffer.getvalue()
 
 
-def clip(
+def make_video(
     container,
     video="libx264",
     audio="aac",
@@ -52,22 +52,22 @@ def clip(
     target = tempfile.mktemp() if to_file else io.BytesIO()
     with av.open(target, "w", format=container, options=options or {}) as out:
         packets = []
-        pictures = out.add_stream(video, rate=rate) if video else None
-        sounds = (
+        images = out.add_stream(video, rate=rate) if video else None
+        audio_streams = (
             out.add_stream(audio, rate=sample_rate, options=audio_options or {}) if audio else None
         )
-        if pictures:
-            pictures.width, pictures.height, pictures.pix_fmt = *size, pixel_format
+        if images:
+            images.width, images.height, images.pix_fmt = *size, pixel_format
             if key_every:
-                pictures.gop_size = key_every
-        if sounds:
-            sounds.layout = "mono"
+                images.gop_size = key_every
+        if audio_streams:
+            audio_streams.layout = "mono"
             if bit_rate:
-                sounds.bit_rate = bit_rate
-        if pictures:
-            packets += _pictures(pictures, seconds, size, rate, pixel_format)
-        if sounds:
-            packets += _sounds(sounds, seconds, sample_rate)
+                audio_streams.bit_rate = bit_rate
+        if images:
+            packets += _images(images, seconds, size, rate, pixel_format)
+        if audio_streams:
+            packets += _audio(audio_streams, seconds, sample_rate)
         for packet in sorted(packets, key=lambda p: p.dts * p.time_base):
             out.mux(packet)
     if not to_file:
@@ -77,7 +77,7 @@ def clip(
     return data
 
 
-def _pictures(stream, seconds, size, rate, pixel_format):
+def _images(stream, seconds, size, rate, pixel_format):
     for index in range(round(seconds * rate)):
         image = Image.new("RGB", size, (index * 20 % 256, 90, 200 - index * 7 % 200))
         frame = av.VideoFrame.from_image(image).reformat(format=pixel_format)
@@ -86,7 +86,7 @@ def _pictures(stream, seconds, size, rate, pixel_format):
     yield from stream.encode(None)
 
 
-def _sounds(stream, seconds, sample_rate):
+def _audio(stream, seconds, sample_rate):
     resampler = av.AudioResampler(stream.format.name, "mono", sample_rate)
     total, at = round(seconds * sample_rate), 0
     while at < total:
@@ -104,53 +104,53 @@ def _sounds(stream, seconds, sample_rate):
 
 ACCEPTED = {
     # name: kind, MIME type, how it is made
-    "photo.jpg": ("image", "image/jpeg", lambda: picture("JPEG")),
-    "progressive.jpg": ("image", "image/jpeg", lambda: picture("JPEG", progressive=True)),
-    "drawing.png": ("image", "image/png", lambda: picture("PNG", (333, 77))),
-    "still.gif": ("image", "image/gif", lambda: picture("GIF", mode="P")),
+    "photo.jpg": ("image", "image/jpeg", lambda: make_image("JPEG")),
+    "progressive.jpg": ("image", "image/jpeg", lambda: make_image("JPEG", progressive=True)),
+    "drawing.png": ("image", "image/png", lambda: make_image("PNG", (333, 77))),
+    "still.gif": ("image", "image/gif", lambda: make_image("GIF", mode="P")),
     "moving.gif": ("image", "image/gif", lambda: animation(5)),
-    "lossy.webp": ("image", "image/webp", lambda: picture("WEBP")),
-    "lossless.webp": ("image", "image/webp", lambda: picture("WEBP", lossless=True)),
-    "transparent.webp": ("image", "image/webp", lambda: picture("WEBP", mode="RGBA", exif=b"Exif\0\0")),
-    "plain.bmp": ("image", "image/bmp", lambda: picture("BMP")),
-    "film.mp4": ("video", "video/mp4", lambda: clip("mp4")),
-    "silent.mp4": ("video", "video/mp4", lambda: clip("mp4", audio=None, seconds=3.3)),
-    "ntsc.mp4": ("video", "video/mp4", lambda: clip("mp4", seconds=3.7, rate=Fraction(30000, 1001))),
-    "index_first.mp4": ("video", "video/mp4", lambda: clip("mp4", options={"movflags": "faststart"}, to_file=True)),
-    "fragmented.mp4": ("video", "video/mp4", lambda: clip("mp4", seconds=4, options={"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000"})),
-    "partly_fragmented.mp4": ("video", "video/mp4", lambda: clip("mp4", seconds=4, audio=None, options={"movflags": "frag_keyframe", "frag_duration": "1000000"})),
-    "hevc.mp4": ("video", "video/mp4", lambda: clip("mp4", "libx265")),
-    "colourful.mp4": ("video", "video/mp4", lambda: clip("mp4", pixel_format="yuv444p")),
-    "film.mov": ("video", "video/quicktime", lambda: clip("mov")),
-    "motion_jpeg.mov": ("video", "video/quicktime", lambda: clip("mov", "mjpeg", "pcm_s16le", pixel_format="yuvj420p")),
-    "film.avi": ("video", "video/x-msvideo", lambda: clip("avi", "mpeg4", "libmp3lame")),
-    "long_sound.avi": ("video", "video/x-msvideo", lambda: clip("avi", "mjpeg", "pcm_s16le", pixel_format="yuvj420p", seconds=3.3)),
-    "film.wmv": ("video", "video/x-ms-wmv", lambda: clip("asf", "wmv2", "wmav2", bit_rate=64000)),
-    "silent.wmv": ("video", "video/x-ms-wmv", lambda: clip("asf", "wmv2", None, seconds=3.3)),
-    "voice.wav": ("audio", "audio/wav", lambda: clip("wav", None, "pcm_s16le", seconds=2.5)),
-    "bytes.wav": ("audio", "audio/wav", lambda: clip("wav", None, "pcm_u8", seconds=3.14, sample_rate=8000)),
-    "small.wav": ("audio", "audio/wav", lambda: clip("wav", None, "adpcm_ms", seconds=3.14, sample_rate=8000)),
-    "floats.wav": ("audio", "audio/wav", lambda: clip("wav", None, "pcm_f32le", seconds=1.5)),
-    "voice.mp3": ("audio", "audio/mpeg", lambda: clip("mp3", None, "libmp3lame", seconds=2.5)),
-    "slow.mp3": ("audio", "audio/mpeg", lambda: clip("mp3", None, "libmp3lame", seconds=2.5, sample_rate=22050)),
-    "bare.mp3": ("audio", "audio/mpeg", lambda: clip("mp3", None, "libmp3lame", seconds=6, options={"write_xing": "0", "id3v2_version": "0"})),
-    "voice.flac": ("audio", "audio/flac", lambda: clip("flac", None, "flac", seconds=2.5)),
-    "voice.m4a": ("audio", "audio/mp4", lambda: clip("ipod", None, "aac", seconds=2.5)),
-    "lossless.m4a": ("audio", "audio/mp4", lambda: clip("ipod", None, "alac", seconds=2.5)),
-    "sound.mp4": ("audio", "audio/mp4", lambda: clip("mp4", None, "aac", seconds=2.5)),
-    "opus.ogg": ("audio", "audio/ogg", lambda: clip("ogg", None, "libopus", seconds=2.5, sample_rate=48000)),
-    "long_opus.ogg": ("audio", "audio/ogg", lambda: clip("ogg", None, "libopus", seconds=20, sample_rate=48000)),
-    "flac.ogg": ("audio", "audio/ogg", lambda: clip("ogg", None, "flac", seconds=2.5)),
+    "lossy.webp": ("image", "image/webp", lambda: make_image("WEBP")),
+    "lossless.webp": ("image", "image/webp", lambda: make_image("WEBP", lossless=True)),
+    "transparent.webp": ("image", "image/webp", lambda: make_image("WEBP", mode="RGBA", exif=b"Exif\0\0")),
+    "plain.bmp": ("image", "image/bmp", lambda: make_image("BMP")),
+    "film.mp4": ("video", "video/mp4", lambda: make_video("mp4")),
+    "silent.mp4": ("video", "video/mp4", lambda: make_video("mp4", audio=None, seconds=3.3)),
+    "ntsc.mp4": ("video", "video/mp4", lambda: make_video("mp4", seconds=3.7, rate=Fraction(30000, 1001))),
+    "index_first.mp4": ("video", "video/mp4", lambda: make_video("mp4", options={"movflags": "faststart"}, to_file=True)),
+    "fragmented.mp4": ("video", "video/mp4", lambda: make_video("mp4", seconds=4, options={"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000"})),
+    "partly_fragmented.mp4": ("video", "video/mp4", lambda: make_video("mp4", seconds=4, audio=None, options={"movflags": "frag_keyframe", "frag_duration": "1000000"})),
+    "hevc.mp4": ("video", "video/mp4", lambda: make_video("mp4", "libx265")),
+    "colourful.mp4": ("video", "video/mp4", lambda: make_video("mp4", pixel_format="yuv444p")),
+    "film.mov": ("video", "video/quicktime", lambda: make_video("mov")),
+    "motion_jpeg.mov": ("video", "video/quicktime", lambda: make_video("mov", "mjpeg", "pcm_s16le", pixel_format="yuvj420p")),
+    "film.avi": ("video", "video/x-msvideo", lambda: make_video("avi", "mpeg4", "libmp3lame")),
+    "long_sound.avi": ("video", "video/x-msvideo", lambda: make_video("avi", "mjpeg", "pcm_s16le", pixel_format="yuvj420p", seconds=3.3)),
+    "film.wmv": ("video", "video/x-ms-wmv", lambda: make_video("asf", "wmv2", "wmav2", bit_rate=64000)),
+    "silent.wmv": ("video", "video/x-ms-wmv", lambda: make_video("asf", "wmv2", None, seconds=3.3)),
+    "voice.wav": ("audio", "audio/wav", lambda: make_video("wav", None, "pcm_s16le", seconds=2.5)),
+    "bytes.wav": ("audio", "audio/wav", lambda: make_video("wav", None, "pcm_u8", seconds=3.14, sample_rate=8000)),
+    "small.wav": ("audio", "audio/wav", lambda: make_video("wav", None, "adpcm_ms", seconds=3.14, sample_rate=8000)),
+    "floats.wav": ("audio", "audio/wav", lambda: make_video("wav", None, "pcm_f32le", seconds=1.5)),
+    "voice.mp3": ("audio", "audio/mpeg", lambda: make_video("mp3", None, "libmp3lame", seconds=2.5)),
+    "slow.mp3": ("audio", "audio/mpeg", lambda: make_video("mp3", None, "libmp3lame", seconds=2.5, sample_rate=22050)),
+    "bare.mp3": ("audio", "audio/mpeg", lambda: make_video("mp3", None, "libmp3lame", seconds=6, options={"write_xing": "0", "id3v2_version": "0"})),
+    "voice.flac": ("audio", "audio/flac", lambda: make_video("flac", None, "flac", seconds=2.5)),
+    "voice.m4a": ("audio", "audio/mp4", lambda: make_video("ipod", None, "aac", seconds=2.5)),
+    "lossless.m4a": ("audio", "audio/mp4", lambda: make_video("ipod", None, "alac", seconds=2.5)),
+    "sound.mp4": ("audio", "audio/mp4", lambda: make_video("mp4", None, "aac", seconds=2.5)),
+    "opus.ogg": ("audio", "audio/ogg", lambda: make_video("ogg", None, "libopus", seconds=2.5, sample_rate=48000)),
+    "long_opus.ogg": ("audio", "audio/ogg", lambda: make_video("ogg", None, "libopus", seconds=20, sample_rate=48000)),
+    "flac.ogg": ("audio", "audio/ogg", lambda: make_video("ogg", None, "flac", seconds=2.5)),
 }  # fmt: skip
 
 REFUSED = {
-    "film.mkv": lambda: clip("matroska"),
-    "film.webm": lambda: clip("webm", "libvpx", "libopus", sample_rate=48000),
-    "film.flv": lambda: clip("flv"),
-    "film.ts": lambda: clip("mpegts"),
-    "photo.tiff": lambda: picture("TIFF"),
-    "photo.avif": lambda: picture("AVIF"),
-    "voice.aiff": lambda: clip("aiff", None, "pcm_s16be"),
+    "film.mkv": lambda: make_video("matroska"),
+    "film.webm": lambda: make_video("webm", "libvpx", "libopus", sample_rate=48000),
+    "film.flv": lambda: make_video("flv"),
+    "film.ts": lambda: make_video("mpegts"),
+    "photo.tiff": lambda: make_image("TIFF"),
+    "photo.avif": lambda: make_image("AVIF"),
+    "voice.aiff": lambda: make_video("aiff", None, "pcm_s16be"),
 }
 
 

@@ -10,7 +10,7 @@ from langchain_mimo._media.diagnosis import describe_corruption
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import InlineBase64, LocalFile, MediaReference, RemoteURL
 
-make, picture = media_files.make, media_files.picture
+make, image = media_files.make, media_files.make_image
 
 
 def about(kind, source, policy=None):
@@ -52,8 +52,8 @@ def test_without_pyav_the_header_is_told(monkeypatch):
 @pytest.mark.parametrize(
     ("size", "words"), [((8, 8), "under 9 pixels"), ((402, 2), "under 9"), ((2010, 10), "200 to 1")]
 )
-def test_pictures_that_are_known_to_be_refused_are_told(size, words):
-    assert words in about("image", inline(picture("PNG", size)))
+def test_images_that_are_known_to_be_refused_are_told(size, words):
+    assert words in about("image", inline(image("PNG", size)))
 
 
 def test_a_url_and_a_lost_file_do_not_raise(tmp_path):

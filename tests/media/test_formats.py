@@ -11,7 +11,7 @@ from langchain_mimo._media.formats import normalise_mime_type
 from langchain_mimo._media.identify import identify, mime_type_for
 
 
-def picture(name):
+def make_image(name):
     buffer = io.BytesIO()
     Image.new("RGB", (40, 40), "red").save(buffer, name)
     return buffer.getvalue()
@@ -31,11 +31,11 @@ def ftyp(major, *compatible):
 
 
 HEADS = [
-    ("image", picture("PNG"), "image/png"),
-    ("image", picture("JPEG"), "image/jpeg"),
-    ("image", picture("GIF"), "image/gif"),
-    ("image", picture("WEBP"), "image/webp"),
-    ("image", picture("BMP"), "image/bmp"),
+    ("image", make_image("PNG"), "image/png"),
+    ("image", make_image("JPEG"), "image/jpeg"),
+    ("image", make_image("GIF"), "image/gif"),
+    ("image", make_image("WEBP"), "image/webp"),
+    ("image", make_image("BMP"), "image/bmp"),
     ("audio", silence(), "audio/wav"),
     ("audio", b"ID3\x04\x00\x00", "audio/mpeg"),
     ("audio", b"\xff\xfb\x90\x64", "audio/mpeg"),
@@ -83,7 +83,7 @@ REFUSED = [
     ("image", b"BMW is a car", "not those of any image"),
     ("image", ftyp(b"isom"), "use a block of type 'video'"),
     ("image", b"ID3\x04\x00", "use a block of type 'audio'"),
-    ("video", picture("PNG"), "use a block of type 'image'"),
+    ("video", make_image("PNG"), "use a block of type 'image'"),
     ("video", b"\x1a\x45\xdf\xa3", "prepare_video"),
     ("video", b"FLV\x01\x05", "prepare_video"),
     ("video", b"\x47" + bytes(187) + b"\x47", "transport stream"),
@@ -116,7 +116,7 @@ def test_a_stated_mime_type_of_another_family_is_refused(kind, stated):
         mime_type_for(kind, head, stated)
 
 
-def test_unknown_bytes_pass_under_a_listed_mime_type_unless_they_should_be_a_picture():
+def test_unknown_bytes_pass_under_a_listed_mime_type_unless_they_should_be_a_image():
     assert mime_type_for("audio", b"\x00\x00\x00\x00junk", "audio/mpeg3") == ("audio/mpeg", None)
     assert mime_type_for("video", b"\x00\x00\x00\x00junk", "video/avi") == ("video/x-msvideo", None)
     with pytest.raises(ValueError, match="none that MiMo takes"):

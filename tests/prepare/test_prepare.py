@@ -32,7 +32,7 @@ from langchain_mimo.prepare import video as videos_module
 from langchain_mimo.prepare.image_sides import scaled
 from langchain_mimo.tokens import image_tokens, video_tokens
 
-make, clip, picture = media_files.make, media_files.clip, media_files.picture
+make, make_video, make_image = media_files.make, media_files.make_video, media_files.make_image
 
 
 ALL = [
@@ -69,7 +69,7 @@ def heic():
 @pytest.mark.parametrize(
     "name", ["photo.jpg", "drawing.png", "still.gif", "lossy.webp", "plain.bmp"]
 )
-def test_a_picture_that_is_fine_is_left_alone(name):
+def test_an_image_that_is_fine_is_left_alone(name):
     prepared = prepare_image(make(name))
     assert prepared.data == make(name)
     assert prepared.mime_type == media_files.ACCEPTED[name][1]
@@ -86,38 +86,38 @@ def test_heic_becomes_jpeg(heic):
 @pytest.mark.parametrize(
     ("name", "mime_type"), [("photo.tiff", "image/png"), ("photo.avif", "image/jpeg")]
 )
-def test_other_pictures_become_what_mimo_takes(name, mime_type):
+def test_other_images_become_what_mimo_takes(name, mime_type):
     prepared = prepare_image(make(name))
     assert prepared.mime_type == mime_type
     assert image_of(prepared).size == (120, 80)
     assert inspect_own("image", prepared.data).mime_type == mime_type
 
 
-def test_a_picture_on_its_side_is_turned_upright():
+def test_an_image_on_its_side_is_turned_upright():
     exif = Image.Exif()
     exif[0x0112] = 6
-    prepared = prepare_image(picture("JPEG", (40, 20), exif=exif))
+    prepared = prepare_image(make_image("JPEG", (40, 20), exif=exif))
     assert image_of(prepared).size == (20, 40)
     assert image_of(prepared).getexif().get(0x0112, 1) == 1
     assert "It was turned upright." in prepared.notes
 
 
 def test_cmyk_and_sixteen_bits_become_rgb():
-    assert image_of(prepare_image(picture("JPEG", mode="CMYK"))).mode == "RGB"
+    assert image_of(prepare_image(make_image("JPEG", mode="CMYK"))).mode == "RGB"
     tiff = io.BytesIO()
     Image.new("I;16", (20, 20), 32768).save(tiff, "TIFF")
     assert image_of(prepare_image(tiff.getvalue())).convert("L").getpixel((5, 5)) == 128
 
 
-def test_a_picture_is_shrunk_to_a_token_budget():
-    prepared = prepare_image(picture("PNG", (800, 600)), token_budget=100)
+def test_an_image_is_shrunk_to_a_token_budget():
+    prepared = prepare_image(make_image("PNG", (800, 600)), token_budget=100)
     width, height = image_of(prepared).size
     assert image_tokens(width, height) <= 100
     assert image_tokens(width, height) > 80
     assert width / height == pytest.approx(4 / 3, rel=0.05)
 
 
-def test_a_picture_is_shrunk_to_a_byte_limit():
+def test_an_image_is_shrunk_to_a_byte_limit():
     prepared = prepare_image(noise((400, 300)), max_bytes=20_000)
     assert len(prepared.data) <= 20_000
     assert prepared.mime_type == "image/jpeg"
@@ -135,7 +135,7 @@ def test_transparency_is_kept_where_it_fits_and_white_where_not():
     assert small.convert("RGB").getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_convert_writes_even_a_fine_picture_anew():
+def test_convert_writes_even_a_fine_image_again():
     prepared = prepare_image(make("drawing.png"), convert=True)
     assert prepared.notes[0].startswith("It was PNG of 333 x 77")
 
@@ -174,8 +174,8 @@ def notes_with(notes, word):
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize("size", [(8, 8), (5000, 10), (10, 5000), (402, 2), (3000, 1), (300, 4)])
-def test_sides_that_mimo_refuses_are_mended(size, mode):
-    prepared = prepare_image(picture("PNG", size, mode))
+def test_sides_that_mimo_refuses_are_repaired(size, mode):
+    prepared = prepare_image(make_image("PNG", size, mode))
     image = image_of(prepared)
     short, long = sorted(image.size)
     assert short >= SMALLEST_SIDE
@@ -188,9 +188,9 @@ def test_sides_that_mimo_refuses_are_mended(size, mode):
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5000, 10), (402, 2)])
-def test_the_call_named_for_a_refused_picture_mends_it(tmp_path, size):
+def test_the_call_named_for_a_refused_image_repairs_it(tmp_path, size):
     path = tmp_path / "tiny.png"
-    path.write_bytes(picture("PNG", size))
+    path.write_bytes(make_image("PNG", size))
     reference = MediaReference("image", LocalFile(str(path)), None, 0, 0)
     said = describe_corruption(reference, MediaPolicy([tmp_path]))
     call = re.search(r"langchain_mimo\.prepare\.(prepare_image)\((.*), convert=True\)", said)
@@ -200,7 +200,7 @@ def test_the_call_named_for_a_refused_picture_mends_it(tmp_path, size):
     assert "refused" not in describe_corruption(again, MediaPolicy([tmp_path]))
 
 
-def test_a_border_leaves_the_picture_in_its_middle():
+def test_a_border_leaves_the_image_in_its_middle():
     buffer = io.BytesIO()
     Image.new("RGB", (5000, 9), "red").save(buffer, "PNG")
     image = image_of(prepare_image(buffer.getvalue()))
@@ -211,21 +211,21 @@ def test_a_border_leaves_the_picture_in_its_middle():
 
 
 def test_a_side_that_may_be_too_short_is_enlarged_once_mimo_has_refused_it():
-    assert image_of(prepare_image(picture("PNG", (20, 40)))).size == (20, 40)
-    assert image_of(prepare_image(picture("PNG", (20, 40)), convert=True)).size == (32, 64)
+    assert image_of(prepare_image(make_image("PNG", (20, 40)))).size == (20, 40)
+    assert image_of(prepare_image(make_image("PNG", (20, 40)), convert=True)).size == (32, 64)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 900), st.integers(1, 900), st.integers(201, 400))
-def test_a_mended_picture_keeps_the_budget(width, height, budget):
-    image = image_of(prepare_image(picture("PNG", (width, height)), token_budget=budget))
+def test_a_repaired_image_keeps_the_budget(width, height, budget):
+    image = image_of(prepare_image(make_image("PNG", (width, height)), token_budget=budget))
     assert image_tokens(*image.size) <= budget
     assert min(image.size) >= SMALLEST_SIDE
     assert max(image.size) <= LONGEST_ASPECT * min(image.size)
 
 
 @given(st.integers(1, 9000), st.integers(1, 200), st.floats(0.01, 1))
-def test_shrinking_makes_no_picture_too_long(short, ratio, scale):
+def test_shrinking_makes_no_image_too_long(short, ratio, scale):
     width, height = scaled((short * ratio, short), scale)
     assert width <= LONGEST_ASPECT * height
     assert scaled((short, short * ratio), scale) == (height, width)
@@ -242,7 +242,7 @@ def test_shrinking_makes_no_picture_too_long(short, ratio, scale):
         ("still.gif", "x.png", "image/png"),
     ],
 )
-def test_the_name_of_the_output_chooses_the_format_of_a_picture(tmp_path, source, name, mime_type):
+def test_the_name_of_the_output_chooses_the_format_of_a_image(tmp_path, source, name, mime_type):
     prepared = prepare_image(make(source), tmp_path / name)
     assert prepared.mime_type == mime_type
     assert inspect_own("image", tmp_path / name).mime_type == mime_type
@@ -278,7 +278,7 @@ def check_video(data, *, seconds, size=(96, 64)):
     return times
 
 
-def test_webm_is_encoded_anew():
+def test_webm_is_encoded_again():
     prepared = prepare_video(make("film.webm"))
     assert any("vp8" in note for note in prepared.notes)
     assert len(check_video(prepared.data, seconds=2.0)) == 20
@@ -286,7 +286,7 @@ def test_webm_is_encoded_anew():
         assert container.streams.audio[0].codec_context.name == "aac"
 
 
-def test_an_odd_pixel_format_is_encoded_anew():
+def test_an_odd_pixel_format_is_encoded_again():
     prepared = prepare_video(make("colourful.mp4"))
     assert any("pixel format was yuv444p" in note for note in prepared.notes)
     check_video(prepared.data, seconds=2.0)
@@ -318,21 +318,21 @@ def test_an_uneven_pace_is_made_even():
 
 
 def test_a_cut_at_key_frames_is_copied():
-    film = clip("mp4", seconds=6, key_every=10)
-    with opened(film) as container:
+    source = make_video("mp4", seconds=6, key_every=10)
+    with opened(source) as container:
         packets = [p for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
     key = next(float(p.pts * p.time_base) for p in packets if p.pts * p.time_base > 1.5)
-    prepared = prepare_video(film, start=key + 0.1, end=key + 2)
+    prepared = prepare_video(source, start=key + 0.1, end=key + 2)
     assert any(f"copied from {key:.2f} s to {key + 2:.2f} s" in note for note in prepared.notes)
     check_video(prepared.data, seconds=2.0)
 
 
 def test_a_cut_between_key_frames_is_encoded_and_exact():
-    film = clip("mp4", seconds=6, key_every=60)
-    prepared = prepare_video(film, start=2.0, end=4.0)
+    source = make_video("mp4", seconds=6, key_every=60)
+    prepared = prepare_video(source, start=2.0, end=4.0)
     assert any("no key frame near 2 s" in note for note in prepared.notes)
     assert len(check_video(prepared.data, seconds=2.0)) == 20
-    with opened(film) as container:
+    with opened(source) as container:
         wanted = next(f for f in container.decode(video=0) if f.time >= 2.0).to_image()
     with opened(prepared.data) as container:
         got = next(container.decode(video=0)).to_image()
@@ -342,9 +342,9 @@ def test_a_cut_between_key_frames_is_encoded_and_exact():
 
 
 def test_a_video_is_shrunk_to_a_token_budget():
-    film = clip("mp4", size=(640, 360), seconds=2)
+    source = make_video("mp4", size=(640, 360), seconds=2)
     budget = video_tokens(2.0, 640, 360).total // 2
-    prepared = prepare_video(film, token_budget=budget)
+    prepared = prepare_video(source, token_budget=budget)
     header = inspect_own("video", prepared.data).header
     tokens = video_tokens(header.duration, header.width, header.height).total
     assert budget * 0.6 < tokens <= budget
@@ -370,7 +370,7 @@ def test_a_video_is_shrunk_to_a_byte_limit():
 
 def rotated(degrees_matrix):
     """A film whose header tells players to turn it."""
-    data = bytearray(clip("mp4", audio=None, size=(96, 64)))
+    data = bytearray(make_video("mp4", audio=None, size=(96, 64)))
     at = data.index(b"tkhd") + 4 + 40
     data[at : at + 36] = struct.pack(">9i", *degrees_matrix)
     return bytes(data)
@@ -387,7 +387,7 @@ ONE = 1 << 16
         ((-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30), (96, 64)),
     ],
 )
-def test_a_film_on_its_side_is_turned_when_it_is_encoded(matrix, size):
+def test_a_video_on_its_side_is_turned_when_it_is_encoded(matrix, size):
     prepared = prepare_video(rotated(matrix), convert=True)
     check_video(prepared.data, seconds=2.0, size=size)
 
@@ -440,7 +440,7 @@ def test_videos_that_cannot_be_prepared_are_refused(source, options, reason):
 @pytest.mark.parametrize(
     "name", ["voice.mp3", "voice.wav", "voice.flac", "voice.m4a", "opus.ogg", "sound.mp4"]
 )
-def test_a_sound_that_is_fine_is_left_alone(name):
+def test_audio_that_is_fine_is_left_alone(name):
     prepared = prepare_audio(make(name))
     assert prepared.data == make(name)
     assert prepared.mime_type == media_files.ACCEPTED[name][1]
@@ -457,7 +457,7 @@ def test_a_sound_that_is_fine_is_left_alone(name):
         ("voice.aiff", "audio/mpeg", "mp3float"),
     ],
 )
-def test_a_sound_is_taken_out_of_whatever_holds_it(name, mime_type, codec):
+def test_audio_is_taken_out_of_whatever_holds_it(name, mime_type, codec):
     prepared = prepare_audio(make(name))
     assert prepared.mime_type == mime_type
     inspection = inspect_own("audio", prepared.data)
@@ -468,15 +468,15 @@ def test_a_sound_is_taken_out_of_whatever_holds_it(name, mime_type, codec):
 
 
 @pytest.mark.parametrize("name", ["voice.mp3", "voice.wav", "voice.flac", "voice.m4a", "opus.ogg"])
-def test_a_sound_is_cut(name):
+def test_audio_is_cut(name):
     prepared = prepare_audio(make(name), start=0.5, end=1.5)
     with opened(prepared.data) as container:
         seconds = sum(f.samples / f.sample_rate for f in container.decode(audio=0))
     assert seconds == pytest.approx(1.0, abs=0.15)
 
 
-def test_a_sound_is_shrunk_to_a_byte_limit():
-    wav = clip("wav", None, "pcm_s16le", seconds=20)
+def test_audio_is_shrunk_to_a_byte_limit():
+    wav = make_video("wav", None, "pcm_s16le", seconds=20)
     prepared = prepare_audio(wav, max_bytes=50_000)
     assert len(prepared.data) <= 50_000
     with opened(prepared.data) as container:
@@ -493,7 +493,7 @@ def test_a_sound_is_shrunk_to_a_byte_limit():
         (b"nothing", {}, "cannot be opened"),
     ],
 )
-def test_sounds_that_cannot_be_prepared_are_refused(source, options, reason):
+def test_audio_that_cannot_be_prepared_are_refused(source, options, reason):
     with pytest.raises(MediaError, match=reason):
         prepare_audio(source, **options)
 
@@ -697,9 +697,9 @@ def test_a_missing_extra_is_named(prepare, module, source, heic, monkeypatch):
     [(prepare_video, "does not know"), (prepare_audio, "no sound track that")],
 )
 def test_a_codec_that_ffmpeg_does_not_know_is_said_so(prepare, reason):
-    film = make("film.mkv").replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/ABCDE")
+    video = make("film.mkv").replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/ABCDE")
     with pytest.raises(MediaError, match=reason):
-        prepare(film.replace(b"A_AAC", b"A_XYZ"))
+        prepare(video.replace(b"A_AAC", b"A_XYZ"))
 
 
 def play_list(target):

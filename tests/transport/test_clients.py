@@ -191,7 +191,7 @@ def test_many_threads_make_one_client():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_begins_anew(monkeypatch):
+def test_a_child_begins_again(monkeypatch):
     settings = ClientSettings()
     shared = sync_client(settings, settings.key(), User())
     clients._registry.lock.acquire()  # as another thread might hold it during the fork

@@ -49,7 +49,7 @@ def policy(tmp_path):
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     return path
@@ -62,12 +62,12 @@ def test_text_alone_is_one_piece():
     assert list(body) == [orjson.dumps({"messages": [{"role": "user", "content": "你好"}]})]
 
 
-async def test_media_stand_where_their_leaves_stood(picture, policy):
+async def test_media_stand_where_their_leaves_stood(image, policy):
     text = base64.b64encode(PNG).decode()
     digest = hashlib.sha256(PNG).hexdigest()
     tree = {
         "a\0b": "\0",
-        "parts": [inline(text), {"url": file(picture, len(PNG), digest)}, inline(text, False), "z"],
+        "parts": [inline(text), {"url": file(image, len(PNG), digest)}, inline(text, False), "z"],
     }
     body = RequestBody(tree, policy)
     url = f"data:image/png;base64,{text}"
@@ -98,7 +98,7 @@ def test_any_json_around_the_media_arrives_unchanged(tree, media):
     assert json.loads(read(body)) == expected
 
 
-def test_what_orjson_refuses_is_mended():
+def test_what_orjson_refuses_is_repaired():
     tree = {
         "pair": "\ud83d\ude00",
         "lone": "a\ud83d",
@@ -136,10 +136,10 @@ def test_what_is_no_json_is_refused_before_anything_is_sent(tree):
         RequestBody(tree, MediaPolicy())
 
 
-def test_files_are_closed_when_a_later_one_may_not_be_opened(picture, policy, tmp_path):
+def test_files_are_closed_when_a_later_one_may_not_be_opened(image, policy, tmp_path):
     before = os.dup(0)
     os.close(before)
-    body = RequestBody({"a": file(picture), "b": file(tmp_path / "none.png")}, policy)
+    body = RequestBody({"a": file(image), "b": file(tmp_path / "none.png")}, policy)
     with pytest.raises(MediaError):
         body.open()
     after = os.dup(0)
@@ -147,8 +147,8 @@ def test_files_are_closed_when_a_later_one_may_not_be_opened(picture, policy, tm
     assert after == before, "the lowest free descriptor is the same again"
 
 
-def test_a_changed_file_never_arrives_whole(picture, policy):
-    body = RequestBody({"a": file(picture, len(PNG), "0" * 64), "b": "end"}, policy)
+def test_a_changed_file_never_arrives_whole(image, policy):
+    body = RequestBody({"a": file(image, len(PNG), "0" * 64), "b": "end"}, policy)
     body.open()
     sent = []
     with pytest.raises(MediaError, match=r"messages\[0\], block 1"):
@@ -158,7 +158,7 @@ def test_a_changed_file_never_arrives_whole(picture, policy):
 
 
 @pytest.fixture
-def clip(tmp_path):
+def video(tmp_path):
     path = tmp_path / "a.wav"
     samples = os.urandom(3_000_000)
     size = len(samples)
@@ -168,7 +168,7 @@ def clip(tmp_path):
     return path
 
 
-async def test_files_are_read_off_the_event_loop(clip, policy, monkeypatch):
+async def test_files_are_read_off_the_event_loop(video, policy, monkeypatch):
     threads = set()
     pread = os.pread
 
@@ -177,7 +177,7 @@ async def test_files_are_read_off_the_event_loop(clip, policy, monkeypatch):
         return pread(*args)
 
     monkeypatch.setattr(os, "pread", watched)
-    body = RequestBody({"a": file(clip, kind="audio")}, policy)
+    body = RequestBody({"a": file(video, kind="audio")}, policy)
     assert body.blocking
     await aread(body)
     body.dispose()
@@ -185,8 +185,8 @@ async def test_files_are_read_off_the_event_loop(clip, policy, monkeypatch):
     assert threading.get_ident() not in threads
 
 
-async def test_cancelling_waits_for_the_reader_before_the_file_is_closed(clip, policy):
-    body = RequestBody({"a": file(clip, kind="audio")}, policy)
+async def test_cancelling_waits_for_the_reader_before_the_file_is_closed(video, policy):
+    body = RequestBody({"a": file(video, kind="audio")}, policy)
     await body.aopen()
     parts = aiter(body)
     await anext(parts)

@@ -76,7 +76,7 @@ def test_thinking_is_switched_in_the_template(server, thinks):
     ("server", "name"),
     [("mimo", "reasoning_content"), ("vllm", "reasoning"), ("sglang", "reasoning_content")],
 )
-def test_thoughts_go_back_under_the_servers_name(server, name):
+def test_reasoning_go_back_under_the_servers_name(server, name):
     call = {"name": "look", "args": {}, "id": "call_1"}
     message = AIMessage("", tool_calls=[call], additional_kwargs={"reasoning_content": "Hm."})
     result = ToolMessage("seen", tool_call_id="call_1")
@@ -115,7 +115,7 @@ def test_thoughts_go_back_under_the_servers_name(server, name):
         ),
     ],
 )
-def test_sound(dialect, by_url, by_base64, data_url):
+def test_audio(dialect, by_url, by_base64, data_url):
     assert parts({"type": "audio", "url": URL}, dialect=dialect) == [by_url]
     kind, key = by_base64
     block = {"type": "audio", "base64": "AAAA", "mime_type": "audio/flac"}
@@ -319,7 +319,7 @@ def decoded(**body):
 
 
 @pytest.mark.parametrize(
-    ("message", "content", "thoughts"),
+    ("message", "content", "reasoning"),
     [
         # vLLM 0.32: `reasoning`, and no key `tool_calls` when there are none.
         ({"content": "Hi.", "reasoning": "Hm."}, "Hi.", "Hm."),
@@ -338,10 +338,10 @@ def decoded(**body):
         ),
     ],
 )
-def test_words(message, content, thoughts):
+def test_words(message, content, reasoning):
     read = decoded(finish_reason="stop", message=message)
     assert read.content == content
-    assert read.additional_kwargs.get("reasoning_content") == thoughts
+    assert read.additional_kwargs.get("reasoning_content") == reasoning
     assert read.tool_calls == read.invalid_tool_calls == []
 
 

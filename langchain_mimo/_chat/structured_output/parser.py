@@ -196,11 +196,11 @@ def _what_came(message: BaseMessage, found: str) -> str:
     facts = []
     reason = message.response_metadata.get("finish_reason")
     usage = getattr(message, "usage_metadata", None) or {}
-    thought = usage.get("output_token_details", {}).get("reasoning", 0)
+    reasoning = usage.get("output_token_details", {}).get("reasoning", 0)
     if reason:
         facts.append(f"finish_reason={reason}")
-    if thought:
-        facts.append(f"{thought} reasoning tokens")
+    if reasoning:
+        facts.append(f"{reasoning} reasoning tokens")
     if called := [call["name"] for call in getattr(message, "tool_calls", ())]:
         facts.append(f"tools called: {', '.join(called)}")
     if unreadable := [str(call["name"]) for call in getattr(message, "invalid_tool_calls", ())]:
@@ -210,5 +210,5 @@ def _what_came(message: BaseMessage, found: str) -> str:
     came = f"What came: {', '.join(facts) or 'nothing'}."
     if reason == "length":
         came += " It was cut: raise max_completion_tokens"
-        came += ", or set thinking=False." if thought else "."
+        came += ", or set thinking=False." if reasoning else "."
     return came

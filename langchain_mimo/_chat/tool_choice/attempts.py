@@ -43,7 +43,7 @@ from langchain_mimo._chat.tool_choice.choice import ForcedChoice, Tree
 from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS
 from langchain_mimo.errors import MiMoConfigurationError
 
-_BETWEEN_THOUGHTS = "\n\n"
+_BETWEEN_REASONING = "\n\n"
 _REASONING = "reasoning_content"
 _SEARCHES = "web_search_usage"
 _METADATA_KEY = "forced_tool_choice"
@@ -71,19 +71,19 @@ def forced_invoke(
     decisions = _decisions(tree, choice, attempts)
     request = next(decisions)
     ledger = _Ledger()
-    thoughts: str | None = None
+    all_reasoning: str | None = None
     while True:
         message = yield request
-        thought = message.additional_kwargs.get(_REASONING)
-        thoughts = ledger.joined(thoughts, thought)
+        reasoning = message.additional_kwargs.get(_REASONING)
+        all_reasoning = ledger.joined(all_reasoning, reasoning)
         if ledger.message_id is None:
             ledger.message_id = message.id
         try:
             request = decisions.send(_Reply.of(message))
         except StopIteration as end:
-            return _whole(message, thoughts, ledger, end.value)
+            return _whole(message, all_reasoning, ledger, end.value)
         searches = message.response_metadata.get(_SEARCHES) or {}
-        ledger.close(thoughts, message.usage_metadata, searches)
+        ledger.close(all_reasoning, message.usage_metadata, searches)
 
 
 # ---------------------------------------------------------------------------------- deciding
@@ -182,25 +182,25 @@ class _Ledger:
     """What the tries before the present one leave behind."""
 
     message_id: str | None = None
-    thoughts: str | None = None
+    reasoning: str | None = None
     usage: UsageMetadata | None = None
     searches: dict[str, int] = field(default_factory=dict)
 
-    def joined(self, before: str | None, thought: str | None) -> str | None:
+    def joined(self, before: str | None, reasoning: str | None) -> str | None:
         """The thoughts of all tries, once another try's are known whole."""
-        if thought is None:
+        if reasoning is None:
             return before
-        return (before or "") + self.separator(thought) + thought
+        return (before or "") + self.separator(reasoning) + reasoning
 
-    def separator(self, thought: str) -> str:
+    def separator(self, reasoning: str) -> str:
         """What stands before the first thought of a try."""
-        return _BETWEEN_THOUGHTS if self.thoughts and thought else ""
+        return _BETWEEN_REASONING if self.reasoning and reasoning else ""
 
     def close(
-        self, thoughts: str | None, usage: UsageMetadata | None, searches: dict[str, int]
+        self, reasoning: str | None, usage: UsageMetadata | None, searches: dict[str, int]
     ) -> None:
         """Write down a try that failed; `thoughts` are those of all tries so far."""
-        self.thoughts = thoughts
+        self.reasoning = reasoning
         self.usage = self.usage_with(usage)
         self.searches = self.searches_with(searches)
 
@@ -216,30 +216,30 @@ class _Ledger:
         }
 
     def metadata(
-        self, last: dict[str, Any], thoughts: str | None, verdict: _Verdict
+        self, last: dict[str, Any], reasoning: str | None, verdict: _Verdict
     ) -> dict[str, Any]:
         """The last try's `response_metadata`, with what concerns all tries."""
-        metadata = {**last, **verdict.metadata(self.offset(thoughts))}
+        metadata = {**last, **verdict.metadata(self.offset(reasoning))}
         if searches := self.searches_with(last.get(_SEARCHES) or {}):
             metadata[_SEARCHES] = searches
         return metadata
 
-    def offset(self, thoughts: str | None) -> int:
+    def offset(self, reasoning: str | None) -> int:
         """Where the thoughts of the present try begin in those of all tries."""
-        before = self.thoughts or ""
-        came = len(thoughts or "") > len(before)
-        return len(before) + len(_BETWEEN_THOUGHTS) if before and came else len(before)
+        before = self.reasoning or ""
+        came = len(reasoning or "") > len(before)
+        return len(before) + len(_BETWEEN_REASONING) if before and came else len(before)
 
 
 def _whole(
-    message: AIMessage, thoughts: str | None, ledger: _Ledger, verdict: _Verdict
+    message: AIMessage, all_reasoning: str | None, ledger: _Ledger, verdict: _Verdict
 ) -> AIMessage:
-    reasoning = {} if thoughts is None else {_REASONING: thoughts}
+    reasoning = {} if all_reasoning is None else {_REASONING: all_reasoning}
     return message.model_copy(
         update={
             "id": ledger.message_id,
             "additional_kwargs": {**message.additional_kwargs, **reasoning},
             "usage_metadata": ledger.usage_with(message.usage_metadata),
-            "response_metadata": ledger.metadata(message.response_metadata, thoughts, verdict),
+            "response_metadata": ledger.metadata(message.response_metadata, all_reasoning, verdict),
         }
     )

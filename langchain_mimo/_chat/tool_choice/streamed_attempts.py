@@ -87,7 +87,7 @@ def forced_attempts(
         except StopIteration as end:
             yield Emit(streamed.finish(end.value))
             return
-        ledger.close(streamed.thoughts, streamed.usage, streamed.searches)
+        ledger.close(streamed.reasoning, streamed.usage, streamed.searches)
 
 
 class _StreamedTry:
@@ -95,7 +95,7 @@ class _StreamedTry:
 
     def __init__(self, choice: ForcedChoice, ledger: _Ledger) -> None:
         self.reply = _Reply()
-        self.thoughts = ledger.thoughts
+        self.reasoning = ledger.reasoning
         self.usage: UsageMetadata | None = None
         self.searches: dict[str, int] = {}
         self._choice = choice
@@ -111,8 +111,8 @@ class _StreamedTry:
             ledger.message_id = chunk.id
         elif chunk.id != ledger.message_id:
             chunk = chunk.model_copy(update={"id": ledger.message_id})
-        thought, rest = _split(chunk)
-        out = [] if thought is None else [self._continued(thought)]
+        reasoning, rest = _split(chunk)
+        out = [] if reasoning is None else [self._continued(reasoning)]
         if rest is None:
             return out
         self.reply.add(rest)
@@ -135,7 +135,7 @@ class _StreamedTry:
                 "chunk_position": "last",
                 "usage_metadata": self._ledger.usage_with(last.usage_metadata),
                 "response_metadata": self._ledger.metadata(
-                    last.response_metadata, self.thoughts, verdict
+                    last.response_metadata, self.reasoning, verdict
                 ),
             }
         )
@@ -143,11 +143,11 @@ class _StreamedTry:
 
     def _continued(self, chunk: AIMessageChunk) -> AIMessageChunk:
         """A thought, after a blank line when it is the first one of a further try."""
-        thought: str = chunk.additional_kwargs[_REASONING]
-        separator = "" if self._thinking else self._ledger.separator(thought)
-        self._thinking = self._thinking or bool(thought)
-        self.thoughts = (self.thoughts or "") + separator + thought
-        return _thought(chunk, separator) if separator else chunk
+        reasoning: str = chunk.additional_kwargs[_REASONING]
+        separator = "" if self._thinking else self._ledger.separator(reasoning)
+        self._thinking = self._thinking or bool(reasoning)
+        self.reasoning = (self.reasoning or "") + separator + reasoning
+        return _reasoning(chunk, separator) if separator else chunk
 
 
 def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk | None]:
@@ -155,7 +155,7 @@ def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk
     if chunk.additional_kwargs.get(_REASONING) is None:
         return None, chunk
     others = {key: value for key, value in chunk.additional_kwargs.items() if key != _REASONING}
-    thought_alone = (
+    reasoning_alone = (
         not chunk.content
         and not others
         and not chunk.tool_call_chunks
@@ -163,12 +163,12 @@ def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk
         and chunk.chunk_position is None
         and chunk.response_metadata.keys() <= _SAME_IN_ALL_CHUNKS
     )
-    if thought_alone:
+    if reasoning_alone:
         return chunk, None
-    return _thought(chunk), chunk.model_copy(update={"additional_kwargs": others})
+    return _reasoning(chunk), chunk.model_copy(update={"additional_kwargs": others})
 
 
-def _thought(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
+def _reasoning(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
     """A chunk with this chunk's thought alone, after a separator."""
     return AIMessageChunk(
         content="",

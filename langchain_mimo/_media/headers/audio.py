@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from langchain_mimo._media.headers.reader import ClipHeader, HeaderReader, cut_off, damaged
+from langchain_mimo._media.headers.reader import HeaderReader, VideoHeader, cut_off, damaged
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
 _WAV_CODECS = {1: "pcm", 2: "adpcm_ms", 3: "pcm_float", 6: "alaw", 7: "mulaw", 17: "adpcm_ima_wav"}
@@ -27,11 +27,11 @@ class _WaveForm(NamedTuple):
     bits: int
 
 
-def _sound(duration: float | None, codec: str | None) -> ClipHeader:
-    return ClipHeader(duration, has_video=False, has_audio=True, audio_codec=codec)
+def _audio(duration: float | None, codec: str | None) -> VideoHeader:
+    return VideoHeader(duration, has_video=False, has_audio=True, audio_codec=codec)
 
 
-def probe_wav(reader: HeaderReader) -> ClipHeader:
+def probe_wav(reader: HeaderReader) -> VideoHeader:
     """Measure a WAV by its format chunk and the length of its data."""
     offset, wide_length, samples = 12, 0, 0
     form: _WaveForm | None = None
@@ -54,7 +54,7 @@ def probe_wav(reader: HeaderReader) -> ClipHeader:
         length = wide_length or rest
     if length > rest:
         raise cut_off()
-    return _sound(_wav_seconds(length, samples, form), _WAV_CODECS.get(form.tag, "other"))
+    return _audio(_wav_seconds(length, samples, form), _WAV_CODECS.get(form.tag, "other"))
 
 
 def _wav_seconds(length: int, samples: int, form: _WaveForm) -> float | None:
@@ -67,11 +67,11 @@ def _wav_seconds(length: int, samples: int, form: _WaveForm) -> float | None:
     return length / form.byte_rate if form.byte_rate else None
 
 
-def probe_flac(reader: HeaderReader) -> ClipHeader:
+def probe_flac(reader: HeaderReader) -> VideoHeader:
     """Measure a FLAC by its STREAMINFO block."""
     if reader.big(4, 1) & 0x7F != 0:
         raise damaged("its first block is not STREAMINFO")
-    return _sound(_flac_seconds(reader.exactly(8, 34)), "flac")
+    return _audio(_flac_seconds(reader.exactly(8, 34)), "flac")
 
 
 def _flac_seconds(stream_info: bytes) -> float | None:
@@ -80,7 +80,7 @@ def _flac_seconds(stream_info: bytes) -> float | None:
     return samples / rate if rate and samples else None
 
 
-def probe_ogg(reader: HeaderReader) -> ClipHeader:
+def probe_ogg(reader: HeaderReader) -> VideoHeader:
     """Measure an OGG by the position that its last page states."""
     segments = reader.big(26, 1)
     packet = reader.read(27 + segments, 80)
@@ -98,8 +98,8 @@ def probe_ogg(reader: HeaderReader) -> ClipHeader:
         if len(lacing) < page[26] or tail_at + at + 27 + page[26] + sum(lacing) > reader.size:
             raise cut_off("its last page is not whole")
         if granule != _OGG_NO_GRANULE:
-            return _sound(granule / rate if rate else None, codec)
-    return _sound(None, codec)
+            return _audio(granule / rate if rate else None, codec)
+    return _audio(None, codec)
 
 
 def _ogg_codec(packet: bytes) -> tuple[str | None, int]:
@@ -115,21 +115,21 @@ def _ogg_codec(packet: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
-def probe_mp3(reader: HeaderReader) -> ClipHeader:
+def probe_mp3(reader: HeaderReader) -> VideoHeader:
     """Measure an MP3: by the frame count in its first frame, else by its size and bit rate."""
     offset = _after_id3(reader)
     window = reader.read(offset, _MP3_WINDOW)
     at = _first_frame(window)
     frame = _frame(window, at) if at is not None else None
     if at is None or frame is None:
-        return _sound(None, "mp3")
+        return _audio(None, "mp3")
     mono_side, stereo_side = (17, 32) if frame.version == 3 else (9, 17)
     side = mono_side if window[at + 3] >> 6 == 3 else stereo_side
     counted = _counted_samples(window[at:], 4 + side, frame.samples)
     if counted is not None:
-        return _sound(counted / frame.rate, "mp3")
+        return _audio(counted / frame.rate, "mp3")
     bit_rate = _mean_bit_rate(window, at)
-    return _sound((reader.size - offset - at) * 8 / bit_rate, "mp3")
+    return _audio((reader.size - offset - at) * 8 / bit_rate, "mp3")
 
 
 def _mean_bit_rate(window: bytes, at: int) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from langchain_mimo._media.headers.reader import (
-    ClipHeader,
     HeaderReader,
     TooIntricateError,
+    VideoHeader,
     cut_off,
     damaged,
 )
@@ -52,7 +52,7 @@ class _Movie:
     tracks: list[_Track] = field(default_factory=list)
 
 
-def probe_boxes(reader: HeaderReader) -> ClipHeader:
+def probe_boxes(reader: HeaderReader) -> VideoHeader:
     """Measure a file of the MP4 family.
 
     Raises:
@@ -240,10 +240,10 @@ def _add_run(
         track.fragments_duration += int.from_bytes(table[offset : offset + 4], "big")
 
 
-def _header(movie: _Movie) -> ClipHeader:
+def _header(movie: _Movie) -> VideoHeader:
     video = next((t for t in movie.tracks if t.handler == b"vide"), None)
     audio = next((t for t in movie.tracks if t.handler == b"soun"), None)
-    return ClipHeader(
+    return VideoHeader(
         duration=_duration(movie),
         width=video.width or None if video else None,
         height=video.height or None if video else None,

@@ -32,7 +32,7 @@ class ImageHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipHeader:
+class VideoHeader:
     """A video or a sound by its header. None stands for what the header does not say.
 
     Attributes:
@@ -56,7 +56,7 @@ class ClipHeader:
     pixel_format: str | None = None
 
 
-Header = ImageHeader | ClipHeader
+Header = ImageHeader | VideoHeader
 
 
 class TooIntricateError(Exception):

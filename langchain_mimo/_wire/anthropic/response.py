@@ -79,17 +79,17 @@ class _Content:
     """The blocks of an answer, by kind."""
 
     texts: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
     signatures: list[str] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
 
-def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMessage:
+def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMessage:
     """Turn the body of a whole answer into a message.
 
     Args:
         body: The parsed JSON.
-        thoughts_as_content: Whether thoughts take the place of an empty answer without calls.
+        reasoning_as_content: Whether the reasoning replaces an empty answer without calls.
 
     Returns:
         The message that the OpenAI format would give, finish reason and usage translated. A
@@ -117,14 +117,14 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
                     "finish_reason": reason,
                     "message": {
                         "content": "".join(read.texts),
-                        "reasoning_content": "".join(read.thoughts),
+                        "reasoning_content": "".join(read.reasoning),
                         "tool_calls": read.calls,
                     },
                 }
             ],
             "usage": chat_usage(body.get("usage")),
         },
-        thoughts_as_content=thoughts_as_content,
+        reasoning_as_content=reasoning_as_content,
     )
     if signature := text_of("".join(read.signatures)):
         message.additional_kwargs["signature"] = signature
@@ -139,7 +139,7 @@ def _read_content(content: Sequence[Any], *, cut: bool) -> _Content:
             case "text":
                 read.texts.append(_string(block.get("text")))
             case "thinking":
-                read.thoughts.append(_string(block.get("thinking")))
+                read.reasoning.append(_string(block.get("thinking")))
                 read.signatures.append(_string(block.get("signature")))
             case "tool_use":
                 # An answer that was cut may show {} for arguments that had not begun.

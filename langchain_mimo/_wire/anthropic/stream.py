@@ -54,8 +54,8 @@ class StreamDecoder(openai_stream.StreamDecoder):
 
     __slots__ = ("_calls", "_counts", "_empty", "_open_calls", "_signature", "_unsent")
 
-    def __init__(self, *, thoughts_as_content: bool = False) -> None:
-        super().__init__(thoughts_as_content=thoughts_as_content)
+    def __init__(self, *, reasoning_as_content: bool = False) -> None:
+        super().__init__(reasoning_as_content=reasoning_as_content)
         self._counts: dict[str, Any] = {}
         self._signature = ""
         self._unsent = ""
@@ -117,11 +117,11 @@ class StreamDecoder(openai_stream.StreamDecoder):
     def _chunk(
         self,
         text: str,
-        thought: str,
+        reasoning: str,
         calls: list[FinishedCall],
         sources: list[dict[str, str | int | float]],
     ) -> AIMessageChunk:
-        chunk = super()._chunk(text, thought, calls, sources)
+        chunk = super()._chunk(text, reasoning, calls, sources)
         # Calls go back as objects here, so how the model spaced their JSON is not kept.
         chunk.additional_kwargs.pop("raw_arguments", None)
         return chunk
@@ -197,8 +197,8 @@ class StreamDecoder(openai_stream.StreamDecoder):
         delta: dict[str, Any] = {}
         if text := words.get("text"):
             delta["content"] = text
-        if thought := words.get("thinking"):
-            delta["reasoning_content"] = thought
+        if reasoning := words.get("thinking"):
+            delta["reasoning_content"] = reasoning
         if fragments:
             delta["tool_calls"] = fragments
         if signature := text_of(words.get("signature")):

@@ -15,7 +15,7 @@ from langchain_mimo._wire.from_langchain.other_providers import (
     ASSISTANT_FATES,
     ForeignCall,
     block_type,
-    plain_thoughts,
+    plain_reasoning,
     read_call,
 )
 from langchain_mimo._wire.turns import AssistantTurn, Call
@@ -30,7 +30,7 @@ MEDIA_TYPES = frozenset(
 )
 """Types of blocks that hold media; MiMo takes them from users and tools only."""
 
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """MiMo and DeepSeek; vLLM, OpenRouter and OpenAI Responses before v1; Bedrock."""
 
 
@@ -66,19 +66,19 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
     """
     content = message.content
     additional = message.additional_kwargs
-    thoughts = _thoughts_in_fields(additional) if additional else ""
+    reasoning = _reasoning_in_fields(additional) if additional else ""
     found: _Found | None = None
     if isinstance(content, str):
         text = join_surrogates(content)
     else:
         found = _read_blocks(content, index, repair=repair)
         text = join_surrogates("".join(found.texts))
-        thoughts = thoughts or "".join(found.thoughts)
-    thoughts = _of_the_last_try(thoughts, message)
+        reasoning = reasoning or "".join(found.reasoning)
+    reasoning = _of_the_last_try(reasoning, message)
     if not text and additional:
         text = join_surrogates(_said_elsewhere(additional))
     name = join_surrogates(message.name) if message.name else None
-    turn = AssistantTurn(text, join_surrogates(thoughts) if thoughts else None, [], name)
+    turn = AssistantTurn(text, join_surrogates(reasoning) if reasoning else None, [], name)
     reading = AssistantReading(turn)
     _read_calls(message, found, index, reading)
     if message.response_metadata.get("model_provider") == "mimo":
@@ -87,9 +87,9 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
     return reading
 
 
-def _thoughts_in_fields(additional: Mapping[str, Any]) -> str:
-    for key in _THOUGHT_FIELDS:
-        if (value := additional.get(key)) and (text := plain_thoughts(value)):
+def _reasoning_in_fields(additional: Mapping[str, Any]) -> str:
+    for key in _REASONING_FIELDS:
+        if (value := additional.get(key)) and (text := plain_reasoning(value)):
             return text
     return ""
 
@@ -103,7 +103,7 @@ def _said_elsewhere(additional: Mapping[str, Any]) -> str:
     return transcript if isinstance(transcript, str) else ""
 
 
-def _of_the_last_try(thoughts: str, message: BaseMessage) -> str:
+def _of_the_last_try(reasoning: str, message: BaseMessage) -> str:
     """Leave out the thoughts of tries that came to nothing, where a tool call was forced.
 
     A stream cannot take thoughts back, so `forced_tools` keeps those of all tries in the message,
@@ -111,9 +111,9 @@ def _of_the_last_try(thoughts: str, message: BaseMessage) -> str:
     """
     forced = message.response_metadata.get("forced_tool_choice")
     offset = forced.get("reasoning_offset") if isinstance(forced, Mapping) else None
-    if isinstance(offset, int) and 0 < offset <= len(thoughts):
-        return thoughts[offset:]
-    return thoughts
+    if isinstance(offset, int) and 0 < offset <= len(reasoning):
+        return reasoning[offset:]
+    return reasoning
 
 
 def _signature(additional: Mapping[str, Any], found: _Found | None) -> str | None:
@@ -130,7 +130,7 @@ def _signature(additional: Mapping[str, Any], found: _Found | None) -> str | Non
 @dataclass(slots=True)
 class _Found:
     texts: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
     calls: list[ForeignCall] = field(default_factory=list)
     signature: str | None = None
 
@@ -165,7 +165,7 @@ def _read_block(
             value = block.get("refusal" if kind == "refusal" else "text")
             found.texts.append(value if isinstance(value, str) else "")
         case "thoughts":
-            _take_thoughts(block, found)
+            _take_reasoning(block, found)
         case "call":
             found.calls.append(read_call(block))
         case "dropped":
@@ -189,8 +189,8 @@ def _read_block(
             )
 
 
-def _take_thoughts(block: Mapping[str, Any], found: _Found) -> None:
-    found.thoughts.append(plain_thoughts(block))
+def _take_reasoning(block: Mapping[str, Any], found: _Found) -> None:
+    found.reasoning.append(plain_reasoning(block))
     extras = block.get("extras")
     for holder in (block, extras if isinstance(extras, Mapping) else {}):
         if isinstance(signature := holder.get("signature"), str):

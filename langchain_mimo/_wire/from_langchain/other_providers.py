@@ -194,7 +194,7 @@ def block_type(block: Mapping[str, Any]) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def plain_thoughts(value: object) -> str:
+def plain_reasoning(value: object) -> str:
     """Return the readable text in a provider's field of thoughts, "" when there is none.
 
     Args:
@@ -205,18 +205,18 @@ def plain_thoughts(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(plain_thoughts(item) for item in value)
+        return "".join(plain_reasoning(item) for item in value)
     if isinstance(value, Mapping):
         summary = value.get("summary")
         if isinstance(summary, list) and summary:
-            return "\n\n".join(filter(None, map(plain_thoughts, summary)))
-        for key in _THOUGHT_KEYS:
-            if (inner := value.get(key)) and (text := plain_thoughts(inner)):
+            return "\n\n".join(filter(None, map(plain_reasoning, summary)))
+        for key in _REASONING_KEYS:
+            if (inner := value.get(key)) and (text := plain_reasoning(inner)):
                 return text
     return ""
 
 
-_THOUGHT_KEYS = (
+_REASONING_KEYS = (
     "reasoning",
     "thinking",
     "text",

@@ -27,12 +27,12 @@ def reasoning_of(message: Mapping[str, Any]) -> str:
     return text_of(message.get("reasoning_content") or message.get("reasoning"))
 
 
-def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMessage:
+def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMessage:
     """Turn the body of a whole answer into a message.
 
     Args:
         body: The parsed JSON.
-        thoughts_as_content: Whether thoughts take the place of an empty answer without calls.
+        reasoning_as_content: Whether the reasoning replaces an empty answer without calls.
 
     Returns:
         The message; thoughts in `additional_kwargs["reasoning_content"]`, content never None.
@@ -69,7 +69,7 @@ def decode_response(body: object, *, thoughts_as_content: bool = False) -> AIMes
         additional["tool_call_order"] = order
     usage = body.get("usage")
     text = text_of(message.get("content"))
-    if thoughts_as_content and not text and not calls:
+    if reasoning_as_content and not text and not calls:
         text = reasoning
     return AIMessage(
         content=text,

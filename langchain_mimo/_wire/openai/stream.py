@@ -51,19 +51,19 @@ class StreamDecoder:
         "_finish_reason",
         "_given",
         "_model",
+        "_reasoning",
+        "_reasoning_as_content",
+        "_reasoning_joiner",
         "_sources",
         "_template",
         "_text",
         "_text_joiner",
-        "_thought_joiner",
-        "_thoughts",
-        "_thoughts_as_content",
         "_usage",
         "begun",
     )
 
-    def __init__(self, *, thoughts_as_content: bool = False) -> None:
-        self._thoughts_as_content = thoughts_as_content
+    def __init__(self, *, reasoning_as_content: bool = False) -> None:
+        self._reasoning_as_content = reasoning_as_content
         self.begun = False
         self._answer_id: str | None = None
         self._model: str | None = None
@@ -71,9 +71,9 @@ class StreamDecoder:
         self._usage: Mapping[str, Any] | None = None
         self._extra: dict[str, Any] = {}
         self._text: list[str] = []
-        self._thoughts: list[str] = []
+        self._reasoning: list[str] = []
         self._text_joiner = SurrogateJoiner()
-        self._thought_joiner = SurrogateJoiner()
+        self._reasoning_joiner = SurrogateJoiner()
         self._assembler = CallAssembler()
         self._given: list[FinishedCall] = []
         self._annotated: set[str] = set()
@@ -95,15 +95,15 @@ class StreamDecoder:
         delta = self._open(event)
         if not delta:
             return None
-        text, thought, fragments = self._read(delta)
+        text, reasoning, fragments = self._read(delta)
         annotations = delta.get("annotations")
-        if text and not (thought or fragments or annotations or self._sources):
+        if text and not (reasoning or fragments or annotations or self._sources):
             return self._plain_chunk(text)  # nearly every event
         calls = self._finished_by(fragments) if fragments else []
         if annotations:
             self._sources += self._new_annotations(delta)
-        if text or thought or calls:
-            return self._chunk(text, thought, calls, self._taken_sources() if text else [])
+        if text or reasoning or calls:
+            return self._chunk(text, reasoning, calls, self._taken_sources() if text else [])
         return None
 
     def feed_events(self, event: Mapping[str, Any], writer: EventWriter) -> list[Event]:
@@ -114,10 +114,10 @@ class StreamDecoder:
         delta = self._open(event)
         if not delta:
             return []
-        text, thought, fragments = self._read(delta)
+        text, reasoning, fragments = self._read(delta)
         events = [] if writer.started else writer.start(self._answer_id, self._model)
-        if thought:
-            events += writer.piece("reasoning", thought)
+        if reasoning:
+            events += writer.piece("reasoning", reasoning)
         if text:
             events += writer.piece("text", text)
         if fragments:
@@ -162,16 +162,16 @@ class StreamDecoder:
         """Return a delta's text and thoughts, whole, and its fragments of calls."""
         try:
             text = delta.get("content")
-            thought = delta.get("reasoning_content") or delta.get("reasoning")
+            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             if text:
                 text = self._text_joiner.feed(text)
                 self._text.append(text)
-            if thought:
-                thought = self._thought_joiner.feed(thought)
-                self._thoughts.append(thought)
+            if reasoning:
+                reasoning = self._reasoning_joiner.feed(reasoning)
+                self._reasoning.append(reasoning)
             if "error_message" in delta and isinstance(delta["error_message"], str):
                 self._extra["error_message"] = join_surrogates(delta["error_message"])
-            return text or "", thought or "", delta.get("tool_calls")
+            return text or "", reasoning or "", delta.get("tool_calls")
         except (AttributeError, TypeError):
             msg = "an event of the stream holds a delta that is none; check base_url"
             raise MiMoInvalidResponseError(msg, status_code=200) from None
@@ -201,13 +201,13 @@ class StreamDecoder:
     def _chunk(
         self,
         text: str,
-        thought: str,
+        reasoning: str,
         calls: list[FinishedCall],
         sources: list[dict[str, str | int | float]],
     ) -> AIMessageChunk:
         additional: dict[str, Any] = {}
-        if thought:
-            additional["reasoning_content"] = thought
+        if reasoning:
+            additional["reasoning_content"] = reasoning
         if sources:
             additional["annotations"] = sources
         if not calls:
@@ -259,12 +259,12 @@ class StreamDecoder:
             )
             raise MiMoIncompleteStreamError(msg)
         chunks = []
-        text, thought = self._flush()
+        text, reasoning = self._flush()
         calls = self._assembler.finish(self._answer_id, cut=self._finish_reason in CUT_REASONS)
-        if self._thoughts_as_content and not calls and not self._given and not any(self._text):
-            text = "".join(self._thoughts)
-        if text or thought or calls or self._sources:
-            chunks.append(self._chunk(text, thought, calls, self._taken_sources()))
+        if self._reasoning_as_content and not calls and not self._given and not any(self._text):
+            text = "".join(self._reasoning)
+        if text or reasoning or calls or self._sources:
+            chunks.append(self._chunk(text, reasoning, calls, self._taken_sources()))
         chunks.append(
             AIMessageChunk(
                 content="",
@@ -277,16 +277,16 @@ class StreamDecoder:
         return chunks
 
     @property
-    def thoughts_used_the_budget(self) -> bool:
+    def reasoning_used_the_budget(self) -> bool:
         """Whether the answer is empty because thinking used up `max_completion_tokens`."""
         spoke = any(self._text) or bool(self._assembler)
-        return self._finish_reason == "length" and not spoke and any(self._thoughts)
+        return self._finish_reason == "length" and not spoke and any(self._reasoning)
 
     def _flush(self) -> tuple[str, str]:
-        text, thought = self._text_joiner.flush(), self._thought_joiner.flush()
+        text, reasoning = self._text_joiner.flush(), self._reasoning_joiner.flush()
         self._text.append(text)
-        self._thoughts.append(thought)
-        return text, thought
+        self._reasoning.append(reasoning)
+        return text, reasoning
 
     def _metadata(self) -> dict[str, Any]:
         return answer_metadata(
@@ -304,8 +304,8 @@ class StreamDecoder:
         """
         self._flush()
         additional: dict[str, Any] = {}
-        if thoughts := "".join(self._thoughts):
-            additional["reasoning_content"] = thoughts
+        if reasoning := "".join(self._reasoning):
+            additional["reasoning_content"] = reasoning
         cut = self._assembler.finish(self._answer_id, cut=True)
         return AIMessage(
             content="".join(self._text),

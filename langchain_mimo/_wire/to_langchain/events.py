@@ -85,8 +85,8 @@ class EventWriter:
         """Write everything that a chunk says; the last one closes the message."""
         additional = dict(chunk.additional_kwargs)
         events = self.start(chunk.id, chunk.response_metadata.get("model_name"))
-        if thought := additional.pop("reasoning_content", None):
-            events += self.piece(_REASONING, thought)
+        if reasoning := additional.pop("reasoning_content", None):
+            events += self.piece(_REASONING, reasoning)
         if isinstance(chunk.content, str) and chunk.content:
             events += self.piece(_TEXT, chunk.content)
         if additional:

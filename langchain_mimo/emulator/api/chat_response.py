@@ -74,8 +74,8 @@ def chunks(
     """
     frame = _Frame(model)
     yield frame.event(_first_delta(outcome, reply))
-    thoughts = reply.reasoning_pieces if reply is not None else None
-    for piece in pieces_of(outcome.reasoning or "", thoughts if outcome.reasoning else None):
+    reasoning = reply.reasoning_pieces if reply is not None else None
+    for piece in pieces_of(outcome.reasoning or "", reasoning if outcome.reasoning else None):
         yield frame.event(_delta(reasoning_content=piece))
     for piece in pieces_of(outcome.content, reply.pieces if reply is not None else None):
         yield frame.event(_delta(content=piece))

@@ -97,7 +97,7 @@ def medium_tokens(medium: Medium) -> PromptCount:
     if medium.kind == "audio":
         tokens = audio_tokens(finding.duration)
         return PromptCount(tokens, audio=tokens)
-    clip = video_tokens(
+    video = video_tokens(
         finding.duration,
         finding.width,
         finding.height,
@@ -105,7 +105,7 @@ def medium_tokens(medium: Medium) -> PromptCount:
         media_resolution="max" if medium.media_resolution == "max" else "default",
         mute=not finding.has_audio,
     )
-    return PromptCount(clip.total, audio=clip.audio, video=clip.vision)
+    return PromptCount(video.total, audio=video.audio, video=video.vision)
 
 
 def call_tokens(call: Call) -> int:

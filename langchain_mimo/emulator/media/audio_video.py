@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 
 from langchain_mimo.emulator.conversation.request import Finding, MediaKind
 from langchain_mimo.emulator.media.colours import main_colours
-from langchain_mimo.emulator.media.limits import check_picture_size, damaged
+from langchain_mimo.emulator.media.limits import check_image_size, damaged
 from langchain_mimo.emulator.refusals import (
     AUDIO_FORMAT,
     MEDIA_DAMAGED,
@@ -42,7 +42,7 @@ _CLEAR_PITCH = 0.85
 _FULL_SCALE = 32768.0
 
 
-def inspect_recording(kind: MediaKind, container: str, data: bytes) -> Finding:
+def inspect_audio_video(kind: MediaKind, container: str, data: bytes) -> Finding:
     """Open a video or a sound and say what it is; refuse a damaged one."""
     try:
         with av.open(io.BytesIO(data), mode="r", format=_DEMUXERS[container]) as opened:
@@ -60,26 +60,26 @@ def _inspect_video(container: str, source: Any) -> Finding:
     if not source.streams.video:
         raise param_incorrect(VIDEO_FORMAT)
     stream = source.streams.video[0]
-    sound = source.streams.audio[0] if source.streams.audio else None
+    audio = source.streams.audio[0] if source.streams.audio else None
     width, height = stream.codec_context.width, stream.codec_context.height
     duration = _duration(source, stream)
-    check_picture_size(width, height)
-    colours, samples = _look_and_listen(source, stream, sound)
+    check_image_size(width, height)
+    colours, samples = _look_and_listen(source, stream, audio)
     if colours is None or duration <= 0:
         raise damaged()
     details = [stream.codec_context.name]
     if stream.average_rate:
         details.append(f"{float(stream.average_rate):g} frames per second")
     details.append(f"mainly {colours}")
-    if sound is None:
+    if audio is None:
         details.append("without sound")
     else:
-        details.append(f"with sound ({', '.join(_sound_details(sound, samples))})")
-    return Finding(container, width, height, duration, sound is not None, tuple(details))
+        details.append(f"with sound ({', '.join(_audio_details(audio, samples))})")
+    return Finding(container, width, height, duration, audio is not None, tuple(details))
 
 
 def _inspect_audio(container: str, source: Any) -> Finding:
-    if not source.streams.audio or _moving_pictures(source):
+    if not source.streams.audio or _moving_images(source):
         raise param_incorrect(AUDIO_FORMAT)
     stream = source.streams.audio[0]
     duration = _duration(source, stream)
@@ -90,11 +90,11 @@ def _inspect_audio(container: str, source: Any) -> Finding:
         container,
         duration=duration,
         has_audio=True,
-        details=tuple(_sound_details(stream, samples)),
+        details=tuple(_audio_details(stream, samples)),
     )
 
 
-def _moving_pictures(source: Any) -> bool:
+def _moving_images(source: Any) -> bool:
     # A cover picture is a video stream too, of a still picture's codec; it makes no song a film.
     return any(stream.codec_context.name not in _COVER_CODECS for stream in source.streams.video)
 
@@ -107,25 +107,25 @@ def _duration(source: Any, stream: Any) -> float:
     return 0.0
 
 
-def _look_and_listen(source: Any, video: Any, sound: Any) -> tuple[str | None, array[int]]:
+def _look_and_listen(source: Any, video: Any, audio: Any) -> tuple[str | None, array[int]]:
     """Decode one picture and the first seconds of sound; read every packet once."""
     colours: str | None = None
     samples: array[int] = array("h")
     resampler = AudioResampler(format="s16", layout="mono", rate=_RATE)
-    wanted = [stream for stream in (video, sound) if stream is not None]
+    wanted = [stream for stream in (video, audio) if stream is not None]
     for packet in source.demux(*wanted):
         if packet.stream is video and colours is None:
             for frame in packet.decode():
                 colours = main_colours(frame.to_image())
                 break
-        elif packet.stream is sound and len(samples) < LISTENED_SECONDS * _RATE:
+        elif packet.stream is audio and len(samples) < LISTENED_SECONDS * _RATE:
             for frame in packet.decode():
                 for piece in resampler.resample(frame):
                     samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
     return colours, samples
 
 
-def _sound_details(stream: Any, samples: array[int]) -> list[str]:
+def _audio_details(stream: Any, samples: array[int]) -> list[str]:
     channels = stream.codec_context.channels
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
     details = [f"{stream.codec_context.sample_rate} Hz {layout}", loudness(samples)]

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from langchain_mimo.emulator.conversation.request import Finding
 from langchain_mimo.emulator.media.colours import main_colours
-from langchain_mimo.emulator.media.limits import check_picture_size, damaged
+from langchain_mimo.emulator.media.limits import check_image_size, damaged
 
 MAX_DECODED_PIXELS = 64 * 10**6
 """Larger pictures are measured from their header and not decoded: they may be bombs."""
@@ -17,12 +17,12 @@ MAX_DECODED_PIXELS = 64 * 10**6
 _open_lock = threading.Lock()
 
 
-def inspect_picture(container: str, data: bytes) -> Finding:
+def inspect_image(container: str, data: bytes) -> Finding:
     """Open a picture, decode it unless it is huge, and say what it is; refuse a damaged one."""
     try:
         image = _open_header(container, data)
         width, height = image.size
-        check_picture_size(width, height)
+        check_image_size(width, height)
         if width * height > MAX_DECODED_PIXELS:
             return Finding(container, width, height, details=("too large to be looked at",))
         image.load()

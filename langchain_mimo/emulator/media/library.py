@@ -235,8 +235,8 @@ class MediaLibrary:
 
     def _find(self, kind: MediaKind, container: str, data: bytes, digest: str) -> Finding:
         # Imported here: a server that only ever sees text needs neither Pillow nor PyAV.
-        from langchain_mimo.emulator.media.audio_video import inspect_recording  # noqa: PLC0415
-        from langchain_mimo.emulator.media.images import inspect_picture  # noqa: PLC0415
+        from langchain_mimo.emulator.media.audio_video import inspect_audio_video  # noqa: PLC0415
+        from langchain_mimo.emulator.media.images import inspect_image  # noqa: PLC0415
 
         key = (digest, kind)
         with self._lock:
@@ -245,9 +245,9 @@ class MediaLibrary:
                 self._findings.move_to_end(key)
                 return known
         if kind == "image":
-            finding = inspect_picture(container, data)
+            finding = inspect_image(container, data)
         else:
-            finding = inspect_recording(kind, container, data)
+            finding = inspect_audio_video(kind, container, data)
         with self._lock:
             self._findings[key] = finding
             while len(self._findings) > self._remembered:

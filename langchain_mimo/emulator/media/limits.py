@@ -34,7 +34,7 @@ def damaged() -> Refusal:
     return param_incorrect(MEDIA_DAMAGED)
 
 
-def check_picture_size(width: int, height: int) -> None:
+def check_image_size(width: int, height: int) -> None:
     """Refuse what the model's image processor does not take: tiny pictures, extreme ribbons."""
     if min(width, height) < MIN_IMAGE_SIDE:
         raise damaged()

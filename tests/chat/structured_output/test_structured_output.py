@@ -642,7 +642,7 @@ def test_text_that_may_be_fenced_waits_for_the_end():
     assert ["".join(chunk.content for chunk in step) for step in steps] == ["", "", "", "{}"]
 
 
-def test_a_thought_beside_held_text_flows_on():
+def test_reasoning_beside_held_text_flows_on():
     stripper = FenceStripper()
     chunk = AIMessageChunk("``", additional_kwargs={"reasoning_content": "Hm"})
     [out] = stripper.feed(chunk)

@@ -144,7 +144,7 @@ def test_a_forced_search_sets_its_own_switch():
 class Answer:
     """One answer of the model, as a message and as chunks."""
 
-    thoughts: list[str] | None = None
+    reasoning: list[str] | None = None
     text: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     broken_calls: list[str] = field(default_factory=list)
@@ -154,14 +154,14 @@ class Answer:
 
     @property
     def usage(self):
-        thought = len("".join(self.thoughts or []))
-        spent = thought + len("".join(self.text))
+        reasoning = len("".join(self.reasoning or []))
+        spent = reasoning + len("".join(self.text))
         return {
             "input_tokens": 10,
             "output_tokens": spent,
             "total_tokens": 10 + spent,
             "input_token_details": {"cache_read": 4},
-            "output_token_details": {"reasoning": thought},
+            "output_token_details": {"reasoning": reasoning},
         }
 
     @property
@@ -182,10 +182,10 @@ class Answer:
             {"name": name, "args": '"{\\"ci"', "id": f"broken_{i}", "error": None}
             for i, name in enumerate(self.broken_calls)
         ]
-        thoughts = {} if self.thoughts is None else {"reasoning_content": "".join(self.thoughts)}
+        reasoning = {} if self.reasoning is None else {"reasoning_content": "".join(self.reasoning)}
         return AIMessage(
             content="".join(self.text),
-            additional_kwargs=thoughts,
+            additional_kwargs=reasoning,
             tool_calls=calls,
             invalid_tool_calls=[{**call, "type": "invalid_tool_call"} for call in broken],
             usage_metadata=self.usage,
@@ -194,8 +194,8 @@ class Answer:
         )
 
     def chunks(self):
-        for thought in self.thoughts or []:
-            yield AIMessageChunk("", additional_kwargs={"reasoning_content": thought}, id=self.id)
+        for reasoning in self.reasoning or []:
+            yield AIMessageChunk("", additional_kwargs={"reasoning_content": reasoning}, id=self.id)
         for text in self.text:
             yield AIMessageChunk(text, id=self.id)
         arguments = [(name, f"call_{i}", '{"city": "Ulm"}') for i, name in enumerate(self.calls)]
@@ -256,9 +256,9 @@ def facts(message):
     }
 
 
-TEXT = Answer(thoughts=["Hm", "m."], text=["It ", "rains."])
-CALL = Answer(thoughts=["Ah."], calls=["weather"], reason="tool_calls", id="second")
-OTHER = Answer(thoughts=["Oh."], calls=["clock"], reason="tool_calls")
+TEXT = Answer(reasoning=["Hm", "m."], text=["It ", "rains."])
+CALL = Answer(reasoning=["Ah."], calls=["weather"], reason="tool_calls", id="second")
+OTHER = Answer(reasoning=["Oh."], calls=["clock"], reason="tool_calls")
 BROKEN = Answer(broken_calls=["weather"], reason="tool_calls")
 
 
@@ -362,18 +362,18 @@ def test_three_tries_cost_three_times():
     assert report(message)["reasoning_offset"] == 12
 
 
-def test_the_thoughts_before_the_call_can_be_told_from_those_of_a_failed_try():
+def test_the_reasoning_before_the_call_can_be_told_from_those_of_a_failed_try():
     _, message = invoked([TEXT, CALL])
-    thoughts = message.additional_kwargs["reasoning_content"]
-    assert thoughts == "Hmm.\n\nAh."
-    assert thoughts[report(message)["reasoning_offset"] :] == "Ah."
+    reasoning = message.additional_kwargs["reasoning_content"]
+    assert reasoning == "Hmm.\n\nAh."
+    assert reasoning[report(message)["reasoning_offset"] :] == "Ah."
 
 
-def test_a_try_without_thoughts_leaves_none_to_pass_back():
+def test_a_try_without_reasoning_leaves_none_to_pass_back():
     _, message = invoked([TEXT, Answer(calls=["weather"])])
-    thoughts = message.additional_kwargs["reasoning_content"]
-    assert thoughts == "Hmm."
-    assert thoughts[report(message)["reasoning_offset"] :] == ""
+    reasoning = message.additional_kwargs["reasoning_content"]
+    assert reasoning == "Hmm."
+    assert reasoning[report(message)["reasoning_offset"] :] == ""
 
 
 @pytest.mark.parametrize(
@@ -381,15 +381,15 @@ def test_a_try_without_thoughts_leaves_none_to_pass_back():
     [([TEXT, CALL], "Ah."), ([CALL], "Ah."), ([TEXT, Answer(calls=["weather"])], None)],
 )
 @pytest.mark.parametrize("as_blocks", [False, True])
-def test_only_the_thoughts_before_the_call_are_passed_back(tries, passed_back, as_blocks):
+def test_only_the_reasoning_before_the_call_are_passed_back(tries, passed_back, as_blocks):
     _, message = invoked(tries)
     if as_blocks:
-        thought = message.additional_kwargs.pop("reasoning_content")
-        message.content = [{"type": "reasoning", "reasoning": thought}]
+        reasoning = message.additional_kwargs.pop("reasoning_content")
+        message.content = [{"type": "reasoning", "reasoning": reasoning}]
     assert read_assistant(message, 0).turn.reasoning == passed_back
 
 
-def test_thoughts_that_were_shortened_since_are_passed_back_whole():
+def test_reasoning_that_were_shortened_since_are_passed_back_whole():
     _, message = invoked([TEXT, CALL])
     message.additional_kwargs["reasoning_content"] = "Hm."
     assert read_assistant(message, 0).turn.reasoning == "Hm."
@@ -411,7 +411,7 @@ def test_metadata_is_the_last_try_s_and_the_id_the_first_one_s():
 # ---------------------------------------------------------------------------------- streams
 
 
-def test_thoughts_flow_while_text_is_held_back():
+def test_reasoning_flow_while_text_is_held_back():
     _, steps = streamed([TEXT, CALL])
     heard = [[(c.additional_kwargs.get("reasoning_content"), c.content) for c in s] for s in steps]
     # Two thoughts, two texts and the end of the first try; thought, call and end of the second.
@@ -466,14 +466,14 @@ def test_a_stream_without_a_last_chunk_is_closed_all_the_same():
         {"tool_call_chunks": [{"name": "clock", "args": "{}", "id": "1", "index": 0}]},
     ],
 )
-def test_a_thought_flows_alone_whatever_shares_its_chunk(beside):
+def test_reasoning_flows_alone_whatever_shares_its_chunk(beside):
     shared = {"content": "", "id": "x", **beside}
-    thought = {"reasoning_content": "Hm"}
-    shared["additional_kwargs"] = {**thought, **shared.get("additional_kwargs", {})}
+    reasoning = {"reasoning_content": "Hm"}
+    shared["additional_kwargs"] = {**reasoning, **shared.get("additional_kwargs", {})}
     flow = forced_attempts(TREE, NAMED, attempts=1)
     next(flow)
     [out] = flow.send(AIMessageChunk(**shared)).chunks
-    assert out == AIMessageChunk(content="", additional_kwargs=thought, id="x")
+    assert out == AIMessageChunk(content="", additional_kwargs=reasoning, id="x")
     [rest] = flow.send(None).chunks
     rest.response_metadata.pop("forced_tool_choice")
     whole, merged = AIMessageChunk(**shared, chunk_position="last"), out + rest
@@ -483,7 +483,7 @@ def test_a_thought_flows_alone_whatever_shares_its_chunk(beside):
 names = st.lists(st.sampled_from(["weather", "clock", "rain_dance"]), max_size=2)
 answers = st.builds(
     Answer,
-    thoughts=st.none() | st.lists(st.text(max_size=4), min_size=1, max_size=3),
+    reasoning=st.none() | st.lists(st.text(max_size=4), min_size=1, max_size=3),
     text=st.lists(st.text(min_size=1, max_size=4), max_size=3),
     calls=names,
     broken_calls=names,

@@ -136,7 +136,7 @@ async def test_stop_ends_the_text_before_the_word():
 
 
 @pytest.mark.parametrize("budget", [1, 5, 12, 15, 20])
-async def test_the_budget_covers_thoughts_and_answer(budget):
+async def test_the_budget_covers_reasoning_and_answer(budget):
     body = (await ask(MiMoEmulator(), max_completion_tokens=budget)).json()
     assert body["choices"][0]["finish_reason"] == "length"
     assert body["usage"]["completion_tokens"] <= budget
@@ -248,9 +248,9 @@ async def test_greeting_and_introduction():
 
 
 async def test_media_of_an_earlier_turn_are_still_seen():
-    picture = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
-    sound = {"type": "input_audio", "input_audio": {"data": "https://x.example/a.wav"}}
-    asked = [{"role": "user", "content": [picture, sound, picture]}]
+    image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+    audio = {"type": "input_audio", "input_audio": {"data": "https://x.example/a.wav"}}
+    asked = [{"role": "user", "content": [image, audio, image]}]
     first = (await message(MiMoEmulator(), asked))["content"]
     assert [line.split(":")[0] for line in first.splitlines()] == ["Image 1", "Audio 1", "Image 2"]
     later = [*asked, {"role": "assistant", "content": first}, {"role": "user", "content": "And?"}]
@@ -258,9 +258,9 @@ async def test_media_of_an_earlier_turn_are_still_seen():
 
 
 async def test_usage_of_media_by_modality():
-    picture = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+    image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
     video = {"type": "video_url", "video_url": {"url": "https://x.example/a.mp4"}, "fps": 2}
-    body = (await ask(MiMoEmulator(), [{"role": "user", "content": [picture, video]}])).json()
+    body = (await ask(MiMoEmulator(), [{"role": "user", "content": [image, video]}])).json()
     details = body["usage"]["prompt_tokens_details"]
     assert details == {
         "audio_tokens": 19,

@@ -198,9 +198,9 @@ def test_a_final_tool_that_must_be_called_gets_the_results():
 
 def test_media_behind_tool_results_are_no_new_question():
     messages = asked_and_called("Roll the dice", ("roll_dice", {}, "see below"))
-    picture = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+    image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
     label = {"type": "text", "text": "Returned by roll_dice, call c0:"}
-    messages.append({"role": "user", "content": [label, picture]})
+    messages.append({"role": "user", "content": [label, image]})
     made = answer(messages, ALL)
     assert made.calls == []
     assert made.content.startswith("roll_dice returned: see below\nImage 1: ")

@@ -21,11 +21,11 @@ WEATHER = {
     },
 }
 USE = {"type": "tool_use", "id": "call_1", "name": "get_weather", "input": {"location": "Oslo"}}
-THOUGHT = {"type": "thinking", "thinking": "I look.", "signature": ""}
+REASONING = {"type": "thinking", "thinking": "I look.", "signature": ""}
 RESULT = {"type": "tool_result", "tool_use_id": "call_1", "content": "rain"}
 
 
-def picture():
+def make_image():
     stream = io.BytesIO()
     Image.new("RGB", (640, 480), "red").save(stream, "PNG")
     data = base64.b64encode(stream.getvalue()).decode()
@@ -117,7 +117,7 @@ async def test_a_stream():
 async def test_a_tool_round():
     messages = [
         {"role": "user", "content": "Weather in Oslo?"},
-        {"role": "assistant", "content": [THOUGHT, USE]},
+        {"role": "assistant", "content": [REASONING, USE]},
         {"role": "user", "content": [RESULT]},
     ]
     body = (await post(MiMoEmulator(), request(messages, tools=[WEATHER]))).json()
@@ -133,14 +133,19 @@ async def test_a_tool_round():
 
 
 async def test_media_and_system():
-    clip = {
+    video = {
         "type": "video",
         "source": {"type": "url", "url": "https://x.example/a.mp4", "fps": 1},
     }
-    sound = {"type": "audio", "source": {"type": "url", "url": "https://x.example/a.wav"}}
+    audio = {"type": "audio", "source": {"type": "url", "url": "https://x.example/a.wav"}}
     emulator = MiMoEmulator()
     asked = request(
-        [{"role": "user", "content": [picture(), clip, sound, {"type": "text", "text": "What?"}]}],
+        [
+            {
+                "role": "user",
+                "content": [make_image(), video, audio, {"type": "text", "text": "What?"}],
+            }
+        ],
         system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
     )
     text = (await post(emulator, asked)).json()["content"][1]["text"]
@@ -152,11 +157,11 @@ async def test_media_and_system():
     ]
 
 
-async def test_a_picture_in_a_tool_result():
-    result = {**RESULT, "content": [{"type": "text", "text": "here"}, picture()]}
+async def test_an_image_in_a_tool_result():
+    result = {**RESULT, "content": [{"type": "text", "text": "here"}, make_image()]}
     messages = [
         {"role": "user", "content": "Weather in Oslo?"},
-        {"role": "assistant", "content": [THOUGHT, USE]},
+        {"role": "assistant", "content": [REASONING, USE]},
         {"role": "user", "content": [result]},
     ]
     text = (await post(MiMoEmulator(), request(messages))).json()["content"][1]["text"]
@@ -244,7 +249,7 @@ REFUSED = {
     "a search tool": (request(tools=[{"type": "web_search", "name": "w"}]), "literal_error"),
     "a tool twice": (request(tools=[WEATHER, WEATHER]), "Tool names must be unique"),
     "input as text": (
-        request([{"role": "assistant", "content": [THOUGHT, {**USE, "input": "{}"}]}]),
+        request([{"role": "assistant", "content": [REASONING, {**USE, "input": "{}"}]}]),
         "dict_type",
     ),
     "too many tokens": (request(max_tokens=131073), "max_completion_tokens is too large: 131073"),

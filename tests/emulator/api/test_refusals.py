@@ -373,7 +373,7 @@ async def test_list_content_of_tool_messages_by_model():
     assert taken.status_code == 200
 
 
-async def test_reasoning_is_demanded_only_where_there_are_calls_and_thoughts():
+async def test_reasoning_is_demanded_only_where_there_are_calls_and_reasoning():
     without = request(messages=[USER, assistant(), RESULT])
     assert (await post(MiMoEmulator(lenient=True), without)).status_code == 200
     off = {**without, "thinking": {"type": "disabled"}}

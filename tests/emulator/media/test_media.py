@@ -20,7 +20,7 @@ from langchain_mimo.emulator.media.library import MediaLibrary, container_of
 from langchain_mimo.emulator.refusals import Refusal
 
 
-def picture(form="PNG", size=(640, 480), colour="red"):
+def make_image(form="PNG", size=(640, 480), colour="red"):
     stream = io.BytesIO()
     Image.new("RGB", size, colour).save(stream, form)
     return stream.getvalue()
@@ -41,16 +41,16 @@ def tone(seconds=1.5, pitch=440, level=12000, rate=16000):
     return stream.getvalue()
 
 
-def encoded_sound(container, codec, seconds=2.0, rate=44100):
+def encoded_audio(container, codec, seconds=2.0, rate=44100):
     stream = io.BytesIO()
     with av.open(stream, "w", format=container) as out:
         track = out.add_stream(codec, rate=rate)
         track.layout = "mono"
-        _write_sound(out, track, seconds, rate)
+        _write_audio(out, track, seconds, rate)
     return stream.getvalue()
 
 
-def _write_sound(out, track, seconds, rate):
+def _write_audio(out, track, seconds, rate):
     resampler = av.AudioResampler(format=track.format.name, layout="mono", rate=rate)
     source = av.AudioFrame(format="s16", layout="mono", samples=int(seconds * rate))
     source.sample_rate = rate
@@ -70,15 +70,15 @@ def _write_sound(out, track, seconds, rate):
     out.mux(track.encode(None))
 
 
-def clip(container="mp4", codec="mpeg4", size=(320, 240), seconds=2, rate=25, sound=None):
+def make_video(container="mp4", codec="mpeg4", size=(320, 240), seconds=2, rate=25, audio=None):
     stream = io.BytesIO()
     with av.open(stream, "w", format=container) as out:
         video = out.add_stream(codec, rate=rate)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         track = None
-        if sound:
-            track = out.add_stream(sound, rate=44100)
+        if audio:
+            track = out.add_stream(audio, rate=44100)
             track.layout = "mono"
         for index in range(seconds * rate):
             frame = av.VideoFrame.from_image(Image.new("RGB", size, "blue"))
@@ -87,7 +87,7 @@ def clip(container="mp4", codec="mpeg4", size=(320, 240), seconds=2, rate=25, so
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         if track is not None:
-            _write_sound(out, track, seconds, 44100)
+            _write_audio(out, track, seconds, 44100)
     return stream.getvalue()
 
 
@@ -100,8 +100,8 @@ def opened(kind, mime_type, data, **options):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
-def test_pictures_of_every_kind(form):
-    medium = opened("image", f"image/{form.lower()}", picture(form))
+def test_images_of_every_kind(form):
+    medium = opened("image", f"image/{form.lower()}", make_image(form))
     assert describe(medium, 1) == f"Image 1: {form}, 640×480 pixels, mainly red."
     assert medium_tokens(medium).image == 300
 
@@ -110,13 +110,13 @@ def test_pictures_of_every_kind(form):
     ("mime_type", "data", "container"),
     [
         ("audio/wav", tone(), "WAV"),
-        ("audio/flac", encoded_sound("flac", "flac"), "FLAC"),
-        ("audio/mpeg", encoded_sound("mp3", "mp3"), "MP3"),
-        ("audio/ogg", encoded_sound("ogg", "libopus", rate=48000), "OGG"),
-        ("audio/mp4", encoded_sound("ipod", "aac"), "MP4"),
+        ("audio/flac", encoded_audio("flac", "flac"), "FLAC"),
+        ("audio/mpeg", encoded_audio("mp3", "mp3"), "MP3"),
+        ("audio/ogg", encoded_audio("ogg", "libopus", rate=48000), "OGG"),
+        ("audio/mp4", encoded_audio("ipod", "aac"), "MP4"),
     ],
 )
-def test_sounds_of_every_kind(mime_type, data, container):
+def test_audio_of_every_kind(mime_type, data, container):
     medium = opened("audio", mime_type, data)
     assert medium.finding.format == container
     assert medium.finding.duration == pytest.approx(1.5 if container == "WAV" else 2, abs=0.06)
@@ -134,10 +134,10 @@ def test_a_tone_is_heard():
 @pytest.mark.parametrize(
     ("mime_type", "data", "container"),
     [
-        ("video/mp4", clip(), "MP4"),
-        ("video/quicktime", clip("mov"), "MOV"),
-        ("video/x-msvideo", clip("avi"), "AVI"),
-        ("video/x-ms-wmv", clip("asf", "wmv2"), "ASF"),
+        ("video/mp4", make_video(), "MP4"),
+        ("video/quicktime", make_video("mov"), "MOV"),
+        ("video/x-msvideo", make_video("avi"), "AVI"),
+        ("video/x-ms-wmv", make_video("asf", "wmv2"), "ASF"),
     ],
 )
 def test_videos_of_every_kind(mime_type, data, container):
@@ -150,8 +150,8 @@ def test_videos_of_every_kind(mime_type, data, container):
     assert "mainly blue, without sound" in describe(medium, 1)
 
 
-def test_a_video_with_sound_is_billed_for_both():
-    medium = opened("video", "video/mp4", clip(sound="aac"), fps=4.0, media_resolution="max")
+def test_a_video_with_audio_is_billed_for_both():
+    medium = opened("video", "video/mp4", make_video(audio="aac"), fps=4.0, media_resolution="max")
     count = medium_tokens(medium)
     assert "with sound (44100 Hz mono" in describe(medium, 1)
     # 2 s at 4 fps: 8 frames, 4 grids; a frame of 320×240 has 10 × 8 cells.
@@ -168,8 +168,8 @@ def test_the_counts_of_the_official_samples():
     assert image.image == 1024
     assert audio.audio == 25
     assert (video.video, video.audio) == (1144, 19)
-    assert medium_tokens(opened("image", "image/png", picture(size=(1024, 1024)))).image == 1024
-    assert medium_tokens(opened("image", "image/png", picture(size=(1920, 1080)))).image == 2040
+    assert medium_tokens(opened("image", "image/png", make_image(size=(1024, 1024)))).image == 1024
+    assert medium_tokens(opened("image", "image/png", make_image(size=(1920, 1080)))).image == 2040
 
 
 @pytest.mark.parametrize(
@@ -190,18 +190,18 @@ def test_magic_bytes(head, container):
     assert container_of(head) == container
 
 
-def test_a_video_is_no_sound_and_a_sound_is_no_video():
+def test_a_video_is_no_audio_and_audio_is_no_video():
     with pytest.raises(Refusal, match="invalid audio format"):
-        opened("audio", "audio/mp4", clip(sound="aac"))
+        opened("audio", "audio/mp4", make_video(audio="aac"))
     with pytest.raises(Refusal, match="invalid video format"):
-        opened("video", "video/mp4", encoded_sound("ipod", "aac"))
+        opened("video", "video/mp4", encoded_audio("ipod", "aac"))
 
 
-def test_a_cover_picture_makes_no_film_of_a_song():
-    song = encoded_sound("mp3", "mp3")
+def test_a_cover_image_makes_no_video_of_a_song():
+    song = encoded_audio("mp3", "mp3")
     if song.startswith(b"ID3"):
         song = song[10 + int.from_bytes(song[6:10], "big") :]
-    cover = b"\0image/png\0\x03\0" + picture(size=(32, 32))
+    cover = b"\0image/png\0\x03\0" + make_image(size=(32, 32))
     frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\0\0" + cover
     length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     tagged = b"ID3\3\0\0" + length + frame + song
@@ -212,10 +212,10 @@ def test_a_cover_picture_makes_no_film_of_a_song():
 @pytest.mark.parametrize("keep", [30, 200])
 def test_a_truncated_video_is_refused(keep):
     with pytest.raises(Refusal, match="corrupted"):
-        opened("video", "video/mp4", clip()[:keep])
+        opened("video", "video/mp4", make_video()[:keep])
 
 
-def test_a_huge_picture_is_measured_and_not_decoded():
+def test_a_huge_image_is_measured_and_not_decoded():
     stream = io.BytesIO()
     Image.new("1", (14000, 14000)).save(stream, "PNG", optimize=False)
     limit = Image.MAX_IMAGE_PIXELS
@@ -226,8 +226,8 @@ def test_a_huge_picture_is_measured_and_not_decoded():
 
 def test_folders_behind_addresses(tmp_path):
     (tmp_path / "media").mkdir()
-    (tmp_path / "media" / "a b.png").write_bytes(picture())
-    (tmp_path / "secret.png").write_bytes(picture())
+    (tmp_path / "media" / "a b.png").write_bytes(make_image())
+    (tmp_path / "secret.png").write_bytes(make_image())
     library = MediaLibrary({"https://files.example/m/": tmp_path / "media"})
     medium = library.from_reference("image", "https://files.example/m/a%20b.png?x=1")
     assert medium.finding.format == "PNG"

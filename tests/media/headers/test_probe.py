@@ -18,9 +18,9 @@ from langchain_mimo._media.headers.probe import probe
 from langchain_mimo._media.headers.reader import (
     MAX_BYTES,
     MAX_STEPS,
-    ClipHeader,
     HeaderReader,
     ImageHeader,
+    VideoHeader,
 )
 from langchain_mimo._media.identify import HEAD_BYTES, identify
 from langchain_mimo._media.inspection import inspect
@@ -29,8 +29,8 @@ from langchain_mimo._media.readers import MemoryReader
 from langchain_mimo._media.references import EncodedMedia, InlineBase64, MediaReference
 
 ACCEPTED, make = media_files.ACCEPTED, media_files.make
-PICTURES = [name for name, (kind, *_) in ACCEPTED.items() if kind == "image"]
-CLIPS = [name for name in ACCEPTED if name not in PICTURES]
+IMAGES = [name for name, (kind, *_) in ACCEPTED.items() if kind == "image"]
+VIDEOS = [name for name in ACCEPTED if name not in IMAGES]
 
 PLAY_TIME_FROM_PACKETS = {"film.wmv"}
 """PyAV adds the first packets' times to what the header says; within one audio token."""
@@ -40,16 +40,16 @@ def measure(data):
     return probe(MemoryReader(data), identify(data[:HEAD_BYTES]))
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_pictures_measure_as_pillow_says(name):
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_measure_as_pillow_says(name):
     header = measure(make(name))
     with Image.open(io.BytesIO(make(name))) as image:
         assert (header.width, header.height) == image.size
         assert header.frames in (None, getattr(image, "n_frames", 1))
 
 
-@pytest.mark.parametrize("name", CLIPS)
-def test_clips_measure_as_pyav_says(name):
+@pytest.mark.parametrize("name", VIDEOS)
+def test_videos_measure_as_pyav_says(name):
     header = measure(make(name))
     with av.open(io.BytesIO(make(name))) as container:
         tolerance = 0.16 if name in PLAY_TIME_FROM_PACKETS else 0.001
@@ -88,7 +88,7 @@ def test_what_has_to_be_prepared_is_refused_by_name(name):
         ("video", "photo.jpg", "type 'image'"),
     ],
 )
-def test_the_tracks_decide_between_film_and_sound(kind, name, reason):
+def test_the_tracks_decide_between_video_and_audio(kind, name, reason):
     with pytest.raises(ValueError, match=reason):
         inspect(kind, None, MemoryReader(make(name)))
 
@@ -132,7 +132,7 @@ def test_something_appended_to_a_file_does_no_harm(name):
     assert inspection.mime_type == mime_type
 
 
-def test_a_jpeg_with_a_film_behind_it_is_whole():
+def test_a_jpeg_with_a_video_behind_it_is_whole():
     data = make("photo.jpg") + bytes(200_000)
     assert measure(data) == ImageHeader(120, 80, 1)
 
@@ -308,7 +308,7 @@ def test_no_damage_makes_it_do_anything_but_answer_or_refuse(name, changes, shar
         answer = probe(MemoryReader(cut), found)
     except ValueError as error:
         answer = str(error)
-    assert answer is None or isinstance(answer, ImageHeader | ClipHeader | str)
+    assert answer is None or isinstance(answer, ImageHeader | VideoHeader | str)
 
 
 @settings(deadline=None)

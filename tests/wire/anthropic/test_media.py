@@ -20,13 +20,13 @@ from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo.errors import MediaError
 
 
-def picture():
+def make_image():
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(file, "GIF")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def sound():
+def make_audio():
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(1)
@@ -36,7 +36,7 @@ def sound():
     return base64.b64encode(file.getvalue()).decode()
 
 
-GIF, WAV = picture(), sound()
+GIF, WAV = make_image(), make_audio()
 URL = "https://example.org/a"
 
 
@@ -156,14 +156,14 @@ def test_media_inside_a_tool_result():
             tool_call_id="call_1",
         ),
     ]
-    picture = {
+    image = {
         "type": "image",
         "source": {"type": "base64", "media_type": "image/gif", "data": GIF},
     }
     (result,) = blocks_of(sent(tree_of(*messages, tool_media="inline")))
-    assert result["content"] == [{"type": "text", "text": "here"}, picture]
+    assert result["content"] == [{"type": "text", "text": "here"}, image]
     apart = sent(tree_of(*messages, tool_media="user"))
     assert blocks_of(apart, -2) == [
         {"type": "tool_result", "tool_use_id": "call_1", "content": "here"}
     ]
-    assert blocks_of(apart)[-1] == picture
+    assert blocks_of(apart)[-1] == image

@@ -255,7 +255,7 @@ def test_arguments_that_are_no_object_go_back_as_text():
     assert results["content"][0]["tool_use_id"] == "call_1"
 
 
-def test_thoughts_keep_their_signature_only_with_mimo():
+def test_reasoning_keep_their_signature_only_with_mimo():
     def signature_of(provider):
         message = AIMessage(
             "A",
@@ -472,12 +472,12 @@ def test_calls_before_the_cut_are_calls():
     assert [call["id"] for call in message.tool_calls] == ["call_1", "call_2"]
 
 
-def test_thoughts_take_the_place_of_an_empty_answer_only_when_asked():
+def test_reasoning_take_the_place_of_an_empty_answer_only_when_asked():
     body = BODIES["thoughts alone"]
     assert decode_response(body).content == ""
-    whole = decode_response(body, thoughts_as_content=True)
+    whole = decode_response(body, reasoning_as_content=True)
     assert whole.content == "Good morning."
-    assert merged(stream_of(body), thoughts_as_content=True) == whole
+    assert merged(stream_of(body), reasoning_as_content=True) == whole
 
 
 def test_a_signature_is_kept_only_when_it_says_something():

@@ -52,9 +52,9 @@ def turns_of(messages, **changes):
     return clean_history(messages, options(**changes)).turns
 
 
-def ai(*ids, text="", thoughts=None, **kwargs):
+def ai(*ids, text="", reasoning=None, **kwargs):
     calls = [{"name": f"tool_{id_}", "args": {"id": id_}, "id": id_} for id_ in ids]
-    additional = {} if thoughts is None else {"reasoning_content": thoughts}
+    additional = {} if reasoning is None else {"reasoning_content": reasoning}
     return AIMessage(text, tool_calls=calls, additional_kwargs=additional, **kwargs)
 
 
@@ -200,11 +200,11 @@ def test_surrogates_everywhere():
 
 TWO_ROUNDS = [
     HumanMessage("q"),
-    ai("a", thoughts="First.\n"),
+    ai("a", reasoning="First.\n"),
     result("a"),
-    ai("b", thoughts=" Second. "),
+    ai("b", reasoning=" Second. "),
     result("b"),
-    ai(text="answer", thoughts="Third."),
+    ai(text="answer", reasoning="Third."),
     HumanMessage("more"),
 ]
 
@@ -229,7 +229,7 @@ def test_replay(setting, expected):
 @pytest.mark.parametrize("replay", ["tool_calls", "always"])
 def test_pad(missing, replay):
     turns = turns_of(
-        [ai("a", thoughts=missing), result("a"), ai(text="x")], replay_reasoning=replay
+        [ai("a", reasoning=missing), result("a"), ai(text="x")], replay_reasoning=replay
     )
     assert turns[0].reasoning == REASONING_PAD == " "
     assert turns[2].reasoning is None
@@ -253,7 +253,7 @@ def test_missing_is_an_error_if_asked():
     turns_of([ai("c"), result("c")], missing_reasoning="error", replay_reasoning="never")
 
 
-WHERE_THOUGHTS_ARE = {
+WHERE_REASONING_ARE = {
     "MiMo": {"additional_kwargs": {"reasoning_content": " t\n"}},
     "vLLM": {"additional_kwargs": {"reasoning": " t\n"}},
     "both, MiMo's first": {"additional_kwargs": {"reasoning_content": " t\n", "reasoning": "x"}},
@@ -271,8 +271,8 @@ WHERE_THOUGHTS_ARE = {
 }
 
 
-@pytest.mark.parametrize("fields", WHERE_THOUGHTS_ARE.values(), ids=WHERE_THOUGHTS_ARE)
-def test_thoughts_are_exact(fields):
+@pytest.mark.parametrize("fields", WHERE_REASONING_ARE.values(), ids=WHERE_REASONING_ARE)
+def test_reasoning_are_exact(fields):
     message = AIMessage(
         **{"content": "", **fields}, tool_calls=[{"name": "f", "args": {}, "id": "c"}]
     )
@@ -289,7 +289,7 @@ def test_thoughts_are_exact(fields):
     ],
     ids=["dicts", "dumps", "deepcopy"],
 )
-def test_thoughts_survive_storage(carry):
+def test_reasoning_survive_storage(carry):
     assert turns_of(carry(TWO_ROUNDS)) == turns_of(TWO_ROUNDS)
 
 
@@ -466,7 +466,7 @@ def test_tool_results_in_messages_and_blocks_mix():
 
 def test_tool_media_follow_the_last_result():
     messages = [
-        ai("a", "b", "c", thoughts="t"),
+        ai("a", "b", "c", reasoning="t"),
         result("c", [IMAGE, VIDEO, IMAGE], name="camera"),
         result("a", [{"type": "text", "text": "see"}, IMAGE]),
         result("b", "plain"),
@@ -616,13 +616,13 @@ def outline(turns):
     return lines
 
 
-@pytest.mark.parametrize(("messages", "match", "mended"), BROKEN.values(), ids=BROKEN)
-def test_broken_histories(messages, match, mended):
+@pytest.mark.parametrize(("messages", "match", "repaired"), BROKEN.values(), ids=BROKEN)
+def test_broken_histories(messages, match, repaired):
     before = copy.deepcopy(messages)
     with pytest.raises(HistoryError, match=match) as caught:
         turns_of(messages)
     assert "repair_history=True" in str(caught.value)
-    assert outline(turns_of(messages, repair_history=True)) == mended
+    assert outline(turns_of(messages, repair_history=True)) == repaired
     assert messages == before
 
 
@@ -648,7 +648,7 @@ _messages = st.one_of(
     st.builds(HumanMessage, _contents),
     st.builds(SystemMessage, _texts),
     st.builds(
-        lambda ids, text, thoughts: ai(*ids, text=text, thoughts=thoughts),
+        lambda ids, text, reasoning: ai(*ids, text=text, reasoning=reasoning),
         st.lists(_ids, max_size=3),
         _texts,
         st.none() | _texts,

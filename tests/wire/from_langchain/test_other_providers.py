@@ -15,7 +15,7 @@ from langchain_mimo._wire.from_langchain import assistant
 from langchain_mimo._wire.from_langchain import other_providers as foreign
 from langchain_mimo._wire.from_langchain.content_blocks import READERS
 from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
-from langchain_mimo._wire.from_langchain.other_providers import TABLE, plain_thoughts
+from langchain_mimo._wire.from_langchain.other_providers import TABLE, plain_reasoning
 from langchain_mimo._wire.turns import (
     AssistantTurn,
     Call,
@@ -312,7 +312,7 @@ def test_media_of_an_assistant(kind):
     assert clean_history([message], repair).turns[0].text == f"Here: ({kind} block left out)"
 
 
-THOUGHTS = [
+REASONING = [
     ("plain", "plain"),
     ({"text": "t", "signature": "s"}, "t"),
     ({"reasoningText": {"text": "t", "signature": "s"}}, "t"),
@@ -326,9 +326,9 @@ THOUGHTS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "text"), THOUGHTS)
-def test_plain_thoughts(value, text):
-    assert plain_thoughts(value) == text
+@pytest.mark.parametrize(("value", "text"), REASONING)
+def test_plain_reasoning(value, text):
+    assert plain_reasoning(value) == text
 
 
 def test_block_type_of_untyped_blocks():
@@ -379,6 +379,6 @@ def test_what_was_said_in_place_of_content(beside):
 
 
 @pytest.mark.parametrize("audio", [None, "x", {"id": "a"}, {"transcript": None}])
-def test_sounds_without_words_say_nothing(audio):
+def test_audio_without_words_say_nothing(audio):
     [turn] = clean_history([AIMessage("", additional_kwargs={"audio": audio})], OMNI).turns
     assert turn == AssistantTurn("")

@@ -72,8 +72,8 @@ def test_other_texts_stay_texts(name):
 def conversation(*contents):
     calls = [{"name": "film", "args": {}, "id": str(n)} for n in range(len(contents))]
     results = [ToolMessage(text, tool_call_id=str(n)) for n, text in enumerate(contents)]
-    thoughts = {"reasoning_content": "T"}
-    turn = AIMessage("", tool_calls=calls, additional_kwargs=thoughts)
+    reasoning = {"reasoning_content": "T"}
+    turn = AIMessage("", tool_calls=calls, additional_kwargs=reasoning)
     return [HumanMessage("?"), turn, *results]
 
 

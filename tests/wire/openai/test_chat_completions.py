@@ -204,7 +204,7 @@ def test_scalars_come_once_even_when_the_finish_is_repeated():
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_thoughts_are_read_under_both_names(field):
+def test_reasoning_are_read_under_both_names(field):
     whole = decode_response(answer(content="Hi.", **{field: "Hm."}))
     streamed = merged([event(**{field: "Hm."}), event(content="Hi.", finish_reason="stop")])
     for message in (whole, streamed):
@@ -218,12 +218,12 @@ def test_both_names_at_once_are_not_read_twice():
     assert streamed.additional_kwargs["reasoning_content"] == "Hm."
 
 
-def test_thoughts_take_the_place_of_an_empty_answer_only_when_asked():
+def test_reasoning_take_the_place_of_an_empty_answer_only_when_asked():
     body = BODIES["thoughts alone"]
     assert decode_response(body).content == ""
-    whole = decode_response(body, thoughts_as_content=True)
+    whole = decode_response(body, reasoning_as_content=True)
     assert whole.content == "Good morning."
-    assert merged(stream_of(body), thoughts_as_content=True) == whole
+    assert merged(stream_of(body), reasoning_as_content=True) == whole
 
 
 def test_a_character_split_over_two_deltas_is_joined():
