@@ -212,9 +212,9 @@ class StreamedReply(Generic[T]):
             The error itself when it came before any answer or is a time limit's, else a
             `MiMoIncompleteStreamError` that says what broke the stream.
         """
-        if not self._decoder.begun:
+        if not self._decoder.started:
             return error
-        partial = self._decoder.partial()
+        partial = self._decoder.partial_message()
         if isinstance(error, MiMoIncompleteStreamError | MiMoTimeoutError):
             error.partial_message = partial
             return error
@@ -249,5 +249,5 @@ def event_reply(question: Question, message_id: str | None) -> StreamedReply[Eve
     """Stream an answer as content-block events; `message_id` is for answers that bring none."""
     writer = EventWriter(message_id)
     return StreamedReply(
-        question, writer.chunk, lambda decoder, event: decoder.feed_events(event, writer)
+        question, writer.write_chunk, lambda decoder, event: decoder.feed_events(event, writer)
     )

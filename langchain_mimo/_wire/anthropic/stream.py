@@ -91,7 +91,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
         if self._unsent:
             additional, self._unsent = {"signature": self._unsent}, ""
             signed = AIMessageChunk(content="", additional_kwargs=additional, id=self._answer_id)
-            events += writer.chunk(signed)
+            events += writer.write_chunk(signed)
         return events
 
     def finish(self) -> list[AIMessageChunk]:
@@ -107,9 +107,9 @@ class StreamDecoder(openai_stream.StreamDecoder):
         held = [chunk for stop in stops if (chunk := self.feed(stop)) is not None]
         return held + super().finish()
 
-    def partial(self) -> AIMessage:
+    def partial_message(self) -> AIMessage:
         """Return what arrived of an answer that was cut; no call in it can be run by mistake."""
-        message = super().partial()
+        message = super().partial_message()
         if self._signature:
             message.additional_kwargs["signature"] = self._signature
         return message

@@ -33,14 +33,14 @@ from langchain_mimo.errors import MiMoIncompleteStreamError, MiMoInvalidResponse
 class StreamDecoder:
     """Decodes one streamed answer.
 
-    Feed it every event; call `finish` when the stream has ended by itself, or `partial` when it
+    Feed it every event; call `finish` when the stream has ended by itself, or `partial_message` when it
     was cut.
 
     Args:
         thoughts_as_content: Whether thoughts take the place of an empty answer without calls.
 
     Attributes:
-        begun: Whether any event has been fed.
+        started: Whether any event has been fed.
     """
 
     __slots__ = (
@@ -59,12 +59,12 @@ class StreamDecoder:
         "_text",
         "_text_joiner",
         "_usage",
-        "begun",
+        "started",
     )
 
     def __init__(self, *, reasoning_as_content: bool = False) -> None:
         self._reasoning_as_content = reasoning_as_content
-        self.begun = False
+        self.started = False
         self._answer_id: str | None = None
         self._model: str | None = None
         self._finish_reason: str | None = None
@@ -115,23 +115,23 @@ class StreamDecoder:
         if not delta:
             return []
         text, reasoning, fragments = self._read(delta)
-        events = [] if writer.started else writer.start(self._answer_id, self._model)
+        events = [] if writer.started else writer.start_message(self._answer_id, self._model)
         if reasoning:
-            events += writer.piece("reasoning", reasoning)
+            events += writer.write_delta("reasoning", reasoning)
         if text:
-            events += writer.piece("text", text)
+            events += writer.write_delta("text", text)
         if fragments:
             for index, piece in self._assembler.feed(fragments):
-                events += writer.fragment(index, *self._assembler.head(index), piece)
+                events += writer.write_call_delta(index, *self._assembler.head(index), piece)
             if calls := self._assembler.ready(self._answer_id):
-                events += writer.chunk(self._chunk("", "", calls, []))
+                events += writer.write_chunk(self._chunk("", "", calls, []))
         if delta.get("annotations") and (sources := self._new_annotations(delta)):
-            events += writer.chunk(self._chunk("", "", [], sources))
+            events += writer.write_chunk(self._chunk("", "", [], sources))
         return events
 
     def _open(self, event: Mapping[str, Any]) -> Any:
         """Note what an event says of the whole answer; returns its delta, if it has one."""
-        if not self.begun:
+        if not self.started:
             self._begin(event)
         usage = event.get("usage")
         if usage:
@@ -150,7 +150,7 @@ class StreamDecoder:
             raise MiMoInvalidResponseError(msg, status_code=200) from None
 
     def _begin(self, event: Mapping[str, Any]) -> None:
-        self.begun = True
+        self.started = True
         answer_id, model = event.get("id"), event.get("model")
         self._answer_id = answer_id if isinstance(answer_id, str) and answer_id else None
         if isinstance(model, str):
@@ -297,7 +297,7 @@ class StreamDecoder:
             extra=self._extra,
         )
 
-    def partial(self) -> AIMessage:
+    def partial_message(self) -> AIMessage:
         """Return what arrived of an answer that was cut; no call in it can be run by mistake.
 
         Calls that were given out whole stay calls, all others are `invalid_tool_calls`.

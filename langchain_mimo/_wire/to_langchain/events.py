@@ -40,7 +40,7 @@ class EventWriter:
         self._pieces: dict[str, list[str]] = {_REASONING: [], _TEXT: []}
         self._additional: dict[str, Any] = {}
 
-    def start(self, message_id: str | None, model: str | None) -> list[Event]:
+    def start_message(self, message_id: str | None, model: str | None) -> list[Event]:
         """Begin the message, once; returns nothing after that."""
         if self.started:
             return []
@@ -55,7 +55,7 @@ class EventWriter:
             event["metadata"]["model"] = model
         return [event]
 
-    def piece(self, kind: str, piece: str) -> list[Event]:
+    def write_delta(self, kind: str, piece: str) -> list[Event]:
         """Add to the thoughts (kind "reasoning") or the text (kind "text")."""
         self._pieces[kind].append(piece)
         delta = {"type": f"{kind}-delta", kind: piece}
@@ -69,7 +69,7 @@ class EventWriter:
         index = self._blocks[key] = len(self._blocks)
         return {"event": "content-block-start", "index": index, "content": content}
 
-    def fragment(self, call: int, call_id: str | None, name: str | None, piece: str) -> list[Event]:
+    def write_call_delta(self, call: int, call_id: str | None, name: str | None, piece: str) -> list[Event]:
         """Add to a call's arguments; the first fragment begins its block."""
         events = []
         if call not in self._blocks:
@@ -81,14 +81,14 @@ class EventWriter:
             events.append({"event": "content-block-delta", "index": index, "delta": delta})
         return events
 
-    def chunk(self, chunk: AIMessageChunk) -> list[Event]:
+    def write_chunk(self, chunk: AIMessageChunk) -> list[Event]:
         """Write everything that a chunk says; the last one closes the message."""
         additional = dict(chunk.additional_kwargs)
-        events = self.start(chunk.id, chunk.response_metadata.get("model_name"))
+        events = self.start_message(chunk.id, chunk.response_metadata.get("model_name"))
         if reasoning := additional.pop("reasoning_content", None):
-            events += self.piece(_REASONING, reasoning)
+            events += self.write_delta(_REASONING, reasoning)
         if isinstance(chunk.content, str) and chunk.content:
-            events += self.piece(_TEXT, chunk.content)
+            events += self.write_delta(_TEXT, chunk.content)
         if additional:
             self._additional = merge_dicts(self._additional, additional)
         events += self._calls(chunk)
@@ -105,7 +105,7 @@ class EventWriter:
         for call in chunk.tool_call_chunks:
             key = call["index"] or 0
             if key not in self._blocks:
-                events += self.fragment(key, call["id"], call["name"], call["args"] or "")
+                events += self.write_call_delta(key, call["id"], call["name"], call["args"] or "")
             content: Event
             if (parsed := valid.get(call["id"])) is not None:
                 content = {"type": "tool_call", "id": call["id"], "name": call["name"]}

@@ -525,7 +525,7 @@ def test_a_stream_that_breaks_off_is_not_whole(name):
             decoder.feed(event)
         with pytest.raises(MiMoIncompleteStreamError):
             decoder.finish()
-        partial = decoder.partial()
+        partial = decoder.partial_message()
         ids = [call["id"] for call in decode_response(BODIES[name]).tool_calls]
         assert [call["id"] for call in partial.tool_calls] == ids[: len(partial.tool_calls)]
 
@@ -549,7 +549,7 @@ def test_what_is_left_of_a_cut_stream():
     decoder = StreamDecoder()
     for event in list(stream_of(body))[:-3]:
         decoder.feed(event)
-    partial = decoder.partial()
+    partial = decoder.partial_message()
     assert partial.content == "Wait"
     assert partial.additional_kwargs == {"reasoning_content": "Hm.", "signature": "sealed"}
     assert [call["id"] for call in partial.tool_calls] == ["call_1"]
@@ -559,7 +559,7 @@ def test_what_is_left_of_a_cut_stream():
 def test_a_ping_begins_nothing():
     decoder = StreamDecoder()
     decoder.feed({"type": "ping"})
-    assert not decoder.begun
+    assert not decoder.started
 
 
 def test_the_last_chunk_says_so():
@@ -576,7 +576,7 @@ def test_content_block_events_say_the_same(name):
         made for each in stream_of(BODIES[name]) for made in decoder.feed_events(each, writer)
     ]
     for chunk in decoder.finish():
-        events += writer.chunk(chunk)
+        events += writer.write_chunk(chunk)
     finished = [each["content"] for each in events if each["event"] == "content-block-finish"]
     message = decode_response(BODIES[name])
     texts = [block["text"] for block in finished if block["type"] == "text"]

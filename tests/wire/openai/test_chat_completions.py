@@ -292,7 +292,7 @@ def test_what_is_left_of_a_cut_stream():
     )
     for each in list(stream_of(body))[:-3]:
         decoder.feed(each)
-    partial = decoder.partial()
+    partial = decoder.partial_message()
     assert partial.content == "Wait"
     assert partial.additional_kwargs["reasoning_content"] == "Hm."
     assert [each["id"] for each in partial.tool_calls] == ["call_1"]
