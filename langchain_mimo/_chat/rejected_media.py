@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from langchain_mimo._chat.responses import Question
 from langchain_mimo._media.opening import MediaPolicy
-from langchain_mimo._wire.turns import MediaPart, Part, ToolTurn, Turn, UserTurn
+from langchain_mimo._wire.turns import media_parts
 from langchain_mimo.errors import MiMoMediaRejectedError
 
 _MOST_DESCRIBED = 5
@@ -27,23 +25,8 @@ def explain_rejection(
     """
     from langchain_mimo._media.diagnosis import describe_corruption  # noqa: PLC0415 - rarely used
 
-    references = [
-        part.reference
-        for turn in question.turns
-        for part in _parts(turn)
-        if isinstance(part, MediaPart)
-    ]
+    references = [part.reference for turn in question.turns for part in media_parts(turn)]
     shown = [describe_corruption(reference, policy) for reference in references[:_MOST_DESCRIBED]]
     if len(references) > _MOST_DESCRIBED:
         shown.append(f"and {len(references) - _MOST_DESCRIBED} more media")
     error.hint = " ".join([error.hint or "", "Sent were:", "; ".join(shown) + "."]).strip()
-
-
-def _parts(turn: Turn) -> Sequence[Part]:
-    match turn:
-        case UserTurn(content=list(parts)):
-            return parts
-        case ToolTurn():
-            return turn.media
-        case _:
-            return ()

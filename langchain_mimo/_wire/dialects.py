@@ -6,13 +6,13 @@ measured with vLLM 0.32 or read in SGLang's cookbook for MiMo-V2.5 (mimo-api.md 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo._wire.endpoints import ApiFormatName, Server
-from langchain_mimo._wire.turns import MediaPart, ToolTurn, Turn, UserTurn
+from langchain_mimo._wire.turns import Turn, media_parts
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 
 AudioPart: TypeAlias = Literal["input_audio", "input_audio_base64", "audio_url"]
@@ -130,7 +130,9 @@ def media_io_kwargs(turns: Sequence[Turn], dialect: Dialect) -> dict[str, Any] |
     Raises:
         MiMoInputError: Two videos state different rates.
     """
-    videos = [part for part in _media(turns) if part.reference.kind == "video"]
+    videos = [
+        part for turn in turns for part in media_parts(turn) if part.reference.kind == "video"
+    ]
     if any(part.media_resolution not in (None, "default") for part in videos):
         warn_once("vLLM has no media_resolution; it is not sent.")
     stated = [part for part in videos if part.fps is not None]
@@ -153,11 +155,3 @@ def media_io_kwargs(turns: Sequence[Turn], dialect: Dialect) -> dict[str, Any] |
             )
     # vLLM takes the lesser of both, and 32 frames where nothing is said; -1 is no bound.
     return {"video": {"fps": first.fps, "num_frames": -1}}
-
-
-def _media(turns: Sequence[Turn]) -> Iterator[MediaPart]:
-    for turn in turns:
-        if isinstance(turn, ToolTurn):
-            yield from turn.media
-        elif isinstance(turn, UserTurn) and not isinstance(turn.content, str):
-            yield from (part for part in turn.content if isinstance(part, MediaPart))

@@ -1,11 +1,12 @@
-"""Clean turns: what a conversation is once LangChain's and other providers' shapes are gone.
+"""Turns: a conversation in neutral form, free of LangChain's and other providers' shapes.
 
-`history` makes them from messages; each API format encodes them. Plain slotted classes, since a
-long history makes thousands of them per call.
+`from_langchain` builds them from messages; each API format encodes them. They are plain slotted
+classes, since a long history creates thousands of them per call.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -21,10 +22,10 @@ class TextPart:
 
 @dataclass(slots=True)
 class MediaPart:
-    """A picture, a video or a sound.
+    """An image, a video or audio.
 
     Attributes:
-        reference: The medium, unopened.
+        reference: Where the bytes are; not opened.
         fps: Frames per second to sample, videos only; None is not sent.
         media_resolution: "default" or "max", videos only; None is not sent.
     """
@@ -48,15 +49,15 @@ class SystemTurn:
 
 @dataclass(slots=True)
 class UserTurn:
-    """What the user said, showed or played; a plain string where there is only one text."""
+    """A user's message; `content` is a plain string when it is a single text."""
 
     content: str | list[Part]
     name: str | None = None
 
 
 @dataclass(slots=True)
-class Call:
-    """A tool call that the model made; `arguments` is the exact text that goes back."""
+class ToolCall:
+    """A tool call that the model made; `arguments` is the exact text to send back."""
 
     id: str
     name: str
@@ -65,19 +66,19 @@ class Call:
 
 @dataclass(slots=True)
 class AssistantTurn:
-    """What the model answered.
+    """A message of the model.
 
     Attributes:
         text: The answer; "" when there is none, never None.
-        reasoning: The thoughts to hand back, exactly; None when none are to be sent.
+        reasoning: The reasoning to send back, unchanged; None sends none.
         calls: The tool calls, in order.
         name: A participant's name, or None.
-        signature: The signature of the thoughts in the Anthropic format, or None when unknown.
+        signature: The reasoning's signature in the Anthropic format, or None when unknown.
     """
 
     text: str
     reasoning: str | None = None
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
     name: str | None = None
     signature: str | None = None
 
@@ -87,9 +88,9 @@ class ToolTurn:
     """A tool's result.
 
     Attributes:
-        call_id: The id of the call it answers.
+        call_id: Id of the call that it is the result of.
         text: The result as text; never empty.
-        media: Media to put into the tool message itself (only where a model documents that).
+        media: Media to put into the tool message itself (only for models that document it).
         is_error: Whether the tool failed.
     """
 
@@ -100,3 +101,11 @@ class ToolTurn:
 
 
 Turn: TypeAlias = SystemTurn | UserTurn | AssistantTurn | ToolTurn
+
+
+def media_parts(turn: Turn) -> Iterator[MediaPart]:
+    """Yield the media of a turn, in order."""
+    if isinstance(turn, ToolTurn):
+        yield from turn.media
+    elif isinstance(turn, UserTurn) and not isinstance(turn.content, str):
+        yield from (part for part in turn.content if isinstance(part, MediaPart))

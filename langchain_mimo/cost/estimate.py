@@ -16,7 +16,7 @@ from langchain_mimo._checks import integer, number
 from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
-from langchain_mimo._wire.turns import AssistantTurn, MediaPart, TextPart, ToolTurn, Turn, UserTurn
+from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.errors import MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
@@ -152,7 +152,7 @@ def estimate_turns(
     known: dict[tuple[MediaSource, MediaKind, float | None, str | None], MediaEstimate] = {}
     for turn in turns:
         text += sum(map(text_tokens, _texts(turn)))
-        for part in _media(turn):
+        for part in media_parts(turn):
             reference = part.reference
             key = (reference.source, reference.kind, part.fps, part.media_resolution)
             if key not in known:
@@ -329,13 +329,6 @@ def _texts(turn: Turn) -> Iterator[str]:
         for call in turn.calls:
             yield call.name
             yield call.arguments
-
-
-def _media(turn: Turn) -> Iterator[MediaPart]:
-    if isinstance(turn, ToolTurn):
-        yield from turn.media
-    elif isinstance(turn, UserTurn) and not isinstance(turn.content, str):
-        yield from (part for part in turn.content if isinstance(part, MediaPart))
 
 
 def _price(model: str, prices: Mapping[str, Price] | None) -> Price | None:

@@ -16,10 +16,10 @@ from langchain_mimo._media.references import (
 )
 from langchain_mimo._wire.turns import (
     AssistantTurn,
-    Call,
     MediaPart,
     SystemTurn,
     TextPart,
+    ToolCall,
     ToolTurn,
     UserTurn,
 )
@@ -90,7 +90,7 @@ def test_a_conversation(tmp_path):
     turns = [
         SystemTurn("Be brief."),
         UserTurn([TextPart("What is"), TextPart("this?"), MediaPart(source, fps=1)]),
-        AssistantTurn("", "I should look.", [Call("call_1", "look", '{"at":"film"}')]),
+        AssistantTurn("", "I should look.", [ToolCall("call_1", "look", '{"at":"film"}')]),
         ToolTurn("call_1", "a film", media=[MediaPart(inline("voice.mp3"))]),
         UserTurn("谢谢"),
     ]

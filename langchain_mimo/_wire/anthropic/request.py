@@ -19,11 +19,11 @@ from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.tool_definitions import refuse_shared_names
 from langchain_mimo._wire.turns import (
     AssistantTurn,
-    Call,
     MediaPart,
     Part,
     SystemTurn,
     TextPart,
+    ToolCall,
     ToolTurn,
     Turn,
     UserTurn,
@@ -183,7 +183,7 @@ def encode_assistant(turn: AssistantTurn) -> dict[str, Any]:
     return {"role": "assistant", "content": blocks or [_text(BLANK)]}
 
 
-def _encode_call(call: Call) -> dict[str, Any]:
+def _encode_call(call: ToolCall) -> dict[str, Any]:
     arguments = strict_object(call.arguments)
     if arguments is None:
         arguments = {INVALID_ARGUMENTS: call.arguments}

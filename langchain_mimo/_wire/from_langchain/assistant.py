@@ -18,7 +18,7 @@ from langchain_mimo._wire.from_langchain.other_providers import (
     plain_reasoning,
     read_call,
 )
-from langchain_mimo._wire.turns import AssistantTurn, Call
+from langchain_mimo._wire.turns import AssistantTurn, ToolCall
 from langchain_mimo.errors import HistoryError, MiMoInputError
 
 UNNAMED_TOOL = "unnamed_tool"
@@ -234,7 +234,7 @@ def _read_calls(
             reading.invalid.add(added.id)
 
 
-def _restore_order(calls: list[Call], order: object) -> None:
+def _restore_order(calls: list[ToolCall], order: object) -> None:
     """Put calls in the order in which the model made them (`tool_calls.mixed_order`)."""
     if isinstance(order, list):
         places = {call_id: place for place, call_id in enumerate(order) if isinstance(call_id, str)}
@@ -243,7 +243,7 @@ def _restore_order(calls: list[Call], order: object) -> None:
 
 def _add_call(
     reading: AssistantReading, call_id: str | None, name: str | None, arguments: str, index: int
-) -> Call:
+) -> ToolCall:
     calls = reading.turn.calls
     call_id = join_surrogates(call_id) if call_id else ""
     if not call_id or (calls and any(call.id == call_id for call in calls)):
@@ -251,7 +251,7 @@ def _add_call(
         while any(call.id == call_id for call in calls):
             call_id += "_"
         reading.invented.add(call_id)
-    call = Call(
+    call = ToolCall(
         call_id, join_surrogates(name) if name else UNNAMED_TOOL, join_surrogates(arguments)
     )
     calls.append(call)

@@ -47,10 +47,10 @@ from langchain_mimo._wire.from_langchain.tool_results import (
 )
 from langchain_mimo._wire.turns import (
     AssistantTurn,
-    Call,
     MediaPart,
     Part,
     SystemTurn,
+    ToolCall,
     Turn,
     UserTurn,
 )
@@ -296,7 +296,7 @@ class _Cleaner:
         self._answered = {call.id for call in calls}
         return answers.following
 
-    def _answered_next(self, call: Call, index: int) -> bool:
+    def _answered_next(self, call: ToolCall, index: int) -> bool:
         """Take a plain result that follows its only call: nearly all of a long agent history."""
         if index + 1 == len(self._messages):
             return False

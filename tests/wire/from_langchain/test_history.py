@@ -30,10 +30,10 @@ from langchain_mimo._wire.from_langchain.media_blocks import MediaDefaults
 from langchain_mimo._wire.from_langchain.pairing import INTERRUPTED, NOT_RUN
 from langchain_mimo._wire.turns import (
     AssistantTurn,
-    Call,
     MediaPart,
     SystemTurn,
     TextPart,
+    ToolCall,
     ToolTurn,
     UserTurn,
 )
@@ -192,7 +192,7 @@ def test_surrogates_everywhere():
     system, user, assistant, tool = turns_of(messages)
     assert (system.text, user.content, user.name) == ("😀", "\ufffd", "n\ufffd")
     assert (assistant.text, assistant.reasoning) == ("😀\ufffd", "😀")
-    assert assistant.calls == [Call("c\ufffd", "f", '{"k\ufffd": "😀"}')]
+    assert assistant.calls == [ToolCall("c\ufffd", "f", '{"k\ufffd": "😀"}')]
     assert (tool.call_id, tool.text) == ("c\ufffd", "\ufffd")
 
 
@@ -345,7 +345,7 @@ def test_invalid_calls_go_back_verbatim(args, text):
         additional_kwargs={"reasoning_content": "t"},
     )
     turns = turns_of([message, result("a"), HumanMessage("next")])
-    assert turns[0].calls == [Call("a", "f", "{}"), Call("b", "g", text)]
+    assert turns[0].calls == [ToolCall("a", "f", "{}"), ToolCall("b", "g", text)]
     assert shape(turns) == ["assistant", "tool:a", "tool:b", "user"]
     assert turns[2] == ToolTurn("b", NOT_RUN, [], is_error=True)
     answered = turns_of([message, result("b", "bad JSON"), result("a")])

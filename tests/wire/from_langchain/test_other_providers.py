@@ -18,9 +18,9 @@ from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_hi
 from langchain_mimo._wire.from_langchain.other_providers import TABLE, plain_reasoning
 from langchain_mimo._wire.turns import (
     AssistantTurn,
-    Call,
     MediaPart,
     SystemTurn,
+    ToolCall,
     ToolTurn,
     UserTurn,
 )
@@ -270,21 +270,21 @@ CALLS = {
 def test_call_blocks_count_once(block):
     answer = ToolMessage("1", tool_call_id="c")
     alone = clean_history([AIMessage([block]), answer], OMNI).turns
-    assert alone[0].calls == [Call("c", "f", '{"a": 1}')]
+    assert alone[0].calls == [ToolCall("c", "f", '{"a": 1}')]
     both = AIMessage([block], tool_calls=[{"name": "f", "args": {"a": 1}, "id": "c"}])
-    assert clean_history([both, answer], OMNI).turns[0].calls == [Call("c", "f", '{"a": 1}')]
+    assert clean_history([both, answer], OMNI).turns[0].calls == [ToolCall("c", "f", '{"a": 1}')]
 
 
 def test_custom_tool_call_has_one_argument():
     block = {"type": "custom_tool_call", "call_id": "c", "name": "sh", "input": "ls"}
     turns = clean_history([AIMessage([block]), ToolMessage("x", tool_call_id="c")], OMNI).turns
-    assert turns[0].calls == [Call("c", "sh", '{"__arg1": "ls"}')]
+    assert turns[0].calls == [ToolCall("c", "sh", '{"__arg1": "ls"}')]
 
 
 def test_streamed_call_without_arguments():
     block = {"type": "tool_use", "id": "c", "name": "f", "input": ""}
     turns = clean_history([AIMessage([block]), ToolMessage("x", tool_call_id="c")], OMNI).turns
-    assert turns[0].calls == [Call("c", "f", "{}")]
+    assert turns[0].calls == [ToolCall("c", "f", "{}")]
 
 
 def test_unknown_block_of_an_assistant_is_refused():
