@@ -46,7 +46,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def whole(at_least: int, at_most: int | None = None) -> Expected:
+def integer(at_least: int, at_most: int | None = None) -> Expected:
     """A whole number within bounds."""
     words = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
     return Expected(

@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_mimo.emulator.api.models import moment_of
 from langchain_mimo.emulator.api.rules import Rules
-from langchain_mimo.emulator.expected import Expected, or_none, shown, whole
+from langchain_mimo.emulator.expected import Expected, integer, or_none, shown
 
 _EXTRA = ("starlette", "uvicorn", "av")
 _VISIBLE = re.compile(r"[!-~]+")
@@ -28,7 +28,7 @@ def _names_a_day(value: Any) -> bool:
     return True
 
 
-PORT = whole(0, 65535)
+PORT = integer(0, 65535)
 HOST = Expected(
     "a name or an address of this machine", lambda value: isinstance(value, str) and value != ""
 )
@@ -66,8 +66,8 @@ class Settings:
         if not KEY.fits(self.api_key):  # a key is nothing to be shown
             raise ValueError(f"api_key cannot be sent; it must be {KEY.words}.")
         or_none(DAY).check("as_of", self.as_of)
-        or_none(whole(1)).check("max_recorded", self.max_recorded)
-        whole(1).check("max_body_bytes", self.max_body_bytes)
+        or_none(integer(1)).check("max_recorded", self.max_recorded)
+        integer(1).check("max_body_bytes", self.max_body_bytes)
 
     def rules(self) -> Rules:
         """How a request is read at this moment."""

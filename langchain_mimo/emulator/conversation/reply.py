@@ -11,12 +11,12 @@ from langchain_mimo.emulator.expected import (
     OBJECT,
     TEXT,
     Expected,
+    integer,
     is_json,
     is_list,
     list_of,
     or_none,
     seconds,
-    whole,
 )
 
 _CALL_KEYS = ("name", "args", "arguments", "id", "type")
@@ -55,8 +55,8 @@ _FIELDS: Mapping[str, Expected] = {
     "message": OBJECT,
     "pieces": or_none(list_of(TEXT, "texts")),
     "reasoning_pieces": or_none(list_of(TEXT, "texts")),
-    "argument_pieces": whole(1),
-    "status": or_none(whole(200, 599)),
+    "argument_pieces": integer(1),
+    "status": or_none(integer(200, 599)),
     "body": Expected(
         "bytes, a text, or what can be sent as JSON",
         lambda body: isinstance(body, bytes) or is_json(body),

@@ -10,20 +10,20 @@ from langchain_mimo.emulator.expected import (
     HEADER_VALUE,
     TEXT,
     Expected,
+    integer,
     one_of,
     or_none,
     seconds,
-    whole,
 )
 from langchain_mimo.emulator.faults.connection import GARBAGE, RETRY_AFTER
 
-_ERROR_STATUS = whole(400, 599)
+_ERROR_STATUS = integer(400, 599)
 
 _PARAMETERS: Mapping[str, Expected] = {
-    "after_events": whole(0),
+    "after_events": integer(0),
     "body": TEXT,
-    "bytes": whole(0),
-    "characters": whole(0),
+    "bytes": integer(0),
+    "characters": integer(0),
     "clean": FLAG,
     "code": Expected("a text or a number", lambda value: type(value) in {str, int}),
     "done": FLAG,
@@ -38,18 +38,22 @@ _PARAMETERS: Mapping[str, Expected] = {
     "reset": FLAG,
     "retry_after": one_of(*RETRY_AFTER),
     "seconds": seconds(),
-    "size": whole(1),
+    "size": integer(1),
     "space": FLAG,
     "status": _ERROR_STATUS,
     "text": TEXT,
 }
 _EXCEPTIONS: Mapping[tuple[str, str], Expected] = {
     ("pings_only", "interval"): seconds(0.00001),  # how many there are is counted by it
-    ("redirect", "status"): whole(300, 399),
-    ("server_error", "status"): whole(500, 599),
-    ("stall", "after_events"): or_none(whole(0)),
+    ("redirect", "status"): integer(300, 399),
+    ("server_error", "status"): integer(500, 599),
+    ("stall", "after_events"): or_none(integer(0)),
 }
-_CHOICE: Mapping[str, Expected] = {"times": or_none(whole(0)), "skip": whole(0), "every": whole(1)}
+_CHOICE: Mapping[str, Expected] = {
+    "times": or_none(integer(0)),
+    "skip": integer(0),
+    "every": integer(1),
+}
 
 
 def check_parameters(fault: str, parameters: Mapping[str, Any]) -> None:
