@@ -22,26 +22,26 @@ from starlette.types import Receive, Scope, Send
 from langchain_mimo.emulator.answers.own_answer import own_answer, scripted_answer
 from langchain_mimo.emulator.api.chat_response import DONE
 from langchain_mimo.emulator.api.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS, ApiFormat
-from langchain_mimo.emulator.api.models import moment_of, serving
+from langchain_mimo.emulator.api.models import available_models, simulated_time
 from langchain_mimo.emulator.conversation.records import RecordedMedium, RecordedRequest
 from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.conversation.request import Conversation
 from langchain_mimo.emulator.conversation.usage import (
     PrefixCache,
     PromptCount,
-    merged,
+    merge_usage,
     usage_object,
 )
 from langchain_mimo.emulator.encoding import dump, encode_event
-from langchain_mimo.emulator.faults.table import ArmedFault, FaultBox
+from langchain_mimo.emulator.faults.table import ArmedFault, FaultQueue
 from langchain_mimo.emulator.http.connections import Connection
-from langchain_mimo.emulator.http.delivery import Answer, deliver, header_list
+from langchain_mimo.emulator.http.delivery import HttpResponse, deliver, header_list
 from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import (
     Refusal,
+    http_error,
     invalid_field,
     invalid_key,
-    plain,
     prompt_too_long,
 )
 from langchain_mimo.emulator.script import ResponderError, Script
@@ -91,7 +91,7 @@ class Application:
         library: MediaLibrary,
         cache: PrefixCache,
         script: Script,
-        faults: FaultBox,
+        faults: FaultQueue,
         requests: list[RecordedRequest],
         mistakes: list[ResponderError],
     ) -> None:
@@ -122,12 +122,12 @@ class Application:
         else:
             await self._starlette(scope, receive, send)
 
-    def _endpoint(self, respond: Callable[[RecordedRequest, bytes], Answer]) -> _Endpoint:
+    def _endpoint(self, respond: Callable[[RecordedRequest, bytes], HttpResponse]) -> _Endpoint:
         return _Endpoint(self, respond)
 
     async def serve(
         self,
-        respond: Callable[[RecordedRequest, bytes], Answer],
+        respond: Callable[[RecordedRequest, bytes], HttpResponse],
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -172,10 +172,10 @@ class Application:
 
     async def _respond(
         self,
-        respond: Callable[[RecordedRequest, bytes], Answer],
+        respond: Callable[[RecordedRequest, bytes], HttpResponse],
         record: RecordedRequest,
         raw: bytes,
-    ) -> Answer:
+    ) -> HttpResponse:
         if self._script.responder is not None:
             return await asyncio.to_thread(respond, record, raw)
         return await _in_thread_if_large(raw, respond, record, raw)
@@ -184,10 +184,10 @@ class Application:
         self,
         armed: ArmedFault,
         streaming: bool,
-        respond: Callable[[RecordedRequest, bytes], Answer],
+        respond: Callable[[RecordedRequest, bytes], HttpResponse],
         record: RecordedRequest,
         raw: bytes,
-    ) -> Answer:
+    ) -> HttpResponse:
         if armed.fault.replace is not None:
             return armed.fault.replace(armed.parameters, streaming)
         answer = await self._respond(respond, record, raw)
@@ -196,16 +196,17 @@ class Application:
             return answer
         return armed.fault.alter(answer, armed.parameters)
 
-    def _models(self, record: RecordedRequest, _raw: bytes) -> Answer:
+    def _models(self, record: RecordedRequest, _raw: bytes) -> HttpResponse:
         if not self._authorized(record.headers, ("api-key",)):
             return _refused(invalid_key())
-        moment = moment_of(self._settings.as_of)
+        moment = simulated_time(self._settings.as_of)
         data = [
-            {"id": model.id, "object": "model", "owned_by": "xiaomi"} for model in serving(moment)
+            {"id": model.id, "object": "model", "owned_by": "xiaomi"}
+            for model in available_models(moment)
         ]
-        return Answer(200, body=dump({"object": "list", "data": data}))
+        return HttpResponse(200, body=dump({"object": "list", "data": data}))
 
-    def _complete(self, form: ApiFormat, record: RecordedRequest, raw: bytes) -> Answer:
+    def _complete(self, form: ApiFormat, record: RecordedRequest, raw: bytes) -> HttpResponse:
         streaming = False
         try:
             if not self._authorized(record.headers, form.key_headers):
@@ -229,7 +230,7 @@ class Application:
         record: RecordedRequest,
         conversation: Conversation,
         counted: _Counted,
-    ) -> Answer:
+    ) -> HttpResponse:
         record.media = [
             RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
             for medium in conversation.media
@@ -239,7 +240,7 @@ class Application:
         except ResponderError as error:
             self._mistakes.append(error)
             _LOGGER.error("%s", error)  # noqa: TRY400 - whoever leaves the block gets the traceback
-            return _refused(plain(500, str(error)), streaming=conversation.stream)
+            return _refused(http_error(500, str(error)), streaming=conversation.stream)
         if reply is not None and reply.is_raw:
             return raw_answer(reply)
         outcome = (
@@ -247,7 +248,7 @@ class Application:
             if reply is None
             else scripted_answer(reply, conversation)
         )
-        usage = merged(
+        usage = merge_usage(
             usage_object(
                 counted.prompt,
                 counted.cached,
@@ -261,9 +262,11 @@ class Application:
             wanted = self._settings.always_send_usage or conversation.include_usage
             sent = usage if wanted else None
             made = form.events(outcome, conversation, sent, reply)
-            answer = Answer(200, EVENT_STREAM, steps=_encoded(made))
+            answer = HttpResponse(200, EVENT_STREAM, steps=_encoded(made))
         else:
-            answer = Answer(200, body=dump(form.whole(outcome, conversation, usage, reply)))
+            answer = HttpResponse(
+                200, body=dump(form.response(outcome, conversation, usage, reply))
+            )
         return answer if reply is None else _timed(answer, reply)
 
     def _authorized(self, headers: Mapping[str, str], names: tuple[str, ...]) -> bool:
@@ -281,7 +284,7 @@ class _Endpoint:
     def __init__(
         self,
         application: Application,
-        respond: Callable[[RecordedRequest, bytes], Answer],
+        respond: Callable[[RecordedRequest, bytes], HttpResponse],
     ) -> None:
         self._application = application
         self._respond = respond
@@ -290,24 +293,24 @@ class _Endpoint:
         return self._application.serve(self._respond, scope, receive, send)
 
 
-def raw_answer(reply: Reply) -> Answer:
+def raw_answer(reply: Reply) -> HttpResponse:
     """Return a scripted answer that goes out as it stands."""
     status = reply.status if reply.status is not None else 200
     if reply.events is not None:
-        answer = Answer(status, EVENT_STREAM, steps=map(encode_event, reply.events))
+        answer = HttpResponse(status, EVENT_STREAM, steps=map(encode_event, reply.events))
     elif isinstance(reply.body, bytes | str):
         body = (
             reply.body.encode("utf-8", "surrogatepass")
             if isinstance(reply.body, str)
             else reply.body
         )
-        answer = Answer(status, body=body)
+        answer = HttpResponse(status, body=body)
     else:
-        answer = Answer(status, body=b"" if reply.body is None else dump(reply.body))
+        answer = HttpResponse(status, body=b"" if reply.body is None else dump(reply.body))
     return _timed(answer, reply)
 
 
-def _timed(answer: Answer, reply: Reply) -> Answer:
+def _timed(answer: HttpResponse, reply: Reply) -> HttpResponse:
     headers = answer.headers + header_list(list(reply.headers.items()))
     return replace(answer, headers=headers, delay=reply.delay, pause=reply.pause)
 
@@ -318,9 +321,9 @@ def _encoded(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     yield DONE
 
 
-def _refused(refusal: Refusal, *, streaming: bool = False) -> Answer:
+def _refused(refusal: Refusal, *, streaming: bool = False) -> HttpResponse:
     content_type = EVENT_STREAM if streaming else "application/json"
-    return Answer(refusal.status, content_type, body=refusal.body(streaming=streaming))
+    return HttpResponse(refusal.status, content_type, body=refusal.body(streaming=streaming))
 
 
 def _decode(raw: bytes) -> Any:
@@ -347,7 +350,7 @@ async def _in_thread_if_large(raw: bytes, run: Callable[..., _Made], *arguments:
 
 
 async def _read_body(request: Request, at_most: int) -> bytes:
-    too_large = plain(413, f"Request body is larger than {at_most} bytes")
+    too_large = http_error(413, f"Request body is larger than {at_most} bytes")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > at_most:
         raise too_large
@@ -364,5 +367,5 @@ async def _read_body(request: Request, at_most: int) -> bytes:
 async def _plain_error(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "Internal Server Error"
-    answer = _refused(plain(status, detail))
+    answer = _refused(http_error(status, detail))
     return Response(answer.body, status, media_type=answer.content_type)

@@ -1,4 +1,4 @@
-"""JSON and server-sent events as bytes."""
+"""Encoding of JSON and of server-sent events."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import orjson
 def dump(value: Any) -> bytes:
     """Encode as compact JSON.
 
-    Lone surrogates, which MiMo is known to send, are no UTF-8: a value that holds them is encoded
-    in ASCII with escapes.
+    MiMo is known to send lone surrogates. They have no UTF-8 form, so a value that contains them is
+    encoded in ASCII with escapes.
     """
     try:
         return orjson.dumps(value)
@@ -21,9 +21,9 @@ def dump(value: Any) -> bytes:
 
 
 def encode_event(event: Any) -> bytes:
-    """Return one server-sent event; text and bytes pass as they stand.
+    """Encode one server-sent event; strings and bytes are already encoded and pass unchanged.
 
-    An object with a `type` and no `choices` is of the Anthropic format, which names its events.
+    An object with `type` but without `choices` is in the Anthropic format, which names its events.
     """
     if isinstance(event, bytes):
         return event

@@ -1,4 +1,4 @@
-"""What a value given to the emulator must be, and the sentence that says so when it is not."""
+"""Checks of the values that a user passes to the emulator, and their error messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 
 from langchain_mimo.emulator.encoding import dump
 
-_SHOWN = 80
-_MOST_SECONDS = 10**9
-"""Thirty years: what is beyond overflows dates."""
+_MAX_SHOWN = 80
+"""Longest value quoted in an error message, in characters."""
+
+_MAX_SECONDS = 10**9
+"""About thirty years; a longer time can overflow a date."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
@@ -20,37 +22,41 @@ _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a value must be.
+    """A condition that a value must meet.
 
     Attributes:
-        words: Completes the sentence "it must be …".
-        fits: Whether a value is that.
+        description: Completes the phrase "must be …".
+        fits: Tells whether a value meets the condition.
     """
 
-    words: str
+    description: str
     fits: Callable[[Any], bool]
 
     def check(self, name: str, value: Any) -> None:
         """Check a value.
 
         Raises:
-            ValueError: It does not fit; the sentence names it.
+            ValueError: The value does not fit; the message starts with `name`.
         """
         if not self.fits(value):
-            raise ValueError(f"{name} is {shown(value)}; it must be {self.words}.")
+            raise ValueError(self.error(name, value))
+
+    def error(self, name: str, value: Any) -> str:
+        """Return the message for a value that does not fit."""
+        return f"{name} must be {self.description}, got {shown(value)}"
 
 
 def shown(value: Any) -> str:
-    """Return a value as Python writes it, on one line and cut when it is long."""
+    """Return the `repr` of a value on one line, shortened if it is long."""
     text = " ".join(repr(value).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def integer(at_least: int, at_most: int | None = None) -> Expected:
-    """A whole number within bounds."""
-    words = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+    """Expect an integer within bounds, both included."""
+    bounds = f">= {at_least}" if at_most is None else f"from {at_least} to {at_most}"
     return Expected(
-        f"a whole number {words}",
+        f"an integer {bounds}",
         lambda value: (
             isinstance(value, int)
             and not isinstance(value, bool)
@@ -61,20 +67,20 @@ def integer(at_least: int, at_most: int | None = None) -> Expected:
 
 
 def seconds(at_least: float = 0) -> Expected:
-    """A length of time."""
+    """Expect a duration in seconds."""
     return Expected(
-        f"a number of seconds from {at_least:f}".rstrip("0").rstrip(".") + f" to {_MOST_SECONDS}",
+        f"a number of seconds from {at_least:f}".rstrip("0").rstrip(".") + f" to {_MAX_SECONDS}",
         lambda value: (
             isinstance(value, int | float)
             and not isinstance(value, bool)
             and math.isfinite(value)
-            and at_least <= value <= _MOST_SECONDS
+            and at_least <= value <= _MAX_SECONDS
         ),
     )
 
 
 def one_of(*values: str) -> Expected:
-    """One of a few words."""
+    """Expect one of the given strings."""
     return Expected(
         f"one of {', '.join(map(repr, values))}",
         lambda value: isinstance(value, str) and value in values,
@@ -82,26 +88,31 @@ def one_of(*values: str) -> Expected:
 
 
 def or_none(expected: Expected) -> Expected:
-    """The same, or None."""
+    """Expect what `expected` accepts, or None."""
     return Expected(
-        f"{expected.words}, or None", lambda value: value is None or expected.fits(value)
+        f"{expected.description} or None", lambda value: value is None or expected.fits(value)
     )
 
 
-def list_of(expected: Expected, words: str) -> Expected:
-    """A list or another sequence; a text is none."""
+def list_of(expected: Expected, items: str) -> Expected:
+    """Expect a list or another sequence, but not a string.
+
+    Args:
+        expected: The condition for each item.
+        items: The items in the plural, for the message.
+    """
     return Expected(
-        f"a list of {words}", lambda value: is_list(value) and all(map(expected.fits, value))
+        f"a list of {items}", lambda value: is_list(value) and all(map(expected.fits, value))
     )
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value is a sequence and no text."""
+    """Return whether a value is a sequence other than a string or bytes."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
 def is_json(value: Any) -> bool:
-    """Whether a value can be sent as JSON."""
+    """Return whether a value can be encoded as JSON."""
     try:
         dump(value)
     except (TypeError, ValueError, RecursionError):
@@ -120,17 +131,17 @@ def _are_headers(value: Any) -> bool:
 
 
 FLAG = Expected("True or False", lambda value: isinstance(value, bool))
-TEXT = Expected("a text", lambda value: isinstance(value, str))
+TEXT = Expected("a string", lambda value: isinstance(value, str))
 OBJECT = Expected(
-    "a mapping that can be sent as JSON",
+    "a mapping that can be encoded as JSON",
     lambda value: isinstance(value, Mapping) and is_json(value),
 )
 HEADER_VALUE = Expected(
-    "a text that an HTTP header can carry",
+    "a string that is valid as an HTTP header value",
     lambda value: isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None,
 )
 HEADERS = Expected(
-    "a mapping from header names to texts, without content-length and transfer-encoding, "
-    "which follow from the body",
+    "a mapping from header names to strings (the emulator sets content-length and "
+    "transfer-encoding itself)",
     _are_headers,
 )

@@ -108,7 +108,7 @@ def prompt_too_long(tokens: int, at_most: int) -> Refusal:
     )
 
 
-def plain(status: int, message: str) -> Refusal:
+def http_error(status: int, message: str) -> Refusal:
     """A bare refusal of the HTTP layer: 404 for another path, 405, 413."""
     return Refusal(status, {"code": str(status), "message": message, "param": "", "type": ""})
 

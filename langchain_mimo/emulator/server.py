@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 from langchain_mimo.emulator.conversation.records import Disconnect, RecordedRequest
 from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.expected import shown
-from langchain_mimo.emulator.faults.table import ArmedFault, FaultBox, make_fault
-from langchain_mimo.emulator.http.connections import Ledger
+from langchain_mimo.emulator.faults.table import ArmedFault, FaultQueue, make_fault
+from langchain_mimo.emulator.http.connections import ConnectionLog
 from langchain_mimo.emulator.script import Responder, ResponderError, Script, make_reply
 from langchain_mimo.emulator.settings import (
     Settings,
@@ -115,8 +115,8 @@ class MiMoEmulator:
         self._host = host
         self._wanted_port = port
         self._script = Script()
-        self._faults = FaultBox()
-        self._ledger = Ledger()
+        self._faults = FaultQueue()
+        self._connection_log = ConnectionLog()
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -175,17 +175,17 @@ class MiMoEmulator:
     @property
     def connections(self) -> int:
         """TCP connections accepted so far."""
-        return self._ledger.accepted
+        return self._connection_log.accepted
 
     @property
     def open_connections(self) -> int:
         """TCP connections that are open now."""
-        return self._ledger.open
+        return self._connection_log.open
 
     @property
     def disconnects(self) -> list[Disconnect]:
         """Clients that hung up before their answer was whole, in order."""
-        return list(self._ledger.disconnects)
+        return list(self._connection_log.disconnects)
 
     def wait_for_disconnects(self, count: int = 1, timeout: float = 5.0) -> list[Disconnect]:
         """Wait until so many clients hung up in all.
@@ -197,7 +197,7 @@ class MiMoEmulator:
         Returns:
             Those that did; fewer than `count` when the time was over.
         """
-        return self._ledger.wait_for(count, timeout)
+        return self._connection_log.wait_for(count, timeout)
 
     def reply(self, content: str | Reply = "", **fields: Any) -> None:
         """Queue a scripted reply for the next request that is not refused.
@@ -363,7 +363,7 @@ class MiMoEmulator:
         config.load()
         listener = await self._loop.create_server(
             lambda: WatchedProtocol(
-                config=config, server_state=state, app_state={}, ledger=self._ledger
+                config=config, server_state=state, app_state={}, connection_log=self._connection_log
             ),
             sock=listener_socket,
             backlog=_BACKLOG,

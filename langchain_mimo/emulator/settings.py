@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from langchain_mimo.emulator.api.models import moment_of
+from langchain_mimo.emulator.api.models import simulated_time
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.expected import Expected, integer, or_none, shown
 
@@ -22,7 +22,7 @@ def _names_a_day(value: Any) -> bool:
     if not isinstance(value, date | str):
         return False
     try:
-        moment_of(value)
+        simulated_time(value)
     except ValueError:
         return False
     return True
@@ -72,8 +72,8 @@ class Settings:
     def rules(self) -> Rules:
         """How a request is read at this moment."""
         return Rules(
-            moment_of(self.as_of),
-            demand_reasoning=not self.lenient,
+            simulated_time(self.as_of),
+            require_reasoning=not self.lenient,
             strict_parameters=self.strict_parameters,
             strict_tool_turns=self.strict_tool_turns,
         )

@@ -13,7 +13,12 @@ from langchain_mimo.emulator.answers.tool_calls import Question, choose_calls, q
 from langchain_mimo.emulator.answers.words import key_words
 from langchain_mimo.emulator.conversation.outcome import Outcome
 from langchain_mimo.emulator.conversation.reply import Reply
-from langchain_mimo.emulator.conversation.request import Call, Conversation, Medium, WebSearch
+from langchain_mimo.emulator.conversation.request import (
+    Conversation,
+    MediaItem,
+    ToolCall,
+    WebSearch,
+)
 from langchain_mimo.emulator.encoding import dump
 from langchain_mimo.tokens import text_tokens
 
@@ -40,7 +45,7 @@ def own_answer(conversation: Conversation, *, web_search: bool = True) -> Outcom
     chosen = choose_calls(conversation, question)
     if chosen:
         calls = [
-            Call(call_id(), call.tool.name, orjson.dumps(call.arguments).decode())
+            ToolCall(call_id(), call.tool.name, orjson.dumps(call.arguments).decode())
             for call in chosen
         ]
         names = ", ".join(dict.fromkeys(call.name for call in calls))
@@ -60,7 +65,7 @@ def own_answer(conversation: Conversation, *, web_search: bool = True) -> Outcom
 def scripted_answer(reply: Reply, conversation: Conversation) -> Outcome:
     """Return a scripted reply as an outcome; neither `stop` nor the token limit cuts it."""
     calls = [
-        Call(str(call.get("id") or call_id()), str(call.get("name", "")), _arguments(call))
+        ToolCall(str(call.get("id") or call_id()), str(call.get("name", "")), _arguments(call))
         for call in reply.tool_calls
     ]
     reasoning = reply.reasoning
@@ -82,17 +87,17 @@ def call_id() -> str:
     return f"call_{secrets.token_hex(12)}"
 
 
-def describe(medium: Medium, number: int) -> str:
+def describe(medium: MediaItem, number: int) -> str:
     """Say in one sentence what a medium is; the same medium always gets the same words."""
-    finding = medium.finding
+    info = medium.info
     label = f"{medium.kind.capitalize()} {number}"
-    size = f"{finding.width}×{finding.height} pixels"
-    length = f"{finding.duration:.2f} seconds long"
-    if not finding.format:
+    size = f"{info.width}×{info.height} pixels"
+    length = f"{info.duration:.2f} seconds long"
+    if not info.format:
         nominal = {"image": size, "audio": length, "video": f"{size}, {length}"}[medium.kind]
         return f"{label}: not fetched from {medium.url}, taken as {nominal}."
     measures = {"image": [size], "audio": [length], "video": [size, length]}[medium.kind]
-    return f"{label}: {', '.join((finding.format, *measures, *finding.details))}."
+    return f"{label}: {', '.join((info.format, *measures, *info.details))}."
 
 
 def _arguments(call: Any) -> str:
@@ -179,12 +184,12 @@ def _within_limits(outcome: Outcome, conversation: Conversation) -> Outcome:
         budget -= text_tokens(outcome.reasoning)
     outcome.content = _cut(outcome.content, budget)
     budget -= text_tokens(outcome.content)
-    kept: list[Call] = []
+    kept: list[ToolCall] = []
     for call in outcome.calls:
         budget -= text_tokens(call.name)
         if budget <= 0:
             break
-        kept.append(Call(call.id, call.name, _cut(call.arguments, budget)))
+        kept.append(ToolCall(call.id, call.name, _cut(call.arguments, budget)))
         budget -= text_tokens(kept[-1].arguments)
     outcome.calls = kept
     return outcome

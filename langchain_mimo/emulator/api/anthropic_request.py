@@ -20,15 +20,15 @@ from langchain_mimo.emulator.api.chat_messages import (
 )
 from langchain_mimo.emulator.api.chat_request import output_budget, read_thinking
 from langchain_mimo.emulator.api.fields import check_tool_name
-from langchain_mimo.emulator.api.models import pick
+from langchain_mimo.emulator.api.models import find_model
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.conversation.request import (
-    Call,
     Conversation,
+    MediaItem,
     MediaKind,
-    Medium,
     Role,
     Tool,
+    ToolCall,
     Turn,
 )
 from langchain_mimo.emulator.media.library import MediaLibrary
@@ -68,7 +68,7 @@ def read_request(body: object, rules: Rules, library: MediaLibrary) -> Conversat
     request = fields.mapping(body, ())
     if rules.strict_parameters:
         fields.only(request, PARAMETERS, ())
-    model = pick(fields.required(request, "model", ()), rules.moment)
+    model = find_model(fields.required(request, "model", ()), rules.moment)
     messages = fields.array(fields.required(request, "messages", ()), ("messages",))
     if not messages:
         raise param_incorrect(MESSAGES_EMPTY)
@@ -171,7 +171,7 @@ class _BlockReader:
             self._block(item, own, results, (*location, index))
         if not blocks:
             raise param_incorrect(TEXT_MISSING)
-        if own.calls and not own.reasoning and self.thinking and self.rules.demand_reasoning:
+        if own.calls and not own.reasoning and self.thinking and self.rules.require_reasoning:
             raise param_incorrect(REASONING_MISSING)
         return [*results, own] if own.parts or own.calls or own.reasoning else results
 
@@ -194,7 +194,9 @@ class _BlockReader:
         else:
             own.parts.append(self._part(block, kind, location))
 
-    def _part(self, block: Mapping[str, Any], kind: str, location: fields.Location) -> str | Medium:
+    def _part(
+        self, block: Mapping[str, Any], kind: str, location: fields.Location
+    ) -> str | MediaItem:
         if kind in _MEDIA:
             return self._medium(block, _MEDIA[kind], location)
         self._known(block, ("type", "text"), location)
@@ -205,7 +207,7 @@ class _BlockReader:
 
     def _medium(
         self, block: Mapping[str, Any], kind: MediaKind, location: fields.Location
-    ) -> Medium:
+    ) -> MediaItem:
         self._known(block, ("type", "source"), location)
         inner = (*location, "source")
         source = fields.mapping(fields.required(block, "source", location), inner)
@@ -222,10 +224,10 @@ class _BlockReader:
             return self.library.from_url(kind, first, fps=fps, media_resolution=resolution)
         return self.library.from_base64(kind, first, rest[0], fps=fps, media_resolution=resolution)
 
-    def _call(self, block: Mapping[str, Any], location: fields.Location) -> Call:
+    def _call(self, block: Mapping[str, Any], location: fields.Location) -> ToolCall:
         self._known(block, ("type", "id", "name", "input"), location)
         arguments = fields.mapping(fields.required(block, "input", location), (*location, "input"))
-        return Call(
+        return ToolCall(
             self._text(block, "id", location),
             self._text(block, "name", location),
             orjson.dumps(arguments).decode(),

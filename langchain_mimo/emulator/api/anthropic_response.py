@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from langchain_mimo.catalogue import Model
-from langchain_mimo.emulator.api.chat_response import pieces_of, response_id
+from langchain_mimo.emulator.api.chat_response import new_response_id, split_text
 from langchain_mimo.emulator.conversation.outcome import Outcome
 from langchain_mimo.emulator.conversation.reply import Reply
 
@@ -24,7 +24,7 @@ def message(
 ) -> dict[str, Any]:
     """Return the body of a whole answer; `usage` is the other format's."""
     return {
-        "id": response_id(model),
+        "id": new_response_id(model),
         "type": "message",
         "role": "assistant",
         "content": _blocks(outcome),
@@ -117,11 +117,11 @@ def _opening(block: Mapping[str, Any]) -> dict[str, Any]:
 
 def _deltas(block: Mapping[str, Any], outcome: Outcome, script: Reply) -> Iterator[dict[str, Any]]:
     if block["type"] == "thinking":
-        for piece in pieces_of(block["thinking"], script.reasoning_pieces):
+        for piece in split_text(block["thinking"], script.reasoning_pieces):
             yield {"type": "thinking_delta", "thinking": piece}
         yield {"type": "signature_delta", "signature": ""}
     elif block["type"] == "text":
-        for piece in pieces_of(block["text"], script.pieces):
+        for piece in split_text(block["text"], script.pieces):
             yield {"type": "text_delta", "text": piece}
     else:
         call = next(call for call in outcome.calls if call.id == block["id"])

@@ -9,7 +9,7 @@ from typing import Any
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS, Model
 from langchain_mimo.emulator.api import fields
 from langchain_mimo.emulator.api.rules import Rules
-from langchain_mimo.emulator.conversation.request import Call, MediaKind, Medium, Role, Turn
+from langchain_mimo.emulator.conversation.request import MediaItem, MediaKind, Role, ToolCall, Turn
 from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import (
     REASONING_MISSING,
@@ -75,15 +75,15 @@ class MessageReader:
             )
             turn = self._message(message, _ROLES[name], location)
             if turn.calls and not turn.reasoning:
-                self.demand_reasoning()
+                self.require_reasoning()
             turns.append(turn)
         if self.rules.strict_tool_turns:
             check_tool_turns(turns)
         return turns
 
-    def demand_reasoning(self) -> None:
+    def require_reasoning(self) -> None:
         """Refuse a turn with tool calls that lost its thoughts, unless nobody minds."""
-        if self.thinking and self.rules.demand_reasoning:
+        if self.thinking and self.rules.require_reasoning:
             raise param_incorrect(REASONING_MISSING)
 
     def _message(self, message: Mapping[str, Any], role: Role, location: fields.Location) -> Turn:
@@ -105,7 +105,7 @@ class MessageReader:
 
     def _content(
         self, content: object, role: Role, location: fields.Location
-    ) -> list[str | Medium]:
+    ) -> list[str | MediaItem]:
         if content is None:
             raise param_incorrect(TEXT_MISSING)
         if isinstance(content, str):
@@ -113,7 +113,7 @@ class MessageReader:
         if role == "tool" and not self.model.media_in_tool_messages:
             raise not_set("text")
         allowed = _ALL_PARTS if role in {"user", "tool"} else ("text",)
-        parts: list[str | Medium] = []
+        parts: list[str | MediaItem] = []
         for index, item in enumerate(fields.array(content, location)):
             inner = (*location, index)
             part = fields.mapping(item, inner)
@@ -133,7 +133,9 @@ class MessageReader:
             raise not_set("text")
         return fields.string(part["text"], (*location, "text"))
 
-    def _medium(self, part: Mapping[str, Any], part_type: str, location: fields.Location) -> Medium:
+    def _medium(
+        self, part: Mapping[str, Any], part_type: str, location: fields.Location
+    ) -> MediaItem:
         kind, key = _MEDIA_PARTS[part_type]
         inner = (*location, part_type)
         source = fields.mapping(fields.required(part, part_type, location), inner)
@@ -187,8 +189,8 @@ def check_video_sampling(
     return fps, resolution
 
 
-def _read_calls(value: object, location: fields.Location) -> list[Call]:
-    calls: list[Call] = []
+def _read_calls(value: object, location: fields.Location) -> list[ToolCall]:
+    calls: list[ToolCall] = []
     for index, item in enumerate([] if value is None else fields.array(value, location)):
         inner = (*location, index)
         call = fields.mapping(item, inner)
@@ -198,7 +200,7 @@ def _read_calls(value: object, location: fields.Location) -> list[Call]:
             if holder.get(name) is None:
                 raise not_set(name)
         calls.append(
-            Call(
+            ToolCall(
                 fields.string(call["id"], (*inner, "id")),
                 fields.string(function["name"], (*inner, "function", "name")),
                 fields.string(function["arguments"], (*inner, "function", "arguments")),

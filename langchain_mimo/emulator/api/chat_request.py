@@ -16,7 +16,7 @@ from langchain_mimo.catalogue import (
 from langchain_mimo.emulator.api import fields
 from langchain_mimo.emulator.api.chat_messages import MessageReader
 from langchain_mimo.emulator.api.fields import check_tool_name
-from langchain_mimo.emulator.api.models import pick
+from langchain_mimo.emulator.api.models import find_model
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.conversation.request import Conversation, Tool, WebSearch
 from langchain_mimo.emulator.media.library import MediaLibrary
@@ -72,7 +72,7 @@ def read_request(body: object, rules: Rules, library: MediaLibrary) -> Conversat
     request = fields.mapping(body, ())
     if rules.strict_parameters:
         fields.only(request, PARAMETERS, ())
-    model = pick(fields.required(request, "model", ()), rules.moment)
+    model = find_model(fields.required(request, "model", ()), rules.moment)
     messages = fields.array(fields.required(request, "messages", ()), ("messages",))
     if not messages:
         raise param_incorrect(MESSAGES_EMPTY)

@@ -21,7 +21,7 @@ _PIECE = re.compile(r"\s*\S{1,12}\s*?")
 _ID_WITH_UUID = ("mimo-v2.6",)
 
 
-def response_id(model: Model) -> str:
+def new_response_id(model: Model) -> str:
     """Return a new id: `<uuid>_<32 hex>` for v2.6, 32 hexadecimal digits before it."""
     tail = uuid.uuid4().hex
     return f"{uuid.uuid4()}_{tail}" if model.id.startswith(_ID_WITH_UUID) else tail
@@ -49,7 +49,7 @@ def completion(
     if reply is not None:
         message.update(reply.message)
     return {
-        "id": response_id(model),
+        "id": new_response_id(model),
         "choices": [{"finish_reason": outcome.finish_reason, "index": 0, "message": message}],
         "created": int(time.time()),
         "model": model.id,
@@ -75,9 +75,9 @@ def chunks(
     frame = _Frame(model)
     yield frame.event(_first_delta(outcome, reply))
     reasoning = reply.reasoning_pieces if reply is not None else None
-    for piece in pieces_of(outcome.reasoning or "", reasoning if outcome.reasoning else None):
+    for piece in split_text(outcome.reasoning or "", reasoning if outcome.reasoning else None):
         yield frame.event(_delta(reasoning_content=piece))
-    for piece in pieces_of(outcome.content, reply.pieces if reply is not None else None):
+    for piece in split_text(outcome.content, reply.pieces if reply is not None else None):
         yield frame.event(_delta(content=piece))
     size = reply.argument_pieces if reply is not None else Reply().argument_pieces
     for index, call in enumerate(outcome.calls):
@@ -95,7 +95,7 @@ def chunks(
         yield last
 
 
-def pieces_of(text: str, given: Sequence[str] | None) -> Sequence[str]:
+def split_text(text: str, given: Sequence[str] | None) -> Sequence[str]:
     """Return the deltas of a text: those given, else cut into words and long words into parts."""
     if given is not None:
         return given
@@ -106,7 +106,7 @@ def pieces_of(text: str, given: Sequence[str] | None) -> Sequence[str]:
 
 class _Frame:
     def __init__(self, model: Model) -> None:
-        self._id = response_id(model)
+        self._id = new_response_id(model)
         self._model = model.id
         self._start = int(time.time())
         self._sent = 0

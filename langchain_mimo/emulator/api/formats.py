@@ -36,7 +36,7 @@ class ApiFormat:
     path: str
     key_headers: tuple[str, ...]
     read: Callable[[object, Rules, MediaLibrary], Conversation]
-    whole: Callable[[Outcome, Conversation, Usage, Reply | None], dict[str, Any]]
+    response: Callable[[Outcome, Conversation, Usage, Reply | None], dict[str, Any]]
     events: Callable[[Outcome, Conversation, Usage | None, Reply | None], Iterable[dict[str, Any]]]
 
 

@@ -9,7 +9,7 @@ from langchain_mimo.emulator.api.fields import Location, string
 from langchain_mimo.emulator.refusals import param_incorrect
 
 
-def moment_of(day: date | str | None) -> datetime:
+def simulated_time(day: date | str | None) -> datetime:
     """Return the moment that `as_of` names: now for None, else the day's beginning in Beijing.
 
     Args:
@@ -28,7 +28,7 @@ def moment_of(day: date | str | None) -> datetime:
     return day if day.tzinfo else day.replace(tzinfo=BEIJING)
 
 
-def serving(moment: datetime) -> list[Model]:
+def available_models(moment: datetime) -> list[Model]:
     """Return the models that serve at `moment`: released, not yet ended, and conversational.
 
     Speech and transcription models are left out: the emulator does not play them.
@@ -36,7 +36,7 @@ def serving(moment: datetime) -> list[Model]:
     return [model for model in MODELS.values() if _serves(model, moment)]
 
 
-def pick(model_id: object, moment: datetime, location: Location = ("model",)) -> Model:
+def find_model(model_id: object, moment: datetime, location: Location = ("model",)) -> Model:
     """Return the model asked for, or refuse: unknown, not lower case, retired, not yet released."""
     name = string(model_id, location)
     model = find(name)

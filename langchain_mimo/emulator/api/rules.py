@@ -12,12 +12,12 @@ class Rules:
 
     Attributes:
         moment: The moment the emulator pretends, which decides the models that serve.
-        demand_reasoning: Refuse assistant turns with tool calls and without thoughts.
+        require_reasoning: Refuse assistant turns with tool calls and without thoughts.
         strict_parameters: Refuse names that the documentation does not know.
         strict_tool_turns: Refuse tool results without their call and calls without results.
     """
 
     moment: datetime
-    demand_reasoning: bool = True
+    require_reasoning: bool = True
     strict_parameters: bool = True
     strict_tool_turns: bool = False

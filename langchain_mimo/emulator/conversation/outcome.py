@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_mimo.emulator.conversation.request import Call
-from langchain_mimo.emulator.conversation.usage import call_tokens
+from langchain_mimo.emulator.conversation.request import ToolCall
+from langchain_mimo.emulator.conversation.usage import tool_call_tokens
 from langchain_mimo.tokens import text_tokens
 
 
@@ -26,7 +26,7 @@ class Outcome:
 
     content: str
     reasoning: str | None
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
     finish_reason: str = "stop"
     annotations: list[dict[str, Any]] | None = None
     error_message: str | None = None
@@ -40,5 +40,5 @@ class Outcome:
     @property
     def completion_tokens(self) -> int:
         """Tokens of thoughts, text and calls; an empty answer still ends with one."""
-        calls = sum(call_tokens(call) for call in self.calls)
+        calls = sum(tool_call_tokens(call) for call in self.calls)
         return max(self.reasoning_tokens + text_tokens(self.content) + calls, 1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_mimo.emulator.conversation.request import MediaKind, Medium
+from langchain_mimo.emulator.conversation.request import MediaItem, MediaKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RecordedMedium:
     media_resolution: str | None
 
     @classmethod
-    def of(cls, medium: Medium, *, keep_data: bool) -> RecordedMedium:
+    def of(cls, medium: MediaItem, *, keep_data: bool) -> RecordedMedium:
         """Record a medium, with its bytes or without."""
         return cls(
             medium.kind,

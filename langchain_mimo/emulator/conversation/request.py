@@ -12,7 +12,7 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MediaInfo:
     """What opening a medium showed.
 
     Attributes:
@@ -33,7 +33,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Medium:
+class MediaItem:
     """One picture, sound or video of a request.
 
     Attributes:
@@ -42,7 +42,7 @@ class Medium:
         mime_type: As declared, or as the served file's format implies; "" for a nominal medium.
         data: Its bytes; None for an address that is not mapped to a file.
         sha256: Hexadecimal digest of the bytes, or of the address.
-        finding: What it is.
+        info: What it is.
         fps: Frames per second asked for, or None.
         media_resolution: `default`, `max` or None.
     """
@@ -52,13 +52,13 @@ class Medium:
     mime_type: str
     data: bytes | None
     sha256: str
-    finding: Finding
+    info: MediaInfo
     fps: float | None = None
     media_resolution: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A call of a tool.
 
     Attributes:
@@ -85,9 +85,9 @@ class Turn:
     """
 
     role: Role
-    parts: list[str | Medium]
+    parts: list[str | MediaItem]
     reasoning: str = ""
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
     tool_call_id: str = ""
 
     @property
@@ -96,9 +96,9 @@ class Turn:
         return "\n".join(part for part in self.parts if isinstance(part, str))
 
     @property
-    def media(self) -> list[Medium]:
+    def media(self) -> list[MediaItem]:
         """All media parts."""
-        return [part for part in self.parts if isinstance(part, Medium)]
+        return [part for part in self.parts if isinstance(part, MediaItem)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,6 @@ class Conversation:
         return [turn for turn in self.turns[start:] if turn.role != "system"]
 
     @property
-    def media(self) -> list[Medium]:
+    def media(self) -> list[MediaItem]:
         """All media, in order."""
         return [medium for turn in self.turns for medium in turn.media]

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from langchain_mimo.emulator.conversation.request import Call, Conversation, Medium, Turn
+from langchain_mimo.emulator.conversation.request import Conversation, MediaItem, ToolCall, Turn
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
     audio_tokens,
@@ -88,27 +88,27 @@ class PrefixCache:
         return count, min(cached, max(count.total - 1, 0)) // CACHE_BLOCK * CACHE_BLOCK
 
 
-def medium_tokens(medium: Medium) -> PromptCount:
+def media_tokens(medium: MediaItem) -> PromptCount:
     """Count one medium; a video's timestamps and marks stand in the total alone."""
-    finding = medium.finding
+    info = medium.info
     if medium.kind == "image":
-        tokens = image_tokens(finding.width, finding.height)
+        tokens = image_tokens(info.width, info.height)
         return PromptCount(tokens, image=tokens)
     if medium.kind == "audio":
-        tokens = audio_tokens(finding.duration)
+        tokens = audio_tokens(info.duration)
         return PromptCount(tokens, audio=tokens)
     video = video_tokens(
-        finding.duration,
-        finding.width,
-        finding.height,
+        info.duration,
+        info.width,
+        info.height,
         fps=medium.fps or DEFAULT_FPS,
         media_resolution="max" if medium.media_resolution == "max" else "default",
-        mute=not finding.has_audio,
+        mute=not info.has_audio,
     )
     return PromptCount(video.total, audio=video.audio, video=video.vision)
 
 
-def call_tokens(call: Call) -> int:
+def tool_call_tokens(call: ToolCall) -> int:
     """Count a tool call in an answer or a history."""
     return text_tokens(call.name) + text_tokens(call.arguments)
 
@@ -141,7 +141,7 @@ def usage_object(
     return usage
 
 
-def merged(usage: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
+def merge_usage(usage: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a usage object with a script's changes, nested objects merged."""
     result = dict(usage)
     for name, value in (changes or {}).items():
@@ -172,7 +172,7 @@ def _identity(turn: Turn) -> bytes:
 
 def _turn_tokens(turn: Turn) -> PromptCount:
     text = text_tokens(turn.text) + text_tokens(turn.reasoning)
-    count = PromptCount(MESSAGE_MARKS + text + sum(call_tokens(call) for call in turn.calls))
+    count = PromptCount(MESSAGE_MARKS + text + sum(tool_call_tokens(call) for call in turn.calls))
     for medium in turn.media:
-        count += medium_tokens(medium)
+        count += media_tokens(medium)
     return count

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from langchain_mimo.emulator.http.delivery import Answer, Cut, Step
+from langchain_mimo.emulator.http.delivery import Cut, HttpResponse, Step
 
 _EVENT_STREAM = "text/event-stream"
 _HTML = (
@@ -37,7 +37,7 @@ _REFUSED_INSIDE = (
 )
 
 
-def cut_after(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def cut_after(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """End the connection after so many bytes of the body."""
     cut = Cut.RESET if options["reset"] else Cut.CLOSE
     return replace(
@@ -47,22 +47,22 @@ def cut_after(answer: Answer, options: Mapping[str, Any]) -> Answer:
     )
 
 
-def cut_before_headers(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def cut_before_headers(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """End the connection in place of an answer."""
     return replace(answer, cut=Cut.RESET if options["reset"] else Cut.CLOSE)
 
 
-def reset(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def reset(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Reset the connection in place of an answer."""
     return replace(answer, cut=Cut.RESET)
 
 
-def close_idle(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def close_idle(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Close the connection when the answer is whole."""
     return replace(answer, close_after=True)
 
 
-def stall(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def stall(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Fall silent before the status line, or after some events."""
     seconds = float(options["seconds"])
     if options["after_events"] is None:
@@ -70,7 +70,7 @@ def stall(answer: Answer, options: Mapping[str, Any]) -> Answer:
     return replace(answer, steps=_insert(answer.steps, int(options["after_events"]), [seconds]))
 
 
-def pings_only(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def pings_only(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Send comments in place of events."""
     interval = float(options["interval"])
     count = math.ceil(float(options["seconds"]) / interval)
@@ -80,7 +80,7 @@ def pings_only(answer: Answer, options: Mapping[str, Any]) -> Answer:
     return replace(answer, steps=inserted)
 
 
-def slow_loris(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def slow_loris(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Let headers or body trickle."""
     interval = float(options["interval"])
     if options["part"] == "headers":
@@ -88,17 +88,17 @@ def slow_loris(answer: Answer, options: Mapping[str, Any]) -> Answer:
     return replace(_as_steps(answer), steps=_trickle(answer, int(options["size"]), interval))
 
 
-def split_writes(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def split_writes(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Cut the body into small writes, anywhere."""
     return slow_loris(answer, {"part": "body", **options})
 
 
-def keep_open_after_done(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def keep_open_after_done(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Leave the body open behind its last event."""
     return replace(answer, steps=chain(answer.steps, [float(options["seconds"])]))
 
 
-def rate_limit(options: Mapping[str, Any], streaming: bool) -> Answer:
+def rate_limit(options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """429, with Retry-After in one of its forms or without."""
     seconds = float(options["seconds"])
     due = datetime.now(UTC) + timedelta(seconds=seconds)
@@ -113,13 +113,13 @@ def rate_limit(options: Mapping[str, Any], streaming: bool) -> Answer:
     return replace(answer, headers=forms[RETRY_AFTER.index(options["retry_after"])])
 
 
-def quota(_options: Mapping[str, Any], streaming: bool) -> Answer:
+def quota(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """429, the Token Plan's quota is used up."""
     error = {"code": "429", "message": "quota exhausted", "param": "", "type": "limitation"}
     return _error(429, error, streaming)
 
 
-def payment_required(_options: Mapping[str, Any], streaming: bool) -> Answer:
+def payment_required(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """402, no money left."""
     error = {
         "code": "402",
@@ -129,13 +129,13 @@ def payment_required(_options: Mapping[str, Any], streaming: bool) -> Answer:
     return _error(402, error, streaming)
 
 
-def forbidden(_options: Mapping[str, Any], streaming: bool) -> Answer:
+def forbidden(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """403, region or risk."""
     error = {"code": "403", "message": "Illegal access", "type": "illegal_access"}
     return _error(403, error, streaming)
 
 
-def moderation(_options: Mapping[str, Any], streaming: bool) -> Answer:
+def moderation(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """421, the content filter."""
     error = {
         "code": "421",
@@ -146,58 +146,58 @@ def moderation(_options: Mapping[str, Any], streaming: bool) -> Answer:
     return _error(421, error, streaming)
 
 
-def server_error(options: Mapping[str, Any], _streaming: bool) -> Answer:
+def server_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
     """A bare 5xx."""
-    return Answer(int(options["status"]), "text/plain", body=str(options["body"]).encode())
+    return HttpResponse(int(options["status"]), "text/plain", body=str(options["body"]).encode())
 
 
-def connection_refused(_options: Mapping[str, Any], streaming: bool) -> Answer:
+def connection_refused(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """A transient failure inside MiMo, dressed as 400."""
     error = {"code": "400", "message": _REFUSED_INSIDE, "param": "", "type": ""}
     return _error(400, error, streaming)
 
 
-def string_error(options: Mapping[str, Any], _streaming: bool) -> Answer:
+def string_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
     """An error that is no object, as vLLM's 401."""
-    return Answer(int(options["status"]), body=orjson.dumps({"error": options["error"]}))
+    return HttpResponse(int(options["status"]), body=orjson.dumps({"error": options["error"]}))
 
 
-def html_error_page(options: Mapping[str, Any], _streaming: bool) -> Answer:
+def html_error_page(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
     """A proxy's page."""
-    return Answer(int(options["status"]), "text/html", body=_HTML)
+    return HttpResponse(int(options["status"]), "text/html", body=_HTML)
 
 
-def empty_error(options: Mapping[str, Any], _streaming: bool) -> Answer:
+def empty_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
     """A status and nothing else."""
-    return Answer(int(options["status"]), body=b"")
+    return HttpResponse(int(options["status"]), body=b"")
 
 
-def redirect(options: Mapping[str, Any], _streaming: bool) -> Answer:
+def redirect(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
     """Another address."""
     headers = [(b"location", str(options["location"]).encode("latin-1"))]
-    return Answer(int(options["status"]), "text/plain", body=b"", headers=headers)
+    return HttpResponse(int(options["status"]), "text/plain", body=b"", headers=headers)
 
 
-def garbage(options: Mapping[str, Any], streaming: bool) -> Answer:
+def garbage(options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """200, and a body of something else."""
     content_type = _EVENT_STREAM if streaming else "application/json"
-    return Answer(200, content_type, body=GARBAGE[str(options["kind"])])
+    return HttpResponse(200, content_type, body=GARBAGE[str(options["kind"])])
 
 
-def _error(status: int, error: Mapping[str, str], streaming: bool) -> Answer:
+def _error(status: int, error: Mapping[str, str], streaming: bool) -> HttpResponse:
     encoded = orjson.dumps({"error": error})
     if streaming:
-        return Answer(status, _EVENT_STREAM, body=b"data:" + encoded)
-    return Answer(status, body=encoded)
+        return HttpResponse(status, _EVENT_STREAM, body=b"data:" + encoded)
+    return HttpResponse(status, body=encoded)
 
 
-def _as_steps(answer: Answer) -> Answer:
+def _as_steps(answer: HttpResponse) -> HttpResponse:
     if answer.body is None:
         return answer
     return replace(answer, body=None, declared_length=len(answer.body))
 
 
-def _steps_of(answer: Answer) -> Iterable[Step]:
+def _steps_of(answer: HttpResponse) -> Iterable[Step]:
     return answer.steps if answer.body is None else [answer.body]
 
 
@@ -224,7 +224,7 @@ def _insert(steps: Iterable[Step], position: int, inserted: Iterable[Step]) -> I
     yield from remaining
 
 
-def _trickle(answer: Answer, size: int, interval: float) -> Iterator[Step]:
+def _trickle(answer: HttpResponse, size: int, interval: float) -> Iterator[Step]:
     for step in _steps_of(answer):
         if not isinstance(step, bytes):
             yield step

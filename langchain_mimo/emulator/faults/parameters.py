@@ -67,7 +67,7 @@ def check_parameters(fault: str, parameters: Mapping[str, Any]) -> None:
         expected.check(f"{name} of {fault}", value)
 
 
-def check_choice(fault: str, choice: Mapping[str, Any]) -> None:
+def check_schedule(fault: str, choice: Mapping[str, Any]) -> None:
     """Check `times`, `skip` and `every` of a fault.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from langchain_mimo.emulator.encoding import dump, encode_event
-from langchain_mimo.emulator.http.delivery import Answer, Step
+from langchain_mimo.emulator.http.delivery import HttpResponse, Step
 
 Event: TypeAlias = dict[str, Any]
 
@@ -21,7 +21,7 @@ _SEPARATORS = "\u2028\u2029\u0085"
 _DATA = re.compile(rb"^(?:event: \w+\n)?data: ?(.*)\n\n\Z", re.DOTALL)
 
 
-def error_in_stream(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def error_in_stream(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Carry an error object in a stream that began well."""
     error = {
         "code": str(options["code"]),
@@ -44,7 +44,7 @@ def error_in_stream(answer: Answer, options: Mapping[str, Any]) -> Answer:
     return _altered(answer, altered)
 
 
-def duplicated_finish(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def duplicated_finish(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Send the last chunk of the choice twice."""
 
     def altered(steps: Iterable[Step]) -> Iterator[Step]:
@@ -57,7 +57,7 @@ def duplicated_finish(answer: Answer, _options: Mapping[str, Any]) -> Answer:
     return _altered(answer, altered)
 
 
-def usage_on_every_chunk(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def usage_on_every_chunk(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Put a usage that grows on every chunk, as vLLM's continuous usage does."""
 
     def altered(steps: Iterable[Step]) -> Iterator[Step]:
@@ -80,12 +80,12 @@ def usage_on_every_chunk(answer: Answer, _options: Mapping[str, Any]) -> Answer:
     return _altered(answer, altered)
 
 
-def no_done(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def no_done(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Leave `[DONE]` out; in the Anthropic format that is what belongs there."""
     return _altered(answer, lambda steps: (step for step in steps if not _is_done(step)))
 
 
-def no_finish(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def no_finish(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """End without a finish_reason and without usage."""
 
     def altered(steps: Iterable[Step]) -> Iterator[Step]:
@@ -99,7 +99,7 @@ def no_finish(answer: Answer, options: Mapping[str, Any]) -> Answer:
     return _altered(answer, altered)
 
 
-def half_tool_call(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def half_tool_call(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
     """Cut the arguments of the last tool call."""
     keep, reason = int(options["characters"]), options["finish_reason"]
     if answer.body is not None:
@@ -128,18 +128,18 @@ def half_tool_call(answer: Answer, options: Mapping[str, Any]) -> Answer:
     return _altered(answer, altered)
 
 
-def crlf(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def crlf(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """End lines as Windows does."""
     return _mapped(answer, lambda step: step.replace(b"\n", b"\r\n"))
 
 
-def comments(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def comments(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Put everything between the chunks that SSE allows there."""
     noise = b": keep-alive\n\n:\n\nretry: 3000\n\nid: 7\nevent: message\n"
     return _mapped(answer, lambda step: noise + step)
 
 
-def line_separator(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def line_separator(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Put characters into the text that some line splitters take for line ends."""
 
     def changed(step: bytes) -> bytes:
@@ -155,7 +155,7 @@ def line_separator(answer: Answer, _options: Mapping[str, Any]) -> Answer:
     return _mapped(answer, changed)
 
 
-def multi_line_data(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def multi_line_data(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Spread a chunk over several `data:` lines; joined by line breaks they are the same JSON."""
 
     def changed(step: bytes) -> bytes:
@@ -168,7 +168,7 @@ def multi_line_data(answer: Answer, _options: Mapping[str, Any]) -> Answer:
     return _mapped(answer, changed)
 
 
-def byte_order_mark(answer: Answer, _options: Mapping[str, Any]) -> Answer:
+def byte_order_mark(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
     """Begin with a byte order mark, which SSE allows."""
 
     def altered(steps: Iterable[Step]) -> Iterator[Step]:
@@ -178,11 +178,13 @@ def byte_order_mark(answer: Answer, _options: Mapping[str, Any]) -> Answer:
     return _altered(answer, altered)
 
 
-def _altered(answer: Answer, change: Callable[[Iterable[Step]], Iterable[Step]]) -> Answer:
+def _altered(
+    answer: HttpResponse, change: Callable[[Iterable[Step]], Iterable[Step]]
+) -> HttpResponse:
     return replace(answer, steps=change(answer.steps))
 
 
-def _mapped(answer: Answer, change: Callable[[bytes], bytes]) -> Answer:
+def _mapped(answer: HttpResponse, change: Callable[[bytes], bytes]) -> HttpResponse:
     return _altered(
         answer,
         lambda steps: (change(step) if isinstance(step, bytes) else step for step in steps),
@@ -243,7 +245,7 @@ def _fragments(event: Event | None) -> Iterator[tuple[int, dict[str, Any]]]:
         yield call["index"], call["function"]
 
 
-def _half_call_in_body(answer: Answer, keep: int, reason: str | None) -> Answer:
+def _half_call_in_body(answer: HttpResponse, keep: int, reason: str | None) -> HttpResponse:
     try:
         body = orjson.loads(answer.body or b"")
     except orjson.JSONDecodeError:

@@ -14,14 +14,14 @@ import orjson
 
 from langchain_mimo.emulator.faults import connection as wire_faults
 from langchain_mimo.emulator.faults import stream as stream_faults
-from langchain_mimo.emulator.faults.parameters import check_choice, check_parameters
+from langchain_mimo.emulator.faults.parameters import check_parameters, check_schedule
 from langchain_mimo.emulator.http.connections import Connection
-from langchain_mimo.emulator.http.delivery import Answer
+from langchain_mimo.emulator.http.delivery import HttpResponse
 
 _PYTHON_WORDS = {"None": None, "True": True, "False": False}
 
-Replacement: TypeAlias = Callable[[Mapping[str, Any], bool], Answer]
-Alteration: TypeAlias = Callable[[Answer, Mapping[str, Any]], Answer]
+Replacement: TypeAlias = Callable[[Mapping[str, Any], bool], HttpResponse]
+Alteration: TypeAlias = Callable[[HttpResponse, Mapping[str, Any]], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class ArmedFault:
         return True
 
 
-class FaultBox:
+class FaultQueue:
     """The faults that wait, in order."""
 
     def __init__(self) -> None:
@@ -291,7 +291,7 @@ def make_fault(
     if unknown:
         known = ", ".join(fault.parameters) or "none"
         raise ValueError(f"Fault {name} has no {', '.join(sorted(unknown))}; it has: {known}.")
-    check_choice(name, {"times": times, "skip": skip, "every": every})
+    check_schedule(name, {"times": times, "skip": skip, "every": every})
     check_parameters(name, parameters)
     return ArmedFault(name, {**fault.parameters, **parameters}, times, skip, every)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from langchain_mimo.emulator.conversation.records import Disconnect
 
 
-class Ledger:
+class ConnectionLog:
     """Counts connections and remembers clients that hung up; safe to read from any thread."""
 
     def __init__(self) -> None:

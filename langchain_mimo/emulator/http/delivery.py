@@ -34,7 +34,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpResponse:
     """An HTTP answer.
 
     Attributes:
@@ -83,7 +83,7 @@ def header_list(headers: Sequence[tuple[str, str]]) -> Headers:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-async def deliver(answer: Answer, send: Send, connection: Connection) -> None:
+async def deliver(answer: HttpResponse, send: Send, connection: Connection) -> None:
     """Send an answer; stop in silence when the client is gone.
 
     Raises:
@@ -102,7 +102,7 @@ async def deliver(answer: Answer, send: Send, connection: Connection) -> None:
         _transport(connection).close()
 
 
-async def _deliver_by_asgi(answer: Answer, send: Send, connection: Connection) -> None:
+async def _deliver_by_asgi(answer: HttpResponse, send: Send, connection: Connection) -> None:
     headers = answer.all_headers()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.body is not None:
@@ -124,7 +124,7 @@ async def _deliver_by_asgi(answer: Answer, send: Send, connection: Connection) -
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _deliver_raw(answer: Answer, connection: Connection) -> None:
+async def _deliver_raw(answer: HttpResponse, connection: Connection) -> None:
     """Write below HTTP's rules, and close: the protocol's own state knows nothing of it."""
     transport = _transport(connection)
     lines = [f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}".encode()]

@@ -10,9 +10,9 @@ from typing import Any, cast
 import av
 from av.audio.resampler import AudioResampler
 
-from langchain_mimo.emulator.conversation.request import Finding, MediaKind
+from langchain_mimo.emulator.conversation.request import MediaInfo, MediaKind
 from langchain_mimo.emulator.media.colours import main_colours
-from langchain_mimo.emulator.media.limits import check_image_size, damaged
+from langchain_mimo.emulator.media.limits import check_image_size, damaged_media
 from langchain_mimo.emulator.refusals import (
     AUDIO_FORMAT,
     MEDIA_DAMAGED,
@@ -42,7 +42,7 @@ _CLEAR_PITCH = 0.85
 _FULL_SCALE = 32768.0
 
 
-def inspect_audio_video(kind: MediaKind, container: str, data: bytes) -> Finding:
+def inspect_audio_video(kind: MediaKind, container: str, data: bytes) -> MediaInfo:
     """Open a video or a sound and say what it is; refuse a damaged one."""
     try:
         with av.open(io.BytesIO(data), mode="r", format=_DEMUXERS[container]) as opened:
@@ -53,10 +53,10 @@ def inspect_audio_video(kind: MediaKind, container: str, data: bytes) -> Finding
                 else _inspect_audio(container, source)
             )
     except (av.FFmpegError, EOFError, ValueError, IndexError):
-        raise damaged() from None
+        raise damaged_media() from None
 
 
-def _inspect_video(container: str, source: Any) -> Finding:
+def _inspect_video(container: str, source: Any) -> MediaInfo:
     if not source.streams.video:
         raise param_incorrect(VIDEO_FORMAT)
     stream = source.streams.video[0]
@@ -66,7 +66,7 @@ def _inspect_video(container: str, source: Any) -> Finding:
     check_image_size(width, height)
     colours, samples = _look_and_listen(source, stream, audio)
     if colours is None or duration <= 0:
-        raise damaged()
+        raise damaged_media()
     details = [stream.codec_context.name]
     if stream.average_rate:
         details.append(f"{float(stream.average_rate):g} frames per second")
@@ -75,10 +75,10 @@ def _inspect_video(container: str, source: Any) -> Finding:
         details.append("without sound")
     else:
         details.append(f"with sound ({', '.join(_audio_details(audio, samples))})")
-    return Finding(container, width, height, duration, audio is not None, tuple(details))
+    return MediaInfo(container, width, height, duration, audio is not None, tuple(details))
 
 
-def _inspect_audio(container: str, source: Any) -> Finding:
+def _inspect_audio(container: str, source: Any) -> MediaInfo:
     if not source.streams.audio or _moving_images(source):
         raise param_incorrect(AUDIO_FORMAT)
     stream = source.streams.audio[0]
@@ -86,7 +86,7 @@ def _inspect_audio(container: str, source: Any) -> Finding:
     _, samples = _look_and_listen(source, None, stream)
     if duration <= 0 or not samples:
         raise param_incorrect(MEDIA_DAMAGED)
-    return Finding(
+    return MediaInfo(
         container,
         duration=duration,
         has_audio=True,

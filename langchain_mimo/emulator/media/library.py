@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from langchain_mimo.emulator.conversation.request import Finding, MediaKind, Medium
-from langchain_mimo.emulator.media.limits import MAX_BASE64_CHARACTERS, MAX_URL_BYTES, damaged
+from langchain_mimo.emulator.conversation.request import MediaInfo, MediaItem, MediaKind
+from langchain_mimo.emulator.media.limits import MAX_BASE64_CHARACTERS, MAX_URL_BYTES, damaged_media
 from langchain_mimo.emulator.refusals import (
     AUDIO_FORMAT,
     IMAGE_FORMAT,
@@ -48,10 +48,10 @@ MIME_FORMATS: dict[MediaKind, dict[str, frozenset[str]]] = {
 }
 """The MIME names that the platform lists, and the containers that may stand behind each."""
 
-NOMINAL: dict[MediaKind, Finding] = {
-    "image": Finding("", 1024, 1024),
-    "audio": Finding("", duration=3.9, has_audio=True),
-    "video": Finding("", 1216, 720, 3.02, has_audio=True),
+NOMINAL: dict[MediaKind, MediaInfo] = {
+    "image": MediaInfo("", 1024, 1024),
+    "audio": MediaInfo("", duration=3.9, has_audio=True),
+    "video": MediaInfo("", 1216, 720, 3.02, has_audio=True),
 }
 """What an address that is not served counts as. The three give the very counts of the official
 pages' sample answers: 1024 image tokens; 25 audio tokens; 1144 video and 19 audio tokens."""
@@ -66,7 +66,7 @@ _ISO_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
-def container_of(data: bytes) -> str:
+def detect_container(data: bytes) -> str:
     """Return the container that the first bytes tell, upper case, or "" when it is none of ours."""
     head = data[:16]
     simple = (
@@ -96,11 +96,11 @@ def container_of(data: bytes) -> str:
 def check_container(kind: MediaKind, mime_type: str, data: bytes) -> str:
     """Return the container of `data`, or refuse when kind, MIME name and bytes disagree."""
     allowed = MIME_FORMATS[kind].get(mime_type)
-    container = container_of(data)
+    container = detect_container(data)
     if allowed is None or not any(container in names for names in MIME_FORMATS[kind].values()):
         raise param_incorrect(_FORMAT_REFUSALS[kind])
     if container not in allowed:
-        raise damaged()
+        raise damaged_media()
     return container
 
 
@@ -114,9 +114,9 @@ def decode_base64(text: str) -> bytes:
     try:
         data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except ValueError:
-        raise damaged() from None
+        raise damaged_media() from None
     if not data:
-        raise damaged()
+        raise damaged_media()
     return data
 
 
@@ -133,7 +133,7 @@ class MediaLibrary:
     ) -> None:
         self._roots = {prefix: Path(folder).resolve() for prefix, folder in (roots or {}).items()}
         self._remembered = remembered
-        self._findings: OrderedDict[tuple[str, MediaKind], Finding] = OrderedDict()
+        self._inspected: OrderedDict[tuple[str, MediaKind], MediaInfo] = OrderedDict()
         self._lock = threading.Lock()
 
     def from_reference(
@@ -143,12 +143,12 @@ class MediaLibrary:
         *,
         fps: float | None = None,
         media_resolution: str | None = None,
-    ) -> Medium:
+    ) -> MediaItem:
         """Open a data URL or an address, or refuse it."""
         if reference[:5].lower() == "data:":
             match = _DATA_URL.match(reference)
             if match is None:
-                raise damaged()
+                raise damaged_media()
             return self.from_base64(
                 kind,
                 match.group(1).strip().lower(),
@@ -166,7 +166,7 @@ class MediaLibrary:
         *,
         fps: float | None = None,
         media_resolution: str | None = None,
-    ) -> Medium:
+    ) -> MediaItem:
         """Open bytes that came along, or refuse them."""
         if mime_type not in MIME_FORMATS[kind]:
             raise param_incorrect(_FORMAT_REFUSALS[kind])
@@ -180,15 +180,15 @@ class MediaLibrary:
         *,
         fps: float | None = None,
         media_resolution: str | None = None,
-    ) -> Medium:
+    ) -> MediaItem:
         """Serve an address from its folder, or let it count as nominal: nothing is fetched."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
-            raise damaged()
+            raise damaged_media()
         path = self._mapped(url)
         if path is None:
             digest = hashlib.sha256(url.encode()).hexdigest()
-            return Medium(
+            return MediaItem(
                 kind,
                 url,
                 "",
@@ -199,9 +199,9 @@ class MediaLibrary:
                 media_resolution=media_resolution,
             )
         if not path.is_file() or path.stat().st_size > MAX_URL_BYTES[kind]:
-            raise damaged()
+            raise damaged_media()
         data = path.read_bytes()
-        container = container_of(data)
+        container = detect_container(data)
         mime_type = next(
             (name for name, formats in MIME_FORMATS[kind].items() if container in formats), ""
         )
@@ -214,7 +214,7 @@ class MediaLibrary:
             rest = urlsplit(url[len(prefix) :]).path.lstrip("/")
             path = (folder / unquote(rest)).resolve()
             if not path.is_relative_to(folder):
-                raise damaged()
+                raise damaged_media()
             return path
         return None
 
@@ -227,29 +227,29 @@ class MediaLibrary:
         *,
         fps: float | None,
         media_resolution: str | None,
-    ) -> Medium:
+    ) -> MediaItem:
         container = check_container(kind, mime_type, data)
         digest = hashlib.sha256(data).hexdigest()
-        finding = self._find(kind, container, data, digest)
-        return Medium(kind, url, mime_type, data, digest, finding, fps, media_resolution)
+        info = self._inspect(kind, container, data, digest)
+        return MediaItem(kind, url, mime_type, data, digest, info, fps, media_resolution)
 
-    def _find(self, kind: MediaKind, container: str, data: bytes, digest: str) -> Finding:
+    def _inspect(self, kind: MediaKind, container: str, data: bytes, digest: str) -> MediaInfo:
         # Imported here: a server that only ever sees text needs neither Pillow nor PyAV.
         from langchain_mimo.emulator.media.audio_video import inspect_audio_video  # noqa: PLC0415
         from langchain_mimo.emulator.media.images import inspect_image  # noqa: PLC0415
 
         key = (digest, kind)
         with self._lock:
-            known = self._findings.get(key)
+            known = self._inspected.get(key)
             if known is not None:
-                self._findings.move_to_end(key)
+                self._inspected.move_to_end(key)
                 return known
         if kind == "image":
-            finding = inspect_image(container, data)
+            info = inspect_image(container, data)
         else:
-            finding = inspect_audio_video(kind, container, data)
+            info = inspect_audio_video(kind, container, data)
         with self._lock:
-            self._findings[key] = finding
-            while len(self._findings) > self._remembered:
-                self._findings.popitem(last=False)
-        return finding
+            self._inspected[key] = info
+            while len(self._inspected) > self._remembered:
+                self._inspected.popitem(last=False)
+        return info

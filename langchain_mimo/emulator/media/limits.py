@@ -29,7 +29,7 @@ MAX_ASPECT_RATIO = 200
 """As in the model's own image processor, which refuses what is longer."""
 
 
-def damaged() -> Refusal:
+def damaged_media() -> Refusal:
     """The 400 for everything that cannot be opened."""
     return param_incorrect(MEDIA_DAMAGED)
 
@@ -37,6 +37,6 @@ def damaged() -> Refusal:
 def check_image_size(width: int, height: int) -> None:
     """Refuse what the model's image processor does not take: tiny pictures, extreme ribbons."""
     if min(width, height) < MIN_IMAGE_SIDE:
-        raise damaged()
+        raise damaged_media()
     if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
-        raise damaged()
+        raise damaged_media()

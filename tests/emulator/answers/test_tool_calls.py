@@ -12,7 +12,7 @@ from langchain_mimo.emulator.answers.own_answer import own_answer
 from langchain_mimo.emulator.answers.schema_values import value_for
 from langchain_mimo.emulator.answers.words import READ_CHARACTERS, Material, readable, stem
 from langchain_mimo.emulator.api.chat_request import read_request
-from langchain_mimo.emulator.api.models import moment_of
+from langchain_mimo.emulator.api.models import simulated_time
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.media.library import MediaLibrary
 
@@ -63,7 +63,7 @@ def answer(messages, tools=(), system=None, **fields):
     if system:
         messages = [{"role": "system", "content": system}, *messages]
     body = {"model": "mimo-v2.6-pro", "messages": messages, "tools": list(tools), **fields}
-    return own_answer(read_request(body, Rules(moment_of(None)), MediaLibrary()))
+    return own_answer(read_request(body, Rules(simulated_time(None)), MediaLibrary()))
 
 
 def calls(messages, tools=ALL, system=None, **fields):

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from langchain_mimo.emulator.answers.own_answer import describe
-from langchain_mimo.emulator.api.models import moment_of, pick
+from langchain_mimo.emulator.api.models import find_model, simulated_time
 from langchain_mimo.emulator.conversation.request import Conversation, Turn
-from langchain_mimo.emulator.conversation.usage import PrefixCache, medium_tokens
+from langchain_mimo.emulator.conversation.usage import PrefixCache, media_tokens
 from langchain_mimo.emulator.media.colours import colour_name
-from langchain_mimo.emulator.media.library import MediaLibrary, container_of
+from langchain_mimo.emulator.media.library import MediaLibrary, detect_container
 from langchain_mimo.emulator.refusals import Refusal
 
 
@@ -103,7 +103,7 @@ def opened(kind, mime_type, data, **options):
 def test_images_of_every_kind(form):
     medium = opened("image", f"image/{form.lower()}", make_image(form))
     assert describe(medium, 1) == f"Image 1: {form}, 640×480 pixels, mainly red."
-    assert medium_tokens(medium).image == 300
+    assert media_tokens(medium).image == 300
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_images_of_every_kind(form):
 )
 def test_audio_of_every_kind(mime_type, data, container):
     medium = opened("audio", mime_type, data)
-    assert medium.finding.format == container
-    assert medium.finding.duration == pytest.approx(1.5 if container == "WAV" else 2, abs=0.06)
+    assert medium.info.format == container
+    assert medium.info.duration == pytest.approx(1.5 if container == "WAV" else 2, abs=0.06)
     assert "dBFS" in describe(medium, 1)
 
 
@@ -142,17 +142,17 @@ def test_a_tone_is_heard():
 )
 def test_videos_of_every_kind(mime_type, data, container):
     medium = opened("video", mime_type, data)
-    finding = medium.finding
-    assert (finding.format, finding.width, finding.height) == (container, 320, 240)
-    assert finding.duration == pytest.approx(2, abs=0.1)
-    assert not finding.has_audio
+    info = medium.info
+    assert (info.format, info.width, info.height) == (container, 320, 240)
+    assert info.duration == pytest.approx(2, abs=0.1)
+    assert not info.has_audio
     assert "25 frames per second" in describe(medium, 1)
     assert "mainly blue, without sound" in describe(medium, 1)
 
 
 def test_a_video_with_audio_is_billed_for_both():
     medium = opened("video", "video/mp4", make_video(audio="aac"), fps=4.0, media_resolution="max")
-    count = medium_tokens(medium)
+    count = media_tokens(medium)
     assert "with sound (44100 Hz mono" in describe(medium, 1)
     # 2 s at 4 fps: 8 frames, 4 grids; a frame of 320×240 has 10 × 8 cells.
     assert count.video == 4 * 80
@@ -162,14 +162,14 @@ def test_a_video_with_audio_is_billed_for_both():
 
 def test_the_counts_of_the_official_samples():
     library = MediaLibrary()
-    image = medium_tokens(library.from_reference("image", "https://x.example/a.png"))
-    audio = medium_tokens(library.from_reference("audio", "https://x.example/a.wav"))
-    video = medium_tokens(library.from_reference("video", "https://x.example/a.mp4"))
+    image = media_tokens(library.from_reference("image", "https://x.example/a.png"))
+    audio = media_tokens(library.from_reference("audio", "https://x.example/a.wav"))
+    video = media_tokens(library.from_reference("video", "https://x.example/a.mp4"))
     assert image.image == 1024
     assert audio.audio == 25
     assert (video.video, video.audio) == (1144, 19)
-    assert medium_tokens(opened("image", "image/png", make_image(size=(1024, 1024)))).image == 1024
-    assert medium_tokens(opened("image", "image/png", make_image(size=(1920, 1080)))).image == 2040
+    assert media_tokens(opened("image", "image/png", make_image(size=(1024, 1024)))).image == 1024
+    assert media_tokens(opened("image", "image/png", make_image(size=(1920, 1080)))).image == 2040
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_counts_of_the_official_samples():
     ],
 )
 def test_magic_bytes(head, container):
-    assert container_of(head) == container
+    assert detect_container(head) == container
 
 
 def test_a_video_is_no_audio_and_audio_is_no_video():
@@ -206,7 +206,7 @@ def test_a_cover_image_makes_no_video_of_a_song():
     length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     tagged = b"ID3\3\0\0" + length + frame + song
     medium = opened("audio", "audio/mpeg", tagged)
-    assert medium.finding.duration == pytest.approx(2, abs=0.1)
+    assert medium.info.duration == pytest.approx(2, abs=0.1)
 
 
 @pytest.mark.parametrize("keep", [30, 200])
@@ -230,7 +230,7 @@ def test_folders_behind_addresses(tmp_path):
     (tmp_path / "secret.png").write_bytes(make_image())
     library = MediaLibrary({"https://files.example/m/": tmp_path / "media"})
     medium = library.from_reference("image", "https://files.example/m/a%20b.png?x=1")
-    assert medium.finding.format == "PNG"
+    assert medium.info.format == "PNG"
     assert medium.mime_type == "image/png"
     for path in ("../secret.png", "%2e%2e/secret.png", "none.png"):
         with pytest.raises(Refusal, match="corrupted"):
@@ -259,7 +259,7 @@ def test_colours_have_their_names(rgb, name):
 
 
 def conversation(*texts):
-    model = pick("mimo-v2.6-pro", moment_of(None))
+    model = find_model("mimo-v2.6-pro", simulated_time(None))
     return Conversation(model, [Turn("user", [text]) for text in texts])
 
 
