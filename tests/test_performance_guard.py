@@ -23,7 +23,7 @@ from langchain_core.outputs import ChatGenerationChunk
 import langchain_mimo
 from langchain_mimo._chat.responses import Question, chunk_reply, event_reply
 from langchain_mimo._media.opening import MediaPolicy
-from langchain_mimo._media.references import EncodedMedia, InlineBase64, LocalFile, MediaReference
+from langchain_mimo._media.references import DeferredMedia, InlineBase64, LocalFile, MediaReference
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._transport.sse import EventDecoder
 from langchain_mimo.chat_models import ChatMiMo
@@ -226,7 +226,7 @@ def drained(source):
 
     def drain():
         reference = MediaReference("audio", source, "audio/wav", message_index=0, block_index=0)
-        body = RequestBody({"data": EncodedMedia(reference)}, MediaPolicy([folder]))
+        body = RequestBody({"data": DeferredMedia(reference)}, MediaPolicy([folder]))
         body.open()
         try:
             assert sum(map(len, body)) == body.content_length

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from langchain_mimo._checks import integer
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.inspection import inspect
-from langchain_mimo._media.local_files import URL_SCHEME, open_own_file
+from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind, local_file_of, split_data_url
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
@@ -178,7 +178,7 @@ def _of_file(
 ) -> dict[str, Any]:
     """Open the file once to look at it and hash it; write down where it is."""
     try:
-        descriptor = open_own_file(path)
+        descriptor = open_trusted_file(path)
     except ValueError as error:
         raise MediaError(f"{kind}_block {error}") from None
     absolute = Path(path).absolute()

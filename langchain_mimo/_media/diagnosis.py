@@ -8,9 +8,9 @@ from contextlib import closing, suppress
 from typing import IO
 
 from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
-from langchain_mimo._media.limits import LONGEST_ASPECT, SMALLEST_SIDE
-from langchain_mimo._media.local_files import open_local_file
+from langchain_mimo._media.headers.reader import Header, ImageHeader, AVHeader
+from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
+from langchain_mimo._media.local_files import open_allowed_file
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import (
     InlineBase64,
@@ -56,7 +56,7 @@ def _description(reference: MediaReference, policy: MediaPolicy) -> str:
             codecs, pixel_format = _codecs(reference.source, policy)
             words += codecs
     header = inspection.header
-    if isinstance(header, VideoHeader) and len(words) == 1:
+    if isinstance(header, AVHeader) and len(words) == 1:
         words += [codec for codec in (header.video_codec, header.audio_codec) if codec]
         pixel_format = header.pixel_format
     words += [pixel_format] if pixel_format else []
@@ -79,7 +79,7 @@ def _codecs(source: MediaSource, policy: MediaPolicy) -> tuple[list[str], str | 
 
 def _file(source: MediaSource, policy: MediaPolicy) -> IO[bytes]:
     if isinstance(source, LocalFile):
-        return os.fdopen(open_local_file(source, policy.allowed_dirs), "rb")
+        return os.fdopen(open_allowed_file(source, policy.allowed_dirs), "rb")
     if isinstance(source, InlineBase64):
         import binascii  # noqa: PLC0415 - only after a refusal
 
@@ -91,7 +91,7 @@ def _measures(header: Header | None) -> list[str]:
     if header is None:
         return []
     size = f"{header.width} x {header.height} pixels" if header.width and header.height else None
-    seconds = header.duration if isinstance(header, VideoHeader) else None
+    seconds = header.duration if isinstance(header, AVHeader) else None
     return [*([size] if size else []), *([f"{seconds:.1f} s"] if seconds is not None else [])]
 
 
@@ -99,10 +99,10 @@ def _suspicion(header: Header | None, pixel_format: str | None) -> str:
     """Name what is known to be refused, when it is that."""
     if isinstance(header, ImageHeader):
         short, long = sorted((header.width, header.height))
-        if short < SMALLEST_SIDE:
-            return f" (sides under {SMALLEST_SIDE} pixels are refused)"
-        if long > LONGEST_ASPECT * short:
-            return f" (pictures longer than {LONGEST_ASPECT} to 1 are refused)"
+        if short < MIN_IMAGE_SIDE:
+            return f" (sides under {MIN_IMAGE_SIDE} pixels are refused)"
+        if long > MAX_ASPECT_RATIO * short:
+            return f" (pictures longer than {MAX_ASPECT_RATIO} to 1 are refused)"
     if pixel_format is not None and pixel_format not in _SAFE_PIXEL_FORMATS:
         return f" (MiMo is known to refuse pixel formats other than yuv420p, as {pixel_format})"
     return ""

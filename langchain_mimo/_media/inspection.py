@@ -9,9 +9,9 @@ from pathlib import Path
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.probe import probe
-from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
+from langchain_mimo._media.headers.reader import Header, ImageHeader, AVHeader
 from langchain_mimo._media.identify import HEAD_BYTES, mime_type_for, refusal
-from langchain_mimo._media.local_files import open_own_file
+from langchain_mimo._media.local_files import open_trusted_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError
@@ -59,12 +59,12 @@ def inspect(
     head = reader.read(0, HEAD_BYTES)
     mime_type, found = mime_type_for(kind, head, stated_mime_type)
     header = probe(reader, found) if found is not None else None
-    if found is not None and isinstance(header, VideoHeader):
+    if found is not None and isinstance(header, AVHeader):
         _check_tracks(kind, found, header)
     return Inspection(mime_type, found, header, _warning(found, header))
 
 
-def inspect_own(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Inspection:
+def inspect_source(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Inspection:
     """Look at the headers of a medium that the program itself names.
 
     Args:
@@ -77,7 +77,7 @@ def inspect_own(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Insp
     if isinstance(source, bytes):
         return _inspected(kind, MemoryReader(source), "given")
     try:
-        descriptor = open_own_file(source)
+        descriptor = open_trusted_file(source)
     except ValueError as error:
         raise MediaError(str(error)) from None
     try:
@@ -93,7 +93,7 @@ def _inspected(kind: MediaKind, reader: Reader, name: str) -> Inspection:
         raise MediaError(f"the {kind} {name} cannot be used: {error}") from None
 
 
-def _check_tracks(kind: MediaKind, found: formats.Format, header: VideoHeader) -> None:
+def _check_tracks(kind: MediaKind, found: formats.Format, header: AVHeader) -> None:
     """Refuse a sound in a video block, and a film in an audio block, once the tracks tell them."""
     if kind == "video" and header.has_video is False:
         raise ValueError(

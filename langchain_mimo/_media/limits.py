@@ -52,7 +52,7 @@ def wrong_length(encoded_length: int, limit: int | None = None) -> str | None:
     )
 
 
-def doubtful_length(kind: MediaKind, encoded_length: int) -> str | None:
+def length_warning(kind: MediaKind, encoded_length: int) -> str | None:
     """Say why base64 of this length may be refused, or return None when it surely fits."""
     if encoded_length <= SAFE_INLINE_BYTES // 3 * 4:
         return None
@@ -72,9 +72,9 @@ def too_large_for_url(kind: MediaKind, size: int) -> str | None:
     )
 
 
-SMALLEST_SIDE = 9
+MIN_IMAGE_SIDE = 9
 """Pixels. An 8 x 8 picture was refused (recorded May 2026); where the border lies is not known."""
 
 
-LONGEST_ASPECT = 200
+MAX_ASPECT_RATIO = 200
 """The model's image processor refuses what is longer (vLLM, measured)."""

@@ -38,7 +38,7 @@ _OPEN_FILE = (
 )
 
 
-def open_local_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[str]]) -> int:
+def open_allowed_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[str]]) -> int:
     """Open a local file for reading, or say why it may not be opened.
 
     Args:
@@ -74,7 +74,7 @@ def open_local_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[st
         ) from None
 
 
-def open_own_file(path: str | os.PathLike[str]) -> int:
+def open_trusted_file(path: str | os.PathLike[str]) -> int:
     """Open a file that the program itself names, wherever it is.
 
     Args:
@@ -184,7 +184,7 @@ URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//)|data:|file:", re.IGNORE
 """What a string begins with that is a URL and no path; one letter is a drive of Windows."""
 
 
-def own_source(function: str, source: Any) -> str | os.PathLike[str] | bytes:
+def check_source(function: str, source: Any) -> str | os.PathLike[str] | bytes:
     """Check what a program names as a local medium.
 
     Args:

@@ -17,10 +17,10 @@ from typing import Self
 from langchain_mimo._media import limits
 from langchain_mimo._media.encoding import Encoder, FileEncoder, TextEncoder
 from langchain_mimo._media.inspection import Inspection, inspect
-from langchain_mimo._media.local_files import open_local_file
+from langchain_mimo._media.local_files import open_allowed_file
 from langchain_mimo._media.readers import Base64Reader, FileReader, Reader
 from langchain_mimo._media.references import (
-    EncodedMedia,
+    DeferredMedia,
     InlineBase64,
     LocalFile,
     MediaKind,
@@ -125,7 +125,7 @@ class OpenMedia:
         self.close()
 
 
-def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
+def open_media(leaf: DeferredMedia, policy: MediaPolicy) -> OpenMedia:
     """Open one medium of a request, checking everything that can be known before it is sent.
 
     The bytes decide what it is: see `mime_type_for` for the rule when they contradict the
@@ -160,7 +160,7 @@ def open_media(leaf: EncodedMedia, policy: MediaPolicy) -> OpenMedia:
         raise _refused(reference, error) from None
     doubts = [inspection.warning]
     if limit is None:
-        doubts.append(limits.doubtful_length(reference.kind, encoder.encoded_length))
+        doubts.append(limits.length_warning(reference.kind, encoder.encoded_length))
     for doubt in filter(None, doubts):
         place = f"messages[{reference.message_index}], block {reference.block_index}"
         warnings.warn(f"{place}: the {reference.kind} {doubt}", stacklevel=2)
@@ -216,7 +216,7 @@ def _open(reference: MediaReference, policy: MediaPolicy) -> tuple[Reader, Encod
 
 
 def _open_file(source: LocalFile, policy: MediaPolicy) -> tuple[Reader, Encoder, int]:
-    descriptor = open_local_file(source, policy.allowed_dirs)
+    descriptor = open_allowed_file(source, policy.allowed_dirs)
     try:
         reader = FileReader(descriptor)
         return reader, FileEncoder(reader, source), descriptor

@@ -76,7 +76,7 @@ class MediaReference:
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedMedia:
+class DeferredMedia:
     """A leaf of a request's JSON tree: a string that will be written while it is sent.
 
     Attributes:
@@ -89,13 +89,13 @@ class EncodedMedia:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaTypeOf:
+class DeferredMimeType:
     """A leaf of a request's JSON tree: the MIME type of a medium, known once that is opened.
 
     Formats that state a medium's type beside bare base64 need it; the bytes decide what it is.
 
     Attributes:
-        reference: The medium; the very object of an `EncodedMedia` in the same tree.
+        reference: The medium; the very object of an `DeferredMedia` in the same tree.
     """
 
     reference: MediaReference

@@ -13,7 +13,7 @@ with
     Call(url, headers, tree, timeouts=MiMoTimeouts(), retry=RetryPolicy(), media=MediaPolicy())
         url        whole address of the endpoint
         headers    what goes out beside Host, Content-Type, Content-Length, Accept: the key too
-        tree       JSON tree, `EncodedMedia` leaves where media stand
+        tree       JSON tree, `DeferredMedia` leaves where media stand
 
     MiMoTimeouts(connect=10.0, first_event=900.0, idle=300.0, total=None); MiMoTimeouts.of(value)
     RetryPolicy(max_retries=2, ...)

@@ -57,7 +57,7 @@ class Call:
     Attributes:
         url: Whole address of the endpoint.
         headers: What goes out beside Host, Content-Type, Content-Length and Accept: the key too.
-        tree: JSON tree, with `EncodedMedia` leaves where media stand.
+        tree: JSON tree, with `DeferredMedia` leaves where media stand.
         timeouts: Time limits.
         retry: What is sent again, and when.
         media: Which files may be opened.

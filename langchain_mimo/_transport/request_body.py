@@ -19,11 +19,11 @@ import httpx2
 import orjson
 
 from langchain_mimo._media.opening import MediaPolicy, OpenMedia, open_media
-from langchain_mimo._media.references import EncodedMedia, LocalFile, MediaTypeOf
+from langchain_mimo._media.references import DeferredMedia, LocalFile, DeferredMimeType
 from langchain_mimo.errors import MiMoInputError
 
 T = TypeVar("T")
-Leaf: TypeAlias = EncodedMedia | MediaTypeOf
+Leaf: TypeAlias = DeferredMedia | DeferredMimeType
 
 _SLICE = 128 * 1024
 """Characters of base64 generated at once."""
@@ -53,7 +53,7 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         """Write the JSON.
 
         Args:
-            tree: JSON tree; leaves may be `EncodedMedia`, and `MediaTypeOf` the same medium.
+            tree: JSON tree; leaves may be `DeferredMedia`, and `DeferredMimeType` the same medium.
             policy: What may be opened.
 
         Raises:
@@ -75,7 +75,7 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         """
         try:
             for leaf in self._leaves:
-                if isinstance(leaf, EncodedMedia):
+                if isinstance(leaf, DeferredMedia):
                     self._open.append(open_media(leaf, self._policy))
         except BaseException:
             self.dispose()
@@ -89,12 +89,12 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         types = {id(medium.reference): medium.mime_type for medium in self._open}
         pieces = self._pieces[:1]
         for leaf, piece in zip(self._leaves, self._pieces[1:], strict=True):
-            if isinstance(leaf, MediaTypeOf):
+            if isinstance(leaf, DeferredMimeType):
                 pieces[-1] += types[id(leaf.reference)].encode() + piece
             else:
                 pieces.append(piece)
         self._pieces = pieces
-        self._leaves = [leaf for leaf in self._leaves if isinstance(leaf, EncodedMedia)]
+        self._leaves = [leaf for leaf in self._leaves if isinstance(leaf, DeferredMedia)]
 
     async def aopen(self) -> None:
         """Do the same, off the event loop where it takes reading from a disk."""
@@ -161,7 +161,7 @@ def _write(tree: dict[str, Any], leaves: list[Leaf]) -> bytes:
     """
 
     def hole(leaf: Any) -> Any:
-        if isinstance(leaf, EncodedMedia | MediaTypeOf):
+        if isinstance(leaf, DeferredMedia | DeferredMimeType):
             leaves.append(leaf)
             return _HOLE
         raise TypeError(f"{type(leaf).__name__} is not JSON")

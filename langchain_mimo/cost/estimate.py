@@ -13,7 +13,7 @@ from datetime import date
 
 from langchain_mimo import catalogue
 from langchain_mimo._checks import integer, number
-from langchain_mimo._media.headers.reader import Header, ImageHeader, VideoHeader
+from langchain_mimo._media.headers.reader import Header, ImageHeader, AVHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
@@ -238,7 +238,7 @@ def estimate_media(
         why = "its header does not say"
     if reference.kind == "image":
         return _image(header if isinstance(header, ImageHeader) else None, why)
-    video = header if isinstance(header, VideoHeader) else VideoHeader()
+    video = header if isinstance(header, AVHeader) else AVHeader()
     if reference.kind == "audio":
         return _audio(video, why)
     resolution: MediaResolution = "max" if media_resolution == "max" else "default"
@@ -261,7 +261,7 @@ def _image(header: ImageHeader | None, why: str) -> MediaEstimate:
     )
 
 
-def _audio(header: VideoHeader, why: str) -> MediaEstimate:
+def _audio(header: AVHeader, why: str) -> MediaEstimate:
     if header.duration is not None:
         tokens = audio_tokens(header.duration)
         return MediaEstimate(audio=tokens, low=tokens, high=tokens, duration=header.duration)
@@ -274,7 +274,7 @@ def _audio(header: VideoHeader, why: str) -> MediaEstimate:
     )
 
 
-def _video(header: VideoHeader, why: str, fps: float, resolution: MediaResolution) -> MediaEstimate:
+def _video(header: AVHeader, why: str, fps: float, resolution: MediaResolution) -> MediaEstimate:
     mute = header.has_audio is False
 
     def total(seconds: float, size: tuple[int, int]) -> int:

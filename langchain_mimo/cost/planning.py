@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from langchain_mimo._checks import choice, integer, number
-from langchain_mimo._media.headers.reader import VideoHeader
-from langchain_mimo._media.inspection import inspect_own
-from langchain_mimo._media.local_files import own_source
+from langchain_mimo._media.headers.reader import AVHeader
+from langchain_mimo._media.inspection import inspect_source
+from langchain_mimo._media.local_files import check_source
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
@@ -86,13 +86,13 @@ def plan_video(
             takes, or does not state its length and size.
         MiMoInputError: `budget_tokens`, `fps` or `media_resolution` is out of range.
     """
-    source = own_source("plan_video", source)
+    source = check_source("plan_video", source)
     with as_input_error():
         number("budget_tokens", budget_tokens, 1)
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
-    header = inspect_own("video", source).header
-    if not isinstance(header, VideoHeader) or not (
+    header = inspect_source("video", source).header
+    if not isinstance(header, AVHeader) or not (
         header.duration and header.width and header.height
     ):
         name = "given" if isinstance(source, bytes) else repr(str(Path(source).absolute()))

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.av_container import import_av, open_container
-from langchain_mimo._media.local_files import own_source
+from langchain_mimo._media.local_files import check_source
 from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.av_streams import (
     AudioEncoder,
@@ -93,7 +93,7 @@ def prepare_audio(
         MiMoInputError: A number is none, or out of its range.
         MiMoConfigurationError: PyAV is not installed.
     """
-    source = own_source("prepare_audio", source)
+    source = check_source("prepare_audio", source)
     check_limits(max_bytes, token_budget, time_limit)
     check_span(start, end)
     work = Work(progress, show=show_progress, time_limit=time_limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langchain_mimo._media.limits import LONGEST_ASPECT, SMALLEST_SIDE
+from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
 from langchain_mimo.tokens import CELL
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def has_good_sides(image: Image) -> bool:
     """Whether MiMo is known to take a picture of this size."""
     short, long = sorted(image.size)
-    return short >= SMALLEST_SIDE and long <= LONGEST_ASPECT * short
+    return short >= MIN_IMAGE_SIDE and long <= MAX_ASPECT_RATIO * short
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -38,7 +38,7 @@ def padded(image: Image, notes: list[str]) -> Image:
     whole.info = dict(image.info)
     notes.append(
         f"It was given a border to {width} x {height} pixels: MiMo refuses pictures longer than "
-        f"{LONGEST_ASPECT} to 1."
+        f"{MAX_ASPECT_RATIO} to 1."
     )
     return whole
 
@@ -60,4 +60,4 @@ def enlarged(image: Image, least: int, notes: list[str]) -> Image:
 
 
 def _least_short_side(long: int) -> int:
-    return -(-long // LONGEST_ASPECT)
+    return -(-long // MAX_ASPECT_RATIO)

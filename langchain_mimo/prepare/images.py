@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.identify import HEAD_BYTES, identify, mime_type_for
 from langchain_mimo._media.inspection import BOMB_PIXELS
-from langchain_mimo._media.limits import SMALLEST_SIDE
-from langchain_mimo._media.local_files import own_source
+from langchain_mimo._media.limits import MIN_IMAGE_SIDE
+from langchain_mimo._media.local_files import check_source
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 from langchain_mimo.prepare.image_sides import enlarged, has_good_sides, padded, scaled
 from langchain_mimo.prepare.output import (
@@ -84,7 +84,7 @@ def prepare_image(
         MiMoInputError: A number is none, or out of its range.
         MiMoConfigurationError: It is HEIC and pillow-heif is not installed.
     """
-    source = own_source("prepare_image", source)
+    source = check_source("prepare_image", source)
     check_limits(max_bytes, token_budget, time_limit)
     work = Work(progress, show=show_progress, time_limit=time_limit)
     work.at(0)
@@ -101,7 +101,7 @@ def prepare_image(
         upright = padded(_decoded(image, notes), notes)
         work.at(0.5)
         fitted = _within_tokens(upright, token_budget, notes)
-        repaired = enlarged(fitted, CELL if convert else SMALLEST_SIDE, notes)
+        repaired = enlarged(fitted, CELL if convert else MIN_IMAGE_SIDE, notes)
         is_png_first = _is_png_first(repaired, image.format, output)
         mime_type = _write(repaired, draft, is_png_first, max_bytes, notes)
         work.at(1)
@@ -237,7 +237,7 @@ def _write(image: Image, draft: Path, is_png_first: bool, max_bytes: int, notes:
                 notes.append(f"It is JPEG of {image.width} x {image.height} pixels now.")
                 return "image/jpeg"
         image = image.resize(scaled(image.size, _SHRINK))
-        if min(image.size) < SMALLEST_SIDE:
+        if min(image.size) < MIN_IMAGE_SIDE:
             raise MediaError(f"no size of it has {max_bytes:,} bytes or less; allow more.")
 
 

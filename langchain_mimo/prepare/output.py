@@ -16,7 +16,7 @@ from typing import IO, TypeAlias
 
 from langchain_mimo._checks import number
 from langchain_mimo._media.formats import SUFFIXES
-from langchain_mimo._media.local_files import open_own_file
+from langchain_mimo._media.local_files import open_trusted_file
 from langchain_mimo.errors import MediaError, as_input_error
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes"
@@ -68,7 +68,7 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
             yield io.BytesIO(source)
         return
     try:
-        descriptor = open_own_file(source)
+        descriptor = open_trusted_file(source)
     except ValueError as error:
         raise MediaError(str(error)) from None
     with os.fdopen(descriptor, "rb") as file, _named(repr(str(Path(source).absolute()))):

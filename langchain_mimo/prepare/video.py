@@ -11,9 +11,9 @@ from typing import Any, get_args
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import import_av, open_container
-from langchain_mimo._media.headers.reader import VideoHeader
-from langchain_mimo._media.inspection import inspect_own
-from langchain_mimo._media.local_files import own_source
+from langchain_mimo._media.headers.reader import AVHeader
+from langchain_mimo._media.inspection import inspect_source
+from langchain_mimo._media.local_files import check_source
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.av_streams import (
     KEY_FRAME_TOLERANCE,
@@ -135,7 +135,7 @@ def prepare_video(
         MiMoInputError: A number is none, or out of its range.
         MiMoConfigurationError: PyAV is not installed.
     """
-    source = own_source("prepare_video", source)
+    source = check_source("prepare_video", source)
     check_limits(max_bytes, token_budget, time_limit)
     check_span(start, end)
     with as_input_error():
@@ -249,8 +249,8 @@ def _copied(job: Job, wish: _Wish) -> bool:
 
 def _too_dear_length(job: Job, wish: _Wish) -> float | None:
     """Return the length that the draft came to when that makes it too dear, else None."""
-    header = inspect_own("video", job.draft).header
-    if wish.token_budget is None or not isinstance(header, VideoHeader):
+    header = inspect_source("video", job.draft).header
+    if wish.token_budget is None or not isinstance(header, AVHeader):
         return None
     seconds, width, height = header.duration or 0.0, header.width or 1, header.height or 1
     tokens = wish.tokens(seconds, width, height, mute=not header.has_audio)

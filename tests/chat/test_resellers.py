@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from langchain_mimo import ChatMiMo, MediaError, image_block
 from langchain_mimo._media import opening as sources
-from langchain_mimo._media.references import EncodedMedia, InlineBase64, MediaReference
+from langchain_mimo._media.references import DeferredMedia, InlineBase64, MediaReference
 
 TEN_MEGABYTES = 10_000_000
 
@@ -116,7 +116,7 @@ def test_a_reseller_takes_smaller_images(tmp_path, way, named):
 
 def test_the_limit_is_exact():
     encoded = base64.b64encode(SMALL).decode()
-    leaf = EncodedMedia(MediaReference("image", InlineBase64(encoded), None, 0, 0))
+    leaf = DeferredMedia(MediaReference("image", InlineBase64(encoded), None, 0, 0))
     for limit, fits in ((len(encoded), True), (len(encoded) - 1, False)):
         policy = sources.MediaPolicy(limits={"image": limit})
         if fits:

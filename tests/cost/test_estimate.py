@@ -8,7 +8,7 @@ import pytest
 
 from langchain_mimo._media.opening import MediaPolicy, open_media
 from langchain_mimo._media.references import (
-    EncodedMedia,
+    DeferredMedia,
     InlineBase64,
     LocalFile,
     MediaReference,
@@ -149,7 +149,7 @@ def test_a_file_of_another_content_is_found_out_only_when_it_is_sent(tmp_path):
     assert estimate_media(changed, policy).image == image_tokens(333, 77)
     with (
         pytest.raises(MediaError, match="has changed"),
-        open_media(EncodedMedia(changed), policy) as m,
+        open_media(DeferredMedia(changed), policy) as m,
     ):
         list(m.slices())
     with pytest.raises(MediaError, match="has changed"):

@@ -16,7 +16,7 @@ from langchain_mimo._media.encoding import FileEncoder, TextEncoder
 from langchain_mimo._media.opening import MediaPolicy, open_media
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader
 from langchain_mimo._media.references import (
-    EncodedMedia,
+    DeferredMedia,
     InlineBase64,
     LocalFile,
     MediaReference,
@@ -33,7 +33,7 @@ NOTHING = MediaPolicy()
 
 
 def leaf(source, kind="image", mime_type=None, data_url=True):
-    return EncodedMedia(MediaReference(kind, source, mime_type, 2, 1), data_url)
+    return DeferredMedia(MediaReference(kind, source, mime_type, 2, 1), data_url)
 
 
 def inline(data, **options):

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from langchain_mimo._media.diagnosis import describe_corruption
-from langchain_mimo._media.inspection import inspect_own
-from langchain_mimo._media.limits import LONGEST_ASPECT, SMALLEST_SIDE
+from langchain_mimo._media.inspection import inspect_source
+from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import LocalFile, MediaReference
 from langchain_mimo.catalogue import FPS_RANGE
@@ -90,7 +90,7 @@ def test_other_images_become_what_mimo_takes(name, mime_type):
     prepared = prepare_image(make(name))
     assert prepared.mime_type == mime_type
     assert image_of(prepared).size == (120, 80)
-    assert inspect_own("image", prepared.data).mime_type == mime_type
+    assert inspect_source("image", prepared.data).mime_type == mime_type
 
 
 def test_an_image_on_its_side_is_turned_upright():
@@ -178,11 +178,11 @@ def test_sides_that_mimo_refuses_are_repaired(size, mode):
     prepared = prepare_image(make_image("PNG", size, mode))
     image = image_of(prepared)
     short, long = sorted(image.size)
-    assert short >= SMALLEST_SIDE
-    assert long <= LONGEST_ASPECT * short
-    too_long = max(size) > LONGEST_ASPECT * min(size)
+    assert short >= MIN_IMAGE_SIDE
+    assert long <= MAX_ASPECT_RATIO * short
+    too_long = max(size) > MAX_ASPECT_RATIO * min(size)
     assert len(notes_with(prepared.notes, "was given a border")) == too_long
-    too_small = -(-max(size) // LONGEST_ASPECT) < SMALLEST_SIDE and min(size) < SMALLEST_SIDE
+    too_small = -(-max(size) // MAX_ASPECT_RATIO) < MIN_IMAGE_SIDE and min(size) < MIN_IMAGE_SIDE
     assert len(notes_with(prepared.notes, "was enlarged")) == too_small
     assert (image.width > image.height) == (size[0] > size[1])
 
@@ -220,14 +220,14 @@ def test_a_side_that_may_be_too_short_is_enlarged_once_mimo_has_refused_it():
 def test_a_repaired_image_keeps_the_budget(width, height, budget):
     image = image_of(prepare_image(make_image("PNG", (width, height)), token_budget=budget))
     assert image_tokens(*image.size) <= budget
-    assert min(image.size) >= SMALLEST_SIDE
-    assert max(image.size) <= LONGEST_ASPECT * min(image.size)
+    assert min(image.size) >= MIN_IMAGE_SIDE
+    assert max(image.size) <= MAX_ASPECT_RATIO * min(image.size)
 
 
 @given(st.integers(1, 9000), st.integers(1, 200), st.floats(0.01, 1))
 def test_shrinking_makes_no_image_too_long(short, ratio, scale):
     width, height = scaled((short * ratio, short), scale)
-    assert width <= LONGEST_ASPECT * height
+    assert width <= MAX_ASPECT_RATIO * height
     assert scaled((short, short * ratio), scale) == (height, width)
 
 
@@ -245,7 +245,7 @@ def test_shrinking_makes_no_image_too_long(short, ratio, scale):
 def test_the_name_of_the_output_chooses_the_format_of_a_image(tmp_path, source, name, mime_type):
     prepared = prepare_image(make(source), tmp_path / name)
     assert prepared.mime_type == mime_type
-    assert inspect_own("image", tmp_path / name).mime_type == mime_type
+    assert inspect_source("image", tmp_path / name).mime_type == mime_type
 
 
 # --- videos ---------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_another_container_is_copied_without_encoding(name):
 
 def check_video(data, *, seconds, size=(96, 64)):
     """MP4, H.264, yuv420p, an even pace, of about that length, decodable to the end."""
-    assert inspect_own("video", data).mime_type == "video/mp4"
+    assert inspect_source("video", data).mime_type == "video/mp4"
     with opened(data) as container:
         video = container.streams.video[0]
         assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -345,7 +345,7 @@ def test_a_video_is_shrunk_to_a_token_budget():
     source = make_video("mp4", size=(640, 360), seconds=2)
     budget = video_tokens(2.0, 640, 360).total // 2
     prepared = prepare_video(source, token_budget=budget)
-    header = inspect_own("video", prepared.data).header
+    header = inspect_source("video", prepared.data).header
     tokens = video_tokens(header.duration, header.width, header.height).total
     assert budget * 0.6 < tokens <= budget
 
@@ -460,7 +460,7 @@ def test_audio_that_is_fine_is_left_alone(name):
 def test_audio_is_taken_out_of_whatever_holds_it(name, mime_type, codec):
     prepared = prepare_audio(make(name))
     assert prepared.mime_type == mime_type
-    inspection = inspect_own("audio", prepared.data)
+    inspection = inspect_source("audio", prepared.data)
     assert inspection.mime_type == mime_type
     with opened(prepared.data) as container:
         assert container.streams.audio[0].codec_context.name == codec
@@ -514,7 +514,7 @@ def test_the_name_of_the_output_is_kept_to(tmp_path, prepare, source, name, mime
     prepared = prepare(make(source), tmp_path / name)
     assert prepared.mime_type == mime_type
     kind = prepare.__name__.removeprefix("prepare_")
-    assert inspect_own(kind, tmp_path / name).mime_type == mime_type
+    assert inspect_source(kind, tmp_path / name).mime_type == mime_type
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_mimo._media.opening import MediaPolicy
-from langchain_mimo._media.references import EncodedMedia, InlineBase64, LocalFile, MediaReference
+from langchain_mimo._media.references import DeferredMedia, InlineBase64, LocalFile, MediaReference
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo.errors import MediaError, MiMoInputError
 
@@ -24,11 +24,11 @@ PNG = base64.b64decode(
 
 
 def inline(text, data_url=True):
-    return EncodedMedia(MediaReference("image", InlineBase64(text), None, 0, 0), data_url)
+    return DeferredMedia(MediaReference("image", InlineBase64(text), None, 0, 0), data_url)
 
 
 def file(path, size=None, sha256=None, kind="image"):
-    return EncodedMedia(MediaReference(kind, LocalFile(str(path), size, sha256), None, 0, 1))
+    return DeferredMedia(MediaReference(kind, LocalFile(str(path), size, sha256), None, 0, 1))
 
 
 def read(body):

@@ -7,7 +7,7 @@ import logging
 import httpx2
 import pytest
 
-from langchain_mimo._media.references import EncodedMedia, LocalFile, MediaReference
+from langchain_mimo._media.references import DeferredMedia, LocalFile, MediaReference
 from langchain_mimo._transport import Call, MiMoTimeouts, RetryPolicy, Transport
 from langchain_mimo._transport import transport as flow_module
 from langchain_mimo.errors import (
@@ -335,7 +335,7 @@ def test_a_closed_client_of_the_users_is_named(shell):
 
 
 def test_media_that_may_not_be_opened_stop_the_call_before_it_is_sent(shell):
-    leaf = EncodedMedia(MediaReference("image", LocalFile("/etc/passwd"), None, 2, 1))
+    leaf = DeferredMedia(MediaReference("image", LocalFile("/etc/passwd"), None, 2, 1))
     side = shell(lambda n, request: httpx2.Response(200, json={}))
     with pytest.raises(MediaError, match=r"messages\[2\], block 1"):
         side.request(call({"a": leaf}))

@@ -16,7 +16,7 @@ from langchain_core.messages import (
 
 from langchain_mimo import _checks
 from langchain_mimo._chat.requests import question_of
-from langchain_mimo._media.references import EncodedMedia
+from langchain_mimo._media.references import DeferredMedia
 from langchain_mimo._transport.error_responses import (
     ErrorContext,
     error_from_event,
@@ -121,7 +121,7 @@ def test_audio(dialect, by_url, by_base64, data_url):
     block = {"type": "audio", "base64": "AAAA", "mime_type": "audio/flac"}
     (part,) = parts(block, dialect=dialect)
     assert part["type"] == kind
-    assert isinstance(part[kind][key], EncodedMedia)
+    assert isinstance(part[kind][key], DeferredMedia)
     assert part[kind][key].data_url is data_url
     assert len(part[kind]) == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from langchain_mimo._media.headers.reader import HeaderReader, VideoHeader, cut_off, damaged
+from langchain_mimo._media.headers.reader import HeaderReader, AVHeader, cut_off, damaged
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
 _WAV_CODECS = {1: "pcm", 2: "adpcm_ms", 3: "pcm_float", 6: "alaw", 7: "mulaw", 17: "adpcm_ima_wav"}
@@ -27,11 +27,11 @@ class _WaveForm(NamedTuple):
     bits: int
 
 
-def _audio(duration: float | None, codec: str | None) -> VideoHeader:
-    return VideoHeader(duration, has_video=False, has_audio=True, audio_codec=codec)
+def _audio(duration: float | None, codec: str | None) -> AVHeader:
+    return AVHeader(duration, has_video=False, has_audio=True, audio_codec=codec)
 
 
-def probe_wav(reader: HeaderReader) -> VideoHeader:
+def probe_wav(reader: HeaderReader) -> AVHeader:
     """Measure a WAV by its format chunk and the length of its data."""
     offset, wide_length, samples = 12, 0, 0
     form: _WaveForm | None = None
@@ -67,7 +67,7 @@ def _wav_seconds(length: int, samples: int, form: _WaveForm) -> float | None:
     return length / form.byte_rate if form.byte_rate else None
 
 
-def probe_flac(reader: HeaderReader) -> VideoHeader:
+def probe_flac(reader: HeaderReader) -> AVHeader:
     """Measure a FLAC by its STREAMINFO block."""
     if reader.big(4, 1) & 0x7F != 0:
         raise damaged("its first block is not STREAMINFO")
@@ -80,7 +80,7 @@ def _flac_seconds(stream_info: bytes) -> float | None:
     return samples / rate if rate and samples else None
 
 
-def probe_ogg(reader: HeaderReader) -> VideoHeader:
+def probe_ogg(reader: HeaderReader) -> AVHeader:
     """Measure an OGG by the position that its last page states."""
     segments = reader.big(26, 1)
     packet = reader.read(27 + segments, 80)
@@ -115,7 +115,7 @@ def _ogg_codec(packet: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
-def probe_mp3(reader: HeaderReader) -> VideoHeader:
+def probe_mp3(reader: HeaderReader) -> AVHeader:
     """Measure an MP3: by the frame count in its first frame, else by its size and bit rate."""
     offset = _after_id3(reader)
     window = reader.read(offset, _MP3_WINDOW)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from langchain_mimo._media.headers.reader import (
     HeaderReader,
-    TooIntricateError,
-    VideoHeader,
+    HeaderTooComplexError,
+    AVHeader,
     cut_off,
     damaged,
 )
@@ -34,7 +34,7 @@ class _AviStream:
     height: int = 0
 
 
-def probe_avi(reader: HeaderReader) -> VideoHeader:
+def probe_avi(reader: HeaderReader) -> AVHeader:
     """Measure an AVI by the headers of its streams."""
     if reader.little(4, 4) + 8 > reader.size:
         raise cut_off()
@@ -42,7 +42,7 @@ def probe_avi(reader: HeaderReader) -> VideoHeader:
     _read_avi_list(reader, 12, reader.size, streams)
     video = next((s for s in streams if s.kind == b"vids"), None)
     audio = next((s for s in streams if s.kind == b"auds"), None)
-    return VideoHeader(
+    return AVHeader(
         duration=_avi_seconds(streams),
         width=video.width or None if video else None,
         height=video.height or None if video else None,
@@ -64,7 +64,7 @@ def _read_avi_list(
 ) -> None:
     """Read the chunks of a list until the frames begin."""
     if depth > _MAX_DEPTH:
-        raise TooIntricateError
+        raise HeaderTooComplexError
     while offset + 8 <= end:
         name, length = reader.exactly(offset, 4), reader.little(offset + 4, 4)
         if offset + 8 + length > end:
@@ -96,12 +96,12 @@ def _read_avi_format(reader: HeaderReader, at: int, stream: _AviStream) -> None:
         stream.codec = _audio_codec(reader.little(at, 2))
 
 
-def probe_asf(reader: HeaderReader) -> VideoHeader:
+def probe_asf(reader: HeaderReader) -> AVHeader:
     """Measure a WMV by the objects of its header."""
     end = reader.little(16, 8)
     if end > reader.size:
         raise cut_off()
-    header, flags, offset = VideoHeader(has_video=False, has_audio=False), 0, 30
+    header, flags, offset = AVHeader(has_video=False, has_audio=False), 0, 30
     while offset + 24 <= end:
         name, length = reader.exactly(offset, 16), reader.little(offset + 16, 8)
         if length < 24 or offset + length > end:
@@ -126,7 +126,7 @@ def _asf_seconds(reader: HeaderReader, at: int) -> float | None:
     return play - preroll if play > preroll else None
 
 
-def _with_asf_stream(reader: HeaderReader, at: int, header: VideoHeader) -> VideoHeader:
+def _with_asf_stream(reader: HeaderReader, at: int, header: AVHeader) -> AVHeader:
     kind, data = reader.exactly(at + 24, 16), at + 78
     if kind == _ASF_AUDIO and not header.has_audio:
         return replace(header, has_audio=True, audio_codec=_audio_codec(reader.little(data, 2)))

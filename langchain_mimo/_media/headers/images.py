@@ -7,7 +7,7 @@ from contextlib import suppress
 from langchain_mimo._media.headers.reader import (
     HeaderReader,
     ImageHeader,
-    TooIntricateError,
+    HeaderTooComplexError,
     cut_off,
     damaged,
 )
@@ -37,7 +37,7 @@ def probe_png(reader: HeaderReader) -> ImageHeader:
     if reader.read(reader.size - len(_PNG_END), len(_PNG_END)) == _PNG_END:
         return header
     offset = 8
-    with suppress(TooIntricateError):
+    with suppress(HeaderTooComplexError):
         while reader.exactly(offset + 4, 4) != b"IEND":
             offset += 12 + reader.big(offset, 4)
     return header
@@ -68,7 +68,7 @@ def probe_jpeg(reader: HeaderReader) -> ImageHeader:
             raise damaged("it ends before its picture begins")
     if header is None:
         raise damaged("it has a scan and no frame header")
-    with suppress(TooIntricateError):
+    with suppress(HeaderTooComplexError):
         _require_jpeg_end(reader, offset)
     return header
 
@@ -94,7 +94,7 @@ def probe_gif(reader: HeaderReader) -> ImageHeader:
     frames: int | None
     try:
         frames = _count_gif_frames(reader, 13 + _gif_palette(flags))
-    except TooIntricateError:
+    except HeaderTooComplexError:
         frames = None
     return _sized(width, height, frames)
 

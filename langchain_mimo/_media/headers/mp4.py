@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from langchain_mimo._media.headers.reader import (
     HeaderReader,
-    TooIntricateError,
-    VideoHeader,
+    HeaderTooComplexError,
+    AVHeader,
     cut_off,
     damaged,
 )
@@ -52,12 +52,12 @@ class _Movie:
     tracks: list[_Track] = field(default_factory=list)
 
 
-def probe_boxes(reader: HeaderReader) -> VideoHeader:
+def probe_mp4(reader: HeaderReader) -> AVHeader:
     """Measure a file of the MP4 family.
 
     Raises:
         ValueError: Its index is missing, or a box reaches beyond the end.
-        TooIntricateError: It has more boxes than are looked at.
+        HeaderTooComplexError: It has more boxes than are looked at.
     """
     movie: _Movie | None = None
     for name, start, end in _boxes(reader, 0, reader.size):
@@ -121,7 +121,7 @@ def _scale_and_duration(reader: HeaderReader, at: int) -> tuple[int, int]:
 
 def _read_track(reader: HeaderReader, start: int, end: int, track: _Track, depth: int = 0) -> None:
     if depth > _MAX_DEPTH:
-        raise TooIntricateError
+        raise HeaderTooComplexError
     for name, at, stop in _inner(reader, start, end):
         if name in (b"mdia", b"minf", b"stbl", b"edts"):
             _read_track(reader, at, stop, track, depth + 1)
@@ -240,10 +240,10 @@ def _add_run(
         track.fragments_duration += int.from_bytes(table[offset : offset + 4], "big")
 
 
-def _header(movie: _Movie) -> VideoHeader:
+def _header(movie: _Movie) -> AVHeader:
     video = next((t for t in movie.tracks if t.handler == b"vide"), None)
     audio = next((t for t in movie.tracks if t.handler == b"soun"), None)
-    return VideoHeader(
+    return AVHeader(
         duration=_duration(movie),
         width=video.width or None if video else None,
         height=video.height or None if video else None,

@@ -19,8 +19,8 @@ from langchain_mimo._media.headers.images import (
     probe_png,
     probe_webp,
 )
-from langchain_mimo._media.headers.mp4 import probe_boxes
-from langchain_mimo._media.headers.reader import Header, HeaderReader, TooIntricateError
+from langchain_mimo._media.headers.mp4 import probe_mp4
+from langchain_mimo._media.headers.reader import Header, HeaderReader, HeaderTooComplexError
 from langchain_mimo._media.readers import Reader
 
 _PROBES: dict[str, Callable[[HeaderReader], Header]] = {
@@ -33,9 +33,9 @@ _PROBES: dict[str, Callable[[HeaderReader], Header]] = {
     formats.MP3.name: probe_mp3,
     formats.FLAC.name: probe_flac,
     formats.OGG.name: probe_ogg,
-    formats.MP4.name: probe_boxes,
-    formats.MOV.name: probe_boxes,
-    formats.M4A.name: probe_boxes,
+    formats.MP4.name: probe_mp4,
+    formats.MOV.name: probe_mp4,
+    formats.M4A.name: probe_mp4,
     formats.AVI.name: probe_avi,
     formats.WMV.name: probe_asf,
 }
@@ -60,5 +60,5 @@ def probe(reader: Reader, found: Format) -> Header | None:
         return None
     try:
         return measure(HeaderReader(reader))
-    except TooIntricateError:
+    except HeaderTooComplexError:
         return None

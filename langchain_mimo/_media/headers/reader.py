@@ -32,7 +32,7 @@ class ImageHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class VideoHeader:
+class AVHeader:
     """A video or a sound by its header. None stands for what the header does not say.
 
     Attributes:
@@ -56,10 +56,10 @@ class VideoHeader:
     pixel_format: str | None = None
 
 
-Header = ImageHeader | VideoHeader
+Header = ImageHeader | AVHeader
 
 
-class TooIntricateError(Exception):
+class HeaderTooComplexError(Exception):
     """A header has more parts than an honest one; it is left unmeasured."""
 
 
@@ -82,17 +82,17 @@ class HeaderReader:
         """Return up to `length` bytes from `offset` on; fewer only at the end of the medium.
 
         Raises:
-            TooIntricateError: The effort that any honest header needs is spent.
+            HeaderTooComplexError: The effort that any honest header needs is spent.
         """
         self._steps -= 1
         if self._steps < 0:
-            raise TooIntricateError
+            raise HeaderTooComplexError
         start = offset - self._block_at
         if start < 0 or start + length > len(self._block):
             wanted = max(length, _BLOCK)
             self._bytes -= wanted
             if self._bytes < 0:
-                raise TooIntricateError
+                raise HeaderTooComplexError
             self._block, self._block_at = self._reader.read(offset, wanted), offset
             start = 0
         return self._block[start : start + length]
@@ -102,7 +102,7 @@ class HeaderReader:
 
         Raises:
             ValueError: The medium ends before.
-            TooIntricateError: As `read`.
+            HeaderTooComplexError: As `read`.
         """
         data = self.read(offset, length)
         if len(data) != length:

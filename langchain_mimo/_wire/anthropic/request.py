@@ -13,7 +13,7 @@ from typing import Any
 from langchain_mimo import catalogue
 from langchain_mimo._checks import warn_once
 from langchain_mimo._json import strict_object
-from langchain_mimo._media.references import EncodedMedia, MediaTypeOf, RemoteURL
+from langchain_mimo._media.references import DeferredMedia, DeferredMimeType, RemoteURL
 from langchain_mimo._wire.dialects import Dialect
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.tool_definitions import refuse_shared_names
@@ -66,7 +66,7 @@ def encode_request(
         dialect: Not used: only MiMo's cloud and its mirrors have this format.
 
     Returns:
-        A JSON tree whose media leaves are still `EncodedMedia` and `MediaTypeOf`.
+        A JSON tree whose media leaves are still `DeferredMedia` and `DeferredMimeType`.
 
     Raises:
         MiMoInputError: The request asks for what only the OpenAI format has: a penalty, or MiMo's
@@ -218,8 +218,8 @@ def _encode_media(part: MediaPart) -> dict[str, Any]:
     else:
         source = {
             "type": "base64",
-            "media_type": MediaTypeOf(reference),
-            "data": EncodedMedia(reference, data_url=False),
+            "media_type": DeferredMimeType(reference),
+            "data": DeferredMedia(reference, data_url=False),
         }
     if part.fps is not None:
         source["fps"] = part.fps

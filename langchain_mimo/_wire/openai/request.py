@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_mimo._media.references import EncodedMedia, MediaReference, RemoteURL
+from langchain_mimo._media.references import DeferredMedia, MediaReference, RemoteURL
 from langchain_mimo._wire.dialects import Dialect, media_io_kwargs
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.tool_definitions import WEB_SEARCH, refuse_shared_names
@@ -45,7 +45,7 @@ def encode_request(
         dialect: How the server wants to be written to.
 
     Returns:
-        A JSON tree whose media leaves are still `EncodedMedia`. It holds documented keys only,
+        A JSON tree whose media leaves are still `DeferredMedia`. It holds documented keys only,
         plus what `extra_body` adds.
 
     Raises:
@@ -144,7 +144,7 @@ def encode_parts(parts: Sequence[Part], dialect: Dialect) -> list[dict[str, Any]
 def _encode_media(part: MediaPart, dialect: Dialect) -> dict[str, Any]:
     reference = part.reference
     source = reference.source
-    location = source.url if isinstance(source, RemoteURL) else EncodedMedia(reference)
+    location = source.url if isinstance(source, RemoteURL) else DeferredMedia(reference)
     if reference.kind == "image":
         return {"type": "image_url", "image_url": {"url": location}}
     if reference.kind == "audio":
@@ -160,13 +160,13 @@ def _encode_media(part: MediaPart, dialect: Dialect) -> dict[str, Any]:
 
 
 def _encode_audio(
-    reference: MediaReference, location: str | EncodedMedia, dialect: Dialect
+    reference: MediaReference, location: str | DeferredMedia, dialect: Dialect
 ) -> dict[str, Any]:
     if dialect.audio_part == "input_audio":
         return {"type": "input_audio", "input_audio": {"data": location}}
     if dialect.audio_part == "audio_url" or isinstance(location, str):
         return {"type": "audio_url", "audio_url": {"url": location}}
-    audio: dict[str, Any] = {"data": EncodedMedia(reference, data_url=False)}
+    audio: dict[str, Any] = {"data": DeferredMedia(reference, data_url=False)}
     if name := _AUDIO_FORMATS.get(reference.mime_type or ""):
         audio["format"] = name
     return {"type": "input_audio", "input_audio": audio}

@@ -20,13 +20,13 @@ from langchain_mimo._media.headers.reader import (
     MAX_STEPS,
     HeaderReader,
     ImageHeader,
-    VideoHeader,
+    AVHeader,
 )
 from langchain_mimo._media.identify import HEAD_BYTES, identify
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.opening import MediaPolicy, open_media
 from langchain_mimo._media.readers import MemoryReader
-from langchain_mimo._media.references import EncodedMedia, InlineBase64, MediaReference
+from langchain_mimo._media.references import DeferredMedia, InlineBase64, MediaReference
 
 ACCEPTED, make = media_files.ACCEPTED, media_files.make
 IMAGES = [name for name, (kind, *_) in ACCEPTED.items() if kind == "image"]
@@ -308,7 +308,7 @@ def test_no_damage_makes_it_do_anything_but_answer_or_refuse(name, changes, shar
         answer = probe(MemoryReader(cut), found)
     except ValueError as error:
         answer = str(error)
-    assert answer is None or isinstance(answer, ImageHeader | VideoHeader | str)
+    assert answer is None or isinstance(answer, ImageHeader | AVHeader | str)
 
 
 @settings(deadline=None)
@@ -321,7 +321,7 @@ def test_a_header_reader_reads_what_is_there(data, wishes):
 
 def test_a_warning_is_given_when_a_bomb_is_opened():
     source = InlineBase64(base64.b64encode(gif_of_many_frames(2000)).decode())
-    leaf = EncodedMedia(MediaReference("image", source, None, 1, 3))
+    leaf = DeferredMedia(MediaReference("image", source, None, 1, 3))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         open_media(leaf, MediaPolicy()).close()

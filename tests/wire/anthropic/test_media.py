@@ -11,7 +11,7 @@ from langchain_core.messages.ai import AIMessage
 from PIL import Image
 
 from langchain_mimo._media.opening import MediaPolicy
-from langchain_mimo._media.references import EncodedMedia, MediaTypeOf
+from langchain_mimo._media.references import DeferredMedia, DeferredMimeType
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._wire.anthropic.request import encode_request
 from langchain_mimo._wire.dialects import DIALECTS
@@ -113,9 +113,9 @@ def test_every_kind_of_source(block, encoded):
 def test_media_stay_references_until_they_are_sent():
     (block,) = blocks_of(tree_of(HumanMessage([{"type": "image", "base64": GIF}])))
     source = block["source"]
-    assert isinstance(source["data"], EncodedMedia)
+    assert isinstance(source["data"], DeferredMedia)
     assert not source["data"].data_url
-    assert isinstance(source["media_type"], MediaTypeOf)
+    assert isinstance(source["media_type"], DeferredMimeType)
     assert source["media_type"].reference is source["data"].reference
 
 
