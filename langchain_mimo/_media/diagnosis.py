@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from typing import IO
 
 from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.headers.reader import Header, ImageHeader, AVHeader
+from langchain_mimo._media.headers.reader import MediaHeader, ImageHeader, AVHeader
 from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
 from langchain_mimo._media.local_files import open_allowed_file
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
@@ -87,7 +87,7 @@ def _file(source: MediaSource, policy: MediaPolicy) -> IO[bytes]:
     raise ValueError("a URL is never opened")
 
 
-def _measures(header: Header | None) -> list[str]:
+def _measures(header: MediaHeader | None) -> list[str]:
     if header is None:
         return []
     size = f"{header.width} x {header.height} pixels" if header.width and header.height else None
@@ -95,7 +95,7 @@ def _measures(header: Header | None) -> list[str]:
     return [*([size] if size else []), *([f"{seconds:.1f} s"] if seconds is not None else [])]
 
 
-def _suspicion(header: Header | None, pixel_format: str | None) -> str:
+def _suspicion(header: MediaHeader | None, pixel_format: str | None) -> str:
     """Name what is known to be refused, when it is that."""
     if isinstance(header, ImageHeader):
         short, long = sorted((header.width, header.height))

@@ -9,7 +9,7 @@ from pathlib import Path
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.probe import probe
-from langchain_mimo._media.headers.reader import Header, ImageHeader, AVHeader
+from langchain_mimo._media.headers.reader import MediaHeader, ImageHeader, AVHeader
 from langchain_mimo._media.identify import HEAD_BYTES, mime_type_for, refusal
 from langchain_mimo._media.local_files import open_trusted_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
@@ -35,7 +35,7 @@ class Inspection:
 
     mime_type: str
     format: formats.Format | None
-    header: Header | None
+    header: MediaHeader | None
     warning: str | None
 
 
@@ -104,7 +104,7 @@ def _check_tracks(kind: MediaKind, found: formats.Format, header: AVHeader) -> N
         raise ValueError(refusal(formats.VIDEO, kind))
 
 
-def _warning(found: formats.Format | None, header: Header | None) -> str | None:
+def _warning(found: formats.Format | None, header: MediaHeader | None) -> str | None:
     """Say what is strange about a medium that is sent all the same."""
     if found is None:
         return None

@@ -13,7 +13,7 @@ from datetime import date
 
 from langchain_mimo import catalogue
 from langchain_mimo._checks import integer, number
-from langchain_mimo._media.headers.reader import Header, ImageHeader, AVHeader
+from langchain_mimo._media.headers.reader import MediaHeader, ImageHeader, AVHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
@@ -231,7 +231,7 @@ def estimate_media(
             headers; see `estimate_turns`.
     """
     if isinstance(reference.source, RemoteURL):
-        header: Header | None = None
+        header: MediaHeader | None = None
         why = "a URL is never fetched"
     else:
         header = inspect_media(reference, policy).header

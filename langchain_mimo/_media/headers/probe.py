@@ -20,10 +20,10 @@ from langchain_mimo._media.headers.images import (
     probe_webp,
 )
 from langchain_mimo._media.headers.mp4 import probe_mp4
-from langchain_mimo._media.headers.reader import Header, HeaderReader, HeaderTooComplexError
+from langchain_mimo._media.headers.reader import MediaHeader, HeaderReader, HeaderTooComplexError
 from langchain_mimo._media.readers import Reader
 
-_PROBES: dict[str, Callable[[HeaderReader], Header]] = {
+_PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {
     formats.PNG.name: probe_png,
     formats.JPEG.name: probe_jpeg,
     formats.GIF.name: probe_gif,
@@ -41,7 +41,7 @@ _PROBES: dict[str, Callable[[HeaderReader], Header]] = {
 }
 
 
-def probe(reader: Reader, found: Format) -> Header | None:
+def probe(reader: Reader, found: Format) -> MediaHeader | None:
     """Measure a medium.
 
     Args:

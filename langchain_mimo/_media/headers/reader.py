@@ -56,7 +56,7 @@ class AVHeader:
     pixel_format: str | None = None
 
 
-Header = ImageHeader | AVHeader
+MediaHeader = ImageHeader | AVHeader
 
 
 class HeaderTooComplexError(Exception):
