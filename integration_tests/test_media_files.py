@@ -16,7 +16,7 @@ from langchain_mimo.media import audio_block, image_block, video_block
 ACCEPTED, make = media_files.ACCEPTED, media_files.make
 BLOCKS = {"image": image_block, "video": video_block, "audio": audio_block}
 
-ONE_TOKEN_APART = {"film.wmv"}
+ONE_TOKEN_APART = {"video.wmv"}
 """Its header says how long it plays; the bill adds when its first packets begin."""
 
 

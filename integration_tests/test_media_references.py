@@ -22,9 +22,9 @@ PADDING = 20_000_000
 @pytest.fixture
 def video(tmp_path):
     """A film of 20 MB: a small one, and a box that players skip."""
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     with path.open("wb") as out:
-        out.write(media_files.make("film.mp4"))
+        out.write(media_files.make("video.mp4"))
         out.write((PADDING + 8).to_bytes(4, "big") + b"free" + bytes(PADDING))
     return path
 

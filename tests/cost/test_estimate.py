@@ -53,7 +53,7 @@ def test_a_audio():
     assert estimate.duration == 2.5
 
 
-@pytest.mark.parametrize(("name", "mute"), [("film.mp4", False), ("silent.mp4", True)])
+@pytest.mark.parametrize(("name", "mute"), [("video.mp4", False), ("silent.mp4", True)])
 @pytest.mark.parametrize("options", [{}, {"fps": 5}, {"media_resolution": "max"}])
 def test_a_video(name, mute, options):
     estimate = estimate_media(inline(name), NOTHING, **options)
@@ -72,7 +72,7 @@ def test_a_url_is_a_range_and_says_what_is_assumed(kind):
 
 
 def test_a_header_that_is_silent_is_a_range_too():
-    live = bytearray(make("film.wmv"))
+    live = bytearray(make("video.wmv"))
     at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
     live[at] |= 1  # "broadcast": the play time is not known
     source = InlineBase64(base64.b64encode(bytes(live)).decode())
@@ -85,8 +85,8 @@ def test_a_header_that_is_silent_is_a_range_too():
 
 
 def test_a_conversation(tmp_path):
-    (tmp_path / "film.mp4").write_bytes(make("film.mp4"))
-    source = reference("video", LocalFile(str(tmp_path / "film.mp4")), 1, 1)
+    (tmp_path / "video.mp4").write_bytes(make("video.mp4"))
+    source = reference("video", LocalFile(str(tmp_path / "video.mp4")), 1, 1)
     turns = [
         SystemTurn("Be brief."),
         UserTurn([TextPart("What is"), TextPart("this?"), MediaPart(source, fps=1)]),

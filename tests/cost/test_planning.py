@@ -20,8 +20,8 @@ def cost(fps=2.0, media_resolution="max"):
 
 
 def test_a_wish_that_fits_is_granted(tmp_path):
-    path = tmp_path / "film.mp4"
-    path.write_bytes(make("film.mp4"))
+    path = tmp_path / "video.mp4"
+    path.write_bytes(make("video.mp4"))
     plan = plan_video(path, budget_tokens=10_000)
     assert (plan.fps, plan.media_resolution, plan.fits) == (2.0, "max", True)
     assert plan.tokens.total == cost()
@@ -29,7 +29,7 @@ def test_a_wish_that_fits_is_granted(tmp_path):
 
 
 def test_fewer_frames_are_taken_when_the_budget_is_small():
-    plan = plan_video(make("film.mp4"), budget_tokens=cost(1.0, "default"), fps=10)
+    plan = plan_video(make("video.mp4"), budget_tokens=cost(1.0, "default"), fps=10)
     assert plan.fits
     assert plan.tokens.total <= cost(1.0, "default")
     assert plan.fps >= 1.0
@@ -37,7 +37,7 @@ def test_fewer_frames_are_taken_when_the_budget_is_small():
 
 
 def test_a_budget_nothing_fits_into_is_said_to_be_too_small():
-    plan = plan_video(make("film.mp4"), budget_tokens=5)
+    plan = plan_video(make("video.mp4"), budget_tokens=5)
     assert not plan.fits
     assert plan.fps == 0.1
     assert "plan_segments" in plan.explanation
@@ -60,10 +60,10 @@ def test_a_plan_that_fits_is_within_the_budget_and_within_mimos_range(budget, fp
 @pytest.mark.parametrize("fps", [0, 0.05, 11, math.nan])
 def test_an_fps_mimo_does_not_take_is_refused(fps):
     with pytest.raises(MiMoInputError, match="fps"):
-        plan_video(make("film.mp4"), budget_tokens=1000, fps=fps)
+        plan_video(make("video.mp4"), budget_tokens=1000, fps=fps)
 
 
-@pytest.mark.parametrize("source", [b"no film", "no/such/film.mp4"])
+@pytest.mark.parametrize("source", [b"no film", "no/such/video.mp4"])
 def test_what_is_no_video_is_refused(source):
     with pytest.raises(MediaError):
         plan_video(source, budget_tokens=1000)
@@ -86,16 +86,16 @@ NO_NUMBERS = ["x", None, True, math.nan, -1, []]
 )
 def test_a_plan_of_impossible_numbers_is_refused(options, reason):
     with pytest.raises(MiMoInputError, match=reason):
-        plan_video(make("film.mp4"), **{"budget_tokens": 1000, **options})
+        plan_video(make("video.mp4"), **{"budget_tokens": 1000, **options})
 
 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
         (None, "not NoneType"),
-        ({"type": "video", "url": "file:///film.mp4"}, "not a content block"),
-        ("https://a.example/film.mp4", "fetches nothing"),
-        ("file:///film.mp4", "local path"),
+        ({"type": "video", "url": "file:///video.mp4"}, "not a content block"),
+        ("https://a.example/video.mp4", "fetches nothing"),
+        ("file:///video.mp4", "local path"),
         ("", "empty path"),
         (5, "not int"),
     ],
@@ -110,7 +110,7 @@ def test_a_video_that_cannot_be_planned_is_named(tmp_path):
     path.write_bytes(make("voice.m4a"))
     with pytest.raises(MediaError, match=re.escape(repr(str(path)))):
         plan_video(path, budget_tokens=1000)
-    live = bytearray(make("film.wmv"))
+    live = bytearray(make("video.wmv"))
     at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
     live[at] |= 1  # "broadcast": the play time is not known
     path.write_bytes(live)

@@ -168,7 +168,7 @@ BAD = [
     (image_block, "{folder}/empty.png", {}, "it is empty"),
     (image_block, "{folder}/sound.mp3", {}, "use a block of type 'audio'"),
     (audio_block, "{folder}/sound.mp3", {"mime_type": "video/mp4"}, "states the MIME type"),
-    (video_block, "{folder}/film.mkv", {}, "prepare_video"),
+    (video_block, "{folder}/video.mkv", {}, "prepare_video"),
     (image_block, b"", {}, "it is empty"),
     (image_block, b"%PDF-1.4", {}, "PDF"),
     (image_block, io.StringIO("text"), {}, 'mode "rb"'),
@@ -184,7 +184,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, make, source, 
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "sound.mp3").write_bytes(MP3)
-    (tmp_path / "film.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
+    (tmp_path / "video.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
     os.mkfifo(tmp_path / "pipe")
     if isinstance(source, str):
         source = source.format(folder=tmp_path)

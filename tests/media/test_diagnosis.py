@@ -25,7 +25,7 @@ def inline(data):
     ("kind", "name", "words"),
     [
         ("video", "colourful.mp4", ["MP4", "video h264", "audio aac", "yuv444p", "96 x 64", "2.0 s", "known to refuse"]),
-        ("video", "film.avi", ["AVI", "video mpeg4", "yuv420p"]),
+        ("video", "video.avi", ["AVI", "video mpeg4", "yuv420p"]),
         ("audio", "voice.mp3", ["MP3", "audio mp3", "2.5 s"]),
         ("image", "drawing.png", ["PNG", "333 x 77 pixels"]),
     ],

@@ -37,7 +37,7 @@ make, make_video, make_image = media_files.make, media_files.make_video, media_f
 
 ALL = [
     (prepare_image, "photo.tiff"),
-    (prepare_video, "film.mkv"),
+    (prepare_video, "video.mkv"),
     (prepare_audio, "voice.aiff"),
 ]
 
@@ -251,14 +251,14 @@ def test_the_name_of_the_output_chooses_the_format_of_a_image(tmp_path, source, 
 # --- videos ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["film.mp4", "silent.mp4", "film.mov", "film.avi", "film.wmv"])
+@pytest.mark.parametrize("name", ["video.mp4", "silent.mp4", "video.mov", "video.avi", "video.wmv"])
 def test_a_video_that_is_fine_is_left_alone(name):
     prepared = prepare_video(make(name))
     assert prepared.data == make(name)
     assert prepared.mime_type == media_files.ACCEPTED[name][1]
 
 
-@pytest.mark.parametrize("name", ["film.mkv", "film.flv", "film.ts"])
+@pytest.mark.parametrize("name", ["video.mkv", "video.flv", "video.ts"])
 def test_another_container_is_copied_without_encoding(name):
     prepared = prepare_video(make(name))
     assert any("without encoding" in note for note in prepared.notes)
@@ -279,7 +279,7 @@ def check_video(data, *, seconds, size=(96, 64)):
 
 
 def test_webm_is_encoded_again():
-    prepared = prepare_video(make("film.webm"))
+    prepared = prepare_video(make("video.webm"))
     assert any("vp8" in note for note in prepared.notes)
     assert len(check_video(prepared.data, seconds=2.0)) == 20
     with opened(prepared.data) as container:
@@ -421,12 +421,12 @@ def test_turning_goes_the_right_way():
         (b"", {}, "cannot be opened"),
         (b"hello" * 99, {}, "cannot be opened"),
         (make("voice.mp3"), {}, "no video track"),
-        (make("film.mp4"), {"start": 5}, "there is nothing"),
-        (make("film.mp4"), {"start": 1, "end": 1}, "there is nothing"),
-        (make("film.mp4"), {"token_budget": 5}, "lower fps"),
-        (make("film.mp4"), {"max_bytes": 500}, "cut it with start and end"),
-        (make("film.mp4")[:9000], {}, "cannot be opened"),
-        ("no/such/film.mkv", {}, "No such file"),
+        (make("video.mp4"), {"start": 5}, "there is nothing"),
+        (make("video.mp4"), {"start": 1, "end": 1}, "there is nothing"),
+        (make("video.mp4"), {"token_budget": 5}, "lower fps"),
+        (make("video.mp4"), {"max_bytes": 500}, "cut it with start and end"),
+        (make("video.mp4")[:9000], {}, "cannot be opened"),
+        ("no/such/video.mkv", {}, "No such file"),
     ],
 )
 def test_videos_that_cannot_be_prepared_are_refused(source, options, reason):
@@ -438,7 +438,7 @@ def test_videos_that_cannot_be_prepared_are_refused(source, options, reason):
 
 
 @pytest.mark.parametrize(
-    "name", ["voice.mp3", "voice.wav", "voice.flac", "voice.m4a", "opus.ogg", "sound.mp4"]
+    "name", ["voice.mp3", "voice.wav", "voice.flac", "voice.m4a", "opus.ogg", "audio_only.mp4"]
 )
 def test_audio_that_is_fine_is_left_alone(name):
     prepared = prepare_audio(make(name))
@@ -449,11 +449,11 @@ def test_audio_that_is_fine_is_left_alone(name):
 @pytest.mark.parametrize(
     ("name", "mime_type", "codec"),
     [
-        ("film.mp4", "audio/mp4", "aac"),
-        ("film.mkv", "audio/mp4", "aac"),
-        ("film.webm", "audio/ogg", "opus"),
-        ("film.avi", "audio/mpeg", "mp3float"),
-        ("film.wmv", "audio/mpeg", "mp3float"),
+        ("video.mp4", "audio/mp4", "aac"),
+        ("video.mkv", "audio/mp4", "aac"),
+        ("video.webm", "audio/ogg", "opus"),
+        ("video.avi", "audio/mpeg", "mp3float"),
+        ("video.wmv", "audio/mpeg", "mp3float"),
         ("voice.aiff", "audio/mpeg", "mp3float"),
     ],
 )
@@ -501,13 +501,13 @@ def test_audio_that_cannot_be_prepared_are_refused(source, options, reason):
 @pytest.mark.parametrize(
     ("prepare", "source", "name", "mime_type"),
     [
-        (prepare_video, "film.mov", "x.mov", "video/quicktime"),
-        (prepare_video, "film.mov", "x.mp4", "video/mp4"),
-        (prepare_video, "film.avi", "x.avi", "video/x-msvideo"),
+        (prepare_video, "video.mov", "x.mov", "video/quicktime"),
+        (prepare_video, "video.mov", "x.mp4", "video/mp4"),
+        (prepare_video, "video.avi", "x.avi", "video/x-msvideo"),
         (prepare_audio, "voice.wav", "x.wav", "audio/wav"),
         (prepare_audio, "voice.wav", "x.mp3", "audio/mpeg"),
-        (prepare_audio, "film.mp4", "x.m4a", "audio/mp4"),
-        (prepare_audio, "film.mp4", "x.mp3", "audio/mpeg"),
+        (prepare_audio, "video.mp4", "x.m4a", "audio/mp4"),
+        (prepare_audio, "video.mp4", "x.mp3", "audio/mpeg"),
     ],
 )
 def test_the_name_of_the_output_is_kept_to(tmp_path, prepare, source, name, mime_type):
@@ -522,10 +522,10 @@ def test_the_name_of_the_output_is_kept_to(tmp_path, prepare, source, name, mime
     [
         (prepare_image, "photo.jpg", "x.txt", "x.jpg"),
         (prepare_image, "drawing.png", "x.gif", "x.png"),
-        (prepare_video, "film.mkv", "x.avi", "x.mp4"),
-        (prepare_video, "film.mp4", "x.txt", "x.mp4"),
+        (prepare_video, "video.mkv", "x.avi", "x.mp4"),
+        (prepare_video, "video.mp4", "x.txt", "x.mp4"),
         (prepare_audio, "voice.aiff", "x.wav", "x.mp3"),
-        (prepare_audio, "film.mkv", "x.ogg", "x.mp3"),
+        (prepare_audio, "video.mkv", "x.ogg", "x.mp3"),
     ],
 )
 def test_a_name_that_says_something_else_is_refused(tmp_path, prepare, source, name, better):
@@ -542,9 +542,9 @@ def test_a_name_that_says_something_else_is_refused(tmp_path, prepare, source, n
         (None, "takes a local path or bytes, not NoneType"),
         (5, "not int"),
         ({"type": "video", "url": "file:///x.mp4"}, "not a content block"),
-        ("https://a.example/film.mp4", "fetches nothing"),
+        ("https://a.example/video.mp4", "fetches nothing"),
         ("data:video/mp4;base64,AAAA", "fetches nothing"),
-        ("file:///film.mp4", "fetches nothing"),
+        ("file:///video.mp4", "fetches nothing"),
         ("", "empty path"),
     ],
 )
@@ -697,7 +697,7 @@ def test_a_missing_extra_is_named(prepare, module, source, heic, monkeypatch):
     [(prepare_video, "does not know"), (prepare_audio, "no sound track that")],
 )
 def test_a_codec_that_ffmpeg_does_not_know_is_said_so(prepare, reason):
-    video = make("film.mkv").replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/ABCDE")
+    video = make("video.mkv").replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/ABCDE")
     with pytest.raises(MediaError, match=reason):
         prepare(video.replace(b"A_AAC", b"A_XYZ"))
 
@@ -724,7 +724,7 @@ def play_list(target):
 )
 def test_nothing_but_the_given_file_is_opened(tmp_path, prepare, trick, monkeypatch):
     secret = tmp_path / "secret.mp4"
-    secret.write_bytes(make("film.mp4"))
+    secret.write_bytes(make("video.mp4"))
     given = tmp_path / "-given.m3u8"
     given.write_bytes(trick(secret))
     with pytest.raises(MediaError, match="cannot be opened"):

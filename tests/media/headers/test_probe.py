@@ -32,7 +32,7 @@ ACCEPTED, make = media_files.ACCEPTED, media_files.make
 IMAGES = [name for name, (kind, *_) in ACCEPTED.items() if kind == "image"]
 VIDEOS = [name for name in ACCEPTED if name not in IMAGES]
 
-PLAY_TIME_FROM_PACKETS = {"film.wmv"}
+PLAY_TIME_FROM_PACKETS = {"video.wmv"}
 """PyAV adds the first packets' times to what the header says; within one audio token."""
 
 
@@ -71,7 +71,7 @@ def test_every_file_is_what_it_is(name):
 
 @pytest.mark.parametrize("name", media_files.REFUSED)
 def test_what_has_to_be_prepared_is_refused_by_name(name):
-    kind = {"film": "video", "photo": "image", "voice": "audio"}[name.split(".")[0]]
+    kind = {"video": "video", "photo": "image", "voice": "audio"}[name.split(".")[0]]
     with pytest.raises(ValueError, match=f"langchain_mimo.prepare.prepare_{kind}"):
         inspect(kind, None, MemoryReader(make(name)))
 
@@ -79,12 +79,12 @@ def test_what_has_to_be_prepared_is_refused_by_name(name):
 @pytest.mark.parametrize(
     ("kind", "name", "reason"),
     [
-        ("audio", "film.mp4", "type 'video', or take its sound with"),
-        ("audio", "film.mov", "type 'video', or take its sound with"),
-        ("audio", "film.wmv", "type 'video'"),
-        ("video", "sound.mp4", "without any video track"),
+        ("audio", "video.mp4", "type 'video', or take its sound with"),
+        ("audio", "video.mov", "type 'video', or take its sound with"),
+        ("audio", "video.wmv", "type 'video'"),
+        ("video", "audio_only.mp4", "without any video track"),
         ("video", "voice.m4a", "type 'audio'"),
-        ("image", "film.mp4", "type 'video'"),
+        ("image", "video.mp4", "type 'video'"),
         ("video", "photo.jpg", "type 'image'"),
     ],
 )
@@ -96,8 +96,8 @@ def test_the_tracks_decide_between_video_and_audio(kind, name, reason):
 def test_a_motion_jpeg_says_so_and_h264_tells_its_pixel_format():
     assert measure(make("colourful.mp4")).pixel_format == "yuv444p"
     assert measure(make("hevc.mp4")).pixel_format == "yuv420p"
-    assert measure(make("film.avi")).audio_codec == "mp3"
-    assert measure(make("film.wmv")).video_codec == "WMV2"
+    assert measure(make("video.avi")).audio_codec == "mp3"
+    assert measure(make("video.wmv")).video_codec == "WMV2"
 
 
 # --- cut off ----------------------------------------------------------------------------------------
@@ -238,8 +238,8 @@ HOSTILE = {
     "avi with lists in lists": ("video", lambda: b"RIFF\0\0\0\0AVI " + b"".join(b"LIST" + struct.pack("<I", 120_000 - 12 * i) + b"hdrl" for i in range(10_000)) + bytes(99), "warn: more parts"),
     "avi of empty chunks": ("video", lambda: b"RIFF\0\0\0\0AVI " + b"junk\0\0\0\0" * 10**6, "warn: more parts"),
     "avi without streams": ("video", lambda: b"RIFF\0\0\0\0AVI " + bytes(99), "refuse: without any video track"),
-    "wmv with an object of length 0": ("video", lambda: make("film.wmv")[:46] + bytes(8) + make("film.wmv")[54:], "refuse: damaged"),
-    "wmv whose header is 2^63 long": ("video", lambda: make("film.wmv")[:23] + b"\x7f" + make("film.wmv")[24:], "refuse: cut off"),
+    "wmv with an object of length 0": ("video", lambda: make("video.wmv")[:46] + bytes(8) + make("video.wmv")[54:], "refuse: damaged"),
+    "wmv whose header is 2^63 long": ("video", lambda: make("video.wmv")[:23] + b"\x7f" + make("video.wmv")[24:], "refuse: cut off"),
     "an empty file": ("video", lambda: b"", "refuse: empty"),
     "one byte": ("audio", lambda: b"\0", "refuse: first bytes"),
 }  # fmt: skip
