@@ -532,7 +532,7 @@ def test_odd_but_whole(model, emulator, name):
             assert message["content"].strip()
 
 
-def test_markers_of_middleware_stay_here(model, emulator, monkeypatch):
+def test_markers_of_middleware_stay_here(model, emulator):
     """`cache_control` and the like come with other providers' middleware."""
     block = {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}
     message = HumanMessage([block], additional_kwargs={"lc_source": "summarization", "x": 1})
@@ -540,7 +540,6 @@ def test_markers_of_middleware_stay_here(model, emulator, monkeypatch):
         warnings.simplefilter("error")
         model(emulator).invoke([message])
     assert sent(emulator) == [{"role": "user", "content": "Hello"}]
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
     with pytest.warns(UserWarning, match="'cache_control'"):
         model(emulator).invoke([message], cache_control={"type": "ephemeral"})
     assert "cache_control" not in emulator.requests[-1].body

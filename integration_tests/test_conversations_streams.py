@@ -285,8 +285,7 @@ def test_thinking_on_the_model_and_on_the_call(llm, emulator, api_format, on_mod
 
 
 @pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
-def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, monkeypatch, name):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, name):
     with pytest.warns(UserWarning, match=f"{name}.*thinking=True or thinking=False"):
         llm.invoke("x", **{name: "high"})
     with warnings.catch_warnings():

@@ -14,7 +14,6 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from langchain_mimo import _checks
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import (
     MiMoAuthenticationError,
@@ -238,7 +237,6 @@ def test_frame_rates_where_they_are_trusted_and_where_not(media):
         model(trusting, dialect={"trusts_media_io": True}).invoke([HumanMessage([video])])
         assert trusting.requests[0]["media_io_kwargs"]["video"]["fps"] == 1
     with FakeVLLM() as wary:
-        _checks._warned.clear()
         with pytest.warns(UserWarning, match="--trust-request-mm-kwargs"):
             model(wary).invoke([HumanMessage([video])])
         assert "media_io_kwargs" not in wary.requests[0]

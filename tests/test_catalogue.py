@@ -96,8 +96,7 @@ def test_a_profile_can_be_overridden_and_unknown_models_have_none():
 
 
 @pytest.mark.parametrize("name", [name for name, facts in MODELS.items() if facts[-2]])
-def test_a_retired_id_warns_once_with_its_successor(name, monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+def test_a_retired_id_warns_once_with_its_successor(name):
     with pytest.warns(
         UserWarning, match=f"retired {name} on 2026-.*; use {MODELS[name][-1]}"
     ) as told:
@@ -109,15 +108,13 @@ def test_a_retired_id_warns_once_with_its_successor(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["mimo-v2.6-pro", "mimo-v2.5-asr", "somebody/model"])
-def test_other_ids_warn_of_nothing(name, monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+def test_other_ids_warn_of_nothing(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ChatMiMo(model=name, api_key="sk-x").model == name
 
 
-def test_weights_on_a_server_of_ones_own_do_not_retire(monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+def test_weights_on_a_server_of_ones_own_do_not_retire():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ChatMiMo(model="mimo-v2.5", base_url="http://127.0.0.1:8000/v1")

@@ -12,11 +12,6 @@ from langchain_mimo._chat.call_options import call_options
 from langchain_mimo.errors import MiMoInputError
 
 
-@pytest.fixture(autouse=True)
-def forget_warnings(monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
-
-
 def fields(**changes):
     made = dict.fromkeys(module.PARAMETERS)
     made |= {"model": "mimo-v2.6-flash", "thinking": None, "fps": None}

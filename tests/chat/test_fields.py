@@ -118,8 +118,7 @@ def test_retries_from_the_environment(monkeypatch):
     assert ChatMiMo(model="m", api_key=CANARY).max_retries == 0
 
 
-def test_a_retired_model_names_its_successor(monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+def test_a_retired_model_names_its_successor():
     with pytest.warns(UserWarning, match=r"mimo-v2\.5-pro.*2026-10-21.*mimo-v2\.6-pro"):
         ChatMiMo(model="MiMo-V2.5-Pro", api_key=CANARY)
 

@@ -14,7 +14,6 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 
-from langchain_mimo import _checks
 from langchain_mimo._chat.requests import question_of
 from langchain_mimo._media.references import DeferredMedia
 from langchain_mimo._transport.error_responses import (
@@ -154,7 +153,6 @@ def test_frame_rates_stand_beside_the_video(server, part):
 
 
 def test_vllm_takes_frame_rates_only_where_it_trusts_requests():
-    _checks._warned.clear()
     with (
         pytest.warns(UserWarning, match="--trust-request-mm-kwargs"),
         pytest.warns(UserWarning, match="media_resolution"),

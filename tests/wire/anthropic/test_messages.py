@@ -15,7 +15,6 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 
-from langchain_mimo import _checks
 from langchain_mimo._wire.anthropic.request import encode_assistant, encode_request
 from langchain_mimo._wire.anthropic.response import decode_response
 from langchain_mimo._wire.anthropic.stream import StreamDecoder
@@ -152,7 +151,6 @@ def test_web_search_is_of_the_other_format():
 
 
 def test_what_the_format_lacks_is_left_out_with_a_warning():
-    _checks._warned.clear()
     with pytest.warns(UserWarning, match="names of participants"):
         tree = request(HumanMessage("Hi.", name="ada"))
     assert tree["messages"] == [{"role": "user", "content": "Hi."}]
@@ -500,7 +498,6 @@ def test_a_character_split_over_two_deltas_is_joined():
 
 
 def test_unknown_content_is_left_out_with_a_warning():
-    _checks._warned.clear()
     body = answer("end_turn", {"type": "hologram", "data": "…"}, text("A"))
     with pytest.warns(UserWarning, match="hologram"):
         assert decode_response(body).content == "A"

@@ -33,11 +33,6 @@ URL = "https://example.com/media"
 NONE = MediaDefaults()
 
 
-@pytest.fixture(autouse=True)
-def _fresh_warnings(monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
-
-
 def only(block, defaults=NONE):
     parts = parts_of([block], 3, defaults)
     assert isinstance(parts, list)

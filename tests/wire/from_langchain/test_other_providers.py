@@ -292,8 +292,7 @@ def test_unknown_block_of_an_assistant_is_refused():
         clean_history([HumanMessage("q"), AIMessage(["a", {"type": "hologram"}])], OMNI)
 
 
-def test_unknown_non_standard_block_is_left_out_with_a_warning(monkeypatch):
-    monkeypatch.setattr("langchain_mimo._checks._warned", set())
+def test_unknown_non_standard_block_is_left_out_with_a_warning():
     message = AIMessage([{"type": "non_standard", "value": {"type": "hologram"}}, "a"])
     with pytest.warns(UserWarning, match="'hologram'"):
         turns = clean_history([message], OMNI).turns
