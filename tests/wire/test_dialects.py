@@ -22,7 +22,8 @@ from langchain_mimo._transport.error_responses import (
     error_from_response,
 )
 from langchain_mimo._wire.dialects import DIALECTS, dialect_of
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.openai.request import encode_request
 from langchain_mimo._wire.openai.response import decode_response
 from langchain_mimo._wire.openai.stream import StreamDecoder

@@ -11,7 +11,8 @@ from langchain_mimo._chat.tool_choice.choice import lower_tool_choice
 from langchain_mimo._wire.dialects import DIALECTS, check_api_format
 from langchain_mimo._wire.endpoints import derive_endpoints
 from langchain_mimo._wire.formats import API_FORMATS
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.to_langchain import content_blocks as translator
 from langchain_mimo._wire.tool_definitions import wire_tools

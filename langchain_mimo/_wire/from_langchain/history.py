@@ -9,7 +9,7 @@ given are never changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.messages import (
@@ -32,11 +32,13 @@ from langchain_core.messages import (
 from langchain_mimo._json import join_surrogates
 from langchain_mimo._wire.from_langchain.assistant import AssistantReading, read_assistant
 from langchain_mimo._wire.from_langchain.content_blocks import (
-    MediaDefaults,
     is_tool_result,
     parts_of,
 )
 from langchain_mimo._wire.from_langchain.media_blocks import check_modalities
+from langchain_mimo._wire.from_langchain.options import (
+    HistoryOptions,
+)
 from langchain_mimo._wire.from_langchain.pairing import find_answers
 from langchain_mimo._wire.from_langchain.tool_results import (
     ToolResult,
@@ -59,43 +61,6 @@ from langchain_mimo.errors import HistoryError, MiMoInputError
 REASONING_PAD = " "
 """Thoughts of a turn that has none. MiMo refuses absent ones; reports conflict on whether "" will
 do (mimo-api.md §7), so it is one space, as several other clients send."""
-
-ReplayReasoning: TypeAlias = Literal["always", "tool_calls", "never"]
-MissingReasoning: TypeAlias = Literal["pad", "disable_thinking", "error"]
-ToolMedia: TypeAlias = Literal["user", "inline"]
-
-
-@dataclass(slots=True)
-class HistoryOptions:
-    """How a history is to be read.
-
-    Attributes:
-        model: The model's id, for errors.
-        inputs: Modalities it takes; None when unknown, then everything passes.
-        media_defaults: `fps` and `media_resolution` of videos that state none.
-        thinking_on: Whether the request thinks. MiMo demands thoughts on turns with tool calls
-            only then; without it they are left out, unless `replay_reasoning` is "always".
-        replay_reasoning: Which assistant turns hand their thoughts back: those with tool calls
-            (what MiMo demands), all that have some, or none (MiMo then refuses turns with tool
-            calls while thinking). Thoughts cost prompt tokens.
-        missing_reasoning: What to do about a turn with tool calls that has no thoughts, "" counting
-            as none: send `REASONING_PAD`, think no more in this request, or raise.
-        tool_media: Where media of a tool's result go: into one user turn after the last of the
-            parallel results, or into the tool message (v2.6 documents it).
-        repair_history: Whether to mend, in the request only, what does not fit together. Calls
-            without a result get `pairing.INTERRUPTED`; results that come late move up to their
-            call; results without a call, or a second one, become user text; media in assistant
-            messages become a note.
-    """
-
-    model: str
-    inputs: frozenset[str] | None = None
-    media_defaults: MediaDefaults = field(default_factory=MediaDefaults)
-    thinking_on: bool = True
-    replay_reasoning: ReplayReasoning = "tool_calls"
-    missing_reasoning: MissingReasoning = "pad"
-    tool_media: ToolMedia = "user"
-    repair_history: bool = False
 
 
 @dataclass(slots=True)

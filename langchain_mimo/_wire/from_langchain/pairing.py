@@ -15,7 +15,7 @@ from langchain_core.messages import (
 )
 
 from langchain_mimo._wire.from_langchain.assistant import AssistantReading
-from langchain_mimo._wire.from_langchain.content_blocks import MediaDefaults
+from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.from_langchain.tool_results import (
     ToolResult,
     read_result_blocks,

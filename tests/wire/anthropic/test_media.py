@@ -15,7 +15,8 @@ from langchain_mimo._media.references import DeferredMedia, DeferredMimeType
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._wire.anthropic.request import encode_request
 from langchain_mimo._wire.dialects import DIALECTS
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo.errors import MediaError
 

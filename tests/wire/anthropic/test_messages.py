@@ -19,7 +19,8 @@ from langchain_mimo._wire.anthropic.request import encode_assistant, encode_requ
 from langchain_mimo._wire.anthropic.response import decode_response
 from langchain_mimo._wire.anthropic.stream import StreamDecoder
 from langchain_mimo._wire.dialects import DIALECTS
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.openai import request as openai_request
 from langchain_mimo._wire.openai import response as openai_response
 from langchain_mimo._wire.request import RequestOptions

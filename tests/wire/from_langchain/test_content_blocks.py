@@ -22,7 +22,8 @@ from langchain_core.messages.content import (
 
 from langchain_mimo._media.references import InlineBase64, LocalFile, RemoteURL
 from langchain_mimo._wire.from_langchain import content_blocks as blocks
-from langchain_mimo._wire.from_langchain.content_blocks import MediaDefaults, parts_of
+from langchain_mimo._wire.from_langchain.content_blocks import parts_of
+from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.turns import MediaPart, TextPart
 from langchain_mimo.errors import MediaError, MiMoInputError
 

@@ -25,8 +25,8 @@ from langchain_core.messages import (
 )
 from langchain_core.messages.content import create_video_block
 
-from langchain_mimo._wire.from_langchain.history import REASONING_PAD, HistoryOptions, clean_history
-from langchain_mimo._wire.from_langchain.media_blocks import MediaDefaults
+from langchain_mimo._wire.from_langchain.history import REASONING_PAD, clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions, MediaDefaults
 from langchain_mimo._wire.from_langchain.pairing import INTERRUPTED, NOT_RUN
 from langchain_mimo._wire.turns import (
     AssistantTurn,

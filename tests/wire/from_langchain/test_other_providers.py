@@ -14,7 +14,8 @@ from repository import FOREIGN_HISTORIES, ROOT
 from langchain_mimo._wire.from_langchain import assistant
 from langchain_mimo._wire.from_langchain import other_providers as foreign
 from langchain_mimo._wire.from_langchain.content_blocks import READERS
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.from_langchain.other_providers import TABLE, plain_reasoning
 from langchain_mimo._wire.turns import (
     AssistantTurn,

@@ -6,7 +6,8 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.content import create_audio_block, create_video_block
 
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.from_langchain.tool_results import stringified_blocks
 from langchain_mimo._wire.turns import MediaPart, ToolTurn
 

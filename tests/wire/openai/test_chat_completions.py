@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk, ToolMessage, message_chunk_to_message
 
 from langchain_mimo._wire.dialects import DIALECTS
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.openai.request import encode_turn
 from langchain_mimo._wire.openai.response import decode_response
 from langchain_mimo._wire.openai.stream import StreamDecoder
