@@ -23,10 +23,10 @@ def explain_rejection(
         question: What was asked.
         policy: Which files may be opened.
     """
-    from langchain_mimo._media.diagnosis import describe_corruption  # noqa: PLC0415 - rarely used
+    from langchain_mimo._media.diagnosis import describe_rejected_media  # noqa: PLC0415 - rarely used
 
     references = [part.reference for turn in question.turns for part in media_parts(turn)]
-    shown = [describe_corruption(reference, policy) for reference in references[:_MOST_DESCRIBED]]
+    shown = [describe_rejected_media(reference, policy) for reference in references[:_MOST_DESCRIBED]]
     if len(references) > _MOST_DESCRIBED:
         shown.append(f"and {len(references) - _MOST_DESCRIBED} more media")
     error.hint = " ".join([error.hint or "", "Sent were:", "; ".join(shown) + "."]).strip()

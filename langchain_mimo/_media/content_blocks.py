@@ -16,7 +16,7 @@ from langchain_mimo._media import formats, limits
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
-from langchain_mimo._media.references import MediaKind, local_file_of, split_data_url
+from langchain_mimo._media.references import MediaKind, parse_file_url, split_data_url
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _of_location(
     if name == "data:":
         return _of_data_url(kind, location, mime_type)
     if name == "file:":
-        return _of_file(kind, local_file_of(location).path, mime_type, extras)
+        return _of_file(kind, parse_file_url(location).path, mime_type, extras)
     if name:
         raise MediaError(
             f"{kind}_block cannot use the URL scheme {name[:-1]!r}; give an http or https URL that "

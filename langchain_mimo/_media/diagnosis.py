@@ -24,7 +24,7 @@ from langchain_mimo.errors import MiMoError
 _SAFE_PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 
 
-def describe_corruption(reference: MediaReference, policy: MediaPolicy) -> str:
+def describe_rejected_media(reference: MediaReference, policy: MediaPolicy) -> str:
     """Say what a refused medium is, and which call makes something of it that MiMo reads.
 
     Called after MiMo refused a request. Headers are read again, with PyAV too when it is installed.

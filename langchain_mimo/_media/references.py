@@ -122,7 +122,7 @@ def split_data_url(url: str) -> tuple[str | None, InlineBase64] | None:
     return mime_type.strip().lower() or None, InlineBase64(url, comma + 1)
 
 
-def local_file_of(
+def parse_file_url(
     url: str,
     size: int | None = None,
     sha256: str | None = None,

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.identify import HEAD_BYTES, identify, mime_type_for
-from langchain_mimo._media.inspection import BOMB_PIXELS
+from langchain_mimo._media.limits import BOMB_PIXELS
 from langchain_mimo._media.limits import MIN_IMAGE_SIDE
 from langchain_mimo._media.local_files import check_source
 from langchain_mimo.errors import MediaError, MiMoConfigurationError

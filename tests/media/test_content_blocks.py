@@ -12,7 +12,7 @@ from PIL import Image
 from repository import ROOT
 
 from langchain_mimo._media.opening import MediaPolicy, open_media
-from langchain_mimo._media.references import DeferredMedia, MediaReference, local_file_of
+from langchain_mimo._media.references import DeferredMedia, MediaReference, parse_file_url
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import audio_block, image_block, video_block
 
@@ -76,7 +76,7 @@ def test_a_relative_path_is_made_absolute(cat, monkeypatch):
 
 def test_a_reference_can_be_opened_again(cat):
     block = image_block(cat)
-    file = local_file_of(block["url"], **block["extras"])
+    file = parse_file_url(block["url"], **block["extras"])
     leaf = DeferredMedia(MediaReference("image", file, block["mime_type"], 0, 0))
     with open_media(leaf, MediaPolicy([cat.parent])) as opened:
         assert b"".join(opened.slices()) == base64.b64encode(png())

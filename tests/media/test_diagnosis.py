@@ -6,7 +6,7 @@ import sys
 import media_files
 import pytest
 
-from langchain_mimo._media.diagnosis import describe_corruption
+from langchain_mimo._media.diagnosis import describe_rejected_media
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import InlineBase64, LocalFile, MediaReference, RemoteURL
 
@@ -14,7 +14,7 @@ make, image = media_files.make, media_files.make_image
 
 
 def about(kind, source, policy=None):
-    return describe_corruption(MediaReference(kind, source, None, 4, 2), policy or MediaPolicy())
+    return describe_rejected_media(MediaReference(kind, source, None, 4, 2), policy or MediaPolicy())
 
 
 def inline(data):

@@ -21,7 +21,7 @@ from langchain_mimo._media.references import (
     LocalFile,
     MediaReference,
     RemoteURL,
-    local_file_of,
+    parse_file_url,
 )
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
@@ -391,7 +391,7 @@ def test_a_refusal_leaves_no_descriptor_open(folder):
     ],
 )
 def test_file_urls(url, path):
-    assert local_file_of(url).path == path
+    assert parse_file_url(url).path == path
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ def test_file_urls(url, path):
 )
 def test_file_urls_that_are_refused(url, sha256, reason):
     with pytest.raises(MediaError, match=reason) as raised:
-        local_file_of(url, None, sha256, message_index=4, block_index=0)
+        parse_file_url(url, None, sha256, message_index=4, block_index=0)
     assert str(raised.value).startswith("messages[4], block 0: ")
 
 

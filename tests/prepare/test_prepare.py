@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from langchain_mimo._media.diagnosis import describe_corruption
+from langchain_mimo._media.diagnosis import describe_rejected_media
 from langchain_mimo._media.inspection import inspect_source
 from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
 from langchain_mimo._media.opening import MediaPolicy
@@ -192,12 +192,12 @@ def test_the_call_named_for_a_refused_image_repairs_it(tmp_path, size):
     path = tmp_path / "tiny.png"
     path.write_bytes(make_image("PNG", size))
     reference = MediaReference("image", LocalFile(str(path)), None, 0, 0)
-    said = describe_corruption(reference, MediaPolicy([tmp_path]))
+    said = describe_rejected_media(reference, MediaPolicy([tmp_path]))
     call = re.search(r"langchain_mimo\.prepare\.(prepare_image)\((.*), convert=True\)", said)
     prepared = prepare_image(ast.literal_eval(call[2]), tmp_path / "mended.png", convert=True)
     again = MediaReference("image", LocalFile(str(prepared.path)), None, 0, 0)
     assert "refused" in said
-    assert "refused" not in describe_corruption(again, MediaPolicy([tmp_path]))
+    assert "refused" not in describe_rejected_media(again, MediaPolicy([tmp_path]))
 
 
 def test_a_border_leaves_the_image_in_its_middle():

@@ -15,7 +15,7 @@ from langchain_mimo._media.references import (
     MediaReference,
     MediaSource,
     RemoteURL,
-    local_file_of,
+    parse_file_url,
     split_data_url,
 )
 from langchain_mimo._wire.turns import MediaPart, Part
@@ -169,7 +169,7 @@ def _source_of_text(
         return _nonempty(kind, split[1], at), split[0]
     if scheme.startswith("file:"):
         size, sha256 = _fingerprint(block)
-        file = local_file_of(value, size, sha256, message_index=at[0], block_index=at[1])
+        file = parse_file_url(value, size, sha256, message_index=at[0], block_index=at[1])
         if not file.path.startswith("/") or file.path[1:2] in ("/", "\\"):
             raise MediaError(
                 "a file:// URL must name an absolute path on this machine, not a relative one or "
