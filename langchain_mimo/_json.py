@@ -1,9 +1,9 @@
 r"""Strict JSON for tool-call arguments, and repair of lone surrogates.
 
-MiMo's byte-level output can split a character over two deltas: a JSON text then holds `\ud83d`
-without its other half. Such a string cannot be encoded as UTF-8, so one of them in a conversation
-breaks every later request. Halves that meet are joined; all others become U+FFFD (seen with MiMo,
-GLM and Kimi: docs/api-facts.md).
+MiMo generates bytes, so one character can be split over two deltas: a JSON text then contains
+`\ud83d` without its other half. Such a string cannot be encoded as UTF-8, and one of them in a
+conversation breaks every later request. Adjacent halves are joined; every other lone surrogate
+becomes U+FFFD (seen with MiMo, GLM and Kimi: docs/api-facts.md).
 """
 
 from __future__ import annotations
@@ -22,19 +22,36 @@ def _reject_constant(name: str) -> Any:
     raise ValueError(msg)
 
 
+def strict_json(text: str) -> Any:
+    """Parse JSON strictly.
+
+    Raises:
+        ValueError: The text is not JSON, or contains NaN or Infinity.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_reject_constant)
+
+
 def strict_object(text: str) -> dict[str, Any] | None:
-    """Parse a JSON object strictly; returns None for anything else, NaN and Infinity included."""
+    """Parse a JSON object strictly.
+
+    Args:
+        text: The JSON text; white space around the object is allowed.
+
+    Returns:
+        The object, or None for anything else, including an object with NaN or Infinity.
+    """
     if not text.startswith("{") and not text.lstrip().startswith("{"):
         return None
     try:
-        value = json.loads(text, parse_constant=_reject_constant)
+        value = strict_json(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def dump_json(value: Any) -> str:
-    """Write JSON as models write a call's arguments: spaces after separators, no escapes."""
+    """Write JSON the way models write call arguments: spaces after separators, no escapes."""
     return _ENCODER.encode(value)
 
 
@@ -50,7 +67,10 @@ def join_surrogates(text: str) -> str:
 
 
 class SurrogateJoiner:
-    """Joins surrogates across the pieces of a stream: a trailing half waits for the next piece."""
+    """Joins surrogates across the pieces of a stream.
+
+    A high surrogate at the end of a piece is held until the next piece arrives.
+    """
 
     __slots__ = ("_held",)
 
@@ -58,7 +78,7 @@ class SurrogateJoiner:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Return what is complete of a half held back before and of `piece`."""
+        """Return the complete characters of the held surrogate, if any, followed by `piece`."""
         if not self._held and piece.isascii():
             return piece
         piece = self._held + piece
@@ -68,6 +88,6 @@ class SurrogateJoiner:
         return join_surrogates(piece)
 
     def flush(self) -> str:
-        """Return U+FFFD for a half whose other half never came, else ""."""
+        """Return U+FFFD if a surrogate is still held at the end of the stream, else ""."""
         held, self._held = self._held, ""
         return REPLACEMENT if held else ""

@@ -1,1 +1,1 @@
-"""The format of `/anthropic/v1/messages`."""
+"""Requests, responses and streams of `/anthropic/v1/messages`."""

@@ -1,4 +1,4 @@
-"""Decodes a whole response of `/anthropic/v1/messages`.
+"""Decodes a complete response of `/anthropic/v1/messages`.
 
 The response is rewritten as a chat completion and then decoded by `openai.response`, so a message
 is the same whatever format it came in. Facts: docs/api-facts.md.
@@ -15,14 +15,14 @@ from langchain_core.messages import AIMessage
 from langchain_mimo._checks import warn_once
 from langchain_mimo._json import dump_json, strict_object
 from langchain_mimo._wire.openai import response as openai
-from langchain_mimo._wire.to_langchain.metadata import text_of
+from langchain_mimo._wire.to_langchain.metadata import read_text
 from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS
 from langchain_mimo.errors import MiMoInvalidResponseError
 
 INPUT_TOKENS_EXCLUDE_CACHE = True
-"""Whether `input_tokens` leaves out what the cache served, as Anthropic's does; LangChain's count
-includes it. MiMo's page does not say. Users saw `input_tokens` 0 beside the whole prompt in
-`cache_read_input_tokens` (genai-io/gen-code pull 168, June 2026), which fits this rule alone."""
+"""Whether `input_tokens` leaves out tokens served from the cache, as Anthropic's does; LangChain's
+count includes them. MiMo's page does not say. Users saw `input_tokens` 0 next to the whole prompt
+in `cache_read_input_tokens` (genai-io/gen-code pull 168, June 2026), which fits only this rule."""
 
 
 _FINISH_REASONS = {
@@ -31,26 +31,27 @@ _FINISH_REASONS = {
     "max_tokens": "length",
     "tool_use": "tool_calls",
 }
-"""By `stop_reason`; MiMo's others (content_filter, repetition_truncation) have the same name."""
+"""By `stop_reason`. MiMo's other reasons (content_filter, repetition_truncation) have the same name
+in both formats."""
 
 
 def finish_reason(stop_reason: object) -> str | None:
-    """Return the OpenAI format's name of a `stop_reason`; unknown ones keep theirs."""
+    """Return the OpenAI format's name of a `stop_reason`; an unknown reason keeps its name."""
     if not isinstance(stop_reason, str):
         return None
     return _FINISH_REASONS.get(stop_reason, stop_reason)
 
 
-def chat_usage(usage: object) -> dict[str, Any] | None:
-    """Write a usage object of this format as one of the OpenAI format.
+def to_openai_usage(usage: object) -> dict[str, Any] | None:
+    """Rewrite a `usage` object of this format in the OpenAI format.
 
-    `INPUT_TOKENS_EXCLUDE_CACHE` is applied. The format has no counts of thoughts or modalities.
+    `INPUT_TOKENS_EXCLUDE_CACHE` is applied. The format has no counts of reasoning or modalities.
 
     Args:
-        usage: The `usage` of an answer; its `cache_read_input_tokens` may be null or missing.
+        usage: The response's `usage`; its `cache_read_input_tokens` may be null or missing.
 
     Returns:
-        The object for `usage.usage_metadata`, or None when there is none.
+        The object for `usage.usage_metadata`, or None if there is no usage.
     """
     if not isinstance(usage, Mapping):
         return None
@@ -63,12 +64,12 @@ def chat_usage(usage: object) -> dict[str, Any] | None:
         for ours, theirs in names.items()
         if isinstance(count := usage.get(theirs), int) and not isinstance(count, bool)
     }
-    prompt = usage.get("input_tokens")
-    prompt = prompt if isinstance(prompt, int) else 0
+    prompt_tokens = usage.get("input_tokens")
+    prompt_tokens = prompt_tokens if isinstance(prompt_tokens, int) else 0
     if INPUT_TOKENS_EXCLUDE_CACHE:
-        prompt += sum(cache_counts.values())
+        prompt_tokens += sum(cache_counts.values())
     return {
-        "prompt_tokens": prompt,
+        "prompt_tokens": prompt_tokens,
         "completion_tokens": usage.get("output_tokens"),
         "prompt_tokens_details": cache_counts,
     }
@@ -76,7 +77,7 @@ def chat_usage(usage: object) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class _Content:
-    """The blocks of an answer, by kind."""
+    """A response's content blocks, by type; calls are in the OpenAI format."""
 
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -85,29 +86,30 @@ class _Content:
 
 
 def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMessage:
-    """Turn the body of a whole answer into a message.
+    """Convert the body of a complete response into a message.
 
     Args:
         body: The parsed JSON.
-        reasoning_as_content: Whether the reasoning replaces an empty answer without calls.
+        reasoning_as_content: Whether the reasoning becomes the content of a response that has
+            neither text nor calls.
 
     Returns:
-        The message that the OpenAI format would give, finish reason and usage translated. A
+        The message that the OpenAI format would give, with finish reason and usage translated. A
         signature that is not empty is in `additional_kwargs["signature"]`.
 
     Raises:
-        MiMoInvalidResponseError: The body is not an answer of this format.
+        MiMoInvalidResponseError: The body is not a response of this format.
     """
-    content = body.get("content") if isinstance(body, Mapping) else None
-    if not isinstance(body, Mapping) or not isinstance(content, list):
+    blocks = body.get("content") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(blocks, list):
         keys = sorted(map(str, body)) if isinstance(body, Mapping) else type(body).__name__
         msg = (
-            f"the answer is JSON, but no message of the Anthropic format ({str(keys)[:200]}); "
-            "check that base_url has an Anthropic-shaped API, or leave api_format out"
+            f"the response is JSON but not a message of the Anthropic format ({str(keys)[:200]}); "
+            "check that base_url points to an Anthropic-compatible API, or omit api_format"
         )
         raise MiMoInvalidResponseError(msg, status_code=200)
     reason = finish_reason(body.get("stop_reason"))
-    read = _read_content(content, cut=reason in CUT_REASONS)
+    content = _read_content(blocks, cut=reason in CUT_REASONS)
     message = openai.decode_response(
         {
             "id": body.get("id"),
@@ -116,57 +118,57 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
                 {
                     "finish_reason": reason,
                     "message": {
-                        "content": "".join(read.texts),
-                        "reasoning_content": "".join(read.reasoning),
-                        "tool_calls": read.calls,
+                        "content": "".join(content.texts),
+                        "reasoning_content": "".join(content.reasoning),
+                        "tool_calls": content.calls,
                     },
                 }
             ],
-            "usage": chat_usage(body.get("usage")),
+            "usage": to_openai_usage(body.get("usage")),
         },
         reasoning_as_content=reasoning_as_content,
     )
-    if signature := text_of("".join(read.signatures)):
+    if signature := read_text("".join(content.signatures)):
         message.additional_kwargs["signature"] = signature
     return message
 
 
-def _read_content(content: Sequence[Any], *, cut: bool) -> _Content:
-    read = _Content()
-    for index, block in enumerate(content):
-        block = block if isinstance(block, Mapping) else {}  # noqa: PLW2901
+def _read_content(blocks: Sequence[Any], *, cut: bool) -> _Content:
+    content = _Content()
+    for index, value in enumerate(blocks):
+        block = value if isinstance(value, Mapping) else {}
         match block.get("type"):
             case "text":
-                read.texts.append(_string(block.get("text")))
+                content.texts.append(_string(block.get("text")))
             case "thinking":
-                read.reasoning.append(_string(block.get("thinking")))
-                read.signatures.append(_string(block.get("signature")))
+                content.reasoning.append(_string(block.get("thinking")))
+                content.signatures.append(_string(block.get("signature")))
             case "tool_use":
-                # An answer that was cut may show {} for arguments that had not begun.
-                is_cut = cut and index == len(content) - 1
+                # If the response was cut, {} may stand for arguments that had not started.
+                is_cut = cut and index == len(blocks) - 1
                 arguments = arguments_text(block.get("input"))
-                read.calls.append(
-                    call_fragment(block, "" if is_cut and arguments == "{}" else arguments)
-                )
+                if is_cut and arguments == "{}":
+                    arguments = ""
+                content.calls.append(to_openai_call(block, arguments))
             case kind:
-                warn_unknown(kind)
-    return read
+                warn_unknown_type(kind)
+    return content
 
 
-def call_fragment(block: Mapping[str, Any], arguments: str, index: int = 0) -> dict[str, Any]:
-    """Write a `tool_use` block as a call, or a delta of one, of the OpenAI format.
+def to_openai_call(block: Mapping[str, Any], arguments: str, index: int = 0) -> dict[str, Any]:
+    """Rewrite a `tool_use` block as a call, or a fragment of a call, of the OpenAI format.
 
     Args:
         block: The block, for id and name.
         arguments: The arguments' text.
-        index: The call's place, in streams.
+        index: The call's index in the response; used in streams.
     """
     function = {"name": block.get("name"), "arguments": arguments}
     return {"index": index, "id": block.get("id"), "type": "function", "function": function}
 
 
 def arguments_text(value: object) -> str:
-    """Return the text of a call's `input`: JSON as `json.dumps` writes it, whoever wrote it."""
+    """Return a call's `input` as text; JSON is always formatted as `dump_json` formats it."""
     if isinstance(value, Mapping):
         return dump_json(value)
     text = _string(value)
@@ -174,9 +176,9 @@ def arguments_text(value: object) -> str:
     return text if parsed is None else dump_json(parsed)
 
 
-def warn_unknown(kind: object) -> None:
-    """Warn, once for each kind, of a block or delta in an answer that is left out."""
-    warn_once(f"Content of type {str(kind)[:40]!r} in an answer is not known and left out.")
+def warn_unknown_type(kind: object) -> None:
+    """Warn, once per type, that a block or delta of a response is ignored."""
+    warn_once(f"A response contains content of the unknown type {str(kind)[:40]!r}; it is ignored.")
 
 
 def _string(value: object) -> str:

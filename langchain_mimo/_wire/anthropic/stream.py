@@ -1,9 +1,9 @@
-"""`/anthropic/v1/messages`, streamed: JSON events → chunks that add up to a whole answer.
+"""Decodes a stream of `/anthropic/v1/messages` into chunks.
 
-Every event is written down as one of the OpenAI format, and `openai.stream` does the
-rest: tool calls held back until whole, halves of characters, scalars once at the end. Facts:
-anthropic-format.md and mimo-api.md §5.3. The stray `[DONE]` after `message_stop` and the `error`
-events never come here: the transport ends at the one and raises the other.
+Every event is rewritten as an event of the OpenAI format and then decoded by `openai.stream`, which
+holds calls back until they are complete, joins surrogates, and sends scalars once at the end.
+Facts: docs/api-facts.md. The transport ends the stream at the stray `[DONE]` after `message_stop`
+and raises `error` events, so neither arrives here.
 """
 
 from __future__ import annotations
@@ -16,204 +16,226 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_mimo._wire.anthropic.response import (
     arguments_text,
-    call_fragment,
-    chat_usage,
     finish_reason,
-    warn_unknown,
+    to_openai_call,
+    to_openai_usage,
+    warn_unknown_type,
 )
 from langchain_mimo._wire.openai import stream as openai_stream
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
-from langchain_mimo._wire.to_langchain.metadata import text_of
+from langchain_mimo._wire.to_langchain.metadata import read_text
 from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall
 
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A `tool_use` block that has not stopped.
+    """A `tool_use` block that has started and not stopped.
 
     Attributes:
-        place: Its place among the answer's calls, from 0.
-        given: The arguments of its first event; {} where they come in deltas.
-        is_empty: Whether no delta has brought any.
+        index: The call's index among the response's calls, from 0.
+        initial_input: The `input` of its first event; {} when arguments arrive in deltas.
+        has_deltas: Whether any delta has added arguments.
     """
 
-    place: int
-    given: object
-    is_empty: bool = True
+    index: int
+    initial_input: object
+    has_deltas: bool = False
 
 
 class StreamDecoder(openai_stream.StreamDecoder):
-    """Decodes one streamed answer of the Anthropic format.
+    """Decodes one streamed response of the Anthropic format.
 
-    The answer is whole when a `stop_reason` or `message_stop` has come. Pings do not begin it, and
-    events of types that are not known are passed over, as the format wants it.
+    The response is complete once a `stop_reason` or `message_stop` has arrived. Pings do not start
+    it, and events of unknown types are ignored, as the format requires.
 
     Args:
-        thoughts_as_content: Whether thoughts take the place of an empty answer without calls.
+        reasoning_as_content: Whether the reasoning becomes the content of a response that has
+            neither text nor calls.
     """
 
-    __slots__ = ("_calls", "_counts", "_empty", "_open_calls", "_signature", "_unsent")
+    __slots__ = (
+        "_call_count",
+        "_calls_without_arguments",
+        "_open_calls",
+        "_pending_signature",
+        "_signature",
+        "_usage_counts",
+    )
 
     def __init__(self, *, reasoning_as_content: bool = False) -> None:
         super().__init__(reasoning_as_content=reasoning_as_content)
-        self._counts: dict[str, Any] = {}
+        self._usage_counts: dict[str, Any] = {}
         self._signature = ""
-        self._unsent = ""
-        self._calls = 0
+        self._pending_signature = ""
+        self._call_count = 0
         # By the index of their content block.
         self._open_calls: dict[object, _OpenCall] = {}
-        # Places of calls that stopped without arguments: they have none, or the answer was cut.
-        self._empty: list[int] = []
+        # Indices of calls that stopped without arguments: either they take none, or the response
+        # was cut. The next event tells which.
+        self._calls_without_arguments: list[int] = []
 
     def feed(self, event: Mapping[str, Any]) -> AIMessageChunk | None:
-        """Take one event.
+        """Decode one event.
 
         Args:
             event: The parsed JSON of one `data:` field.
 
         Returns:
-            A chunk when the event adds text, thoughts, a signature or a finished call, else None.
+            A chunk if the event adds text, reasoning, a signature or a finished call, else None.
 
         Raises:
-            MiMoInvalidResponseError: The event is not of this API.
+            MiMoInvalidResponseError: The event does not have this API's format.
         """
-        written = self._written(event)
-        chunk = super().feed(written) if written is not None else None
-        if self._unsent:
-            chunk = chunk or AIMessageChunk(content="", id=self._answer_id)
-            chunk.additional_kwargs["signature"], self._unsent = self._unsent, ""
+        openai_event = self._to_openai_event(event)
+        chunk = super().feed(openai_event) if openai_event is not None else None
+        if self._pending_signature:
+            chunk = chunk or AIMessageChunk(content="", id=self._response_id)
+            chunk.additional_kwargs["signature"] = self._pending_signature
+            self._pending_signature = ""
         return chunk
 
     def feed_events(self, event: Mapping[str, Any], writer: EventWriter) -> list[Event]:
-        """Take one event, as `feed` does, and write it as content-block events."""
-        written = self._written(event)
-        events = super().feed_events(written, writer) if written is not None else []
-        if self._unsent:
-            additional, self._unsent = {"signature": self._unsent}, ""
-            signed = AIMessageChunk(content="", additional_kwargs=additional, id=self._answer_id)
-            events += writer.write_chunk(signed)
+        """Decode one event as `feed` does, and return it as content-block events.
+
+        Args:
+            event: The parsed JSON of one `data:` field.
+            writer: Builds the events of this response.
+
+        Raises:
+            MiMoInvalidResponseError: The event does not have this API's format.
+        """
+        openai_event = self._to_openai_event(event)
+        events = super().feed_events(openai_event, writer) if openai_event is not None else []
+        if self._pending_signature:
+            additional = {"signature": self._pending_signature}
+            self._pending_signature = ""
+            chunk = AIMessageChunk(content="", additional_kwargs=additional, id=self._response_id)
+            events += writer.write_chunk(chunk)
         return events
 
     def finish(self) -> list[AIMessageChunk]:
-        """Close the answer, and calls whose block did not stop.
+        """Complete the response, including calls whose block did not stop.
 
         Returns:
-            What was still held back, and last the chunk with usage and metadata.
+            Chunks with what was held back, if anything; then the last chunk, with usage and
+            metadata.
 
         Raises:
-            MiMoIncompleteStreamError: Neither a stop reason nor `message_stop` came.
+            MiMoIncompleteStreamError: Neither a stop reason nor `message_stop` arrived.
         """
         stops = [{"type": "content_block_stop", "index": index} for index in self._open_calls]
-        held = [chunk for stop in stops if (chunk := self.feed(stop)) is not None]
-        return held + super().finish()
+        held_back = [chunk for stop in stops if (chunk := self.feed(stop)) is not None]
+        return held_back + super().finish()
 
     def partial_message(self) -> AIMessage:
-        """Return what arrived of an answer that was cut; no call in it can be run by mistake."""
+        """Return what arrived of a response that was cut, as the base class does."""
         message = super().partial_message()
         if self._signature:
             message.additional_kwargs["signature"] = self._signature
         return message
 
-    def _chunk(
+    def _make_chunk(
         self,
         text: str,
         reasoning: str,
         calls: list[FinishedCall],
-        sources: list[dict[str, str | int | float]],
+        annotations: list[dict[str, str | int | float]],
     ) -> AIMessageChunk:
-        chunk = super()._chunk(text, reasoning, calls, sources)
-        # Calls go back as objects here, so how the model spaced their JSON is not kept.
+        chunk = super()._make_chunk(text, reasoning, calls, annotations)
+        # This format sends arguments back as objects, so the model's own spacing is not kept.
         chunk.additional_kwargs.pop("raw_arguments", None)
         return chunk
 
-    # --- From events of one format to events of the other ---
+    # --- From events of this format to events of the OpenAI format ---
 
-    def _written(self, event: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: PLR0911
-        """Write an event as one of the OpenAI format; None when it says nothing."""
+    def _to_openai_event(self, event: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: PLR0911
+        """Rewrite an event in the OpenAI format; returns None if it adds nothing."""
         match event.get("type"):
             case "content_block_delta":
-                return self._delta(event.get("index"), _mapping(event.get("delta")))
+                return self._block_delta(event.get("index"), _mapping(event.get("delta")))
             case "content_block_start":
-                return self._start(event.get("index"), _mapping(event.get("content_block")))
+                return self._block_start(event.get("index"), _mapping(event.get("content_block")))
             case "content_block_stop":
-                return self._stop(event.get("index"))
+                return self._block_stop(event.get("index"))
             case "message_start":
                 message = _mapping(event.get("message"))
                 head = {"id": message.get("id"), "model": message.get("model")}
-                return head | self._counted(message.get("usage"))
+                return head | self._merge_usage(message.get("usage"))
             case "message_delta":
-                return self._end(_mapping(event.get("delta")).get("stop_reason"), event)
+                return self._message_end(_mapping(event.get("delta")).get("stop_reason"), event)
             case "message_stop" if self._finish_reason is None:
-                return self._end("end_turn", event)
+                return self._message_end("end_turn", event)
             case _:
                 return None
 
-    def _end(self, stop_reason: object, event: Mapping[str, Any]) -> dict[str, Any]:
-        ended = {"choices": [{"finish_reason": finish_reason(stop_reason)}]}
-        return ended | self._counted(event.get("usage"))
+    def _message_end(self, stop_reason: object, event: Mapping[str, Any]) -> dict[str, Any]:
+        end = {"choices": [{"finish_reason": finish_reason(stop_reason)}]}
+        return end | self._merge_usage(event.get("usage"))
 
-    def _start(self, index: object, block: Mapping[str, Any]) -> dict[str, Any] | None:
-        # A block that begins tells of the calls before it that they are whole.
-        fragments = [_arguments(place, "{}") for place in self._empty]
-        self._empty.clear()
+    def _block_start(self, index: object, block: Mapping[str, Any]) -> dict[str, Any] | None:
+        # A new block means that the calls before it were not cut: those without arguments have {}.
+        fragments = [_arguments_fragment(call, "{}") for call in self._calls_without_arguments]
+        self._calls_without_arguments.clear()
         match block.get("type"):
             case "text" | "thinking":
-                return self._words(block, fragments)
+                return self._delta_event(block, fragments)
             case "tool_use":
-                self._open_calls[index] = _OpenCall(self._calls, block.get("input"))
-                fragments.append(call_fragment(block, "", self._calls))
-                self._calls += 1
+                self._open_calls[index] = _OpenCall(self._call_count, block.get("input"))
+                fragments.append(to_openai_call(block, "", self._call_count))
+                self._call_count += 1
             case kind:
-                warn_unknown(kind)
-        return self._words({}, fragments)
+                warn_unknown_type(kind)
+        return self._delta_event({}, fragments)
 
-    def _delta(self, index: object, delta: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _block_delta(self, index: object, delta: Mapping[str, Any]) -> dict[str, Any] | None:
         match delta.get("type"):
             case "text_delta" | "thinking_delta" | "signature_delta":
-                return self._words(delta, [])
+                return self._delta_event(delta, [])
             case "input_json_delta":
                 piece = delta.get("partial_json")
                 if not piece or (call := self._open_calls.get(index)) is None:
                     return None
-                call.is_empty = False
-                return self._words({}, [_arguments(call.place, piece)])
+                call.has_deltas = True
+                return self._delta_event({}, [_arguments_fragment(call.index, piece)])
             case kind:
-                warn_unknown(kind)
+                warn_unknown_type(kind)
         return None
 
-    def _stop(self, index: object) -> dict[str, Any] | None:
+    def _block_stop(self, index: object) -> dict[str, Any] | None:
         call = self._open_calls.pop(index, None)
-        if call is None or not call.is_empty:
+        if call is None or call.has_deltas:
             return None
-        if call.given:
-            return self._words({}, [_arguments(call.place, arguments_text(call.given))])
-        self._empty.append(call.place)
+        if call.initial_input:
+            arguments = arguments_text(call.initial_input)
+            return self._delta_event({}, [_arguments_fragment(call.index, arguments)])
+        self._calls_without_arguments.append(call.index)
         return None
 
-    def _words(
-        self, words: Mapping[str, Any], fragments: list[dict[str, Any]]
+    def _delta_event(
+        self, content: Mapping[str, Any], fragments: list[dict[str, Any]]
     ) -> dict[str, Any] | None:
-        """Write the text and thoughts of a block or delta, and note its signature."""
+        """Build an event from the text and reasoning of a block or delta; stores its signature."""
         delta: dict[str, Any] = {}
-        if text := words.get("text"):
+        if text := content.get("text"):
             delta["content"] = text
-        if reasoning := words.get("thinking"):
+        if reasoning := content.get("thinking"):
             delta["reasoning_content"] = reasoning
         if fragments:
             delta["tool_calls"] = fragments
-        if signature := text_of(words.get("signature")):
+        if signature := read_text(content.get("signature")):
             self._signature += signature
-            self._unsent += signature
+            self._pending_signature += signature
         return {"choices": [{"delta": delta}]} if delta else None
 
-    def _counted(self, usage: object) -> dict[str, Any]:
-        """Keep the latest of each count: those of `message_delta` are totals."""
-        self._counts |= {key: count for key, count in _mapping(usage).items() if count is not None}
-        return {"usage": chat_usage(self._counts)} if self._counts else {}
+    def _merge_usage(self, usage: object) -> dict[str, Any]:
+        """Keep the latest value of each count: `message_delta` reports totals."""
+        counts = {key: count for key, count in _mapping(usage).items() if count is not None}
+        self._usage_counts |= counts
+        return {"usage": to_openai_usage(self._usage_counts)} if self._usage_counts else {}
 
 
-def _arguments(place: int, text: object) -> dict[str, Any]:
-    return {"index": place, "function": {"arguments": text}}
+def _arguments_fragment(index: int, text: object) -> dict[str, Any]:
+    return {"index": index, "function": {"arguments": text}}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

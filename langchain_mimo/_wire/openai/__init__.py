@@ -1,1 +1,1 @@
-"""The format of `/v1/chat/completions`."""
+"""Requests, responses and streams of `/v1/chat/completions`."""

@@ -1,4 +1,4 @@
-"""Decodes a whole response of `/v1/chat/completions`. Facts: docs/api-facts.md."""
+"""Decodes a complete response of `/v1/chat/completions`. Facts: docs/api-facts.md."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from langchain_mimo._wire.to_langchain.metadata import (
-    annotations_of,
-    answer_metadata,
+    build_response_metadata,
     raw_arguments,
-    text_of,
+    read_annotations,
+    read_text,
 )
 from langchain_mimo._wire.to_langchain.tool_calls import (
     CUT_REASONS,
     decode_calls,
-    mixed_order,
+    tool_call_order,
 )
 from langchain_mimo._wire.to_langchain.usage import usage_metadata
 from langchain_mimo.errors import MiMoInvalidResponseError
 
 
-def reasoning_of(message: Mapping[str, Any]) -> str:
-    """Return the thoughts in a message, under MiMo's name or vLLM's and OpenRouter's."""
-    return text_of(message.get("reasoning_content") or message.get("reasoning"))
+def _read_reasoning(message: Mapping[str, Any]) -> str:
+    """Return a message's reasoning, under MiMo's key or that of vLLM and OpenRouter."""
+    return read_text(message.get("reasoning_content") or message.get("reasoning"))
 
 
 def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMessage:
-    """Turn the body of a whole answer into a message.
+    """Convert the body of a complete response into a message.
 
     Args:
         body: The parsed JSON.
-        reasoning_as_content: Whether the reasoning replaces an empty answer without calls.
+        reasoning_as_content: Whether the reasoning becomes the content of a response that has
+            neither text nor calls.
 
     Returns:
-        The message; thoughts in `additional_kwargs["reasoning_content"]`, content never None.
+        The message, with reasoning in `additional_kwargs["reasoning_content"]`; its content is
+        never None.
 
     Raises:
         MiMoInvalidResponseError: The body is not a chat completion.
@@ -48,27 +50,27 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
     ):
         keys = sorted(map(str, body)) if isinstance(body, Mapping) else type(body).__name__
         msg = (
-            f"the answer is JSON, but no chat completion ({str(keys)[:200]}); "
-            "check that base_url is an OpenAI-shaped API"
+            f"the response is JSON but not a chat completion ({str(keys)[:200]}); "
+            "check that base_url points to an OpenAI-compatible API"
         )
         raise MiMoInvalidResponseError(msg, status_code=200)
-    answer_id = body.get("id") if isinstance(body.get("id"), str) else None
+    response_id = body.get("id") if isinstance(body.get("id"), str) else None
     model = body.get("model") if isinstance(body.get("model"), str) else None
-    reason = choice.get("finish_reason")
-    reason = reason if isinstance(reason, str) else None
-    calls = decode_calls(message.get("tool_calls"), answer_id, cut=reason in CUT_REASONS)
+    finish_reason = choice.get("finish_reason")
+    finish_reason = finish_reason if isinstance(finish_reason, str) else None
+    calls = decode_calls(message.get("tool_calls"), response_id, cut=finish_reason in CUT_REASONS)
     additional: dict[str, Any] = {}
-    reasoning = reasoning_of(message)
+    reasoning = _read_reasoning(message)
     if reasoning:
         additional["reasoning_content"] = reasoning
-    if annotations := annotations_of(message):
+    if annotations := read_annotations(message):
         additional["annotations"] = annotations
     if raw := raw_arguments(calls):
         additional["raw_arguments"] = raw
-    if order := mixed_order(calls):
+    if order := tool_call_order(calls):
         additional["tool_call_order"] = order
     usage = body.get("usage")
-    text = text_of(message.get("content"))
+    text = read_text(message.get("content"))
     if reasoning_as_content and not text and not calls:
         text = reasoning
     return AIMessage(
@@ -77,11 +79,11 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
         tool_calls=[call.as_call() for call in calls if call.args is not None],
         invalid_tool_calls=[call.as_invalid() for call in calls if call.args is None],
         usage_metadata=usage_metadata(usage),
-        id=answer_id,
-        response_metadata=answer_metadata(
-            answer_id=answer_id,
+        id=response_id,
+        response_metadata=build_response_metadata(
+            response_id=response_id,
             model=model,
-            finish_reason=reason,
+            finish_reason=finish_reason,
             usage=usage,
             extra={**body, **message},
         ),

@@ -1,7 +1,8 @@
-"""`/v1/chat/completions`, streamed: JSON events → chunks that add up to the whole answer's message.
+"""Decodes a stream of `/v1/chat/completions` into chunks.
 
-Every scalar (finish reason, model, id, usage) goes out once, on the last chunk: LangChain joins
-repeated strings and sums repeated usage. Facts: mimo-api.md §5.
+The chunks add up to the message that `response.decode_response` builds from the complete response.
+Every scalar (finish reason, model, usage) is on the last chunk only, since LangChain concatenates
+repeated strings and sums repeated usage. Facts: docs/api-facts.md.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_mimo._json import SurrogateJoiner, join_surrogates
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import (
-    annotations_of,
-    answer_metadata,
+    build_response_metadata,
     raw_arguments,
+    read_annotations,
 )
 from langchain_mimo._wire.to_langchain.tool_calls import (
     CUT_REASONS,
     CallAssembler,
     FinishedCall,
-    mixed_order,
+    tool_call_order,
 )
 from langchain_mimo._wire.to_langchain.usage import usage_metadata
 from langchain_mimo.catalogue import PROVIDER
@@ -31,33 +32,34 @@ from langchain_mimo.errors import MiMoIncompleteStreamError, MiMoInvalidResponse
 
 
 class StreamDecoder:
-    """Decodes one streamed answer.
+    """Decodes one streamed response.
 
-    Feed it every event; call `finish` when the stream has ended by itself, or `partial_message` when it
-    was cut.
+    Feed it every event. Then call `finish` if the stream ended normally, or `partial_message` if
+    it was cut.
 
     Args:
-        thoughts_as_content: Whether thoughts take the place of an empty answer without calls.
+        reasoning_as_content: Whether the reasoning becomes the content of a response that has
+            neither text nor calls.
 
     Attributes:
         started: Whether any event has been fed.
     """
 
     __slots__ = (
-        "_annotated",
-        "_answer_id",
-        "_assembler",
-        "_extra",
+        "_call_assembler",
+        "_empty_chunk",
+        "_extra_metadata",
         "_finish_reason",
-        "_given",
         "_model",
-        "_reasoning",
+        "_pending_annotations",
         "_reasoning_as_content",
         "_reasoning_joiner",
-        "_sources",
-        "_template",
-        "_text",
+        "_reasoning_pieces",
+        "_released_calls",
+        "_response_id",
+        "_seen_annotations",
         "_text_joiner",
+        "_text_pieces",
         "_usage",
         "started",
     )
@@ -65,77 +67,87 @@ class StreamDecoder:
     def __init__(self, *, reasoning_as_content: bool = False) -> None:
         self._reasoning_as_content = reasoning_as_content
         self.started = False
-        self._answer_id: str | None = None
+        self._response_id: str | None = None
         self._model: str | None = None
         self._finish_reason: str | None = None
         self._usage: Mapping[str, Any] | None = None
-        self._extra: dict[str, Any] = {}
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self._extra_metadata: dict[str, Any] = {}
+        self._text_pieces: list[str] = []
+        self._reasoning_pieces: list[str] = []
         self._text_joiner = SurrogateJoiner()
         self._reasoning_joiner = SurrogateJoiner()
-        self._assembler = CallAssembler()
-        self._given: list[FinishedCall] = []
-        self._annotated: set[str] = set()
-        self._sources: list[dict[str, str | int | float]] = []
-        self._template: AIMessageChunk | None = None
+        self._call_assembler = CallAssembler()
+        self._released_calls: list[FinishedCall] = []
+        self._seen_annotations: set[str] = set()
+        self._pending_annotations: list[dict[str, str | int | float]] = []
+        # Validated by pydantic once, then copied for each chunk.
+        self._empty_chunk: AIMessageChunk | None = None
 
     def feed(self, event: Mapping[str, Any]) -> AIMessageChunk | None:
-        """Take one event.
+        """Decode one event.
 
         Args:
             event: The parsed JSON of one `data:` field.
 
         Returns:
-            A chunk when the event adds text, thoughts or a finished call, else None.
+            A chunk if the event adds text, reasoning or a finished call, else None.
 
         Raises:
-            MiMoInvalidResponseError: The event is not of this API.
+            MiMoInvalidResponseError: The event does not have this API's format.
         """
-        delta = self._open(event)
+        delta = self._read_event(event)
         if not delta:
             return None
-        text, reasoning, fragments = self._read(delta)
+        text, reasoning, fragments = self._read_delta(delta)
         annotations = delta.get("annotations")
-        if text and not (reasoning or fragments or annotations or self._sources):
-            return self._plain_chunk(text)  # nearly every event
-        calls = self._finished_by(fragments) if fragments else []
+        if text and not (reasoning or fragments or annotations or self._pending_annotations):
+            return self._make_plain_chunk(text)  # nearly every event
+        calls = self._add_fragments(fragments) if fragments else []
         if annotations:
-            self._sources += self._new_annotations(delta)
+            self._pending_annotations += self._new_annotations(delta)
         if text or reasoning or calls:
-            return self._chunk(text, reasoning, calls, self._taken_sources() if text else [])
+            taken = self._take_annotations() if text else []
+            return self._make_chunk(text, reasoning, calls, taken)
         return None
 
     def feed_events(self, event: Mapping[str, Any], writer: EventWriter) -> list[Event]:
-        """Take one event, as `feed` does, and write it as content-block events.
+        """Decode one event as `feed` does, and return it as content-block events.
 
-        Fragments of calls go out as they come; what a call has become goes out once it is whole.
+        Fragments of a call are returned as they arrive; the finished call once it is complete.
+
+        Args:
+            event: The parsed JSON of one `data:` field.
+            writer: Builds the events of this response.
+
+        Raises:
+            MiMoInvalidResponseError: The event does not have this API's format.
         """
-        delta = self._open(event)
+        delta = self._read_event(event)
         if not delta:
             return []
-        text, reasoning, fragments = self._read(delta)
-        events = [] if writer.started else writer.start_message(self._answer_id, self._model)
+        text, reasoning, fragments = self._read_delta(delta)
+        events = [] if writer.started else writer.start_message(self._response_id, self._model)
         if reasoning:
             events += writer.write_delta("reasoning", reasoning)
         if text:
             events += writer.write_delta("text", text)
         if fragments:
-            for index, piece in self._assembler.feed(fragments):
-                events += writer.write_call_delta(index, *self._assembler.head(index), piece)
-            if calls := self._assembler.ready(self._answer_id):
-                events += writer.write_chunk(self._chunk("", "", calls, []))
-        if delta.get("annotations") and (sources := self._new_annotations(delta)):
-            events += writer.write_chunk(self._chunk("", "", [], sources))
+            for index, piece in self._call_assembler.feed(fragments):
+                call_id, name = self._call_assembler.id_and_name(index)
+                events += writer.write_call_delta(index, call_id, name, piece)
+            if calls := self._call_assembler.release(self._response_id):
+                events += writer.write_chunk(self._make_chunk("", "", calls, []))
+        if delta.get("annotations") and (annotations := self._new_annotations(delta)):
+            events += writer.write_chunk(self._make_chunk("", "", [], annotations))
         return events
 
-    def _open(self, event: Mapping[str, Any]) -> Any:
-        """Note what an event says of the whole answer; returns its delta, if it has one."""
+    def _read_event(self, event: Mapping[str, Any]) -> Any:
+        """Store what an event says about the whole response; returns its delta, if it has one."""
         if not self.started:
-            self._begin(event)
+            self._read_first_event(event)
         usage = event.get("usage")
         if usage:
-            # Some servers put a growing snapshot on every chunk: the last one counts.
+            # Some servers put a growing total on every chunk: the last one counts.
             self._usage = usage
         choices = event.get("choices")
         if not choices:
@@ -146,94 +158,98 @@ class StreamDecoder:
                 self._finish_reason = reason
             return choice.get("delta")
         except (AttributeError, LookupError, TypeError):
-            msg = "an event of the stream holds choices that are none; check base_url"
+            msg = "a stream event has an invalid 'choices' field; check base_url"
             raise MiMoInvalidResponseError(msg, status_code=200) from None
 
-    def _begin(self, event: Mapping[str, Any]) -> None:
+    def _read_first_event(self, event: Mapping[str, Any]) -> None:
         self.started = True
-        answer_id, model = event.get("id"), event.get("model")
-        self._answer_id = answer_id if isinstance(answer_id, str) and answer_id else None
+        response_id, model = event.get("id"), event.get("model")
+        self._response_id = response_id if isinstance(response_id, str) and response_id else None
         if isinstance(model, str):
             self._model = model
         if isinstance(fingerprint := event.get("system_fingerprint"), str):
-            self._extra["system_fingerprint"] = fingerprint
+            self._extra_metadata["system_fingerprint"] = fingerprint
 
-    def _read(self, delta: Mapping[str, Any]) -> tuple[str, str, Any]:
-        """Return a delta's text and thoughts, whole, and its fragments of calls."""
+    def _read_delta(self, delta: Mapping[str, Any]) -> tuple[str, str, Any]:
+        """Return a delta's text and reasoning, surrogates joined, and its call fragments."""
         try:
             text = delta.get("content")
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             if text:
                 text = self._text_joiner.feed(text)
-                self._text.append(text)
+                self._text_pieces.append(text)
             if reasoning:
                 reasoning = self._reasoning_joiner.feed(reasoning)
-                self._reasoning.append(reasoning)
+                self._reasoning_pieces.append(reasoning)
             if "error_message" in delta and isinstance(delta["error_message"], str):
-                self._extra["error_message"] = join_surrogates(delta["error_message"])
+                self._extra_metadata["error_message"] = join_surrogates(delta["error_message"])
             return text or "", reasoning or "", delta.get("tool_calls")
         except (AttributeError, TypeError):
-            msg = "an event of the stream holds a delta that is none; check base_url"
+            msg = "a stream event has an invalid 'delta' field; check base_url"
             raise MiMoInvalidResponseError(msg, status_code=200) from None
 
-    def _finished_by(self, fragments: object) -> list[FinishedCall]:
-        self._assembler.feed(fragments)
-        return self._assembler.ready(self._answer_id)
+    def _add_fragments(self, fragments: object) -> list[FinishedCall]:
+        self._call_assembler.feed(fragments)
+        return self._call_assembler.release(self._response_id)
 
     def _new_annotations(self, delta: Mapping[str, Any]) -> list[dict[str, str | int | float]]:
+        """Return a delta's annotations that no earlier delta contained."""
         new = []
-        for annotation in annotations_of(delta):
+        for annotation in read_annotations(delta):
             key = repr(sorted(annotation.items()))
-            if key not in self._annotated:
-                self._annotated.add(key)
+            if key not in self._seen_annotations:
+                self._seen_annotations.add(key)
                 new.append(annotation)
         return new
 
-    def _taken_sources(self) -> list[dict[str, str | int | float]]:
-        """Return the sources not given out yet.
+    def _take_annotations(self) -> list[dict[str, str | int | float]]:
+        """Return and clear the annotations that no chunk has carried yet.
 
-        MiMo sends them first of all. They go out with the text that cites them, since a v1 block of
-        text would otherwise begin before the block of thoughts.
+        MiMo sends annotations first. They are held until the text that cites them arrives, since a
+        v1 text block would otherwise start before the reasoning block.
         """
-        sources, self._sources = self._sources, []
-        return sources
+        annotations, self._pending_annotations = self._pending_annotations, []
+        return annotations
 
-    def _chunk(
+    def _make_chunk(
         self,
         text: str,
         reasoning: str,
         calls: list[FinishedCall],
-        sources: list[dict[str, str | int | float]],
+        annotations: list[dict[str, str | int | float]],
     ) -> AIMessageChunk:
         additional: dict[str, Any] = {}
         if reasoning:
             additional["reasoning_content"] = reasoning
-        if sources:
-            additional["annotations"] = sources
+        if annotations:
+            additional["annotations"] = annotations
         if not calls:
-            return self._plain_chunk(text, additional)
-        self._given += calls
+            return self._make_plain_chunk(text, additional)
+        self._released_calls += calls
         if raw := raw_arguments(calls):
             additional["raw_arguments"] = raw
-        if order := mixed_order(self._given):
+        if order := tool_call_order(self._released_calls):
             additional["tool_call_order"] = order
         return AIMessageChunk(
             content=text,
             additional_kwargs=additional,
-            # Tells core to use our translator; other chunks do well without, and faster.
+            # Makes core use our translator. Chunks without calls do not need it and are faster.
             response_metadata={"model_provider": PROVIDER},
             tool_call_chunks=[call.as_chunk() for call in calls],
-            id=self._answer_id,
+            id=self._response_id,
         )
 
-    def _plain_chunk(self, text: str, additional: dict[str, Any] | None = None) -> AIMessageChunk:
-        """Make a chunk without calls: a copy of one that pydantic has validated, with other text.
+    def _make_plain_chunk(
+        self, text: str, additional: dict[str, Any] | None = None
+    ) -> AIMessageChunk:
+        """Build a chunk without calls by copying a validated chunk and replacing its text.
 
-        It takes half the time of a new one, and is equal to it; only strings are shared.
+        This takes half the time of constructing one, and the result is equal: every mutable field
+        is replaced, so chunks share nothing but strings.
         """
-        if self._template is None:
-            self._template = AIMessageChunk(content="", id=self._answer_id)
-        chunk = copy(self._template)
+        if self._empty_chunk is None:
+            self._empty_chunk = AIMessageChunk(content="", id=self._response_id)
+        chunk = copy(self._empty_chunk)
         fields = chunk.__dict__
         fields["content"] = text
         fields["additional_kwargs"] = additional or {}
@@ -244,33 +260,37 @@ class StreamDecoder:
         return chunk
 
     def finish(self) -> list[AIMessageChunk]:
-        """Close the answer.
+        """Complete the response.
 
         Returns:
-            What was still held back, and last the chunk with usage and metadata.
+            A chunk with what was held back, if anything; then the last chunk, with usage and
+            metadata.
 
         Raises:
-            MiMoIncompleteStreamError: No finish reason came, so the answer was cut.
+            MiMoIncompleteStreamError: No finish reason arrived, so the stream was cut.
         """
         if self._finish_reason is None:
             msg = (
-                "the stream ended without a finish_reason, so the answer is cut; "
+                "the stream ended without a finish_reason, so the response is incomplete; "
                 "what arrived is in partial_message"
             )
             raise MiMoIncompleteStreamError(msg)
         chunks = []
         text, reasoning = self._flush()
-        calls = self._assembler.finish(self._answer_id, cut=self._finish_reason in CUT_REASONS)
-        if self._reasoning_as_content and not calls and not self._given and not any(self._text):
-            text = "".join(self._reasoning)
-        if text or reasoning or calls or self._sources:
-            chunks.append(self._chunk(text, reasoning, calls, self._taken_sources()))
+        calls = self._call_assembler.finish(
+            self._response_id, cut=self._finish_reason in CUT_REASONS
+        )
+        has_calls = bool(calls or self._released_calls)
+        if self._reasoning_as_content and not has_calls and not any(self._text_pieces):
+            text = "".join(self._reasoning_pieces)
+        if text or reasoning or calls or self._pending_annotations:
+            chunks.append(self._make_chunk(text, reasoning, calls, self._take_annotations()))
         chunks.append(
             AIMessageChunk(
                 content="",
                 usage_metadata=usage_metadata(self._usage),
-                response_metadata=self._metadata(),
-                id=self._answer_id,
+                response_metadata=self._response_metadata(),
+                id=self._response_id,
                 chunk_position="last",
             )
         )
@@ -278,41 +298,42 @@ class StreamDecoder:
 
     @property
     def reasoning_used_the_budget(self) -> bool:
-        """Whether the answer is empty because thinking used up `max_completion_tokens`."""
-        spoke = any(self._text) or bool(self._assembler)
-        return self._finish_reason == "length" and not spoke and any(self._reasoning)
+        """Whether the response is empty because thinking used up `max_completion_tokens`."""
+        has_answer = any(self._text_pieces) or bool(self._call_assembler)
+        return self._finish_reason == "length" and not has_answer and any(self._reasoning_pieces)
 
     def _flush(self) -> tuple[str, str]:
         text, reasoning = self._text_joiner.flush(), self._reasoning_joiner.flush()
-        self._text.append(text)
-        self._reasoning.append(reasoning)
+        self._text_pieces.append(text)
+        self._reasoning_pieces.append(reasoning)
         return text, reasoning
 
-    def _metadata(self) -> dict[str, Any]:
-        return answer_metadata(
-            answer_id=self._answer_id,
+    def _response_metadata(self) -> dict[str, Any]:
+        return build_response_metadata(
+            response_id=self._response_id,
             model=self._model,
             finish_reason=self._finish_reason,
             usage=self._usage,
-            extra=self._extra,
+            extra=self._extra_metadata,
         )
 
     def partial_message(self) -> AIMessage:
-        """Return what arrived of an answer that was cut; no call in it can be run by mistake.
+        """Return what arrived of a response that was cut.
 
-        Calls that were given out whole stay calls, all others are `invalid_tool_calls`.
+        Calls that are certainly complete stay `tool_calls`; all others become
+        `invalid_tool_calls`, so that no agent runs a cut call.
         """
         self._flush()
         additional: dict[str, Any] = {}
-        if reasoning := "".join(self._reasoning):
+        if reasoning := "".join(self._reasoning_pieces):
             additional["reasoning_content"] = reasoning
-        cut = self._assembler.finish(self._answer_id, cut=True)
+        cut_calls = self._call_assembler.finish(self._response_id, cut=True)
         return AIMessage(
-            content="".join(self._text),
+            content="".join(self._text_pieces),
             additional_kwargs=additional,
-            tool_calls=[call.as_call() for call in self._given if call.args is not None],
-            invalid_tool_calls=[call.as_invalid() for call in cut],
+            tool_calls=[call.as_call() for call in self._released_calls if call.args is not None],
+            invalid_tool_calls=[call.as_invalid() for call in cut_calls],
             usage_metadata=usage_metadata(self._usage),
-            response_metadata=self._metadata(),
-            id=self._answer_id,
+            response_metadata=self._response_metadata(),
+            id=self._response_id,
         )

@@ -1,1 +1,1 @@
-"""Decoded responses to LangChain messages, chunks and events."""
+"""Builds LangChain messages, chunks and events from decoded responses."""

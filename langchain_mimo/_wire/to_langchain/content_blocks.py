@@ -1,4 +1,4 @@
-"""MiMo messages → LangChain's standard content blocks (`message.content_blocks`)."""
+"""Translates MiMo messages into LangChain's standard content blocks (`message.content_blocks`)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from langchain_core.messages.content import Annotation, ContentBlock
 from langchain_mimo.catalogue import PROVIDER
 
 _REFUSALS = hasattr(core_content, "RefusalContentBlock")
-"""Refusal blocks came with langchain-core 1.7.7."""
+"""Whether langchain-core has refusal blocks (1.7.7 and later)."""
 
 _REFUSAL_TEXT = "MiMo's content filter stopped this answer (finish_reason content_filter)."
 
 
 def citations(annotations: Sequence[Mapping[str, Any]]) -> list[Annotation]:
-    """Turn web search annotations into citations; MiMo gives no start and end index."""
+    """Convert web search annotations into citations.
+
+    MiMo gives no start and end index (docs/api-facts.md).
+    """
     result: list[dict[str, Any]] = []
     for annotation in annotations:
         citation: dict[str, Any] = {"type": "citation"}
@@ -37,10 +40,10 @@ def citations(annotations: Sequence[Mapping[str, Any]]) -> list[Annotation]:
     return cast("list[Annotation]", result)
 
 
-def _words(message: AIMessage) -> list[dict[str, Any]]:
-    """Return the blocks of thoughts, text and refusal."""
+def _text_blocks(message: AIMessage) -> list[dict[str, Any]]:
+    """Return the reasoning, text and refusal blocks."""
     if not isinstance(message.content, str):
-        # Lists are v1 blocks or another provider's: core's best effort reads both.
+        # Lists hold v1 blocks or another provider's; core's fallback reads both.
         raise NotImplementedError
     blocks: list[dict[str, Any]] = []
     reasoning = message.additional_kwargs.get("reasoning_content")
@@ -57,7 +60,7 @@ def _words(message: AIMessage) -> list[dict[str, Any]]:
     return blocks
 
 
-def _calls(message: AIMessage) -> list[dict[str, Any]]:
+def _call_blocks(message: AIMessage) -> list[dict[str, Any]]:
     return [
         {"type": "tool_call", "id": call["id"], "name": call["name"], "args": call["args"]}
         for call in message.tool_calls
@@ -65,15 +68,15 @@ def _calls(message: AIMessage) -> list[dict[str, Any]]:
 
 
 def translate_content(message: AIMessage) -> list[ContentBlock]:
-    """Return a whole message's blocks: thoughts, text with citations, tool calls."""
-    return cast("list[ContentBlock]", _words(message) + _calls(message))
+    """Return a complete message's blocks: reasoning, text with citations, tool calls."""
+    return cast("list[ContentBlock]", _text_blocks(message) + _call_blocks(message))
 
 
 def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
-    """Return a chunk's blocks; calls are chunks until the last one has been merged in."""
-    blocks = _words(chunk)
+    """Return a chunk's blocks; calls stay `tool_call_chunk` until the last chunk is merged."""
+    blocks = _text_blocks(chunk)
     if chunk.chunk_position == "last":
-        return cast("list[ContentBlock]", blocks + _calls(chunk))
+        return cast("list[ContentBlock]", blocks + _call_blocks(chunk))
     for call in chunk.tool_call_chunks:
         block: dict[str, Any] = {
             "type": "tool_call_chunk",
@@ -88,14 +91,14 @@ def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
 
 
 def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
-    """Return a chunk of a stream with its content as v1 blocks (`output_version="v1"`).
+    """Return a copy of a stream's chunk whose content is v1 blocks (`output_version="v1"`).
 
-    Core numbers blocks without an index from 0 and then merges them with tool call 0, so that v1
-    streams of other packages lose calls. Named indices (they must begin with "lc_") keep blocks
-    apart. Invalid calls stay in their own field, as in a whole message.
+    Core numbers blocks without an index from 0 and then merges them with tool call 0, so v1 streams
+    of other packages lose calls. Named indices (they must start with "lc_") keep blocks separate.
+    Invalid calls stay in their own field, as in a complete message.
     """
-    unreadable = {call["id"] for call in chunk.invalid_tool_calls}
-    blocks = [{**block, "index": f"lc_{block['type']}"} for block in _words(chunk)]
+    invalid = {call["id"] for call in chunk.invalid_tool_calls}
+    blocks = [{**block, "index": f"lc_{block['type']}"} for block in _text_blocks(chunk)]
     blocks += [
         {
             "type": "tool_call_chunk",
@@ -105,7 +108,7 @@ def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
             "index": f"lc_call_{call['index']}",
         }
         for call in chunk.tool_call_chunks
-        if call["id"] not in unreadable
+        if call["id"] not in invalid
     ]
     return chunk.model_copy(
         update={
@@ -120,5 +123,5 @@ def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
 
 
 def register() -> None:
-    """Make LangChain use this translator for messages whose `model_provider` is "mimo"."""
+    """Register this translator for messages whose `model_provider` is "mimo"."""
     register_translator(PROVIDER, translate_content, translate_content_chunk)

@@ -1,9 +1,9 @@
-"""Streams as LangChain's content-block events (`stream_events(version="v3")`, LangGraph).
+"""Builds LangChain's content-block events (`stream_events(version="v3")`, LangGraph).
 
-Core has a bridge from chunks to events; it costs eight times as much as the events themselves, and
-its JSON reading would take the string that keeps a cut call invalid (`tool_calls`) for arguments.
-So ChatMiMo writes the events itself: fragments of calls as they come, and at the end what every
-call has become. Both ways of streaming give the same message.
+Core has a bridge from chunks to events. It costs eight times as much as the events themselves, and
+it would parse the JSON string that keeps a cut call invalid (`tool_calls.FinishedCall.chunk_text`)
+as arguments. ChatMiMo therefore builds the events itself: fragments of calls as they arrive, and
+each finished call once it is complete. Both ways of streaming give the same message.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessageChunk
+
+# Private, but there is no public equivalent: adding two AIMessageChunks applies the same rules and
+# builds and validates a whole message each time. Core's own rules are needed so that events and
+# chunks give equal `additional_kwargs`. If core moves it, importing this module fails.
 from langchain_core.utils._merge import merge_dicts
 
 from langchain_mimo._wire.to_langchain.content_blocks import citations
@@ -22,26 +26,35 @@ _REASONING, _TEXT = "reasoning", "text"
 
 
 class EventWriter:
-    """Writes the events of one answer.
+    """Builds the events of one response.
 
-    Blocks are numbered in the order in which they begin: one of thoughts, one of text, one for each
-    call. Feed it chunks; or, faster, the pieces that a decoder has read.
+    Blocks are numbered in the order in which they start: one for the reasoning, one for the text,
+    one for each call. Feed it chunks or, which is faster, the pieces that a decoder has read.
 
     Args:
-        message_id: The id of the run, for answers that bring none.
+        message_id: The id of the run, for responses without an id.
+
+    Attributes:
+        started: Whether the `message-start` event has been returned.
     """
 
-    __slots__ = ("_additional", "_blocks", "_message_id", "_pieces", "started")
+    __slots__ = ("_additional_kwargs", "_block_indices", "_message_id", "_pieces", "started")
 
     def __init__(self, message_id: str | None = None) -> None:
         self._message_id = message_id
         self.started = False
-        self._blocks: dict[str | int, int] = {}
+        # By "reasoning", "text" or the call's index.
+        self._block_indices: dict[str | int, int] = {}
         self._pieces: dict[str, list[str]] = {_REASONING: [], _TEXT: []}
-        self._additional: dict[str, Any] = {}
+        self._additional_kwargs: dict[str, Any] = {}
 
     def start_message(self, message_id: str | None, model: str | None) -> list[Event]:
-        """Begin the message, once; returns nothing after that."""
+        """Return the `message-start` event, or nothing if the message has started.
+
+        Args:
+            message_id: The response's id, or None.
+            model: The model that the server names, or None.
+        """
         if self.started:
             return []
         self.started = True
@@ -56,33 +69,47 @@ class EventWriter:
         return [event]
 
     def write_delta(self, kind: str, piece: str) -> list[Event]:
-        """Add to the thoughts (kind "reasoning") or the text (kind "text")."""
+        """Add to the reasoning or the text; the first piece starts its block.
+
+        Args:
+            kind: "reasoning" or "text".
+            piece: What to add.
+        """
         self._pieces[kind].append(piece)
         delta = {"type": f"{kind}-delta", kind: piece}
-        index = self._blocks.get(kind)
+        index = self._block_indices.get(kind)
         if index is not None:
             return [{"event": "content-block-delta", "index": index, "delta": delta}]
-        start = self._begin(kind, {"type": kind, kind: ""})
+        start = self._start_block(kind, {"type": kind, kind: ""})
         return [start, {"event": "content-block-delta", "index": start["index"], "delta": delta}]
 
-    def _begin(self, key: str | int, content: Event) -> Event:
-        index = self._blocks[key] = len(self._blocks)
+    def _start_block(self, key: str | int, content: Event) -> Event:
+        index = self._block_indices[key] = len(self._block_indices)
         return {"event": "content-block-start", "index": index, "content": content}
 
-    def write_call_delta(self, call: int, call_id: str | None, name: str | None, piece: str) -> list[Event]:
-        """Add to a call's arguments; the first fragment begins its block."""
+    def write_call_delta(
+        self, call: int, call_id: str | None, name: str | None, piece: str
+    ) -> list[Event]:
+        """Add to a call's arguments; the first fragment starts its block.
+
+        Args:
+            call: The call's index in the response.
+            call_id: The call's id, or None while unknown.
+            name: The tool's name.
+            piece: What to add to the arguments; may be empty.
+        """
         events = []
-        if call not in self._blocks:
+        if call not in self._block_indices:
             content = {"type": "tool_call_chunk", "id": call_id, "name": name, "args": ""}
-            events.append(self._begin(call, content | {"index": call}))
+            events.append(self._start_block(call, content | {"index": call}))
         if piece:
             delta = {"type": "tool-call-delta", "args": piece}
-            index = self._blocks[call]
+            index = self._block_indices[call]
             events.append({"event": "content-block-delta", "index": index, "delta": delta})
         return events
 
     def write_chunk(self, chunk: AIMessageChunk) -> list[Event]:
-        """Write everything that a chunk says; the last one closes the message."""
+        """Return the events of a chunk; the last chunk completes the message."""
         additional = dict(chunk.additional_kwargs)
         events = self.start_message(chunk.id, chunk.response_metadata.get("model_name"))
         if reasoning := additional.pop("reasoning_content", None):
@@ -90,21 +117,21 @@ class EventWriter:
         if isinstance(chunk.content, str) and chunk.content:
             events += self.write_delta(_TEXT, chunk.content)
         if additional:
-            self._additional = merge_dicts(self._additional, additional)
-        events += self._calls(chunk)
+            self._additional_kwargs = merge_dicts(self._additional_kwargs, additional)
+        events += self._finish_calls(chunk)
         if chunk.chunk_position == "last":
-            events += self._finish(chunk)
+            events += self._finish_message(chunk)
         return events
 
-    def _calls(self, chunk: AIMessageChunk) -> list[Event]:
-        """Finish calls: valid ones parsed, others with their text as it is kept in messages."""
+    def _finish_calls(self, chunk: AIMessageChunk) -> list[Event]:
+        """Finish a chunk's calls: valid ones parsed, others with the text that messages keep."""
         if not chunk.tool_call_chunks:
             return []
         events: list[Event] = []
         valid = {call["id"]: call for call in chunk.tool_calls}
         for call in chunk.tool_call_chunks:
             key = call["index"] or 0
-            if key not in self._blocks:
+            if key not in self._block_indices:
                 events += self.write_call_delta(key, call["id"], call["name"], call["args"] or "")
             content: Event
             if (parsed := valid.get(call["id"])) is not None:
@@ -113,24 +140,24 @@ class EventWriter:
             else:
                 content = {"type": "invalid_tool_call", "id": call["id"], "name": call["name"]}
                 content |= {"args": call["args"], "error": None}
-            index = self._blocks[key]
+            index = self._block_indices[key]
             events.append({"event": "content-block-finish", "index": index, "content": content})
         return events
 
-    def _finish(self, last: AIMessageChunk) -> list[Event]:
+    def _finish_message(self, last: AIMessageChunk) -> list[Event]:
         events: list[Event] = []
-        additional = self._additional
+        additional = self._additional_kwargs
         for kind in (_REASONING, _TEXT):
             joined = "".join(self._pieces[kind])
             content: Event = {"type": kind, kind: joined}
             if kind == _TEXT and additional.get("annotations"):
-                if kind not in self._blocks:
-                    events.append(self._begin(kind, {"type": kind, kind: ""}))
+                if kind not in self._block_indices:
+                    events.append(self._start_block(kind, {"type": kind, kind: ""}))
                 content["annotations"] = citations(additional["annotations"])
             if kind == _REASONING and joined:
                 additional = {"reasoning_content": joined, **additional}
-            if kind in self._blocks:
-                index = self._blocks[kind]
+            if kind in self._block_indices:
+                index = self._block_indices[kind]
                 event = {"event": "content-block-finish", "index": index, "content": content}
                 events.append(event)
         finish: Event = {"event": "message-finish", "metadata": dict(last.response_metadata)}

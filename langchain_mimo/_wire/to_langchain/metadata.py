@@ -6,24 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_mimo._json import dump_json, join_surrogates
-from langchain_mimo._wire.to_langchain.tool_calls import (
-    FinishedCall,
-)
+from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall
 from langchain_mimo.catalogue import PROVIDER
 
 _ANNOTATION_KEYS = ("type", "url", "title", "summary", "site_name", "publish_time", "logo_url")
 
 
-def text_of(value: object) -> str:
-    """Return a string from the wire, whole; null and anything else are ""."""
+def read_text(value: object) -> str:
+    """Return a string of the response with its surrogates repaired; "" for null and other types."""
     return join_surrogates(value) if isinstance(value, str) else ""
 
 
-def annotations_of(message: Mapping[str, Any]) -> list[dict[str, str | int | float]]:
-    """Return web search annotations: known keys, strings and numbers only.
+def read_annotations(message: Mapping[str, Any]) -> list[dict[str, str | int | float]]:
+    """Return web search annotations, reduced to known keys with strings and numbers.
 
-    What a page's author wrote lands here, so nothing else is copied: a dict with an "lc" key would
-    otherwise come alive in a later `loads`.
+    Annotations contain text from arbitrary web pages. Copying nothing else keeps out a dict with
+    an "lc" key, which a later `langchain_core.load.loads` would turn into an object.
     """
     annotations = message.get("annotations")
     if not isinstance(annotations, list):
@@ -39,42 +37,53 @@ def annotations_of(message: Mapping[str, Any]) -> list[dict[str, str | int | flo
     ]
 
 
-def answer_metadata(
+def build_response_metadata(
     *,
-    answer_id: str | None,
+    response_id: str | None,
     model: str | None,
     finish_reason: str | None,
     usage: Mapping[str, Any] | None,
     extra: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Build `response_metadata`, the same for whole answers and streams."""
+    """Build `response_metadata`, the same for complete and streamed responses.
+
+    Args:
+        response_id: The server's id of the response.
+        model: The model that the server names.
+        finish_reason: Why the response ended, in the OpenAI format's terms.
+        usage: The `usage` object, for counts of web searches.
+        extra: Where `system_fingerprint` and `error_message` are looked up.
+
+    Returns:
+        The metadata; keys whose value is missing are left out.
+    """
     metadata: dict[str, Any] = {"model_provider": PROVIDER}
     if model is not None:
         metadata["model_name"] = model
     if finish_reason is not None:
         metadata["finish_reason"] = finish_reason
-    if answer_id is not None:
-        metadata["id"] = answer_id
+    if response_id is not None:
+        metadata["id"] = response_id
     for key in ("system_fingerprint", "error_message"):
         if isinstance(value := extra.get(key), str):
             metadata[key] = value
     if isinstance(usage, Mapping):
-        web = usage.get("web_search_usage")
-        if isinstance(web, Mapping):
+        web_search = usage.get("web_search_usage")
+        if isinstance(web_search, Mapping):
             metadata["web_search_usage"] = {
                 key: value
                 for key in ("tool_usage", "page_usage")
-                if isinstance(value := web.get(key), int)
+                if isinstance(value := web_search.get(key), int)
             }
     return metadata
 
 
 def raw_arguments(calls: Sequence[FinishedCall]) -> dict[str, str]:
-    """Return the argument texts that parsing would not give back, by call id.
+    """Return, by call id, the argument texts that re-encoding would not reproduce.
 
-    `history` writes a valid call's arguments with `json.dumps`; where the model wrote them
-    otherwise, its own text is kept, so that the next request repeats it to the letter and the
-    server's prefix cache goes on hitting.
+    `from_langchain` writes a valid call's arguments with `dump_json`. Where the model wrote them
+    differently, its own text is kept: the next request then repeats it byte for byte, and the
+    server's prefix cache keeps matching.
     """
     return {
         call.id: call.text

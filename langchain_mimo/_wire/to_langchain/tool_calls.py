@@ -1,4 +1,7 @@
-"""Tool calls in answers: fragments of any shape → finished calls, valid or kept as they came."""
+"""Builds tool calls from responses: fragments of any shape become valid or invalid calls.
+
+Facts about the shapes: docs/api-facts.md.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,24 @@ from langchain_core.messages.tool import (
     tool_call_chunk,
 )
 
-from langchain_mimo._json import (
-    SurrogateJoiner,
-    dump_json,
-    join_surrogates,
-    strict_object,
-)
+from langchain_mimo._json import SurrogateJoiner, dump_json, join_surrogates, strict_object
 
 CUT_REASONS = frozenset({"length", "content_filter", "repetition_truncation"})
-"""Finish reasons of answers that ended before the model was done (mimo-api.md §4)."""
+"""Finish reasons of responses that ended before the model was done (docs/api-facts.md)."""
 
-_NO_VALUE = frozenset({"", "null", "None"})
+_EMPTY_STRINGS = frozenset({"", "null", "None"})
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedCall:
-    """A call whose arguments will not change any more.
+    """A call whose arguments are final.
 
     Attributes:
-        id: The server's id, or one made from the answer's id and the call's place.
+        id: The server's id, or one derived from the response's id and the call's index.
         name: The tool's name.
-        text: The arguments as they came ("{}" for none).
+        text: The arguments as received ("{}" if there are none).
         args: The parsed arguments, or None when they are not a JSON object.
-        index: The call's place in the answer, from 0.
+        index: The call's index in the response, from 0.
     """
 
     id: str
@@ -49,15 +47,15 @@ class FinishedCall:
 
     @property
     def chunk_text(self) -> str:
-        """Arguments for a chunk; invalid ones wrapped, so that core cannot repair them.
+        """The arguments for a chunk; invalid ones are wrapped so that core cannot repair them.
 
-        Core completes cut JSON on every merge of chunks, so `{"path": "/a` would become a call
-        that an agent runs. As one JSON string it stays invalid; `history` unwraps it.
+        Core completes cut JSON each time it merges chunks, so `{"path": "/a` would become a call
+        that an agent runs. Written as a JSON string it stays invalid; `from_langchain` unwraps it.
         """
         return self.text if self.args is not None else dump_json(self.text)
 
     def as_chunk(self) -> ToolCallChunk:
-        """Return the whole call as one chunk."""
+        """Return the complete call as a single chunk."""
         return tool_call_chunk(name=self.name, args=self.chunk_text, id=self.id, index=self.index)
 
     def as_call(self) -> ToolCall:
@@ -69,75 +67,83 @@ class FinishedCall:
         return invalid_tool_call(name=self.name, args=self.chunk_text, id=self.id, error=None)
 
 
-def mixed_order(calls: Sequence[FinishedCall]) -> list[str]:
-    """Return the ids of an answer's calls where LangChain's fields would lose their order.
+def tool_call_order(calls: Sequence[FinishedCall]) -> list[str]:
+    """Return the call ids in the model's order, if LangChain's message would lose that order.
 
-    Messages hold valid and invalid calls in two lists, so an invalid call that stands before a
-    valid one would go back behind it. In all other answers the list is empty.
+    A message keeps valid and invalid calls in two lists, so an invalid call that precedes a valid
+    one would be sent back after it. In every other case the list is empty.
     """
-    invalid_before = False
+    has_invalid = False
     for call in calls:
         if call.args is None:
-            invalid_before = True
-        elif invalid_before:
+            has_invalid = True
+        elif has_invalid:
             return [each.id for each in calls]
     return []
 
 
-def _synthetic_id(answer_id: str | None, index: int, name: str, text: str) -> str:
-    seed = f"{answer_id}\x00{index}\x00{name}\x00{text}".encode("utf-8", "replace")
+def _synthetic_id(response_id: str | None, index: int, name: str, text: str) -> str:
+    seed = f"{response_id}\x00{index}\x00{name}\x00{text}".encode("utf-8", "replace")
     return "call_" + hashlib.sha256(seed, usedforsecurity=False).hexdigest()[:24]
 
 
-def finish(
-    answer_id: str | None, index: int, call_id: str | None, name: str, text: str, *, cut: bool
+def finish_call(
+    response_id: str | None, index: int, call_id: str | None, name: str, text: str, *, cut: bool
 ) -> FinishedCall:
-    """Settle one call.
+    """Parse the arguments of a call that is complete.
 
     Args:
-        answer_id: Id of the answer, from which a missing call id is made.
-        index: Place of the call.
+        response_id: The response's id, from which a missing call id is derived.
+        index: The call's index in the response, from 0.
         call_id: The server's id, or None.
         name: The tool's name.
-        text: The arguments as they came.
-        cut: Whether the answer ended before it was finished, so that "" is not "no arguments".
+        text: The arguments as received.
+        cut: Whether the response was cut; empty arguments then do not mean "no arguments".
 
     Returns:
-        The call, valid when its arguments are a JSON object.
+        The call, valid if its arguments are a JSON object.
     """
     text = join_surrogates(text)
     if not cut and not text.strip():
         text = "{}"
     args = strict_object(text)
     if args is not None and "\\u" in text:
-        # An escaped lone surrogate passes every JSON parser and then breaks UTF-8 on replay.
+        # JSON parsers accept an escaped lone surrogate, which then breaks UTF-8 on replay.
         written = dump_json(args)
         clean = join_surrogates(written)
         if clean != written:
             text, args = clean, strict_object(clean)
-    call_id = call_id or _synthetic_id(answer_id, index, name, text)
+    call_id = call_id or _synthetic_id(response_id, index, name, text)
     return FinishedCall(call_id, name, text, args, index)
 
 
-def _text_of(value: object) -> str | None:
-    """Return a string that says something; servers write none as "", "null" or null."""
-    return value if isinstance(value, str) and value not in _NO_VALUE else None
+def _string_or_none(value: object) -> str | None:
+    """Return a non-empty string; servers write "no value" as "", "null", "None" or null."""
+    return value if isinstance(value, str) and value not in _EMPTY_STRINGS else None
 
 
-def _index_of(value: object) -> int | None:
+def _read_index(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
-def _arguments_of(value: object) -> str:
+def _read_arguments(value: object) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else dump_json(value)
 
 
-def decode_calls(calls: object, answer_id: str | None, *, cut: bool = False) -> list[FinishedCall]:
-    """Read the `tool_calls` of a whole answer; null and absent are none."""
+def decode_calls(
+    calls: object, response_id: str | None, *, cut: bool = False
+) -> list[FinishedCall]:
+    """Decode the `tool_calls` of a complete response.
+
+    Args:
+        calls: The value of `tool_calls`; null or a missing value gives no calls.
+        response_id: The response's id, from which missing call ids are derived.
+        cut: Whether the response was cut; empty arguments then do not mean "no arguments".
+    """
     if not isinstance(calls, Sequence) or isinstance(calls, str):
         return []
     finished: list[FinishedCall] = []
@@ -146,12 +152,12 @@ def decode_calls(calls: object, answer_id: str | None, *, cut: bool = False) -> 
             function = call.get("function")
             function = function if isinstance(function, Mapping) else {}
             finished.append(
-                finish(
-                    answer_id,
+                finish_call(
+                    response_id,
                     len(finished),
-                    _text_of(call.get("id")),
-                    _text_of(function.get("name")) or "",
-                    _arguments_of(function.get("arguments")),
+                    _string_or_none(call.get("id")),
+                    _string_or_none(function.get("name")) or "",
+                    _read_arguments(function.get("arguments")),
                     cut=cut,
                 )
             )
@@ -159,7 +165,7 @@ def decode_calls(calls: object, answer_id: str | None, *, cut: bool = False) -> 
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenCall:
     """A call whose fragments are still arriving."""
 
     index: int
@@ -174,65 +180,69 @@ class _Open:
 
 
 class CallAssembler:
-    """Puts fragments together, whatever servers do with index, id and name.
+    """Assembles calls from fragments, however servers use index, id and name.
 
     Fragments may lack an index, an id or a name, repeat them, write them as "" or "null",
-    interleave, or reuse an index for a second call. A call is given out when a later one has begun
-    and its arguments are a whole JSON object, or else at the end; never before.
+    interleave, or reuse an index for a second call. A call is released once a later call has
+    started and its arguments are a complete JSON object, otherwise at the end of the response.
     """
 
-    __slots__ = ("_by_index", "_calls", "_changed", "_given")
+    __slots__ = ("_by_index", "_calls", "_changed", "_released")
 
     def __init__(self) -> None:
-        self._calls: list[_Open] = []
-        self._by_index: dict[int, _Open] = {}
-        self._given = 0
+        self._calls: list[_OpenCall] = []
+        self._by_index: dict[int, _OpenCall] = {}
+        self._released = 0
+        # Whether `release` can find something new; spares it parsing the same JSON again.
         self._changed = False
 
     def __bool__(self) -> bool:
-        """Whether any call has begun."""
+        """Whether any call has started."""
         return bool(self._calls)
 
     def feed(self, fragments: object) -> list[tuple[int, str]]:
-        """Take the `tool_calls` of one delta.
+        """Add the `tool_calls` of one delta.
+
+        Args:
+            fragments: The value of `tool_calls`; anything but a list adds nothing.
 
         Returns:
-            For each fragment, which call it belongs to, and what it adds to its arguments; half a
-            character is held back until its other half comes.
+            For each fragment, the index of its call and the text that it adds to the call's
+            arguments. Half a surrogate pair is held back until the other half arrives.
         """
         if not isinstance(fragments, Sequence) or isinstance(fragments, str):
             return []
-        return [self._take(each) for each in fragments if isinstance(each, Mapping)]
+        return [self._add(each) for each in fragments if isinstance(each, Mapping)]
 
-    def head(self, index: int) -> tuple[str | None, str]:
+    def id_and_name(self, index: int) -> tuple[str | None, str]:
         """Return a call's id, None while unknown, and its name."""
         call = self._calls[index]
         return call.id, call.name
 
-    def _take(self, fragment: Mapping[str, Any]) -> tuple[int, str]:
+    def _add(self, fragment: Mapping[str, Any]) -> tuple[int, str]:
         function = fragment.get("function")
         function = function if isinstance(function, Mapping) else {}
-        index = _index_of(fragment.get("index"))
-        call_id = _text_of(fragment.get("id"))
-        name = _text_of(function.get("name"))
+        index = _read_index(fragment.get("index"))
+        call_id = _string_or_none(fragment.get("id"))
+        name = _string_or_none(function.get("name"))
         call = self._find(index, call_id, name)
         if call is None:
-            call = _Open(len(self._calls), call_id, name or "")
+            call = _OpenCall(len(self._calls), call_id, name or "")
             self._calls.append(call)
             self._changed = True
             if index is not None:
                 self._by_index[index] = call
         else:
-            self._changed = self._changed or call is self._calls[self._given]
+            self._changed = self._changed or call is self._calls[self._released]
             call.id = call.id or call_id
             if name is not None and name != call.name and not call.text:
                 call.name += name
-        piece = _arguments_of(function.get("arguments"))
+        piece = _read_arguments(function.get("arguments"))
         call.pieces.append(piece)
         return call.index, call.joiner.feed(piece)
 
-    def _find(self, index: int | None, call_id: str | None, name: str | None) -> _Open | None:
-        """Return the call that a fragment continues, or None when it begins one."""
+    def _find(self, index: int | None, call_id: str | None, name: str | None) -> _OpenCall | None:
+        """Return the call that a fragment continues, or None if it starts a new one."""
         if call_id is not None:
             for call in self._calls:
                 if call.id == call_id:
@@ -246,31 +256,33 @@ class CallAssembler:
             return None
         return known
 
-    def ready(self, answer_id: str | None) -> list[FinishedCall]:
-        """Return the calls, in order, that can be given out now."""
-        given: list[FinishedCall] = []
+    def release(self, response_id: str | None) -> list[FinishedCall]:
+        """Return the calls that have become complete, in order."""
+        released: list[FinishedCall] = []
         if not self._changed:
-            return given
+            return released
         self._changed = False
-        while self._given < len(self._calls) - 1:
-            call = self._calls[self._given]
+        while self._released < len(self._calls) - 1:
+            call = self._calls[self._released]
             if strict_object(call.text) is None:
                 break
-            given.append(finish(answer_id, self._given, call.id, call.name, call.text, cut=False))
-            self._given += 1
-        return given
+            released.append(
+                finish_call(response_id, self._released, call.id, call.name, call.text, cut=False)
+            )
+            self._released += 1
+        return released
 
-    def finish(self, answer_id: str | None, *, cut: bool) -> list[FinishedCall]:
-        """Return the calls not given out yet; the answer is over.
+    def finish(self, response_id: str | None, *, cut: bool) -> list[FinishedCall]:
+        """Return the remaining calls at the end of the response.
 
         Args:
-            answer_id: Id of the answer.
-            cut: Whether it ended before it was finished.
+            response_id: The response's id, from which missing call ids are derived.
+            cut: Whether the response was cut.
         """
-        rest = [
-            finish(answer_id, index, call.id, call.name, call.text, cut=cut)
+        remaining = [
+            finish_call(response_id, index, call.id, call.name, call.text, cut=cut)
             for index, call in enumerate(self._calls)
-            if index >= self._given
+            if index >= self._released
         ]
-        self._given = len(self._calls)
-        return rest
+        self._released = len(self._calls)
+        return remaining

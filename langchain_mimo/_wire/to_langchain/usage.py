@@ -1,4 +1,4 @@
-"""Any usage object → LangChain's `UsageMetadata`, with the tokens of every modality."""
+"""Converts a `usage` object into LangChain's `UsageMetadata`, with the tokens of each modality."""
 
 from __future__ import annotations
 
@@ -17,53 +17,57 @@ _INPUT_DETAILS = {
 _MODALITIES = ("image", "video", "audio")
 
 
-def _count(value: object) -> int | None:
-    """Return a token count, or None: LangChain's sums take nothing but integers."""
+def _token_count(value: object) -> int | None:
+    """Return a token count, or None: LangChain can add up integers only."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value)
 
 
-def _named(details: object, names: Mapping[str, str]) -> dict[str, int]:
+def _renamed_counts(details: object, names: Mapping[str, str]) -> dict[str, int]:
+    """Return the counts in `details` under LangChain's names; what is not a count is skipped."""
     if not isinstance(details, Mapping):
         return {}
-    counts = {ours: _count(details.get(theirs)) for theirs, ours in names.items()}
+    counts = {ours: _token_count(details.get(theirs)) for theirs, ours in names.items()}
     return {name: count for name, count in counts.items() if count is not None}
 
 
 def usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
-    """Translate the usage of an OpenAI-shaped answer.
+    """Convert the usage of a response in the OpenAI format.
 
     MiMo reports `prompt_tokens_details` with `cached_tokens`, `image_tokens`, `video_tokens` and
-    `audio_tokens` (a key only where there is such a modality; null or {} in older answers) and
-    `completion_tokens_details.reasoning_tokens` (mimo-api.md §4). vLLM puts modalities into
-    `prompt_tokens_details.multimodal_tokens` (§11.1). The counts are passed on as they came: cached
-    and modality counts overlap, both are parts of `input_tokens`.
+    `audio_tokens` (a key only for a modality that was sent; null or {} in older responses) and
+    `completion_tokens_details.reasoning_tokens`. vLLM reports modalities in
+    `prompt_tokens_details.multimodal_tokens`. Source: docs/api-facts.md. Counts are passed on
+    unchanged: cached tokens and modality tokens overlap, and both are part of `input_tokens`.
 
     Args:
         usage: The `usage` object, or None.
 
     Returns:
-        Usage with `input_token_details` {image, video, audio, cache_read} and
+        Usage with `input_token_details` {image, video, audio, cache_read, cache_creation} and
         `output_token_details` {reasoning}, each only when reported; None when there is no usage.
     """
     if not isinstance(usage, Mapping):
         return None
-    prompt = _count(usage.get("prompt_tokens")) or 0
-    completion = _count(usage.get("completion_tokens")) or 0
-    total = _count(usage.get("total_tokens"))
+    input_tokens = _token_count(usage.get("prompt_tokens")) or 0
+    output_tokens = _token_count(usage.get("completion_tokens")) or 0
+    total_tokens = _token_count(usage.get("total_tokens"))
     result = UsageMetadata(
-        input_tokens=prompt,
-        output_tokens=completion,
-        total_tokens=prompt + completion if total is None else total,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
     )
     details = usage.get("prompt_tokens_details")
-    spent = _named(details, _INPUT_DETAILS)
+    input_details = _renamed_counts(details, _INPUT_DETAILS)
     if isinstance(details, Mapping):
-        spent |= _named(details.get("multimodal_tokens"), {name: name for name in _MODALITIES})
-    if spent:
-        result["input_token_details"] = cast("InputTokenDetails", spent)
-    written = _named(usage.get("completion_tokens_details"), {"reasoning_tokens": "reasoning"})
-    if written:
-        result["output_token_details"] = cast("OutputTokenDetails", written)
+        modalities = {name: name for name in _MODALITIES}
+        input_details |= _renamed_counts(details.get("multimodal_tokens"), modalities)
+    if input_details:
+        result["input_token_details"] = cast("InputTokenDetails", input_details)
+    output_details = _renamed_counts(
+        usage.get("completion_tokens_details"), {"reasoning_tokens": "reasoning"}
+    )
+    if output_details:
+        result["output_token_details"] = cast("OutputTokenDetails", output_details)
     return result

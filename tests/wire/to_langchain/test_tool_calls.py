@@ -118,7 +118,7 @@ def streamed(fragments, *, cut=False):
     calls = []
     for each in fragments:
         assembler.feed([each])
-        calls += assembler.ready("answer")
+        calls += assembler.release("answer")
     return calls + assembler.finish("answer", cut=cut)
 
 
@@ -139,7 +139,7 @@ def test_no_call_comes_before_its_arguments_are_whole(name):
     assembler = CallAssembler()
     for each in fragments:
         assembler.feed([each])
-        for call in assembler.ready("answer"):
+        for call in assembler.release("answer"):
             assert call.args == expected[call.index][2]
 
 
