@@ -206,9 +206,7 @@ def test_the_end_of_the_block_tells_what_the_responder_did_wrong(capfd):
 def test_an_error_of_the_block_gets_the_responders_as_a_note():
     with pytest.raises(LookupError) as caught:
         use(MiMoEmulator(), lambda request: 5, LookupError())
-    assert caught.value.__notes__ == [
-        "The responder returned 5; it must return a Reply, a text, or None."
-    ]
+    assert caught.value.__notes__ == ["the responder must return a Reply, a str or None, got 5"]
 
 
 def test_replies_that_nobody_took_are_no_mistake():
@@ -238,12 +236,12 @@ def test_a_taken_port():
         with pytest.raises(OSError, match="in use") as caught:
             MiMoEmulator(port=first.port).start()
         assert caught.value.errno == errno.EADDRINUSE
-        assert f"127.0.0.1:{first.port} cannot be listened on" in str(caught.value)
+        assert f"cannot listen on 127.0.0.1:{first.port}: " in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
 def test_a_host_that_is_not_here(host):
-    with pytest.raises(OSError, match=f"{host}:0 cannot be listened on"):
+    with pytest.raises(OSError, match=f"cannot listen on {host}:0: "):
         MiMoEmulator(host=host).start()
 
 
@@ -314,15 +312,15 @@ def test_a_taken_port_on_the_command_line():
         done = run("--port", str(port))
     assert done.returncode == 1
     assert done.stderr == (
-        f"The emulator cannot start: 127.0.0.1:{port} cannot be listened on: "
-        "Address already in use\n"
+        f"cannot start the emulator: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     )
 
 
 # As where the extra was not installed: what only it brings cannot be imported.
 WITHOUT_EXTRA = "import sys; sys.modules |= dict.fromkeys(['starlette', 'uvicorn', 'av']); "
 MISSING = (
-    'The emulator needs starlette and uvicorn and av: pip install "langchain-mimo[emulator]"\n'
+    "the emulator needs starlette, uvicorn, av; "
+    'install the extra with: pip install "langchain-mimo[emulator]"\n'
 )
 
 

@@ -1,7 +1,7 @@
-"""MiMo's API on this machine, strict, to test agents against (`langchain-mimo[emulator]`).
+"""A strict local emulator of MiMo's API, to test agents with (`langchain-mimo[emulator]`).
 
-It refuses what MiMo refuses, opens the media it is sent, bills them by the published arithmetic,
-and answers by rules that docs/emulator.md lists, or by a script.
+It refuses what MiMo refuses, decodes the media in a request, counts their tokens by the published
+arithmetic, and answers by the rules in docs/emulator.md or from a script.
 """
 
 from langchain_mimo.emulator.conversation.records import Disconnect, RecordedMedium, RecordedRequest

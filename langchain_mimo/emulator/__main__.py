@@ -11,32 +11,41 @@ from collections.abc import Callable, Sequence
 from langchain_mimo.emulator.expected import Expected
 from langchain_mimo.emulator.faults.table import ArmedFault, fault_lines, parse_fault
 from langchain_mimo.emulator.server import MiMoEmulator
-from langchain_mimo.emulator.settings import DAY, FOLDER, HOST, KEY, PORT
+from langchain_mimo.emulator.settings import DATE, FOLDER, HOST, KEY, PORT
 
-_RECORDED = 100
+_MAX_RECORDED = 100
+"""Requests that the command line's emulator keeps."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's parser."""
+    """Return the argument parser."""
     command = argparse.ArgumentParser(
         prog="python -m langchain_mimo.emulator",
-        description="MiMo's API on this machine, strict.",
+        description="Run a strict local emulator of MiMo's API.",
         epilog="faults:\n" + "\n".join(f"  {line}" for line in fault_lines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--port", type=_port, default=8123, help="TCP port, 0 for a free one")
     command.add_argument(
-        "--host", type=_checked(HOST), default="127.0.0.1", help="address to listen on"
+        "--port",
+        type=_port,
+        default=8123,
+        help="TCP port to listen on, 0 for a free one (default: 8123)",
     )
-    command.add_argument("--api-key", type=_key, help="the key it takes (default: sk-emulator)")
+    command.add_argument(
+        "--host",
+        type=_checked(HOST),
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1)",
+    )
+    command.add_argument("--api-key", type=_key, help="API key to accept (default: sk-emulator)")
     command.add_argument(
         "--as-of",
-        type=_checked(DAY),
-        metavar="DAY",
-        help="the day it pretends, such as 2026-04-22",
+        type=_checked(DATE),
+        metavar="DATE",
+        help="date to simulate, such as 2026-04-22 (default: today)",
     )
     command.add_argument(
-        "--lenient", action="store_true", help="take tool calls without their reasoning_content"
+        "--lenient", action="store_true", help="accept tool calls without their reasoning_content"
     )
     command.add_argument(
         "--media-root",
@@ -44,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PREFIX=DIR",
         type=_mapping,
-        help="serve addresses that begin with PREFIX from the files in DIR; may be repeated",
+        help="serve URLs that start with PREFIX from the files in DIR; may be repeated",
     )
     command.add_argument(
         "--fault",
@@ -52,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_fault,
         metavar="NAME[:KEY=VALUE,...]",
-        help="let something go wrong, such as cut_after:bytes=100,times=2; times=None for always, "
-        "skip and every choose requests; may be repeated",
+        help="inject a fault, such as cut_after:bytes=100,times=2; times=None repeats it without "
+        "end, skip and every select the requests; may be repeated",
     )
     return command
 
@@ -74,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lenient=options.lenient,
             media_root=dict(options.media_root),
             keep_bodies=False,
-            max_recorded=_RECORDED,
+            max_recorded=_MAX_RECORDED,
         )
         for fault in options.fault:
             emulator.arm(fault)
@@ -82,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         command.exit(1, f"{error}\n")
     except OSError as error:
-        command.exit(1, f"The emulator cannot start: {error.strerror}\n")
+        command.exit(1, f"cannot start the emulator: {error.strerror}\n")
     sys.stdout.write(f"MiMo emulator ready at {emulator.base_url} (key {emulator.api_key})\n")
     sys.stdout.flush()
     stopped.wait()
@@ -93,14 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _mapping(text: str) -> tuple[str, str]:
     prefix, separator, folder = text.rpartition("=")
     if not separator or not prefix or not folder:
-        raise argparse.ArgumentTypeError(f"{text!r} is not PREFIX=DIR")
+        raise argparse.ArgumentTypeError(f"must be PREFIX=DIR, got {text!r}")
     return prefix, _checked(FOLDER)(folder)
 
 
 def _checked(expected: Expected) -> Callable[[str], str]:
     def check(text: str) -> str:
         if not expected.fits(text):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {expected.words}")
+            raise argparse.ArgumentTypeError(f"must be {expected.description}, got {text!r}")
         return text
 
     return check
@@ -108,13 +117,13 @@ def _checked(expected: Expected) -> Callable[[str], str]:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and PORT.fits(int(text))):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {PORT.words}")
+        raise argparse.ArgumentTypeError(f"must be {PORT.description}, got {text!r}")
     return int(text)
 
 
 def _key(text: str) -> str:
-    if not KEY.fits(text):  # a key is nothing to be shown
-        raise argparse.ArgumentTypeError(f"this is not {KEY.words}")
+    if not KEY.fits(text):  # the message must not contain the key
+        raise argparse.ArgumentTypeError(f"must be {KEY.description}")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The ASGI application: paths, keys, bodies in; answers out."""
+"""The ASGI application: routes, authenticates, records and answers requests."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ from langchain_mimo.emulator.settings import Settings
 
 _LOGGER = logging.getLogger("langchain_mimo.emulator")
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 
 EVENT_STREAM = "text/event-stream"
 
 _INLINE_BYTES = 64 * 1024
-"""Larger bodies are read, decoded and answered in a thread, so that other requests go on."""
+"""Larger bodies are decoded and answered in a thread, so that they do not block other requests."""
 
 _PREFLIGHT = {
     "access-control-allow-origin": "*",
@@ -62,11 +62,11 @@ _PREFLIGHT = {
     "access-control-allow-headers": "content-type, api-key, authorization",
     "access-control-max-age": "1800",
 }
-"""As measured on MiMo (mimo-api.md §1)."""
+"""As measured on MiMo."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _InputTokens:
     prompt: PromptCount
     cached: int
 
@@ -75,13 +75,13 @@ class Application:
     """Routes requests, records them and answers them.
 
     Args:
-        settings: The emulator's.
-        library: Opens media.
-        cache: Counts prompts and what of them was seen before.
-        script: Replies that wait.
-        faults: Faults that wait.
-        requests: What arrived is appended here.
-        mistakes: What the responder did wrong is appended here.
+        settings: The emulator's settings.
+        library: Opens the media in requests.
+        cache: Counts the tokens of prompts and how many of them are cached.
+        script: The queued replies and the responder.
+        faults: The queued faults.
+        requests: Each received request is appended here.
+        responder_errors: Each error of the responder is appended here.
     """
 
     def __init__(
@@ -93,26 +93,28 @@ class Application:
         script: Script,
         faults: FaultQueue,
         requests: list[RecordedRequest],
-        mistakes: list[ResponderError],
+        responder_errors: list[ResponderError],
     ) -> None:
-        self._mistakes = mistakes
         self._settings = settings
         self._library = library
         self._cache = cache
         self._script = script
         self._faults = faults
         self._requests = requests
+        self._responder_errors = responder_errors
         self._starlette = Starlette(
             routes=[
                 *(
                     Route(
-                        form.path, self._endpoint(partial(self._complete, form)), methods=["POST"]
+                        api_format.path,
+                        self._endpoint(partial(self._complete, api_format)),
+                        methods=["POST"],
                     )
-                    for form in (CHAT_COMPLETIONS, ANTHROPIC_MESSAGES)
+                    for api_format in (CHAT_COMPLETIONS, ANTHROPIC_MESSAGES)
                 ),
                 Route("/v1/models", self._endpoint(self._models), methods=["GET"]),
             ],
-            exception_handlers={HTTPException: _plain_error},
+            exception_handlers={HTTPException: _http_error},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +134,7 @@ class Application:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Read a request whole, record it, and deliver what `respond` makes of it."""
+        """Read a complete request, record it, and deliver the response that `respond` returns."""
         request = Request(scope, receive)
         connection = scope.get("state", {}).get("connection") or Connection()
         connection.path = request.url.path
@@ -163,12 +165,12 @@ class Application:
             streaming = await _in_thread_if_large(raw, _asks_for_stream, raw)
             armed = self._faults.next(connection, streaming)
         if armed is None:
-            answer = await self._respond(respond, record, raw)
+            response = await self._respond(respond, record, raw)
         else:
             record.fault = armed.name
-            answer = await self._struck(armed, streaming, respond, record, raw)
-        record.status = answer.status
-        await deliver(answer, send, connection)
+            response = await self._respond_with_fault(armed, streaming, respond, record, raw)
+        record.status = response.status
+        await deliver(response, send, connection)
 
     async def _respond(
         self,
@@ -180,7 +182,7 @@ class Application:
             return await asyncio.to_thread(respond, record, raw)
         return await _in_thread_if_large(raw, respond, record, raw)
 
-    async def _struck(
+    async def _respond_with_fault(
         self,
         armed: ArmedFault,
         streaming: bool,
@@ -190,11 +192,11 @@ class Application:
     ) -> HttpResponse:
         if armed.fault.replace is not None:
             return armed.fault.replace(armed.parameters, streaming)
-        answer = await self._respond(respond, record, raw)
-        began = answer.body is None and answer.status == 200
-        if armed.fault.alter is None or (armed.streams_only and not began):
-            return answer
-        return armed.fault.alter(answer, armed.parameters)
+        response = await self._respond(respond, record, raw)
+        is_stream = response.body is None and response.status == 200
+        if armed.fault.alter is None or (armed.streams_only and not is_stream):
+            return response
+        return armed.fault.alter(response, armed.parameters)
 
     def _models(self, record: RecordedRequest, _raw: bytes) -> HttpResponse:
         if not self._authorized(record.headers, ("api-key",)):
@@ -206,30 +208,30 @@ class Application:
         ]
         return HttpResponse(200, body=dump({"object": "list", "data": data}))
 
-    def _complete(self, form: ApiFormat, record: RecordedRequest, raw: bytes) -> HttpResponse:
+    def _complete(self, api_format: ApiFormat, record: RecordedRequest, raw: bytes) -> HttpResponse:
         streaming = False
         try:
-            if not self._authorized(record.headers, form.key_headers):
+            if not self._authorized(record.headers, api_format.key_headers):
                 streaming = _asks_for_stream(raw)
                 raise invalid_key()
             body = _decode(raw)
             if self._settings.keep_bodies:
                 record.body = body
             streaming = isinstance(body, dict) and body.get("stream") is True
-            conversation = form.read(body, self._settings.rules(), self._library)
-            prompt, cached = self._cache.read(conversation)
+            conversation = api_format.read(body, self._settings.rules(), self._library)
+            prompt, cached = self._cache.count_prompt(conversation)
             if prompt.total > conversation.model.context_tokens:
                 raise prompt_too_long(prompt.total, conversation.model.context_tokens)
         except Refusal as refusal:
             return _refused(refusal, streaming=streaming)
-        return self._answer(form, record, conversation, _Counted(prompt, cached))
+        return self._answer(api_format, record, conversation, _InputTokens(prompt, cached))
 
     def _answer(
         self,
-        form: ApiFormat,
+        api_format: ApiFormat,
         record: RecordedRequest,
         conversation: Conversation,
-        counted: _Counted,
+        tokens: _InputTokens,
     ) -> HttpResponse:
         record.media = [
             RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
@@ -238,11 +240,11 @@ class Application:
         try:
             reply = self._script.next(record)
         except ResponderError as error:
-            self._mistakes.append(error)
-            _LOGGER.error("%s", error)  # noqa: TRY400 - whoever leaves the block gets the traceback
+            self._responder_errors.append(error)
+            _LOGGER.error("%s", error)  # noqa: TRY400 - the end of the with block raises it
             return _refused(http_error(500, str(error)), streaming=conversation.stream)
         if reply is not None and reply.is_raw:
-            return raw_answer(reply)
+            return raw_response(reply)
         outcome = (
             own_answer(conversation, web_search=self._settings.web_search)
             if reply is None
@@ -250,8 +252,8 @@ class Application:
         )
         usage = merge_usage(
             usage_object(
-                counted.prompt,
-                counted.cached,
+                tokens.prompt,
+                tokens.cached,
                 outcome.completion_tokens,
                 outcome.reasoning_tokens,
                 outcome.searches,
@@ -259,15 +261,14 @@ class Application:
             reply.usage if reply is not None else None,
         )
         if conversation.stream:
-            wanted = self._settings.always_send_usage or conversation.include_usage
-            sent = usage if wanted else None
-            made = form.events(outcome, conversation, sent, reply)
-            answer = HttpResponse(200, EVENT_STREAM, steps=_encoded(made))
+            send_usage = self._settings.always_send_usage or conversation.include_usage
+            events = api_format.events(outcome, conversation, usage if send_usage else None, reply)
+            response = HttpResponse(200, EVENT_STREAM, steps=_encoded(events))
         else:
-            answer = HttpResponse(
-                200, body=dump(form.response(outcome, conversation, usage, reply))
+            response = HttpResponse(
+                200, body=dump(api_format.response(outcome, conversation, usage, reply))
             )
-        return answer if reply is None else _timed(answer, reply)
+        return response if reply is None else _with_headers_and_delays(response, reply)
 
     def _authorized(self, headers: Mapping[str, str], names: tuple[str, ...]) -> bool:
         offered = [headers[name] for name in names if name in headers]
@@ -279,7 +280,7 @@ class Application:
 
 
 class _Endpoint:
-    """An ASGI endpoint: Starlette routes to it and leaves the writing of the answer to us."""
+    """An ASGI endpoint: Starlette only routes to it, and the application sends the response."""
 
     def __init__(
         self,
@@ -293,31 +294,31 @@ class _Endpoint:
         return self._application.serve(self._respond, scope, receive, send)
 
 
-def raw_answer(reply: Reply) -> HttpResponse:
-    """Return a scripted answer that goes out as it stands."""
+def raw_response(reply: Reply) -> HttpResponse:
+    """Return the response of a raw scripted reply, which is sent unchanged."""
     status = reply.status if reply.status is not None else 200
     if reply.events is not None:
-        answer = HttpResponse(status, EVENT_STREAM, steps=map(encode_event, reply.events))
+        response = HttpResponse(status, EVENT_STREAM, steps=map(encode_event, reply.events))
     elif isinstance(reply.body, bytes | str):
         body = (
             reply.body.encode("utf-8", "surrogatepass")
             if isinstance(reply.body, str)
             else reply.body
         )
-        answer = HttpResponse(status, body=body)
+        response = HttpResponse(status, body=body)
     else:
-        answer = HttpResponse(status, body=b"" if reply.body is None else dump(reply.body))
-    return _timed(answer, reply)
+        response = HttpResponse(status, body=b"" if reply.body is None else dump(reply.body))
+    return _with_headers_and_delays(response, reply)
 
 
-def _timed(answer: HttpResponse, reply: Reply) -> HttpResponse:
-    headers = answer.headers + header_list(list(reply.headers.items()))
-    return replace(answer, headers=headers, delay=reply.delay, pause=reply.pause)
+def _with_headers_and_delays(response: HttpResponse, reply: Reply) -> HttpResponse:
+    headers = response.headers + header_list(list(reply.headers.items()))
+    return replace(response, headers=headers, delay=reply.delay, pause=reply.pause)
 
 
 def _encoded(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     yield from map(encode_event, events)
-    # The other format sends it too, behind its own end (recorded June 2026).
+    # The Anthropic format sends it too, after its own last event (recorded June 2026).
     yield DONE
 
 
@@ -343,7 +344,7 @@ def _asks_for_stream(raw: bytes) -> bool:
     return isinstance(body, dict) and body.get("stream") is True
 
 
-async def _in_thread_if_large(raw: bytes, run: Callable[..., _Made], *arguments: Any) -> _Made:
+async def _in_thread_if_large(raw: bytes, run: Callable[..., _Result], *arguments: Any) -> _Result:
     if len(raw) > _INLINE_BYTES:
         return await asyncio.to_thread(run, *arguments)
     return run(*arguments)
@@ -354,18 +355,18 @@ async def _read_body(request: Request, at_most: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > at_most:
         raise too_large
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
-    async for piece in request.stream():
-        size += len(piece)
+    async for chunk in request.stream():
+        size += len(chunk)
         if size > at_most:
             raise too_large
-        pieces.append(piece)
-    return b"".join(pieces)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-async def _plain_error(_request: Request, error: Exception) -> Response:
+async def _http_error(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "Internal Server Error"
-    answer = _refused(http_error(status, detail))
-    return Response(answer.body, status, media_type=answer.content_type)
+    response = _refused(http_error(status, detail))
+    return Response(response.body, status, media_type=response.content_type)

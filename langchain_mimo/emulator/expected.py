@@ -39,11 +39,7 @@ class Expected:
             ValueError: The value does not fit; the message starts with `name`.
         """
         if not self.fits(value):
-            raise ValueError(self.error(name, value))
-
-    def error(self, name: str, value: Any) -> str:
-        """Return the message for a value that does not fit."""
-        return f"{name} must be {self.description}, got {shown(value)}"
+            raise ValueError(f"{name} must be {self.description}, got {shown(value)}")
 
 
 def shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Scripted replies: what a test wants the emulator to say in place of its own answer."""
+"""Scripted replies, which a test queues to replace the emulator's own answers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Any, TypeAlias
 
 from langchain_mimo.emulator.conversation.records import RecordedRequest
 from langchain_mimo.emulator.conversation.reply import Reply
-from langchain_mimo.emulator.expected import (
-    shown,
-)
+from langchain_mimo.emulator.expected import shown
 
 _NAMES = [field.name for field in fields(Reply)]
 
@@ -21,37 +19,37 @@ Responder: TypeAlias = Callable[[RecordedRequest], Reply | str | None]
 
 
 class ResponderError(RuntimeError):
-    """The function given to `respond_with` failed, or returned what is no reply.
+    """The function passed to `respond_with` failed or returned an unsupported value.
 
-    The request is answered with 500 and this sentence; leaving the emulator's `with` block raises
-    it. What the function raised is its cause.
+    The request is answered with status 500 and this message, and the end of the emulator's `with`
+    block raises the error. Its `__cause__` is the exception that the function raised, if any.
     """
 
 
 def make_reply(content: str | Reply, fields: Mapping[str, Any]) -> Reply:
-    """Return the reply that `MiMoEmulator.reply` is asked for.
+    """Build the reply for `MiMoEmulator.reply`.
 
     Raises:
-        TypeError: Fields beside a whole `Reply`, or a field that it does not have.
-        ValueError: A value that its field does not take.
+        TypeError: `content` is a `Reply` and there are fields too, or a field does not exist.
+        ValueError: A field has an invalid value.
     """
     if isinstance(content, Reply):
         if fields:
             raise TypeError(
-                f"reply() got a whole Reply and {', '.join(fields)} beside it; "
-                "put all into the Reply."
+                f"reply() takes either a Reply or its fields, got a Reply and {', '.join(fields)}; "
+                "set every field on the Reply"
             )
         return content
     unknown = fields.keys() - _NAMES
     if unknown:
         raise TypeError(
-            f"A reply has no {', '.join(sorted(unknown))}; it has: {', '.join(_NAMES)}."
+            f"reply() has no field {', '.join(sorted(unknown))}; its fields are {', '.join(_NAMES)}"
         )
     return Reply(content, **fields)
 
 
 class Script:
-    """The replies that wait, and the function that is asked when none does."""
+    """The queue of scripted replies, and the function that is called when it is empty."""
 
     def __init__(self) -> None:
         self._replies: deque[Reply] = deque()
@@ -64,42 +62,40 @@ class Script:
             self._replies.append(reply)
 
     def waiting(self) -> list[Reply]:
-        """Return the replies that no request took yet, in order."""
+        """Return the replies that no request has used yet, in order."""
         with self._lock:
             return list(self._replies)
 
     def clear(self) -> None:
-        """Forget what waits, and the responder."""
+        """Remove all queued replies and the responder."""
         with self._lock:
             self._replies.clear()
             self.responder = None
 
     def next(self, request: RecordedRequest) -> Reply | None:
-        """Return the reply to a request, or None when the emulator answers by itself.
+        """Return the reply to a request, or None when the emulator generates its own answer.
 
         Raises:
-            ResponderError: The responder failed, or returned what is no reply.
+            ResponderError: The responder failed or returned an unsupported value.
         """
         with self._lock:
             if self._replies:
                 return self._replies.popleft()
-        return None if self.responder is None else _ask(self.responder, request)
+        return None if self.responder is None else _call(self.responder, request)
 
 
-def _ask(responder: Responder, request: RecordedRequest) -> Reply | None:
+def _call(responder: Responder, request: RecordedRequest) -> Reply | None:
     try:
-        answer = responder(request)
-        if isinstance(answer, str):
-            answer = Reply(answer)
-    except BaseException as error:  # pytest's own failures are no Exception
-        said = " ".join(str(error).split())
+        reply = responder(request)
+        if isinstance(reply, str):
+            reply = Reply(reply)
+    except BaseException as error:  # pytest.fail raises an exception that is not an Exception
+        text = " ".join(str(error).split())
         raise ResponderError(
-            f"The responder failed with {type(error).__name__}{f': {said}' if said else '.'}"
+            f"the responder failed with {type(error).__name__}{f': {text}' if text else ''}"
         ) from error
-    if answer is None or isinstance(answer, Reply):
-        return answer
-    if inspect.iscoroutine(answer):
-        answer.close()  # or Python warns that nobody awaited it
-    raise ResponderError(
-        f"The responder returned {shown(answer)}; it must return a Reply, a text, or None."
-    )
+    if reply is None or isinstance(reply, Reply):
+        return reply
+    if inspect.iscoroutine(reply):
+        reply.close()  # avoids Python's warning about a coroutine that was never awaited
+    raise ResponderError(f"the responder must return a Reply, a str or None, got {shown(reply)}")

@@ -1,6 +1,6 @@
-"""`MiMoEmulator`: MiMo's API on this machine."""
+"""`MiMoEmulator`: a local emulator of MiMo's API in a thread of this process."""
 
-# ruff: noqa: PLC0415 - what needs the extra is imported when an emulator is made, which can say so
+# ruff: noqa: PLC0415 - what needs the extra is imported after the check that it is installed
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DEFAULT_KEY = "sk-emulator"
 
 MAX_BODY_BYTES = 400 * 10**6
-"""A body of several media at their limit; a larger one is answered 413."""
+"""Default size limit of a request body: room for several media files of the largest size."""
 
 _BACKLOG = 2048
 _START_SECONDS = 10.0
@@ -43,7 +43,7 @@ _SERVER_HEADERS = [(b"server", b"MiFE/3.4.34")]
 
 
 class MiMoEmulator:
-    """A strict MiMo API on this machine, in a thread of this process.
+    """A strict local emulator of MiMo's API, in a thread of this process.
 
     ```python
     with MiMoEmulator() as emulator:
@@ -55,33 +55,34 @@ class MiMoEmulator:
     ```
 
     Args:
-        api_key: The one key it takes; None for `sk-emulator`.
+        api_key: The one key to accept; None for `sk-emulator`.
         port: TCP port; 0 for a free one.
-        host: Address to listen on; only this machine reaches the default.
-        as_of: The day it pretends (a date, a datetime, ISO text), which decides the models that
-            serve; None for today.
-        lenient: Take assistant turns with tool calls that come without their thoughts.
-        media_root: From URL prefix to folder: such addresses are served from the folder's files.
-            Others are not fetched and count as nominal media.
-        strict_parameters: Refuse names that MiMo's documentation does not know.
+        host: Address to listen on; the default is reachable from this machine only.
+        as_of: The date to simulate (a date, a datetime or ISO text), which decides which models are
+            served; None for today.
+        lenient: Accept assistant turns with tool calls that lack their reasoning.
+        media_root: Maps URL prefixes to folders; URLs with such a prefix are served from the
+            folder's files. Other URLs are not fetched and count as nominal media.
+        strict_parameters: Refuse names that are not in MiMo's documentation.
         strict_tool_turns: Refuse tool results without their call, and calls without results; what
             MiMo does with them is not known.
-        always_send_usage: End every stream with usage, as MiMo's samples do; False sends it only
-            when `stream_options.include_usage` asks for it, as one measurement has it.
-        web_search: Whether the search plugin is switched on in the console.
-        prefix_cache: Bill the repeated beginning of a prompt as cached.
-        keep_bodies: Keep bodies and media bytes of requests; False keeps sizes and digests only.
-        max_recorded: Requests kept in `requests`, the latest; None for all.
-        max_body_bytes: Larger bodies are refused with 413.
+        always_send_usage: End every stream with usage, as in MiMo's samples; False sends it only
+            for `stream_options.include_usage`, as was measured once.
+        web_search: Whether the search plugin is enabled in the console.
+        prefix_cache: Count the repeated start of a prompt as cached.
+        keep_bodies: Keep request bodies and media bytes; False keeps sizes and digests only.
+        max_recorded: How many of the latest requests `requests` keeps; None for all.
+        max_body_bytes: Larger bodies are refused with status 413.
 
     Attributes:
-        api_key: The key it takes.
-        requests: What arrived, in order, refused requests included; a plain list to read and clear.
-        responder_errors: What the function given to `respond_with` did wrong, likewise.
+        api_key: The key to accept.
+        requests: The requests received, in order, including refused ones; a plain list to read and
+            clear.
+        responder_errors: The errors of the function passed to `respond_with`; also a plain list.
 
     Raises:
-        ImportError: The extra is not installed.
-        ValueError: A switch that cannot be: a port beyond 65535, a folder that does not exist …
+        ImportError: The extra `emulator` is not installed.
+        ValueError: A setting is invalid, such as a port above 65535 or a folder that is missing.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class MiMoEmulator:
         self.requests: list[RecordedRequest] = []
         self.responder_errors: list[ResponderError] = []
         self._host = host
-        self._wanted_port = port
+        self._requested_port = port
         self._script = Script()
         self._faults = FaultQueue()
         self._connection_log = ConnectionLog()
@@ -140,24 +141,24 @@ class MiMoEmulator:
             script=self._script,
             faults=self._faults,
             requests=self.requests,
-            mistakes=self.responder_errors,
+            responder_errors=self.responder_errors,
         )
 
     @property
     def application(self) -> Application:
-        """The ASGI application itself, for tests without sockets (`httpx2.ASGITransport`)."""
+        """The ASGI application, for tests without sockets (`httpx2.ASGITransport`)."""
         return self._application
 
     @property
     def port(self) -> int:
-        """The port it listens on.
+        """The port that the emulator listens on.
 
         Raises:
-            RuntimeError: It was not started.
+            RuntimeError: The emulator is not running.
         """
         if self._socket is None:
             raise RuntimeError(
-                "The emulator is not running; use it in a with statement or start()."
+                "the emulator is not running; use it in a with statement or call start()"
             )
         return int(self._socket.getsockname()[1])
 
@@ -169,7 +170,7 @@ class MiMoEmulator:
 
     @property
     def base_url(self) -> str:
-        """What a client takes as `base_url`; ends in `/v1`."""
+        """The `base_url` for a client; ends in `/v1`."""
         return f"{self.root_url}/v1"
 
     @property
@@ -184,18 +185,18 @@ class MiMoEmulator:
 
     @property
     def disconnects(self) -> list[Disconnect]:
-        """Clients that hung up before their answer was whole, in order."""
+        """The clients that disconnected before their response was complete, in order."""
         return list(self._connection_log.disconnects)
 
     def wait_for_disconnects(self, count: int = 1, timeout: float = 5.0) -> list[Disconnect]:
-        """Wait until so many clients hung up in all.
+        """Wait until `count` clients have disconnected.
 
         Args:
-            count: Clients, counted from the start of the emulator.
-            timeout: Seconds at most.
+            count: Number of clients, counted since the emulator was constructed.
+            timeout: Longest time to wait, in seconds.
 
         Returns:
-            Those that did; fewer than `count` when the time was over.
+            The disconnects so far; fewer than `count` after a timeout.
         """
         return self._connection_log.wait_for(count, timeout)
 
@@ -203,37 +204,37 @@ class MiMoEmulator:
         """Queue a scripted reply for the next request that is not refused.
 
         Args:
-            content: The answer's text, or a whole `Reply`.
+            content: The text of the answer, or a `Reply`.
             **fields: The other fields of `Reply`: reasoning, tool_calls, finish_reason, usage,
                 annotations, status, body, events, pieces, delay, pause …
 
         Raises:
-            TypeError: Fields beside a whole `Reply`, or a field that it does not have.
-            ValueError: A value that its field does not take.
+            TypeError: `content` is a `Reply` and there are fields too, or a field does not exist.
+            ValueError: A field has an invalid value.
         """
         self._script.add(make_reply(content, fields))
 
     @property
     def pending_replies(self) -> list[Reply]:
-        """Queued replies that no request took yet, in order; empty when all were heard."""
+        """The queued replies that no request has used yet, in order."""
         return self._script.waiting()
 
     def respond_with(self, responder: Responder | None) -> None:
-        """Ask a function for every reply that is not queued; None takes it away.
+        """Set the function that answers when no reply is queued; None removes it.
 
         Args:
-            responder: Gets the recorded request; returns a `Reply`, a text, or None for the
-                emulator's own answer. It runs in a thread of the emulator. When it fails, or
-                returns anything else, the request is answered with 500 and `responder_errors` gets
-                a `ResponderError`, which the end of the `with` block raises.
+            responder: Gets the recorded request; returns a `Reply`, a string, or None for the
+                emulator's own answer. It runs in a thread of the emulator. If it fails or returns
+                anything else, the request is answered with status 500, and a `ResponderError` is
+                added to `responder_errors` and raised at the end of the `with` block.
 
         Raises:
-            TypeError: It cannot be called, or it is an async function.
+            TypeError: `responder` is not callable, or is an async function.
         """
         if responder is not None and not callable(responder):
-            raise TypeError(f"The responder is {shown(responder)}; it must be a function or None.")
+            raise TypeError(f"responder must be a function or None, got {shown(responder)}")
         if inspect.iscoroutinefunction(responder):
-            raise TypeError("The responder is an async function; it must be an ordinary one.")
+            raise TypeError("responder must be a regular function, got an async function")
         self._script.responder = responder
 
     def fault(
@@ -245,59 +246,59 @@ class MiMoEmulator:
         every: int = 1,
         **parameters: Any,
     ) -> None:
-        """Let something go wrong with the next requests.
+        """Inject a fault into the next requests.
 
-        Faults wait in the order they were given; a request meets the first that is due.
+        Faults are queued; a request triggers the first one that is due.
 
         Args:
-            name: One of `langchain_mimo.emulator.FAULTS`, which tells what each does.
-            times: How often it strikes; None for always, until `clear_faults`.
+            name: A key of `langchain_mimo.emulator.FAULTS`, which describes each fault.
+            times: How often the fault is triggered; None for always, until `clear_faults`.
             skip: Requests to let through first.
-            every: Strike only every so many-th request after those.
-            **parameters: The fault's own.
+            every: Trigger the fault only on every n-th request after those.
+            **parameters: The parameters of this fault.
 
         Raises:
-            ValueError: No such fault, a parameter that it does not have, or a value that the
-                parameter does not take.
+            ValueError: The fault or a parameter does not exist, or a value is invalid.
         """
         self.arm(make_fault(name, times=times, skip=skip, every=every, **parameters))
 
     def arm(self, fault: ArmedFault) -> None:
-        """Let a fault wait that was made elsewhere, as by the command line."""
+        """Queue a fault that was built elsewhere, for example by the command line."""
         self._faults.arm(fault)
 
     def clear_faults(self) -> None:
-        """Forget the faults that wait."""
+        """Remove all queued faults."""
         self._faults.clear()
 
     def reset(self) -> None:
-        """Forget replies, responder and its errors, faults and recorded requests."""
+        """Remove replies, the responder and its errors, faults and recorded requests."""
         self.responder_errors.clear()
         self._script.clear()
         self._faults.clear()
         self.requests.clear()
 
     def start(self) -> Self:
-        """Listen, and return when requests are served.
+        """Start listening, and return when requests are served.
 
         Raises:
-            RuntimeError: It runs already.
-            OSError: The port is taken, or the host is not this machine's; the message names both.
+            RuntimeError: The emulator is already running, or did not start in time.
+            OSError: The port is in use, or the host is not an address of this machine; the message
+                names both.
         """
         if self._thread is not None:
-            raise RuntimeError("The emulator is running already.")
+            raise RuntimeError("the emulator is already running")
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # Named as TCP, or asyncio does not switch Nagle's delay off: 40 ms for each answer.
+        # asyncio disables Nagle's algorithm (40 ms per response) only if the protocol is named.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((self._host, self._wanted_port))
-        except (OSError, UnicodeError) as error:  # the latter for names that cannot be looked up
+            listener.bind((self._host, self._requested_port))
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
             listener.close()
             code = error.errno if isinstance(error, OSError) else errno.EADDRNOTAVAIL
-            why = error.strerror if isinstance(error, OSError) else "it is no name of a host"
-            said = f"{self._host}:{self._wanted_port} cannot be listened on: {why}"
-            raise OSError(code, said) from None
+            reason = error.strerror if isinstance(error, OSError) else "not a valid host name"
+            message = f"cannot listen on {self._host}:{self._requested_port}: {reason}"
+            raise OSError(code, message) from None
         self._socket = listener
         self._ready.clear()
         self.responder_errors.clear()
@@ -306,11 +307,11 @@ class MiMoEmulator:
         )
         self._thread.start()
         if not self._ready.wait(_START_SECONDS):
-            raise RuntimeError("The emulator did not start.")
+            raise RuntimeError(f"the emulator did not start within {_START_SECONDS:g} seconds")
         return self
 
     def stop(self) -> None:
-        """Cut all connections and stop listening; nothing happens when it is not running."""
+        """Close all connections and stop listening; does nothing if the emulator is not running."""
         thread, loop, stopping = self._thread, self._loop, self._stopping
         if thread is None or loop is None or stopping is None:
             return
@@ -319,7 +320,7 @@ class MiMoEmulator:
         self._thread = self._loop = self._stopping = self._socket = None
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the emulator."""
         return self.start()
 
     def __exit__(
@@ -328,11 +329,11 @@ class MiMoEmulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop.
+        """Stop the emulator.
 
         Raises:
-            ResponderError: The responder made a mistake; an error that ends the block gets it as a
-                note instead.
+            ResponderError: The responder failed. If the block ends with another error, that error
+                gets the message as a note instead.
         """
         self.stop()
         if not self.responder_errors:

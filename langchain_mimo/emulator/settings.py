@@ -1,4 +1,4 @@
-"""What the emulator is told at its construction, checked there."""
+"""The emulator's settings, checked when it is constructed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXTRA = ("starlette", "uvicorn", "av")
 _VISIBLE = re.compile(r"[!-~]+")
 
 
-def _names_a_day(value: Any) -> bool:
+def _is_date(value: Any) -> bool:
     if not isinstance(value, date | str):
         return False
     try:
@@ -30,24 +30,25 @@ def _names_a_day(value: Any) -> bool:
 
 PORT = integer(0, 65535)
 HOST = Expected(
-    "a name or an address of this machine", lambda value: isinstance(value, str) and value != ""
+    "a host name or an IP address of this machine",
+    lambda value: isinstance(value, str) and value != "",
 )
-DAY = Expected("a day such as 2026-04-22", _names_a_day)
+DATE = Expected("a date such as 2026-04-22", _is_date)
 KEY = Expected(
-    "a text of visible ASCII characters",
+    "a non-empty string of visible ASCII characters",
     lambda value: isinstance(value, str) and _VISIBLE.fullmatch(value) is not None,
 )
 FOLDER = Expected(
-    "a folder that exists", lambda value: isinstance(value, str | Path) and Path(value).is_dir()
+    "an existing folder", lambda value: isinstance(value, str | Path) and Path(value).is_dir()
 )
 
 
 @dataclass(slots=True)
 class Settings:
-    """What the emulator is told at its construction; see `MiMoEmulator`.
+    """The settings that decide how requests are answered; `MiMoEmulator` documents them.
 
     Raises:
-        ValueError: One of them is not what it must be.
+        ValueError: A setting has an invalid value.
     """
 
     api_key: str
@@ -62,15 +63,15 @@ class Settings:
     max_body_bytes: int
 
     def __post_init__(self) -> None:
-        """Check them, so that a mistake does not wait for the first request."""
-        if not KEY.fits(self.api_key):  # a key is nothing to be shown
-            raise ValueError(f"api_key cannot be sent; it must be {KEY.words}.")
-        or_none(DAY).check("as_of", self.as_of)
+        """Check the settings, so that a mistake shows before the first request."""
+        if not KEY.fits(self.api_key):  # the message must not contain the key
+            raise ValueError(f"api_key must be {KEY.description}")
+        or_none(DATE).check("as_of", self.as_of)
         or_none(integer(1)).check("max_recorded", self.max_recorded)
         integer(1).check("max_body_bytes", self.max_body_bytes)
 
     def rules(self) -> Rules:
-        """How a request is read at this moment."""
+        """Return the rules for checking a request at this moment."""
         return Rules(
             simulated_time(self.as_of),
             require_reasoning=not self.lenient,
@@ -80,43 +81,44 @@ class Settings:
 
 
 def check_address(host: Any, port: Any) -> None:
-    """Check where to listen.
+    """Check the address to listen on.
 
     Raises:
-        ValueError: No host, or no port.
+        ValueError: `host` is not a non-empty string, or `port` is not a port number.
     """
     HOST.check("host", host)
     PORT.check("port", port)
 
 
 def check_media_root(media_root: Any) -> None:
-    """Check the folders that stand behind addresses.
+    """Check the mapping from URL prefixes to folders.
 
     Raises:
-        ValueError: It is no mapping from prefixes to folders that exist.
+        ValueError: `media_root` is not a mapping from URL prefixes to existing folders.
     """
     if media_root is None:
         return
     if not isinstance(media_root, Mapping):
-        raise ValueError(  # noqa: TRY004 - what is wrong with a switch is a ValueError throughout
-            f"media_root is {shown(media_root)}; it must be a mapping from prefixes to folders."
+        raise ValueError(  # noqa: TRY004 - every invalid setting is a ValueError
+            f"media_root must be a mapping from URL prefixes to folders, got {shown(media_root)}"
         )
     for prefix, folder in media_root.items():
         if not (isinstance(prefix, str) and prefix):
-            raise ValueError(f"media_root has {shown(prefix)}; a prefix must be a text.")
+            raise ValueError(f"media_root's keys must be non-empty strings, got {shown(prefix)}")
         FOLDER.check(f"media_root[{prefix!r}]", folder)
 
 
 def require_extra() -> None:
-    """Check that what the emulator alone needs is installed.
+    """Check that the packages of the extra `emulator` are installed.
 
     Raises:
-        ImportError: It is not.
+        ImportError: A package is missing.
     """
     missing = [name for name in _EXTRA if not _is_installed(name)]
     if missing:
         raise ImportError(
-            f'The emulator needs {" and ".join(missing)}: pip install "langchain-mimo[emulator]"',
+            f"the emulator needs {', '.join(missing)}; "
+            'install the extra with: pip install "langchain-mimo[emulator]"',
             name=missing[0],
         )
 
@@ -124,5 +126,5 @@ def require_extra() -> None:
 def _is_installed(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except ValueError:  # a module that someone put into sys.modules by hand has no spec
+    except ValueError:  # a module put into sys.modules by hand has no spec
         return True
