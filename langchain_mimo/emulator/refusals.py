@@ -1,8 +1,8 @@
-"""What the emulator answers when it refuses a request: statuses and bodies as recorded from MiMo.
+"""The error responses for requests that MiMo refuses: statuses and bodies as seen from MiMo.
 
-Order of the keys in a body is part of the record, so the dictionaries below are written out.
-Source: mimo-api.md §6. Where no recording exists the frame is MiMo's and the words are ours;
-docs/emulator.md marks those.
+The order of the keys in a body is part of what was seen, so the dictionaries below are written out.
+Source: docs/api-facts.md. Where no response of MiMo is known, the structure is MiMo's and the text
+is ours; docs/emulator.md marks these cases.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of this program
-    """An HTTP error answer in place of a completion.
+class Refusal(Exception):  # noqa: N818 - a refusal is a response, not an error of this program
+    """An HTTP error response in place of a completion.
 
     Attributes:
         status: HTTP status.
-        error: The object under the key `error`, its keys in the recorded order.
+        error: The value of the key `error`, with its keys in MiMo's order.
     """
 
     def __init__(self, status: int, error: dict[str, Any]) -> None:
@@ -26,13 +26,18 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
         self.error = error
 
     def body(self, *, streaming: bool) -> bytes:
-        """Return the body as sent: requests with `stream: true` get it behind `data:`, no space."""
+        """Return the encoded body.
+
+        Args:
+            streaming: Whether the request set `stream: true`; MiMo then puts `data:` in front of
+                the body, without a space.
+        """
         encoded = orjson.dumps({"error": self.error})
         return b"data:" + encoded if streaming else encoded
 
 
 def invalid_key() -> Refusal:
-    """401, no key or not this one."""
+    """401 for a missing or wrong API key."""
     return Refusal(
         401,
         {
@@ -45,7 +50,7 @@ def invalid_key() -> Refusal:
 
 
 def param_incorrect(param: str) -> Refusal:
-    """400 in the gateway's frame: the useful text stands in `param`."""
+    """400 in the form of MiMo's gateway, which puts the explanation into `param`."""
     return Refusal(400, {"code": "400", "message": "Param Incorrect", "param": param, "type": ""})
 
 
@@ -56,14 +61,14 @@ def invalid_field(
     value: object,
     context: dict[str, Any] | None = None,
 ) -> Refusal:
-    """400 in the form of a validator's error list, printed by Python into `message`.
+    """400 with Pydantic's error list, as Python prints it, in `message`.
 
     Args:
         kind: Pydantic's error type, such as `literal_error` or `less_than_equal`.
-        location: Path below the body, such as `("temperature",)`.
-        message: Pydantic's sentence.
-        value: What was sent.
-        context: Pydantic's `ctx`, when the error type has one.
+        location: Path of the field below the body, such as `("temperature",)`.
+        message: Pydantic's message.
+        value: The value that was sent.
+        context: Pydantic's `ctx`, if the error type has one.
     """
     detail: dict[str, Any] = {
         "type": kind,
@@ -79,17 +84,17 @@ def invalid_field(
 
 
 def extra_field(location: tuple[str | int, ...], value: object) -> Refusal:
-    """400 for a name that MiMo's documentation does not know."""
+    """400 for a key that MiMo does not document."""
     return invalid_field("extra_forbidden", location, "Extra inputs are not permitted", value)
 
 
 def not_set(name: str) -> Refusal:
-    """400 for a required field that is absent."""
+    """400 for a missing required field."""
     return param_incorrect(f"`{name}` is not set")
 
 
 def no_endpoint_for(kind: str) -> Refusal:
-    """404, media for a model that takes none; recorded for images, said likewise for the others."""
+    """404 for media sent to a text model; seen for images, and used for the other kinds too."""
     return Refusal(
         404,
         {
@@ -102,14 +107,14 @@ def no_endpoint_for(kind: str) -> Refusal:
 
 
 def prompt_too_long(tokens: int, at_most: int) -> Refusal:
-    """400 for a prompt beyond the model's context; the words are ours."""
+    """400 for a prompt that exceeds the model's context length; the text is ours."""
     return param_incorrect(
-        f"The prompt has {tokens} tokens, this model's context length is {at_most} tokens."
+        f"The prompt has {tokens} tokens, but this model's context length is {at_most} tokens."
     )
 
 
 def http_error(status: int, message: str) -> Refusal:
-    """A bare refusal of the HTTP layer: 404 for another path, 405, 413."""
+    """An error of the HTTP layer, such as 404 for an unknown path or 413 for a large body."""
     return Refusal(status, {"code": str(status), "message": message, "param": "", "type": ""})
 
 
@@ -118,6 +123,6 @@ MESSAGES_EMPTY = "messages must not be empty"
 REASONING_MISSING = "The reasoning_content in the thinking mode must be passed back to the API."
 MEDIA_DAMAGED = "Multimodal data is corrupted or cannot be processed."
 IMAGE_FORMAT = "invalid image format, only bmp/gif/png/jpeg/webp are supported"
-# Recorded for pictures only; the other two say the same of their own formats.
+# MiMo's text is known for images only; the other two follow its wording.
 AUDIO_FORMAT = "invalid audio format, only mp3/wav/flac/m4a/ogg are supported"
 VIDEO_FORMAT = "invalid video format, only mp4/mov/avi/wmv are supported"

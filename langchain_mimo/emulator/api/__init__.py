@@ -1,1 +1,1 @@
-"""MiMo's two API formats, read and written from the reference."""
+"""MiMo's two API formats: reading requests and encoding responses, written from the reference."""

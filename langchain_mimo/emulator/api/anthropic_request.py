@@ -1,6 +1,6 @@
-"""The body of POST /anthropic/v1/messages: checked field by field, then in neutral form.
+"""Reads the body of POST /anthropic/v1/messages into a `Conversation`; checks every field.
 
-Source: anthropic-format.md. Refusals have the same frames as in the other format.
+Source: docs/api-facts.md. Refusals have the same form as in the chat completions format.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import orjson
 
 from langchain_mimo.catalogue import TEMPERATURE_RANGE, TOP_P_RANGE, Model
 from langchain_mimo.emulator.api import fields
-from langchain_mimo.emulator.api.chat_messages import (
-    check_modality,
-    check_tool_turns,
-    check_video_sampling,
-)
-from langchain_mimo.emulator.api.chat_request import output_budget, read_thinking
-from langchain_mimo.emulator.api.fields import check_tool_name
-from langchain_mimo.emulator.api.models import find_model
 from langchain_mimo.emulator.api.rules import Rules
+from langchain_mimo.emulator.api.shared_checks import (
+    check_media_kind,
+    check_ranges,
+    check_tool_name,
+    check_tool_turns,
+    open_request,
+    read_output_limit,
+    read_stop_sequences,
+    read_thinking,
+    read_video_sampling,
+)
 from langchain_mimo.emulator.conversation.request import (
     Conversation,
     MediaItem,
@@ -32,21 +35,16 @@ from langchain_mimo.emulator.conversation.request import (
     Turn,
 )
 from langchain_mimo.emulator.media.library import MediaLibrary
-from langchain_mimo.emulator.refusals import (
-    MESSAGES_EMPTY,
-    REASONING_MISSING,
-    TEXT_MISSING,
-    not_set,
-    param_incorrect,
-)
+from langchain_mimo.emulator.refusals import REASONING_MISSING, TEXT_MISSING, param_incorrect
 
 PARAMETERS = (
     *("model", "messages", "max_tokens", "system", "stop_sequences", "stream"),
     *("temperature", "top_p", "thinking", "tools", "tool_choice"),
 )
-"""Top-level parameters that are taken; others are refused as in the other format."""
+"""The top-level parameters that are accepted; others are refused as in the chat format."""
 
-_ANY_NUMBER_OF_STOPS = 1_000
+_RANGES = (("temperature", TEMPERATURE_RANGE), ("top_p", TOP_P_RANGE))
+_MAX_STOP_SEQUENCES = 1_000
 _MEDIA: dict[str, MediaKind] = {"image": "image", "audio": "audio", "video": "video"}
 _BLOCKS: dict[Role, tuple[str, ...]] = {
     "user": ("text", *_MEDIA, "tool_result"),
@@ -54,8 +52,8 @@ _BLOCKS: dict[Role, tuple[str, ...]] = {
     "system": ("text",),
     "tool": ("text", *_MEDIA),
 }
-_ROLES: tuple[Role, ...] = ("user", "assistant", "system")
-# Coding tools send cache_control everywhere and work with MiMo, so it must be let through.
+_ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
+# Coding tools send cache_control everywhere and work with MiMo, so it must be accepted.
 _IGNORED_KEY = "cache_control"
 
 
@@ -63,36 +61,28 @@ def read_request(body: object, rules: Rules, library: MediaLibrary) -> Conversat
     """Check a decoded body and return it in neutral form.
 
     Raises:
-        Refusal: Something in it is what MiMo refuses.
+        Refusal: MiMo would refuse the request.
     """
-    request = fields.mapping(body, ())
-    if rules.strict_parameters:
-        fields.only(request, PARAMETERS, ())
-    model = find_model(fields.required(request, "model", ()), rules.moment)
-    messages = fields.array(fields.required(request, "messages", ()), ("messages",))
-    if not messages:
-        raise param_incorrect(MESSAGES_EMPTY)
-    for name, (low, high) in (("temperature", TEMPERATURE_RANGE), ("top_p", TOP_P_RANGE)):
-        if request.get(name) is not None:
-            fields.number(request[name], (name,), low, high)
-    budget, stream = request.get("max_tokens"), request.get("stream")
-    reader = _BlockReader(model, read_thinking(request.get("thinking"), model), rules, library)
-    stops = request.get("stop_sequences")
-    if stops is not None:
-        fields.array(stops, ("stop_sequences",))
+    request, model, messages = open_request(body, PARAMETERS, rules)
+    check_ranges(request, _RANGES)
+    reader = _MessageReader(model, read_thinking(request.get("thinking"), model), rules, library)
+    stop = request.get("stop_sequences")
+    if stop is not None:
+        fields.array(stop, ("stop_sequences",))  # the chat format also accepts a string
+    limit = request.get("max_tokens")
     return Conversation(
         model=model,
-        turns=reader.system(request.get("system")) + reader.messages(messages),
+        turns=reader.read_system(request.get("system")) + reader.read_messages(messages),
         tools=_read_tools(request.get("tools"), rules),
         thinking=reader.thinking,
         max_output_tokens=(
             model.default_output_tokens
-            if budget is None
-            else output_budget(budget, "max_tokens", model)
+            if limit is None
+            else read_output_limit(limit, "max_tokens", model)
         ),
-        stop=fields.stop_sequences(stops, ("stop_sequences",), _ANY_NUMBER_OF_STOPS),
-        stream=stream is not None and fields.boolean(stream, ("stream",)),
-        parallel_calls=_read_choice(request.get("tool_choice")),
+        stop=read_stop_sequences(stop, ("stop_sequences",), _MAX_STOP_SEQUENCES),
+        stream=fields.optional_boolean(request, "stream", ()),
+        parallel_calls=_read_parallel_calls(request.get("tool_choice")),
     )
 
 
@@ -104,156 +94,140 @@ def _read_tools(value: object, rules: Rules) -> list[Tool]:
         tool = fields.mapping(item, location)
         if rules.strict_parameters:
             known = ("name", "description", "type", "input_schema", _IGNORED_KEY)
-            fields.only(tool, known, location)
+            fields.no_unknown_keys(tool, known, location)
         if tool.get("type") is not None:
             fields.literal(tool["type"], (*location, "type"), ("custom",))
         name = check_tool_name(tool.get("name"), seen, (*location, "name"))
-        schema = fields.required(tool, "input_schema", location)
-        inner = (*location, "input_schema")
-        parameters = fields.mapping(schema, inner)
-        kind = fields.required(parameters, "type", inner)
-        fields.literal(kind, (*inner, "type"), ("object",))
-        description = tool.get("description")
-        if description is not None:
-            fields.string(description, (*location, "description"))
-        tools.append(Tool(name, description or "", parameters))
+        schema = fields.required_mapping(tool, "input_schema", location)
+        fields.required_literal(schema, "type", (*location, "input_schema"), ("object",))
+        tools.append(Tool(name, fields.optional_string(tool, "description", location), schema))
     return tools
 
 
-def _read_choice(value: object) -> bool:
-    """Return whether several calls may be made at once; a choice other than auto is dropped."""
+def _read_parallel_calls(value: object) -> bool:
+    """Return whether several tool calls are allowed; choices other than `auto` are ignored."""
+    location = ("tool_choice",)
     if value is None:
         return True
-    choice = fields.mapping(value, ("tool_choice",))
-    single = choice.get("disable_parallel_tool_use")
-    location = ("tool_choice", "disable_parallel_tool_use")
-    return choice.get("type") != "auto" or single is None or not fields.boolean(single, location)
+    choice = fields.mapping(value, location)
+    if choice.get("type") != "auto":
+        return True
+    return not fields.optional_boolean(choice, "disable_parallel_tool_use", location)
 
 
 @dataclass(frozen=True, slots=True)
-class _BlockReader:
+class _MessageReader:
     model: Model
     thinking: bool
     rules: Rules
     library: MediaLibrary
 
-    def system(self, value: object) -> list[Turn]:
+    def read_system(self, value: object) -> list[Turn]:
         if value is None:
             return []
-        return self._turns("system", value, ("system",))
+        return self._read_turns("system", value, ("system",))
 
-    def messages(self, messages: Sequence[object]) -> list[Turn]:
+    def read_messages(self, messages: Sequence[object]) -> list[Turn]:
         turns: list[Turn] = []
         for index, item in enumerate(messages):
             location = ("messages", index)
             message = fields.mapping(item, location)
             if self.rules.strict_parameters:
-                fields.only(message, ("role", "content"), location)
-            found = fields.literal(
-                fields.required(message, "role", location), (*location, "role"), _ROLES
-            )
-            role = next(role for role in _ROLES if role == found)
-            turns += self._turns(role, message.get("content"), (*location, "content"))
+                fields.no_unknown_keys(message, ("role", "content"), location)
+            role = _ROLES[fields.required_literal(message, "role", location, tuple(_ROLES))]
+            turns += self._read_turns(role, message.get("content"), (*location, "content"))
         if self.rules.strict_tool_turns:
             check_tool_turns(turns)
         return turns
 
-    def _turns(self, role: Role, content: object, location: fields.Location) -> list[Turn]:
-        """Read one message; tool results in it become turns of their own, before the rest."""
+    def _read_turns(self, role: Role, content: object, location: fields.Location) -> list[Turn]:
+        """Read one message; its tool results become turns of their own, before the rest of it."""
         if content is None:
             raise param_incorrect(TEXT_MISSING)
         if isinstance(content, str):
             return [Turn(role, [content])]
-        own = Turn(role, [])
+        turn = Turn(role, [])
         results: list[Turn] = []
         blocks = fields.array(content, location)
         for index, item in enumerate(blocks):
-            self._block(item, own, results, (*location, index))
+            self._read_block(item, turn, results, (*location, index))
         if not blocks:
             raise param_incorrect(TEXT_MISSING)
-        if own.calls and not own.reasoning and self.thinking and self.rules.require_reasoning:
+        reasoning_required = self.thinking and self.rules.require_reasoning
+        if turn.calls and not turn.reasoning and reasoning_required:
             raise param_incorrect(REASONING_MISSING)
-        return [*results, own] if own.parts or own.calls or own.reasoning else results
+        return [*results, turn] if turn.parts or turn.calls or turn.reasoning else results
 
-    def _block(
-        self, item: object, own: Turn, results: list[Turn], location: fields.Location
+    def _read_block(
+        self, item: object, turn: Turn, results: list[Turn], location: fields.Location
     ) -> None:
+        """Add a block to its turn, or a tool result to `results`."""
         block = fields.mapping(item, location)
-        kind = fields.literal(
-            fields.required(block, "type", location), (*location, "type"), _BLOCKS[own.role]
-        )
+        kind = fields.required_literal(block, "type", location, _BLOCKS[turn.role])
         if kind == "tool_result":
-            results.append(self._result(block, location))
+            results.append(self._read_result(block, location))
         elif kind == "tool_use":
-            own.calls.append(self._call(block, location))
+            turn.calls.append(self._read_call(block, location))
         elif kind == "thinking":
-            self._known(block, ("type", "thinking", "signature"), location)
-            own.reasoning += self._text(block, "thinking", location)
-            if block.get("signature") is not None:
-                fields.string(block["signature"], (*location, "signature"))
+            self._check_keys(block, ("type", "thinking", "signature"), location)
+            turn.reasoning += fields.required_string(block, "thinking", location)
+            fields.optional_string(block, "signature", location)
+        elif kind in _MEDIA:
+            turn.parts.append(self._read_media(block, _MEDIA[kind], location))
         else:
-            own.parts.append(self._part(block, kind, location))
+            turn.parts.append(self._read_text(block, location))
 
-    def _part(
-        self, block: Mapping[str, Any], kind: str, location: fields.Location
-    ) -> str | MediaItem:
-        if kind in _MEDIA:
-            return self._medium(block, _MEDIA[kind], location)
-        self._known(block, ("type", "text"), location)
-        text = self._text(block, "text", location)
+    def _read_text(self, block: Mapping[str, Any], location: fields.Location) -> str:
+        self._check_keys(block, ("type", "text"), location)
+        text = fields.required_string(block, "text", location)
         if not text:
             raise param_incorrect(TEXT_MISSING)
         return text
 
-    def _medium(
+    def _read_media(
         self, block: Mapping[str, Any], kind: MediaKind, location: fields.Location
     ) -> MediaItem:
-        self._known(block, ("type", "source"), location)
+        self._check_keys(block, ("type", "source"), location)
         inner = (*location, "source")
-        source = fields.mapping(fields.required(block, "source", location), inner)
-        form = fields.literal(
-            fields.required(source, "type", inner), (*inner, "type"), ("base64", "url")
-        )
-        named = ("media_type", "data") if form == "base64" else ("url",)
-        beside = ("fps", "media_resolution") if kind == "video" else ()
-        self._known(source, ("type", *named, *beside), inner)
-        first, *rest = [self._text(source, name, inner) for name in named]
-        fps, resolution = check_video_sampling(source, inner) if beside else (None, None)
-        check_modality(kind, self.model)
-        if form == "url":
-            return self.library.from_url(kind, first, fps=fps, media_resolution=resolution)
-        return self.library.from_base64(kind, first, rest[0], fps=fps, media_resolution=resolution)
+        source = fields.required_mapping(block, "source", location)
+        source_type = fields.required_literal(source, "type", inner, ("base64", "url"))
+        keys = ("media_type", "data") if source_type == "base64" else ("url",)
+        sampling_keys = ("fps", "media_resolution") if kind == "video" else ()
+        self._check_keys(source, ("type", *keys, *sampling_keys), inner)
+        values = [fields.required_string(source, key, inner) for key in keys]
+        fps, resolution = read_video_sampling(source, inner) if kind == "video" else (None, None)
+        check_media_kind(kind, self.model)
+        if source_type == "url":
+            (url,) = values
+            return self.library.from_url(kind, url, fps=fps, media_resolution=resolution)
+        mime_type, data = values
+        return self.library.from_base64(kind, mime_type, data, fps=fps, media_resolution=resolution)
 
-    def _call(self, block: Mapping[str, Any], location: fields.Location) -> ToolCall:
-        self._known(block, ("type", "id", "name", "input"), location)
-        arguments = fields.mapping(fields.required(block, "input", location), (*location, "input"))
+    def _read_call(self, block: Mapping[str, Any], location: fields.Location) -> ToolCall:
+        self._check_keys(block, ("type", "id", "name", "input"), location)
+        arguments = fields.required_mapping(block, "input", location)
         return ToolCall(
-            self._text(block, "id", location),
-            self._text(block, "name", location),
+            fields.required_string(block, "id", location),
+            fields.required_string(block, "name", location),
             orjson.dumps(arguments).decode(),
         )
 
-    def _result(self, block: Mapping[str, Any], location: fields.Location) -> Turn:
-        self._known(block, ("type", "tool_use_id", "content", "is_error"), location)
-        turn = Turn("tool", [], tool_call_id=self._text(block, "tool_use_id", location))
-        if block.get("is_error") is not None:
-            fields.boolean(block["is_error"], (*location, "is_error"))
+    def _read_result(self, block: Mapping[str, Any], location: fields.Location) -> Turn:
+        self._check_keys(block, ("type", "tool_use_id", "content", "is_error"), location)
+        call_id = fields.required_string(block, "tool_use_id", location)
+        turn = Turn("tool", [], tool_call_id=call_id)
+        fields.optional_boolean(block, "is_error", location)
         content = block.get("content")
         if content is None or isinstance(content, str):
             turn.parts.append(content or "")
             return turn
         inner = (*location, "content")
         for index, item in enumerate(fields.array(content, inner)):
-            self._block(item, turn, [], (*inner, index))
+            self._read_block(item, turn, [], (*inner, index))
         return turn
 
-    def _known(
+    def _check_keys(
         self, block: Mapping[str, Any], names: Sequence[str], location: fields.Location
     ) -> None:
         if self.rules.strict_parameters:
-            fields.only(block, (*names, _IGNORED_KEY), location)
-
-    def _text(self, block: Mapping[str, Any], name: str, location: fields.Location) -> str:
-        if block.get(name) is None:
-            raise not_set(name)
-        return fields.string(block[name], (*location, name))
+            fields.no_unknown_keys(block, (*names, _IGNORED_KEY), location)

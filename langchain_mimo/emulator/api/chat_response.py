@@ -1,4 +1,4 @@
-"""The answer of POST /v1/chat/completions, whole and as a stream (mimo-api.md §4, §5)."""
+"""Encodes the response of POST /v1/chat/completions, streamed or not (docs/api-facts.md)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,30 @@ from langchain_mimo.emulator.conversation.reply import Reply
 DONE = b"data: [DONE]\n\n"
 
 EVENTS_PER_SECOND = 5
-"""`created` moves on within a stream, as in the official sample: a second every so many events."""
+"""In a stream, `created` advances by one second after this many events, as in MiMo's sample."""
 
-_PIECE = re.compile(r"\s*\S{1,12}\s*?")
-_ID_WITH_UUID = ("mimo-v2.6",)
+_DELTA_TEXT = re.compile(r"\s*\S{1,12}\s*?")
+_MODELS_WITH_LONG_IDS = ("mimo-v2.6",)
 
 
 def new_response_id(model: Model) -> str:
-    """Return a new id: `<uuid>_<32 hex>` for v2.6, 32 hexadecimal digits before it."""
-    tail = uuid.uuid4().hex
-    return f"{uuid.uuid4()}_{tail}" if model.id.startswith(_ID_WITH_UUID) else tail
+    """Return a new id: `<uuid>_<32 hex digits>` from v2.6 on, 32 hex digits before it."""
+    short_id = uuid.uuid4().hex
+    has_long_id = model.id.startswith(_MODELS_WITH_LONG_IDS)
+    return f"{uuid.uuid4()}_{short_id}" if has_long_id else short_id
 
 
 def completion(
     outcome: Outcome, model: Model, usage: Mapping[str, Any], reply: Reply | None = None
 ) -> dict[str, Any]:
-    """Return the body of a whole answer."""
+    """Return the body of a non-streamed response.
+
+    Args:
+        outcome: The response in neutral form.
+        model: The requested model.
+        usage: The `usage` object.
+        reply: The scripted reply that the outcome came from, for its extra keys.
+    """
     message: dict[str, Any] = {"content": outcome.content, "role": "assistant"}
     if outcome.annotations is not None:
         message["annotations"] = outcome.annotations
@@ -64,54 +72,60 @@ def chunks(
     usage: Mapping[str, Any] | None,
     reply: Reply | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the events of a streamed answer, `[DONE]` excepted.
+    """Yield the events of a streamed response, without the final `[DONE]`.
 
     Args:
-        outcome: The answer.
-        model: Named in every event.
-        usage: The last event's; None leaves that event out.
-        reply: The script it came from, for its pieces and extra keys.
+        outcome: The response in neutral form.
+        model: The requested model.
+        usage: The `usage` object of the last event; None to leave that event out.
+        reply: The scripted reply that the outcome came from, for its pieces and extra keys.
     """
-    frame = _Frame(model)
-    yield frame.event(_first_delta(outcome, reply))
+    chunk = _ChunkBuilder(model)
+    yield chunk.build(_first_delta(outcome, reply))
     reasoning = reply.reasoning_pieces if reply is not None else None
     for piece in split_text(outcome.reasoning or "", reasoning if outcome.reasoning else None):
-        yield frame.event(_delta(reasoning_content=piece))
+        yield chunk.build(_delta(reasoning_content=piece))
     for piece in split_text(outcome.content, reply.pieces if reply is not None else None):
-        yield frame.event(_delta(content=piece))
+        yield chunk.build(_delta(content=piece))
     size = reply.argument_pieces if reply is not None else Reply().argument_pieces
     for index, call in enumerate(outcome.calls):
-        yield frame.event(_delta(tool_calls=[_fragment(index, "", call.id, call.name)]))
+        yield chunk.build(_delta(tool_calls=[_call_delta(index, "", call.id, call.name)]))
         for start in range(0, len(call.arguments), size):
-            part = call.arguments[start : start + size]
-            yield frame.event(_delta(tool_calls=[_fragment(index, part)]))
-    final = frame.event(_delta(), outcome.finish_reason)
+            piece = call.arguments[start : start + size]
+            yield chunk.build(_delta(tool_calls=[_call_delta(index, piece)]))
+    final = chunk.build(_delta(), outcome.finish_reason)
     final["usage"] = None
     yield final
     if usage is not None:
-        last = frame.event(_delta())
+        last = chunk.build(_delta())
         last["choices"] = []
         last["usage"] = usage
         yield last
 
 
-def split_text(text: str, given: Sequence[str] | None) -> Sequence[str]:
-    """Return the deltas of a text: those given, else cut into words and long words into parts."""
-    if given is not None:
-        return given
-    found = _PIECE.findall(text)
-    rest = text[sum(map(len, found)) :]
-    return [*found, rest] if rest else found
+def split_text(text: str, pieces: Sequence[str] | None) -> Sequence[str]:
+    """Split a text into the deltas of a stream.
+
+    Args:
+        text: The text.
+        pieces: The deltas that a scripted reply sets; None to split into words of up to 12
+            characters.
+    """
+    if pieces is not None:
+        return pieces
+    words = _DELTA_TEXT.findall(text)
+    rest = text[sum(map(len, words)) :]
+    return [*words, rest] if rest else words
 
 
-class _Frame:
+class _ChunkBuilder:
     def __init__(self, model: Model) -> None:
         self._id = new_response_id(model)
         self._model = model.id
         self._start = int(time.time())
         self._sent = 0
 
-    def event(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    def build(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         created = self._start + self._sent // EVENTS_PER_SECOND
         self._sent += 1
         return {
@@ -148,7 +162,7 @@ def _delta(
     }
 
 
-def _fragment(
+def _call_delta(
     index: int, arguments: str, call_id: str | None = None, name: str | None = None
 ) -> dict[str, Any]:
     return {

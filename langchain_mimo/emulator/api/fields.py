@@ -1,29 +1,25 @@
-"""Checks of single fields, with the refusals of a validator: types, ranges, literals, known names.
+"""Checks of single fields: types, ranges, literals, unknown keys.
 
-The bodies of range and type errors are not recorded; they take the one validator form that is
-(mimo-api.md §6), as Pydantic prints it.
+A field that fails a check raises `Refusal` in the form of Pydantic's error list, as Python prints
+it. MiMo's bodies for range and type errors are not known; this is the one validator form that was
+seen (docs/api-facts.md).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from langchain_mimo.emulator.refusals import (
-    extra_field,
-    invalid_field,
-    not_set,
-    param_incorrect,
-)
+from langchain_mimo.emulator.refusals import extra_field, invalid_field, not_set
 
 Location: TypeAlias = tuple[str | int, ...]
+"""Path of a value below the body, such as `("messages", 0, "content")`."""
 
 
 def number(
     value: object, location: Location, low: float, high: float, *, integer: bool = False
 ) -> float:
-    """Return a finite number within [low, high], or refuse."""
+    """Check for a number from `low` to `high`, an integer if `integer` is set, and return it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind, name = ("int_type", "integer") if integer else ("float_type", "number")
         raise invalid_field(kind, location, f"Input should be a valid {name}", value)
@@ -54,35 +50,35 @@ def number(
 
 
 def string(value: object, location: Location) -> str:
-    """Return a string, or refuse."""
+    """Check for a string and return it."""
     if not isinstance(value, str):
         raise invalid_field("string_type", location, "Input should be a valid string", value)
     return value
 
 
 def boolean(value: object, location: Location) -> bool:
-    """Return a boolean, or refuse."""
+    """Check for a boolean and return it."""
     if not isinstance(value, bool):
         raise invalid_field("bool_type", location, "Input should be a valid boolean", value)
     return value
 
 
 def mapping(value: object, location: Location) -> dict[str, Any]:
-    """Return a JSON object, or refuse."""
+    """Check for a JSON object and return it."""
     if not isinstance(value, dict):
         raise invalid_field("dict_type", location, "Input should be a valid dictionary", value)
     return value
 
 
 def array(value: object, location: Location) -> list[Any]:
-    """Return a JSON array, or refuse."""
+    """Check for a JSON array and return it."""
     if not isinstance(value, list):
         raise invalid_field("list_type", location, "Input should be a valid list", value)
     return value
 
 
 def literal(value: object, location: Location, choices: Sequence[str]) -> str:
-    """Return one of `choices`, or refuse."""
+    """Check for one of `choices` and return it."""
     if isinstance(value, str) and value in choices:
         return value
     quoted = [repr(choice) for choice in choices]
@@ -93,59 +89,48 @@ def literal(value: object, location: Location, choices: Sequence[str]) -> str:
 
 
 def required(fields: Mapping[str, Any], name: str, location: Location) -> Any:
-    """Return a field that must be there, or refuse."""
+    """Return the field `name`, which must exist; null passes."""
     if name not in fields:
         raise invalid_field("missing", (*location, name), "Field required", dict(fields))
     return fields[name]
 
 
-def only(fields: Mapping[str, Any], known: Collection[str], location: Location) -> None:
-    """Refuse names beyond `known`; one that carries null says nothing and passes."""
+def required_mapping(fields: Mapping[str, Any], name: str, location: Location) -> dict[str, Any]:
+    """Return the field `name`, which must be a JSON object."""
+    return mapping(required(fields, name, location), (*location, name))
+
+
+def required_literal(
+    fields: Mapping[str, Any], name: str, location: Location, choices: Sequence[str]
+) -> str:
+    """Return the field `name`, which must be one of `choices`."""
+    return literal(required(fields, name, location), (*location, name), choices)
+
+
+def required_string(fields: Mapping[str, Any], name: str, location: Location) -> str:
+    """Return the field `name`, which must be a string.
+
+    A missing or null field is refused in MiMo's own form ("`name` is not set").
+    """
+    if fields.get(name) is None:
+        raise not_set(name)
+    return string(fields[name], (*location, name))
+
+
+def optional_string(fields: Mapping[str, Any], name: str, location: Location) -> str:
+    """Return the field `name`, a string; "" if it is missing or null."""
+    value = fields.get(name)
+    return "" if value is None else string(value, (*location, name))
+
+
+def optional_boolean(fields: Mapping[str, Any], name: str, location: Location) -> bool:
+    """Return the field `name`, a boolean; False if it is missing or null."""
+    value = fields.get(name)
+    return value is not None and boolean(value, (*location, name))
+
+
+def no_unknown_keys(fields: Mapping[str, Any], known: Collection[str], location: Location) -> None:
+    """Refuse keys that are not in `known`; a key with the value null passes."""
     for name, value in fields.items():
         if name not in known and value is not None:
             raise extra_field((*location, name), value)
-
-
-def stop_sequences(value: object, location: Location, at_most: int) -> tuple[str, ...]:
-    """Return the texts that end an answer: null, a string, or at most so many strings."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    texts = tuple(
-        string(text, (*location, index)) for index, text in enumerate(array(value, location))
-    )
-    if len(texts) > at_most:
-        raise invalid_field(
-            "too_long",
-            location,
-            f"List should have at most {at_most} items after validation, not {len(texts)}",
-            value,
-            {"field_type": "List", "max_length": at_most, "actual_length": len(texts)},
-        )
-    return texts
-
-
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-_TOOL_NAME_PATTERN = "^[a-zA-Z0-9_-]{1,64}$"
-
-
-def check_tool_name(value: object, seen: set[str], location: Location) -> str:
-    """Return a tool's name: there, well formed, and not twice in one request."""
-    if value is None:
-        raise not_set("name")
-    name = string(value, location)
-    if not _TOOL_NAME.fullmatch(name):
-        raise invalid_field(
-            "string_pattern_mismatch",
-            location,
-            f"String should match pattern '{_TOOL_NAME_PATTERN}'",
-            name,
-            {"pattern": _TOOL_NAME_PATTERN},
-        )
-    if name in seen:
-        raise param_incorrect(f"Tool names must be unique: {name}")
-    seen.add(name)
-    return name

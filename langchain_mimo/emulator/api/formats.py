@@ -1,10 +1,10 @@
-"""MiMo's two API formats, side by side: what differs between them, and nothing else."""
+"""MiMo's two API formats side by side: everything in which they differ."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_mimo.emulator.api import (
     anthropic_request,
@@ -18,7 +18,7 @@ from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.conversation.request import Conversation
 from langchain_mimo.emulator.media.library import MediaLibrary
 
-Usage = Mapping[str, Any]
+Usage: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class ApiFormat:
     """One API format.
 
     Attributes:
-        path: Where it is posted to.
-        key_headers: Headers that carry the key, beside `Authorization: Bearer`.
-        read: Checks a body.
-        whole: Makes the body of a whole answer.
-        events: Makes the events of a streamed one; the usage is None when none is to be sent.
+        path: Path of its endpoint.
+        key_headers: Headers that may carry the API key, besides `Authorization: Bearer`.
+        read: Checks a request body and returns the conversation.
+        response: Builds the body of a non-streamed response.
+        events: Builds the events of a streamed response; usage is None if it is not to be sent.
     """
 
     path: str
@@ -44,21 +44,23 @@ CHAT_COMPLETIONS = ApiFormat(
     "/v1/chat/completions",
     ("api-key",),
     chat_request.read_request,
-    lambda outcome, asked, usage, reply: chat_response.completion(
-        outcome, asked.model, usage, reply
+    lambda outcome, conversation, usage, reply: chat_response.completion(
+        outcome, conversation.model, usage, reply
     ),
-    lambda outcome, asked, usage, reply: chat_response.chunks(outcome, asked.model, usage, reply),
+    lambda outcome, conversation, usage, reply: chat_response.chunks(
+        outcome, conversation.model, usage, reply
+    ),
 )
 
 ANTHROPIC_MESSAGES = ApiFormat(
     "/anthropic/v1/messages",
     ("api-key", "x-api-key"),
     anthropic_request.read_request,
-    lambda outcome, asked, usage, reply: anthropic_response.message(
-        outcome, asked.model, usage, reply
+    lambda outcome, conversation, usage, reply: anthropic_response.message(
+        outcome, conversation.model, usage, reply
     ),
-    # Usage is part of this format's last event whatever was asked.
-    lambda outcome, asked, usage, reply: anthropic_response.stream(
-        outcome, asked.model, usage or {}, reply
+    # In this format, usage is always part of the last event.
+    lambda outcome, conversation, usage, reply: anthropic_response.events(
+        outcome, conversation.model, usage or {}, reply
     ),
 )

@@ -1,4 +1,4 @@
-"""Which models serve on the day the emulator pretends, and what each refuses."""
+"""Which models are available at the simulated time."""
 
 from __future__ import annotations
 
@@ -9,42 +9,46 @@ from langchain_mimo.emulator.api.fields import Location, string
 from langchain_mimo.emulator.refusals import param_incorrect
 
 
-def simulated_time(day: date | str | None) -> datetime:
-    """Return the moment that `as_of` names: now for None, else the day's beginning in Beijing.
+def simulated_time(as_of: date | str | None) -> datetime:
+    """Return the time that `as_of` stands for.
 
     Args:
-        day: A date, a datetime (kept; Beijing's zone when it has none), or ISO text such as
-            `2026-04-22`.
+        as_of: A date or an ISO string such as `2026-04-22`, for the start of that day in Beijing;
+            a datetime, which is in Beijing's time zone if it has none; None for now.
 
     Raises:
-        ValueError: The text is no ISO date.
+        ValueError: The string is not an ISO date.
     """
-    if day is None:
+    if as_of is None:
         return datetime.now(BEIJING)
-    if isinstance(day, str):
-        day = datetime.fromisoformat(day)
-    if not isinstance(day, datetime):
-        day = datetime.combine(day, time.min)
-    return day if day.tzinfo else day.replace(tzinfo=BEIJING)
+    if isinstance(as_of, str):
+        as_of = datetime.fromisoformat(as_of)
+    if not isinstance(as_of, datetime):
+        as_of = datetime.combine(as_of, time.min)
+    return as_of if as_of.tzinfo else as_of.replace(tzinfo=BEIJING)
 
 
-def available_models(moment: datetime) -> list[Model]:
-    """Return the models that serve at `moment`: released, not yet ended, and conversational.
+def available_models(now: datetime) -> list[Model]:
+    """Return the chat models that are released and not yet retired at `now`.
 
-    Speech and transcription models are left out: the emulator does not play them.
+    Speech and transcription models are left out: the emulator does not support them.
     """
-    return [model for model in MODELS.values() if _serves(model, moment)]
+    return [model for model in MODELS.values() if _is_available(model, now)]
 
 
-def find_model(model_id: object, moment: datetime, location: Location = ("model",)) -> Model:
-    """Return the model asked for, or refuse: unknown, not lower case, retired, not yet released."""
+def find_model(model_id: object, now: datetime, location: Location = ("model",)) -> Model:
+    """Return the requested model.
+
+    Raises:
+        Refusal: The id is unknown or not in lower case, or the model is not available at `now`.
+    """
     name = string(model_id, location)
     model = find(name)
-    if model is None or not _serves(model, moment):
+    if model is None or not _is_available(model, now):
         raise param_incorrect(f"Not supported model {name}")
     return model
 
 
-def _serves(model: Model, moment: datetime) -> bool:
-    begun = model.released is None or model.released <= moment.astimezone(BEIJING).date()
-    return model.conversational and begun and not model.ended_by(moment)
+def _is_available(model: Model, now: datetime) -> bool:
+    released = model.released is None or model.released <= now.astimezone(BEIJING).date()
+    return model.conversational and released and not model.ended_by(now)

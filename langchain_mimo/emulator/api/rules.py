@@ -1,4 +1,4 @@
-"""How strictly a request is read."""
+"""The rules by which a request is checked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How strictly a request is read.
+    """The rules by which a request is checked.
 
     Attributes:
-        moment: The moment the emulator pretends, which decides the models that serve.
-        require_reasoning: Refuse assistant turns with tool calls and without thoughts.
-        strict_parameters: Refuse names that the documentation does not know.
-        strict_tool_turns: Refuse tool results without their call and calls without results.
+        now: The simulated time, which decides which models are available.
+        require_reasoning: Whether to refuse assistant turns with tool calls but no reasoning.
+        strict_parameters: Whether to refuse keys that MiMo does not document.
+        strict_tool_turns: Whether to refuse tool results without their call, and calls without
+            results.
     """
 
-    moment: datetime
+    now: datetime
     require_reasoning: bool = True
     strict_parameters: bool = True
     strict_tool_turns: bool = False

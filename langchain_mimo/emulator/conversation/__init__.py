@@ -1,1 +1,1 @@
-"""A request in neutral form, and what becomes of it."""
+"""A request in neutral form, the response to it, and the record that tests read."""

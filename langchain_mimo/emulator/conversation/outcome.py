@@ -1,4 +1,4 @@
-"""What the emulator answers, before it takes the shape of an API format."""
+"""`Outcome`: the response to a conversation, before it is encoded for an API format."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from langchain_mimo.tokens import text_tokens
 
 @dataclass(slots=True)
 class Outcome:
-    """An answer before it takes the shape of an API format.
+    """A response in neutral form.
 
     Attributes:
-        content: Text.
-        reasoning: Thoughts; None when the request switched thinking off.
+        content: Answer text.
+        reasoning: Reasoning text; None if the request disabled thinking.
         calls: Tool calls.
-        finish_reason: One of MiMo's (mimo-api.md §4).
+        finish_reason: One of MiMo's finish reasons (docs/api-facts.md).
         annotations: Citations of a web search, or None.
         error_message: Why a web search failed, or None.
-        searches: Keyword searches and pages of a web search, or None.
+        searches: Number of keyword searches and of result pages of a web search, or None.
     """
 
     content: str
@@ -34,11 +34,11 @@ class Outcome:
 
     @property
     def reasoning_tokens(self) -> int:
-        """Tokens of the thoughts."""
+        """Tokens of the reasoning."""
         return text_tokens(self.reasoning or "")
 
     @property
     def completion_tokens(self) -> int:
-        """Tokens of thoughts, text and calls; an empty answer still ends with one."""
+        """Tokens of reasoning, text and tool calls; at least one, for the end of the response."""
         calls = sum(tool_call_tokens(call) for call in self.calls)
         return max(self.reasoning_tokens + text_tokens(self.content) + calls, 1)

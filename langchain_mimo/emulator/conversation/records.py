@@ -1,4 +1,4 @@
-"""What arrived: requests, the media in them, and clients that hung up."""
+"""What the emulator records for tests: requests, the media in them, and disconnects."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from langchain_mimo.emulator.conversation.request import MediaItem, MediaKind
 
 @dataclass(frozen=True, slots=True)
 class RecordedMedium:
-    """A medium as it arrived.
+    """One image, video or audio item of a request, as received.
 
     Attributes:
-        kind: What the request called it.
-        mime_type: As declared; "" for an address.
-        url: Its address, or None when its bytes came along.
-        size: Bytes; 0 for an address that is not served from a folder.
-        sha256: Hexadecimal digest of the bytes, or of the address.
-        data: The bytes; None for an address, and with `keep_bodies=False`.
-        fps: As asked for, or None.
-        media_resolution: As asked for, or None.
+        kind: The kind that the request declared.
+        mime_type: The declared MIME type; "" for a URL.
+        url: Its URL, or None if it was sent inline.
+        size: Size in bytes; 0 for a URL that is not mapped to a local folder.
+        sha256: Hexadecimal digest of the bytes, or of the URL if there are none.
+        data: The bytes; None for an unmapped URL, and with `keep_bodies=False`.
+        fps: The requested frames per second, or None.
+        media_resolution: The requested resolution, or None.
     """
 
     kind: MediaKind
@@ -34,36 +34,37 @@ class RecordedMedium:
     media_resolution: str | None
 
     @classmethod
-    def of(cls, medium: MediaItem, *, keep_data: bool) -> RecordedMedium:
-        """Record a medium, with its bytes or without."""
+    def of(cls, item: MediaItem, *, keep_data: bool) -> RecordedMedium:
+        """Record a media item, with or without its bytes."""
         return cls(
-            medium.kind,
-            medium.mime_type,
-            medium.url,
-            len(medium.data or b""),
-            medium.sha256,
-            medium.data if keep_data else None,
-            medium.fps,
-            medium.media_resolution,
+            item.kind,
+            item.mime_type,
+            item.url,
+            len(item.data or b""),
+            item.sha256,
+            item.data if keep_data else None,
+            item.fps,
+            item.media_resolution,
         )
 
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """A request as it arrived.
+    """A request as received.
 
     Attributes:
         method: HTTP method.
         path: Path without the query.
-        headers: By lower-case name, the key among them; of repeated headers the last.
-        body: The decoded JSON body; None without one, when it is not JSON, and with
+        headers: Headers by lower-case name, including the API key. If a header is repeated, its
+            last value.
+        body: The decoded JSON body; None if there is none, if it is not JSON, and with
             `keep_bodies=False`.
-        raw_length: Bytes of the body as sent.
-        connection: Number of the TCP connection it came by, from 1; 0 without a socket.
-        received_at: `time.monotonic()` when the body was whole.
-        media: The media in it, in order; empty when the request was refused before they were read.
-        status: HTTP status of the answer; 0 while there is none.
-        fault: Name of the fault that it met, or None.
+        raw_length: Size of the body as sent, in bytes.
+        connection: Number of its TCP connection, from 1; 0 without a socket.
+        received_at: `time.monotonic()` when the body was complete.
+        media: The media in it, in order; empty if the request was refused before they were read.
+        status: HTTP status of the response; 0 until there is one.
+        fault: Name of the fault that was applied to it, or None.
     """
 
     method: str
@@ -80,13 +81,13 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """A client that hung up before its answer was whole.
+    """A client that disconnected before its response was complete.
 
     Attributes:
-        path: Of the request.
+        path: Path of the request.
         connection: Number of its TCP connection.
-        at: `time.monotonic()` of the moment it was noticed.
-        elapsed: Seconds since its request was whole.
+        at: `time.monotonic()` when the disconnect was noticed.
+        elapsed: Seconds since the request was complete.
     """
 
     path: str

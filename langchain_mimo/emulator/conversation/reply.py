@@ -1,4 +1,4 @@
-"""`Reply`: one scripted response."""
+"""`Reply`: one scripted response, checked when it is created."""
 
 from __future__ import annotations
 
@@ -19,30 +19,27 @@ from langchain_mimo.emulator.expected import (
     seconds,
 )
 
-_CALL_KEYS = ("name", "args", "arguments", "id", "type")
+_CALL_KEYS = {"name", "args", "arguments", "id", "type"}
+_STATUSES_WITHOUT_BODY = (204, 304)
+_JSON_MAPPINGS = "mappings that can be encoded as JSON"
 
-
-_CALL_LIST = Expected("a list of calls such as [{'name': 'add', 'args': {'a': 1}}]", is_list)
-
-
+_CALL_LIST = Expected("a list of tool calls such as [{'name': 'add', 'args': {'a': 1}}]", is_list)
 _CALL = Expected(
-    "a mapping with a name, and perhaps args and an id",
-    lambda call: isinstance(call, Mapping) and "name" in call and call.keys() <= set(_CALL_KEYS),
+    "a mapping with the key name, and optionally args and id",
+    lambda call: isinstance(call, Mapping) and "name" in call and call.keys() <= _CALL_KEYS,
 )
-
-
 _ARGUMENTS = Expected(
-    "a mapping that can be sent as JSON, or a text",
-    lambda args: TEXT.fits(args) or OBJECT.fits(args),
+    "a mapping that can be encoded as JSON or a string",
+    lambda arguments: TEXT.fits(arguments) or OBJECT.fits(arguments),
 )
-
-
-_BODILESS = (204, 304)
-"""Statuses that HTTP knows no body for."""
-
-
-_EVENT = Expected("an event", lambda event: isinstance(event, bytes | str) or OBJECT.fits(event))
-
+_BODY = Expected(
+    "bytes, a string or a value that can be encoded as JSON",
+    lambda body: isinstance(body, bytes) or is_json(body),
+)
+_EVENT = Expected(
+    "a mapping that can be encoded as JSON, a string or bytes",
+    lambda event: isinstance(event, bytes | str) or OBJECT.fits(event),
+)
 
 _FIELDS: Mapping[str, Expected] = {
     "content": TEXT,
@@ -50,18 +47,15 @@ _FIELDS: Mapping[str, Expected] = {
     "tool_calls": _CALL_LIST,
     "finish_reason": or_none(TEXT),
     "usage": or_none(OBJECT),
-    "annotations": or_none(list_of(OBJECT, "mappings that can be sent as JSON")),
+    "annotations": or_none(list_of(OBJECT, _JSON_MAPPINGS)),
     "error_message": or_none(TEXT),
     "message": OBJECT,
-    "pieces": or_none(list_of(TEXT, "texts")),
-    "reasoning_pieces": or_none(list_of(TEXT, "texts")),
+    "pieces": or_none(list_of(TEXT, "strings")),
+    "reasoning_pieces": or_none(list_of(TEXT, "strings")),
     "argument_pieces": integer(1),
     "status": or_none(integer(200, 599)),
-    "body": Expected(
-        "bytes, a text, or what can be sent as JSON",
-        lambda body: isinstance(body, bytes) or is_json(body),
-    ),
-    "events": or_none(list_of(_EVENT, "mappings that can be sent as JSON, texts or bytes")),
+    "body": _BODY,
+    "events": or_none(list_of(_EVENT, f"{_JSON_MAPPINGS}, strings or bytes")),
     "headers": HEADERS,
     "delay": seconds(),
     "pause": seconds(),
@@ -70,32 +64,33 @@ _FIELDS: Mapping[str, Expected] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, whole or in part; what is not said is made up as usual.
+    """One scripted response. The emulator generates whatever is not set.
 
     Attributes:
-        content: The answer's text.
-        reasoning: The thoughts; None for a sentence of the emulator's own when thinking is on. With
-            thinking off no thoughts go out, whatever stands here.
-        tool_calls: Calls, each `{"name": …, "args": {…} or raw JSON text}` with an optional `id`.
-        finish_reason: None for `tool_calls` or `stop`, as fits.
-        usage: Merged over the counted usage, key by key; nested objects are merged too, a value of
-            None takes the place of an object.
-        annotations: Citations as web search gives them.
-        error_message: The web search failure text beside an answer.
-        message: Further keys of the message (in a stream: of the first delta).
-        pieces: The text deltas of a stream, in place of `content` cut into words.
-        reasoning_pieces: Likewise for the thoughts.
-        argument_pieces: Characters of a tool call's arguments per delta.
-        status: HTTP status; with it or with `body` the answer goes out raw.
-        body: Raw body: bytes, text, or a value that is sent as JSON.
-        events: A raw stream in place of a made one: mappings go out as `data: {…}` events, text and
-            bytes as they stand.
+        content: The text of the answer.
+        reasoning: The reasoning text. If it is None and thinking is on, the emulator writes a
+            sentence of its own. If thinking is off, no reasoning is sent.
+        tool_calls: Tool calls, each `{"name": …, "args": {…} or raw JSON text}` with an optional
+            `id`.
+        finish_reason: None for `tool_calls` if there are tool calls, else `stop`.
+        usage: Changes to the counted usage, by key. Nested objects are merged; None replaces an
+            object.
+        annotations: Citations in the form of web search results.
+        error_message: The error text of a failed web search.
+        message: Further keys of the message; in a stream, of the first delta.
+        pieces: The text deltas of a stream. By default `content` is split into words.
+        reasoning_pieces: The reasoning deltas of a stream.
+        argument_pieces: Length of the argument deltas of a tool call, in characters.
+        status: HTTP status. If `status` or `body` is set, the response is sent raw.
+        body: Raw body: bytes, a string, or a value that is sent as JSON.
+        events: Raw events of a stream: mappings are sent as `data: {…}` events, strings and bytes
+            unchanged.
         headers: Further response headers.
-        delay: Seconds before the answer begins.
-        pause: Seconds before every event but the first.
+        delay: Seconds before the response starts.
+        pause: Seconds before every event except the first.
 
     Raises:
-        ValueError: A value that its field does not take.
+        ValueError: The value of a field is invalid.
     """
 
     content: str = ""
@@ -117,24 +112,24 @@ class Reply:
     pause: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the fields, so that a mistake shows where it is made."""
+        """Check the fields, so that an error is raised where the reply is created."""
         for name, expected in _FIELDS.items():
             expected.check(name, getattr(self, name))
         for index, call in enumerate(self.tool_calls):
             _check_call(f"tool_calls[{index}]", call)
-        if self.status in _BODILESS and (self.body or self.events):
-            raise ValueError(f"status is {self.status}, which goes without body and events.")
+        if self.status in _STATUSES_WITHOUT_BODY and (self.body or self.events):
+            raise ValueError(f"body and events must be empty for status {self.status}")
 
     @property
     def is_raw(self) -> bool:
-        """Whether it goes out as it stands."""
+        """Whether the response is sent raw, as given."""
         return self.status is not None or self.body is not None or self.events is not None
 
 
-def _check_call(where: str, call: Any) -> None:
-    _CALL.check(where, call)
-    TEXT.check(f"{where}['name']", call["name"])
-    or_none(TEXT).check(f"{where}['id']", call.get("id"))
+def _check_call(name: str, call: Any) -> None:
+    _CALL.check(name, call)
+    TEXT.check(f"{name}['name']", call["name"])
+    or_none(TEXT).check(f"{name}['id']", call.get("id"))
     for key in ("args", "arguments"):
         if key in call:
-            _ARGUMENTS.check(f"{where}[{key!r}]", call[key])
+            _ARGUMENTS.check(f"{name}[{key!r}]", call[key])

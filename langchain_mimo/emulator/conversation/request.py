@@ -1,4 +1,4 @@
-"""A request in neutral form: what both of MiMo's API formats say, once checked."""
+"""A checked request in neutral form: what both of MiMo's API formats express."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What opening a medium showed.
+    """What opening a media file showed.
 
     Attributes:
-        format: Container, upper case: PNG, MP4, WAV …; "" when the medium was not fetched.
-        width: Pixels, 0 for sound.
-        height: Pixels, 0 for sound.
-        duration: Seconds, 0 for pictures.
-        has_audio: Whether a video has a sound track; True for sound.
-        details: The rest in words, for the answer: frame rate, colours, loudness, pitch.
+        format: Container in upper case (PNG, MP4, WAV …); "" for a file that was not fetched.
+        width: Width in pixels; 0 for audio.
+        height: Height in pixels; 0 for audio.
+        duration: Duration in seconds; 0 for images.
+        has_audio: Whether there is an audio track; always True for audio.
+        details: Further facts in words, for the answer: frame rate, colours, loudness, pitch.
     """
 
     format: str
@@ -34,16 +34,17 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class MediaItem:
-    """One picture, sound or video of a request.
+    """One image, video or audio item of a request.
 
     Attributes:
-        kind: What the request called it.
-        url: Its address, or None when its bytes came along.
-        mime_type: As declared, or as the served file's format implies; "" for a nominal medium.
-        data: Its bytes; None for an address that is not mapped to a file.
-        sha256: Hexadecimal digest of the bytes, or of the address.
-        info: What it is.
-        fps: Frames per second asked for, or None.
+        kind: The kind that the request declared.
+        url: Its URL, or None if it was sent inline.
+        mime_type: The declared MIME type; for a URL, the type of the mapped file, or "" if the URL
+            is not mapped.
+        data: Its bytes; None for a URL that is not mapped to a file.
+        sha256: Hexadecimal digest of the bytes, or of the URL if there are none.
+        info: What opening it showed.
+        fps: The requested frames per second, or None.
         media_resolution: `default`, `max` or None.
     """
 
@@ -59,12 +60,12 @@ class MediaItem:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool.
+    """A call of a function tool.
 
     Attributes:
-        id: What the result refers to.
-        name: The tool's.
-        arguments: JSON text; not necessarily valid when it comes from a history.
+        id: The id that the tool's result refers to.
+        name: Name of the tool.
+        arguments: JSON text; it may be invalid in a call from the message history.
     """
 
     id: str
@@ -77,11 +78,11 @@ class Turn:
     """One message.
 
     Attributes:
-        role: `developer` counts as system.
+        role: Role of the sender; `developer` counts as `system`.
         parts: Texts and media, in order.
-        reasoning: Thoughts handed back with an assistant turn.
+        reasoning: Reasoning that was sent back with an assistant turn.
         calls: Tool calls of an assistant turn.
-        tool_call_id: Which call a tool turn answers.
+        tool_call_id: Id of the call whose result a tool turn holds.
     """
 
     role: Role
@@ -92,7 +93,7 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """All text parts, joined by line breaks."""
+        """All text parts, joined with line breaks."""
         return "\n".join(part for part in self.parts if isinstance(part, str))
 
     @property
@@ -112,7 +113,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class WebSearch:
-    """MiMo's own search tool (mimo-api.md §3.5), with its defaults."""
+    """MiMo's own web search tool and its defaults (docs/api-facts.md)."""
 
     max_keyword: int = 5
     limit: int = 5
@@ -124,17 +125,17 @@ class Conversation:
     """A checked request.
 
     Attributes:
-        model: The model asked.
+        model: The requested model.
         turns: All messages, the system prompt first.
         tools: Function tools.
-        web_search: MiMo's search tool when offered.
-        thinking: Whether the answer carries thoughts.
-        max_output_tokens: Thoughts, answer and calls together.
-        stop: Texts that end the answer.
-        json_mode: `response_format` is `json_object`.
-        stream: Whether events are asked for.
-        include_usage: `stream_options.include_usage`, or None when not said.
-        parallel_calls: Whether more than one call may be made at once.
+        web_search: MiMo's web search tool, if the request offers it.
+        thinking: Whether the response contains reasoning.
+        max_output_tokens: Limit for reasoning, answer and tool calls together, in tokens.
+        stop: Strings that end the answer.
+        json_mode: Whether `response_format` is `json_object`.
+        stream: Whether the response is streamed.
+        include_usage: `stream_options.include_usage`; None if not set.
+        parallel_calls: Whether the response may contain more than one tool call.
     """
 
     model: Model
@@ -151,12 +152,12 @@ class Conversation:
 
     @property
     def system_text(self) -> str:
-        """All system and developer texts."""
+        """The texts of all system and developer turns."""
         return "\n".join(turn.text for turn in self.turns if turn.role == "system")
 
     @property
     def exchange(self) -> list[Turn]:
-        """The turns since the last finished answer: the question and its tool rounds."""
+        """The turns since the last assistant turn without tool calls, without system turns."""
         start = 0
         for index, turn in enumerate(self.turns):
             if turn.role == "assistant" and not turn.calls:
@@ -165,5 +166,5 @@ class Conversation:
 
     @property
     def media(self) -> list[MediaItem]:
-        """All media, in order."""
-        return [medium for turn in self.turns for medium in turn.media]
+        """All media of all turns, in order."""
+        return [item for turn in self.turns for item in turn.media]

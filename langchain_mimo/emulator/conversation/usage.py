@@ -1,7 +1,8 @@
-"""What an answer costs: the published arithmetic for media, one approximation for text.
+"""Token usage of a request: MiMo's published arithmetic for media, an approximation for text.
 
-Prompt text is counted by `langchain_mimo.tokens.text_tokens`, which is an approximation and not
-MiMo's tokenizer; every message adds a few tokens for its marks. Media follow mimo-api.md §3.3.
+Prompt text is counted with `langchain_mimo.tokens.text_tokens`, which is an approximation and not
+MiMo's tokenizer; each message adds a few tokens for its role markers. Media are counted as in
+docs/api-facts.md.
 """
 
 from __future__ import annotations
@@ -18,24 +19,22 @@ import orjson
 from langchain_mimo.emulator.conversation.request import Conversation, MediaItem, ToolCall, Turn
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
+    MESSAGE_MARKS,
     audio_tokens,
     image_tokens,
     text_tokens,
     video_tokens,
 )
 
-MESSAGE_MARKS = 4
-"""Tokens for the marks around one message: an assumption, MiMo does not say."""
-
 CACHE_BLOCK = 64
-"""Cached prompt tokens come in multiples of this (recorded: 192, 448, 3712)."""
+"""Cached prompt tokens are a multiple of this (seen in MiMo's responses: 192, 448, 3712)."""
 
-_CACHE_ENTRIES = 20_000
+_MAX_CACHE_ENTRIES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class PromptCount:
-    """Prompt tokens: all of them, and the media's by modality."""
+    """Prompt tokens: the total, and the share of each kind of media."""
 
     total: int
     image: int = 0
@@ -43,7 +42,7 @@ class PromptCount:
     video: int = 0
 
     def __add__(self, other: PromptCount) -> PromptCount:
-        """Add two counts, modality by modality."""
+        """Add two counts, field by field."""
         return PromptCount(
             self.total + other.total,
             self.image + other.image,
@@ -53,11 +52,15 @@ class PromptCount:
 
 
 class PrefixCache:
-    """Remembers prompts by message, so that a repeated beginning is billed as cached.
+    """Remembers the messages of earlier prompts, so that a repeated prefix is billed as cached.
 
-    A prompt is a row of pieces (the tools, then each message); the longest row of whole pieces that
-    an earlier request of the same model began with counts, rounded down to 64 tokens. MiMo's own
-    cache works on tokens and forgets after a while; this one does neither.
+    A prompt is a sequence of segments: the tools, then each message. The cached tokens are those of
+    the longest prefix of complete segments that an earlier request for the same model also started
+    with, rounded down to a multiple of 64. MiMo's own cache works on tokens and forgets after a
+    while; this one does neither.
+
+    Args:
+        enabled: Whether anything is cached.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -65,16 +68,20 @@ class PrefixCache:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, conversation: Conversation) -> tuple[PromptCount, int]:
-        """Count a prompt, say how many of its tokens were seen before, and remember it."""
+    def count_prompt(self, conversation: Conversation) -> tuple[PromptCount, int]:
+        """Count the tokens of a prompt, and remember it.
+
+        Returns:
+            The prompt tokens, and how many of them are cached.
+        """
         count = PromptCount(0)
         cached = 0
         running = hashlib.sha256(conversation.model.id.encode())
         prefixes: list[bytes] = []
         hit = self._enabled
-        for identity, piece in _pieces(conversation):
-            count += piece
-            running.update(identity)
+        for content, tokens in _prompt_segments(conversation):
+            count += tokens
+            running.update(content)
             prefixes.append(running.digest())
             hit = hit and prefixes[-1] in self._seen
             if hit:
@@ -82,34 +89,34 @@ class PrefixCache:
         if self._enabled:
             with self._lock:
                 self._seen.update(dict.fromkeys(prefixes))
-                while len(self._seen) > _CACHE_ENTRIES:
+                while len(self._seen) > _MAX_CACHE_ENTRIES:
                     self._seen.popitem(last=False)
-        # The last token of a prompt is always computed, so a prompt is never cached to its end.
+        # The last token of a prompt is always computed, so a prompt is never cached completely.
         return count, min(cached, max(count.total - 1, 0)) // CACHE_BLOCK * CACHE_BLOCK
 
 
-def media_tokens(medium: MediaItem) -> PromptCount:
-    """Count one medium; a video's timestamps and marks stand in the total alone."""
-    info = medium.info
-    if medium.kind == "image":
+def media_tokens(item: MediaItem) -> PromptCount:
+    """Count a media item; the timestamps and markers of a video count in the total only."""
+    info = item.info
+    if item.kind == "image":
         tokens = image_tokens(info.width, info.height)
         return PromptCount(tokens, image=tokens)
-    if medium.kind == "audio":
+    if item.kind == "audio":
         tokens = audio_tokens(info.duration)
         return PromptCount(tokens, audio=tokens)
     video = video_tokens(
         info.duration,
         info.width,
         info.height,
-        fps=medium.fps or DEFAULT_FPS,
-        media_resolution="max" if medium.media_resolution == "max" else "default",
+        fps=item.fps or DEFAULT_FPS,
+        media_resolution="max" if item.media_resolution == "max" else "default",
         mute=not info.has_audio,
     )
     return PromptCount(video.total, audio=video.audio, video=video.vision)
 
 
 def tool_call_tokens(call: ToolCall) -> int:
-    """Count a tool call in an answer or a history."""
+    """Count a tool call of a response or of the message history."""
     return text_tokens(call.name) + text_tokens(call.arguments)
 
 
@@ -120,7 +127,18 @@ def usage_object(
     reasoning: int,
     web_search: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Return the `usage` object; modality keys are there only when the modality is."""
+    """Return the `usage` object of a chat completion.
+
+    Args:
+        prompt: Prompt tokens.
+        cached: How many of them are cached.
+        completion: Completion tokens, including the reasoning.
+        reasoning: Reasoning tokens.
+        web_search: The value of `web_search_usage`; None to omit it.
+
+    Returns:
+        The object. `prompt_tokens_details` names only the kinds of media that the prompt contains.
+    """
     details = {
         "audio_tokens": prompt.audio,
         "cached_tokens": cached,
@@ -142,7 +160,7 @@ def usage_object(
 
 
 def merge_usage(usage: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a usage object with a script's changes, nested objects merged."""
+    """Return a usage object with the changes of a scripted reply; nested objects are merged."""
     result = dict(usage)
     for name, value in (changes or {}).items():
         inner = result.get(name)
@@ -153,26 +171,28 @@ def merge_usage(usage: Mapping[str, Any], changes: Mapping[str, Any] | None) -> 
     return result
 
 
-def _pieces(conversation: Conversation) -> Iterator[tuple[bytes, PromptCount]]:
+def _prompt_segments(conversation: Conversation) -> Iterator[tuple[bytes, PromptCount]]:
+    """Yield the segments of a prompt: bytes that identify the content, and the tokens."""
     if conversation.tools:
         text = orjson.dumps(
             [[tool.name, tool.description, tool.parameters] for tool in conversation.tools]
         )
         yield text, PromptCount(text_tokens(text.decode()))
     for turn in conversation.turns:
-        yield _identity(turn), _turn_tokens(turn)
+        yield _turn_content(turn), _turn_tokens(turn)
 
 
-def _identity(turn: Turn) -> bytes:
+def _turn_content(turn: Turn) -> bytes:
     parts = [part if isinstance(part, str) else part.sha256 for part in turn.parts]
     calls = [[call.id, call.name, call.arguments] for call in turn.calls]
-    row = [turn.role, parts, turn.reasoning, calls, turn.tool_call_id]
-    return repr(row).encode("utf-8", "surrogatepass")
+    content = [turn.role, parts, turn.reasoning, calls, turn.tool_call_id]
+    return repr(content).encode("utf-8", "surrogatepass")
 
 
 def _turn_tokens(turn: Turn) -> PromptCount:
     text = text_tokens(turn.text) + text_tokens(turn.reasoning)
-    count = PromptCount(MESSAGE_MARKS + text + sum(tool_call_tokens(call) for call in turn.calls))
-    for medium in turn.media:
-        count += media_tokens(medium)
+    calls = sum(tool_call_tokens(call) for call in turn.calls)
+    count = PromptCount(MESSAGE_MARKS + text + calls)
+    for item in turn.media:
+        count += media_tokens(item)
     return count

@@ -266,14 +266,14 @@ def conversation(*texts):
 def test_the_beginning_of_a_prompt_is_cached_in_blocks_of_64():
     cache = PrefixCache()
     long = "word " * 200
-    count, cached = cache.read(conversation(long))
+    count, cached = cache.count_prompt(conversation(long))
     assert cached == 0
-    again, cached = cache.read(conversation(long, "and more"))
+    again, cached = cache.count_prompt(conversation(long, "and more"))
     assert cached == (count.total // 64) * 64 > 0
-    _, cached = cache.read(conversation("other", long))
+    _, cached = cache.count_prompt(conversation("other", long))
     assert cached == 0
-    _, cached = cache.read(conversation(long, "and more"))
+    _, cached = cache.count_prompt(conversation(long, "and more"))
     assert cached <= again.total - 1
     off = PrefixCache(enabled=False)
-    off.read(conversation(long))
-    assert off.read(conversation(long))[1] == 0
+    off.count_prompt(conversation(long))
+    assert off.count_prompt(conversation(long))[1] == 0
