@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo._json import dump_json, strict_object
+from langchain_mimo._wire.json_values import string_or_empty
 from langchain_mimo._wire.openai import response as openai
 from langchain_mimo._wire.to_langchain.metadata import read_text
 from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS
@@ -139,10 +140,10 @@ def _read_content(blocks: Sequence[Any], *, cut: bool) -> _Content:
         block = value if isinstance(value, Mapping) else {}
         match block.get("type"):
             case "text":
-                content.texts.append(_string(block.get("text")))
+                content.texts.append(string_or_empty(block.get("text")))
             case "thinking":
-                content.reasoning.append(_string(block.get("thinking")))
-                content.signatures.append(_string(block.get("signature")))
+                content.reasoning.append(string_or_empty(block.get("thinking")))
+                content.signatures.append(string_or_empty(block.get("signature")))
             case "tool_use":
                 # If the response was cut, {} may stand for arguments that had not started.
                 is_cut = cut and index == len(blocks) - 1
@@ -171,7 +172,7 @@ def arguments_text(value: object) -> str:
     """Return a call's `input` as text; JSON is always formatted as `dump_json` formats it."""
     if isinstance(value, Mapping):
         return dump_json(value)
-    text = _string(value)
+    text = string_or_empty(value)
     parsed = strict_object(text)
     return text if parsed is None else dump_json(parsed)
 
@@ -179,7 +180,3 @@ def arguments_text(value: object) -> str:
 def warn_unknown_type(kind: object) -> None:
     """Warn, once per type, that a block or delta of a response is ignored."""
     warn_once(f"A response contains content of the unknown type {str(kind)[:40]!r}; it is ignored.")
-
-
-def _string(value: object) -> str:
-    return value if isinstance(value, str) else ""
