@@ -1,4 +1,4 @@
-"""LangChain chat model for Xiaomi MiMo: the public names, each imported when it is first used."""
+"""LangChain chat model for Xiaomi MiMo. Public names are imported on first use."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from langchain_mimo.media import audio_block, image_block, video_block
     from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
 
-_HOMES = {
+_MODULES = {
     "ChatMiMo": "chat_models",
     "HistoryError": "errors",
     "MediaError": "errors",
@@ -123,15 +123,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home."""
-    if name not in _HOMES:
+    """Import a public name from its module on first use."""
+    if name not in _MODULES:
         msg = f"module 'langchain_mimo' has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(f"langchain_mimo.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"langchain_mimo.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    """List the public names, imported or not."""
+    """List all public names, whether imported yet or not."""
     return sorted({*globals(), *__all__})

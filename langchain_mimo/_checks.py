@@ -1,6 +1,6 @@
-"""Argument checks and warnings that every room shares.
+"""Argument checks and one-time warnings, shared by the whole package.
 
-The checks are pure and raise `ValueError`; each caller turns it into its own error, mostly with
+The checks are pure and raise `ValueError`. Each caller converts it to its own error, usually with
 `errors.as_input_error`.
 """
 
@@ -18,19 +18,24 @@ _warned: set[str] = set()
 
 
 def number(
-    name: str, value: Any, least: float, most: float = math.inf, *, allow_infinity: bool = False
+    name: str,
+    value: Any,
+    minimum: float,
+    maximum: float = math.inf,
+    *,
+    allow_infinity: bool = False,
 ) -> float:
     """Check that an argument is a number in a range.
 
     Args:
         name: The argument's name, for the error.
         value: The value passed.
-        least: The smallest value allowed.
-        most: The largest value allowed.
+        minimum: The smallest value allowed.
+        maximum: The largest value allowed. Default: no limit.
         allow_infinity: Whether infinity is allowed; it stands for "no limit".
 
     Returns:
-        The value as a plain `int` or `float`; numpy's numbers, decimals and fractions as `float`.
+        The value as a plain `int` or `float`; NumPy numbers, decimals and fractions become `float`.
 
     Raises:
         ValueError: The value is a bool, not a number, NaN or out of range.
@@ -43,35 +48,38 @@ def number(
     else:
         with suppress(TypeError, ValueError, OverflowError):
             checked = float(value)
-    # Comparisons refuse NaN as well.
-    if least <= checked <= most and (allow_infinity or checked != math.inf):
+    # NaN fails every comparison.
+    if minimum <= checked <= maximum and (allow_infinity or checked != math.inf):
         return checked
-    wanted = f">= {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+    wanted = f">= {minimum:g}" if maximum == math.inf else f"from {minimum:g} to {maximum:g}"
     raise ValueError(f"{name} must be a number {wanted}, got {shown(value)}")
 
 
-def integer(name: str, value: Any, least: int) -> int:
-    """Check that an argument is an integer of at least `least`.
+def integer(name: str, value: Any, minimum: int) -> int:
+    """Check that an argument is an integer >= `minimum`.
 
     Args:
         name: The argument's name, for the error.
         value: The value passed; anything with `__index__` except a bool.
-        least: The smallest value allowed.
+        minimum: The smallest value allowed.
+
+    Returns:
+        The value as a plain `int`.
 
     Raises:
-        ValueError: The value is not an integer, is a bool, or is below `least`.
+        ValueError: The value is not an integer, is a bool, or is below `minimum`.
     """
     try:
         checked = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         checked = None
-    if checked is None or checked < least:
-        raise ValueError(f"{name} must be an integer >= {least}, got {shown(value)}")
+    if checked is None or checked < minimum:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {shown(value)}")
     return checked
 
 
 def choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Check that an argument is one of a few strings.
+    """Check that an argument is one of the allowed strings.
 
     Args:
         name: The argument's name, for the error.
@@ -79,7 +87,7 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> None:
         choices: The strings allowed.
 
     Raises:
-        ValueError: The value is none of them.
+        ValueError: The value is not one of them.
     """
     if not (isinstance(value, str) and value in choices):
         wanted = " or ".join(map(repr, choices))
@@ -87,7 +95,7 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a misspelt one most likely meant, or None.
+    """Return the known name closest to a misspelt one, or None when none is close.
 
     Args:
         name: The name as written.
@@ -98,18 +106,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def shown(value: object) -> str:
-    """Return the `repr` of a value for an error message, cut to 80 characters."""
+    """Return the `repr` of a value for an error message, truncated to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:80] + "…"
 
 
 def warn_once(message: str, key: str | None = None, *, stacklevel: int = 3) -> None:
-    """Issue a `UserWarning`, once in this process for each key.
+    """Issue a `UserWarning`, once per process for each key.
 
     Args:
         message: The warning.
-        key: What identifies it; the message itself by default.
-        stacklevel: As for `warnings.warn`, counted from the caller of this function.
+        key: What identifies the warning. Default: the message itself.
+        stacklevel: As in `warnings.warn`; 2 is the caller of this function.
     """
     key = message if key is None else key
     if key not in _warned:

@@ -1,7 +1,7 @@
-"""What each MiMo model is: sizes, modalities, defaults, prices, and the days it began and ended.
+"""MiMo's models: sizes, modalities, defaults, prices, release and retirement dates.
 
-Source unless said otherwise: MiMo's pages model.md and pay-as-you-go.md as of 2026-10-09, and the
-retirement notice "updates/deprecate". A fact of MiMo that code needs stands here once.
+Source unless stated otherwise: MiMo's pages model.md and pay-as-you-go.md as of 2026-10-09, and the
+retirement notice "updates/deprecate". Each fact about MiMo that the code needs is stated here once.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ Modality: TypeAlias = Literal["text", "image", "audio", "video"]
 Region: TypeAlias = Literal["cn", "sgp", "ams"]
 
 PROVIDER = "mimo"
-"""`response_metadata["model_provider"]` and LangSmith's `ls_provider`; they must be one string."""
+"""`response_metadata["model_provider"]` and LangSmith's `ls_provider`; they must be the same."""
 
 BEIJING = timezone(timedelta(hours=8))
-"""MiMo's notices give their hours in this zone."""
+"""The time zone of MiMo's announcements."""
 
 GENERAL_HOST = "api.xiaomimimo.com"
-"""Pay-as-you-go keys (`sk-`) belong here."""
+"""Host for pay-as-you-go keys (`sk-`)."""
 
 TOKEN_PLAN_HOSTS: dict[Region, str] = {
     "cn": "token-plan-cn.xiaomimimo.com",
     "sgp": "token-plan-sgp.xiaomimimo.com",
     "ams": "token-plan-ams.xiaomimimo.com",
 }
-"""Token Plan keys (`tp-`, teams `ttp-`) belong to exactly one of these; the others answer 401.
-cn: MiMo's Token Plan page; sgp and ams: seen in users' reports, May 2026."""
+"""Hosts for Token Plan keys (`tp-`, for teams `ttp-`). A key works on exactly one of them; the
+others respond with 401. cn: MiMo's Token Plan page; sgp and ams: users' reports, May 2026."""
 
 MIMO_DOMAIN = "xiaomimimo.com"
-"""Hosts at or under this domain are MiMo's own and need a key."""
+"""MiMo's domain: this host and its subdomains require a key."""
 
 FPS_RANGE = (0.1, 10.0)
-"""Frames per second a video may be sampled at; unset means 2 (video page, 2026-04)."""
+"""Range of `fps`, the video frames sampled per second; 2 when unset (video page, 2026-04)."""
 
 MEDIA_RESOLUTIONS = ("default", "max")
 """Values of `media_resolution` (video-understanding page, 2026-04)."""
@@ -42,17 +42,17 @@ TEMPERATURE_RANGE = (0.0, 1.5)
 TOP_P_RANGE = (0.01, 1.0)
 PENALTY_RANGE = (-2.0, 2.0)
 MAX_STOP_SEQUENCES = 4
-"""Ranges of openai-api.md, 2026-10."""
+"""Limits of the sampling parameters (openai-api.md, 2026-10)."""
 
 
 class Price(NamedTuple):
-    """Money per million tokens on a day.
+    """Prices per million tokens on one date.
 
     Attributes:
         cache_hit: US dollars per million prompt tokens read from the cache.
-        input: US dollars per million other prompt tokens, of any modality.
-        output: US dollars per million tokens thought or answered.
-        as_of: The day the table was read.
+        input: US dollars per million uncached prompt tokens, of any modality.
+        output: US dollars per million tokens of reasoning and answer.
+        as_of: The date the price list was read.
     """
 
     cache_hit: float
@@ -62,24 +62,24 @@ class Price(NamedTuple):
 
 
 class Model(NamedTuple):
-    """One model id.
+    """The facts about one model.
 
     Attributes:
-        id: Lower case, as sent.
-        context_tokens: Prompt and answer together.
-        max_output_tokens: Upper bound of `max_completion_tokens`.
-        default_output_tokens: What the server assumes when `max_completion_tokens` is not sent.
-        inputs: Modalities it takes.
-        thinks: Whether it can think before it answers.
-        thinks_by_default: Whether it does when `thinking` is not sent.
-        calls_tools: Whether it takes `tools`.
+        id: Model id in lower case, as sent.
+        context_tokens: Context window: prompt and completion together.
+        max_output_tokens: Upper limit of `max_completion_tokens`.
+        default_output_tokens: The server's default for `max_completion_tokens`.
+        inputs: Modalities that the model accepts.
+        thinks: Whether the model can reason before it answers.
+        thinks_by_default: Whether it reasons when `thinking` is not sent.
+        calls_tools: Whether it accepts `tools`.
         media_in_tool_messages: Whether its documentation allows media in tool messages (v2.6).
-        default_temperature: What the server assumes when `temperature` is not sent.
-        released: The first day, or None when unknown.
-        ended: The moment from which requests are refused, or None while it serves.
-        successor: The id MiMo names in its place, or None.
-        price: What it costs, or None when unknown.
-        conversational: Whether it chats; speech and transcription models do not.
+        default_temperature: The server's default for `temperature`.
+        released: Release date, or None when unknown.
+        ended: Time from which requests are refused, or None while the model is served.
+        successor: Id of the replacement that MiMo names, or None.
+        price: Its price, or None when unknown.
+        conversational: Whether it is a chat model; speech and transcription models are not.
     """
 
     id: str
@@ -99,7 +99,7 @@ class Model(NamedTuple):
     conversational: bool = True
 
     def ended_by(self, moment: datetime) -> bool:
-        """Whether the model no longer serves at `moment` (timezone-aware)."""
+        """Whether the model is retired at `moment` (timezone-aware)."""
         return self.ended is not None and moment >= self.ended
 
 
@@ -158,7 +158,7 @@ MODELS: dict[str, Model] = {
             successor="mimo-v2.6-flash",
             price=_FLASH_PRICE,
         ),
-        # model.md's table calls it full-modal, the API answers 404 to pictures: the API wins.
+        # model.md's table lists it as multimodal, but the API responds to images with 404.
         Model(
             "mimo-v2.5-pro",
             _MIB,
@@ -249,25 +249,25 @@ MODELS: dict[str, Model] = {
         ),
     )
 }
-"""Every id of mimo-api.md §2, current and retired."""
+"""All models of MiMo's documentation by id, current and retired."""
 
 
 def find(model_id: str) -> Model | None:
-    """Return what is known of a model id, or None: ids we do not know are passed through."""
+    """Return the entry of a model id, or None when it is not in the catalogue."""
     return MODELS.get(model_id)
 
 
 def current_ids() -> list[str]:
-    """Return the ids of the conversational models that still serve."""
+    """Return the ids of the chat models that are not retired."""
     return [m.id for m in MODELS.values() if m.ended is None and m.conversational]
 
 
 def strip_id(model_id: str) -> str:
-    """Return a model id as MiMo takes it.
+    """Return a model id in the form that MiMo accepts.
 
-    Ids that differ from a known one only in case, or in the `[1m]` that some coding tools append,
-    are refused with 400 (mimo-api.md §2.2). Ids we do not know are left alone: a self-hosted
-    server's may be case-sensitive.
+    MiMo refuses ids that differ from a known one only in case, or by the `[1m]` that some coding
+    tools append, with 400 (docs/api-facts.md). Unknown ids are only stripped of whitespace, since
+    ids of a self-hosted server may be case-sensitive.
     """
     bare = model_id.strip()
     known = bare.lower().removesuffix("[1m]")
@@ -275,15 +275,15 @@ def strip_id(model_id: str) -> str:
 
 
 def profile(model: Model, day: date) -> dict[str, object]:
-    """Return LangChain's model profile.
+    """Return LangChain's profile of a model.
 
-    `image_tool_message` is true since ChatMiMo moves media out of tool messages into a user
-    message. `structured_output` is not claimed: MiMo documents JSON mode only, no schema that the
-    server enforces, so agents take the tool strategy.
+    `image_tool_message` is true because ChatMiMo moves media from tool messages into a user
+    message. `structured_output` is false because MiMo documents JSON mode only, without a schema
+    that the server enforces; agents then use the tool strategy.
 
     Args:
-        model: What the catalogue knows.
-        day: Today, to tell active models from ended ones.
+        model: The model's entry in the catalogue.
+        day: Today's date, to tell active models from retired ones.
     """
     takes = model.inputs
     known: dict[str, object] = {

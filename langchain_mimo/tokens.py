@@ -1,52 +1,54 @@
-"""How many tokens a text, a picture, a sound or a clip costs, from its numbers alone.
+"""Token costs of text, images, audio and video, computed from their dimensions alone.
 
-Everything here is arithmetic: no file is opened and nothing is sent. The figures come from MiMo's
-image- and video-understanding pages (April 2026); MiMo calls them estimates, and so are these. The
-usage of a response is what is billed.
+Pure arithmetic: no file is opened and nothing is sent. The figures come from MiMo's image- and
+video-understanding pages (April 2026). MiMo calls them estimates; the usage of a response is what
+is billed.
 
-One slip of the image page is not followed: for pictures under 8192 pixels its snippet divides where
-the model's own image processor multiplies, and it leaves out that the processor first enlarges a
-side shorter than 32 pixels. The processor is what runs, so a picture of 20 x 20 costs 9 tokens and
-not 1. From 8192 pixels on, snippet and processor agree.
+One deviation from the image page: for images under 8192 pixels its snippet divides where the
+model's own image processor multiplies, and it omits that the processor first enlarges a side
+shorter than 32 pixels. The processor is what runs, so a 20 x 20 image costs 9 tokens and not 1.
+From 8192 pixels up, the snippet and the processor agree.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+from langchain_mimo._checks import choice, number
 
 MediaResolution: TypeAlias = Literal["default", "max"]
 
 CELL = 32
-"""Pixels along one side of what becomes a single token: patches of 16, merged two by two."""
+"""Side, in pixels, of the square that becomes one token: patches of 16, merged two by two."""
 
 MIN_PIXELS = 8192
-"""A picture or a frame is enlarged to at least this many pixels."""
+"""Smaller images and frames are enlarged to at least this many pixels."""
 
 MAX_PIXELS = 8_388_608
-"""A picture or a frame is shrunk to at most this many pixels (8192 tokens)."""
+"""Larger images and frames are shrunk to at most this many pixels (8192 tokens)."""
 
 FRAMES_PER_GRID = 2
-"""Neighbouring video frames that share their tokens."""
+"""Consecutive video frames that share their tokens."""
 
 MAX_FRAMES = 2048
-"""Frames sampled from a clip, however long it is and whatever `fps` says."""
+"""Most frames sampled from a video, whatever its duration and `fps`."""
 
 MAX_VIDEO_PIXELS = 131_072 * CELL * CELL
-"""Pixels that `media_resolution="max"` spreads over the grids of a clip: 131072 tokens."""
+"""Pixels that `media_resolution="max"` spreads over the grids of a video: 131072 tokens."""
 
 DEFAULT_FRAME_PIXELS = 300 * CELL * CELL
-"""Pixels of a frame at most with `media_resolution="default"`: 300 tokens."""
+"""Most pixels of a frame with `media_resolution="default"`: 300 tokens."""
 
 DEFAULT_FPS = 2.0
-"""Frames per second that are sampled when a request does not say."""
+"""Frames per second that MiMo samples when a request does not set `fps`."""
 
 AUDIO_MARKS = 2
-"""Tokens that enclose a clip's sound; they count in the prompt, not in the bill's audio_tokens."""
+"""Marker tokens around a video's audio; part of prompt_tokens, not of audio_tokens."""
 
 MESSAGE_MARKS = 4
-"""Tokens around each message of a prompt: an assumption, MiMo does not say."""
+"""Marker tokens around each message of a prompt: an assumption, MiMo does not publish it."""
 
 _SAMPLE_RATE = 24_000
 _SAMPLES_PER_STEP = 240
@@ -55,14 +57,14 @@ _SPECTRUM_STEPS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class VideoTokens:
-    """What one clip costs.
+    """The tokens of one video.
 
     Attributes:
-        frames: Frames that are sampled, an even number.
-        vision: Tokens of the frames; what the bill calls video_tokens.
-        timestamps: Tokens of the times written between the frames.
-        special: Marks around the grids, around the clip, and two around its sound.
-        audio: Tokens of the sound without its marks; what the bill calls audio_tokens.
+        frames: Number of frames sampled; even.
+        vision: Tokens of the frames; `video_tokens` in the API's usage.
+        timestamps: Tokens of the timestamps between the frames.
+        special: Marker tokens around the grids and the video, and two around its audio.
+        audio: Tokens of the audio without its markers; `audio_tokens` in the API's usage.
     """
 
     frames: int
@@ -73,16 +75,16 @@ class VideoTokens:
 
     @property
     def total(self) -> int:
-        """What the clip adds to prompt_tokens."""
+        """Tokens that the video adds to prompt_tokens."""
         return self.vision + self.timestamps + self.special + self.audio
 
 
 def image_tokens(width: int, height: int) -> int:
-    """Return the tokens of a picture.
+    """Return the tokens of an image.
 
     Both sides are rounded to multiples of 32 pixels, the area is brought between 8192 and 8388608
-    pixels, and every square of 32 x 32 is a token. Source: image page, April 2026, corrected for
-    small pictures (see the head of this module).
+    pixels, and each square of 32 x 32 pixels is one token. Source: image page, April 2026,
+    corrected for small images (see the module docstring).
 
     Args:
         width: Pixels, at least 1.
@@ -98,14 +100,14 @@ def image_tokens(width: int, height: int) -> int:
 
 
 def audio_tokens(seconds: float) -> int:
-    """Return the tokens of a sound: about 6.25 a second.
+    """Return the tokens of audio, about 6.25 per second.
 
-    Follows the steps of the video page's code (April 2026): a spectrum of 100 steps a second,
-    halved twice, four to a token, always rounded up. Its two marks are not included, as in the
-    bill.
+    Follows the code on the video page (April 2026): a spectrum of 100 steps per second, halved
+    twice, four steps to a token, always rounded up. The two marker tokens are not included, as in
+    the API's `audio_tokens`.
 
     Args:
-        seconds: Length, 0 or more.
+        seconds: Duration, at least 0.
 
     Returns:
         Tokens, at least 1: 19 for 3 seconds, 376 for a minute.
@@ -113,7 +115,7 @@ def audio_tokens(seconds: float) -> int:
     Raises:
         ValueError: `seconds` is negative or not finite.
     """
-    _check_seconds(seconds)
+    seconds = number("seconds", seconds, 0)
     steps = int(seconds * _SAMPLE_RATE) // _SAMPLES_PER_STEP + 1
     for _ in range(2):
         steps = (steps + 1) // 2
@@ -129,41 +131,41 @@ def video_tokens(
     media_resolution: MediaResolution = "default",
     mute: bool = False,
 ) -> VideoTokens:
-    """Return the tokens of a clip, by what they are for.
+    """Return the tokens of a video, split by purpose.
 
-    Source: video page, April 2026. Its sample bill (3 s, 1144 video_tokens, 19 audio_tokens) shows
-    that timestamps and marks count in prompt_tokens alone.
+    Source: video page, April 2026. Its sample usage (3 s, 1144 video_tokens, 19 audio_tokens) shows
+    that timestamps and markers count in prompt_tokens alone.
 
     Args:
-        duration: Seconds, 0 or more.
-        width: Pixels of the picture, at least 1.
-        height: Pixels of the picture, at least 1.
-        fps: Frames sampled per second; MiMo takes 0.1 to 10 and assumes 2.
-        media_resolution: "default" (at most 300 tokens a frame) or "max".
-        mute: Whether the clip has no sound.
+        duration: Seconds, at least 0.
+        width: Width of the frames in pixels, at least 1.
+        height: Height of the frames in pixels, at least 1.
+        fps: Frames sampled per second, above 0; MiMo accepts 0.1 to 10. Default: 2, MiMo's own.
+        media_resolution: "default" (at most 300 tokens per frame) or "max".
+        mute: Whether the video has no audio.
 
     Returns:
-        The tokens: 60 s of 1080p have 16560 of vision by default, 122400 with "max".
+        The tokens. 60 s of 1080p have 16560 vision tokens by default and 122400 with "max".
 
     Raises:
-        ValueError: A number is out of its range or not finite, or `media_resolution` is neither
+        ValueError: A number is out of range or not finite, or `media_resolution` is neither
             "default" nor "max".
     """
-    _check_seconds(duration)
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f"fps is {fps}; it must be a number above 0.")
-    if media_resolution not in ("default", "max"):
-        raise ValueError(f'media_resolution is {media_resolution!r}; use "default" or "max".')
-    wanted = min(math.ceil(duration * fps), MAX_FRAMES)
-    grids = max(math.ceil(wanted / FRAMES_PER_GRID), 1)
+    duration = number("duration", duration, 0)
+    fps = number("fps", fps, 0)
+    if fps == 0:
+        raise ValueError("fps must be above 0, got 0")
+    choice("media_resolution", media_resolution, get_args(MediaResolution))
+    sampled = min(math.ceil(duration * fps), MAX_FRAMES)
+    grids = max(math.ceil(sampled / FRAMES_PER_GRID), 1)
     frames = grids * FRAMES_PER_GRID
-    budget = MAX_VIDEO_PIXELS * FRAMES_PER_GRID // frames
+    max_frame_pixels = MAX_VIDEO_PIXELS * FRAMES_PER_GRID // frames
     if media_resolution == "default":
-        budget = min(budget, DEFAULT_FRAME_PIXELS)
-    budget = max(MIN_PIXELS, min(budget, MAX_PIXELS))
+        max_frame_pixels = min(max_frame_pixels, DEFAULT_FRAME_PIXELS)
+    max_frame_pixels = max(MIN_PIXELS, min(max_frame_pixels, MAX_PIXELS))
     return VideoTokens(
         frames=frames,
-        vision=grids * _cells(width, height, budget),
+        vision=grids * _cells(width, height, max_frame_pixels),
         timestamps=grids * (5 if fps > 2 else 3),
         special=grids * 2 + 2 + (0 if mute else AUDIO_MARKS),
         audio=0 if mute else audio_tokens(duration),
@@ -171,40 +173,39 @@ def video_tokens(
 
 
 def text_tokens(text: str) -> int:
-    """Estimate the tokens of a text without a tokenizer.
+    """Estimate the tokens of text without a tokenizer.
 
-    One approximation, used wherever text is counted before it is sent: a digit is a token, four
-    other ASCII characters are one, and three UTF-8 bytes of anything else are one. So a Chinese
-    character counts as a whole token, where vocabularies made for Chinese need less than one in
-    running text: Chinese comes out too high rather than too low. Runs of symbols and rare
-    characters outside the basic plane can come out too low. MiMo publishes no such rule: this one
-    is ours.
+    One approximation serves wherever text is counted before it is sent: each digit is a token,
+    every four other ASCII characters are one, and every three UTF-8 bytes of anything else are one.
+    A Chinese character thus counts as a whole token, while vocabularies built for Chinese need less
+    than one in running text, so Chinese is overestimated rather than underestimated. Runs of
+    symbols and rare characters outside the Basic Multilingual Plane can be underestimated. MiMo
+    publishes no such rule: this one is the package's own.
 
     Args:
-        text: Any text; lone surrogates do no harm.
+        text: Any text, lone surrogates included.
 
     Returns:
-        Tokens, 0 for an empty text.
+        Tokens; 0 for an empty text.
     """
     digits = sum(map(text.count, "0123456789"))
     if text.isascii():
         return digits + -(-(len(text) - digits) // 4)
     ascii_length = len(text.encode("ascii", "ignore"))
-    wide = len(text.encode("utf-8", "surrogatepass")) - ascii_length
-    return digits + -(-(ascii_length - digits) // 4) + -(-wide // 3)
+    other_bytes = len(text.encode("utf-8", "surrogatepass")) - ascii_length
+    return digits + -(-(ascii_length - digits) // 4) + -(-other_bytes // 3)
 
 
-def _cells(width: int, height: int, max_pixels: int) -> int:
-    """Return into how many squares of 32 x 32 the model's processor cuts a picture."""
-    if width < 1 or height < 1:
-        raise ValueError(f"A picture of {width} x {height} pixels has no area.")
+def _cells(width: float, height: float, max_pixels: int) -> int:
+    """Return the number of 32 x 32 squares into which the model's processor cuts an image."""
+    width, height = number("width", width, 1), number("height", height, 1)
     if min(width, height) < CELL:
         short = min(width, height)
         width, height = width * CELL // short, height * CELL // short
     columns, rows = round(width / CELL), round(height / CELL)
     if columns * rows * CELL * CELL > max_pixels:
         beta = math.sqrt(width * height / max_pixels)
-        # A strip so long that its short side would vanish keeps one square of height.
+        # An image so long that its short side would vanish keeps one square of height.
         columns = max(1, math.floor(width / beta / CELL))
         rows = max(1, math.floor(height / beta / CELL))
     elif columns * rows * CELL * CELL < MIN_PIXELS:
@@ -212,8 +213,3 @@ def _cells(width: int, height: int, max_pixels: int) -> int:
         columns = math.ceil(width * beta / CELL)
         rows = math.ceil(height * beta / CELL)
     return columns * rows
-
-
-def _check_seconds(seconds: float) -> None:
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise ValueError(f"A length of {seconds} seconds does not exist.")

@@ -1,3 +1,3 @@
-"""The package's version; pyproject.toml reads it from here."""
+"""The package version, which pyproject.toml reads from here."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What the catalogue knows: every model of MiMo's pages, its sizes, and the moment it ended."""
+"""The catalogue: every documented model, its limits and its retirement date."""
 
 import warnings
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +14,7 @@ TEXT = {"text"}
 V25_END = datetime(2026, 10, 21, 2, tzinfo=UTC)  # 10:00 in Beijing
 V2_END = datetime(2026, 6, 29, 16, tzinfo=UTC)  # midnight in Beijing
 
-# id: context, most output, default output, inputs, thinks by default, temperature, end, successor
+# id: context, max output, default output, inputs, thinks by default, temperature, end, successor
 MODELS = {
     "mimo-v2.6-pro": (MIB, 128 * KIB, 131_072, OMNI, True, 1.0, None, None),
     "mimo-v2.6-flash": (MIB, 128 * KIB, 131_072, OMNI, True, 1.0, None, None),
@@ -35,7 +35,7 @@ MODELS = {
 }
 
 
-def test_the_table_is_whole():
+def test_the_table_is_complete():
     assert catalogue.MODELS.keys() == MODELS.keys()
     assert catalogue.current_ids() == [
         "mimo-v2.6-pro",
@@ -67,9 +67,9 @@ def test_facts(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_profiles_say_what_is_true(name):
+def test_profiles_agree_with_the_catalogue(name):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # core warns of keys it does not know
+        warnings.simplefilter("error")  # core warns about unknown keys
         profile = ChatMiMo(model=name, base_url="http://127.0.0.1:1").profile
     known = catalogue.find(name)
     assert profile["max_input_tokens"] == known.context_tokens
@@ -78,11 +78,11 @@ def test_profiles_say_what_is_true(name):
         assert profile[f"{kind}_inputs"] == (kind in known.inputs)
     assert profile["image_tool_message"] == ("image" in known.inputs)
     assert profile["tool_calling"] == profile["reasoning_output"] == known.conversational
-    # MiMo enforces no schema, so that create_agent must take the tool strategy.
+    # MiMo enforces no schema, so create_agent must use the tool strategy.
     assert profile["structured_output"] is False
 
 
-def test_a_profile_knows_the_day():
+def test_the_status_of_a_profile_depends_on_the_date():
     model = catalogue.find("mimo-v2.5")
     assert catalogue.profile(model, date(2026, 10, 20))["status"] == "active"
     assert catalogue.profile(model, date(2026, 10, 21))["status"] == "deprecated"
@@ -99,22 +99,22 @@ def test_a_profile_can_be_overridden_and_unknown_models_have_none():
 def test_a_retired_id_warns_once_with_its_successor(name):
     with pytest.warns(
         UserWarning, match=f"retired {name} on 2026-.*; use {MODELS[name][-1]}"
-    ) as told:
+    ) as caught:
         ChatMiMo(model=name, api_key="sk-x")
-    assert len(told) == 1
+    assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ChatMiMo(model=name, api_key="sk-x")
 
 
 @pytest.mark.parametrize("name", ["mimo-v2.6-pro", "mimo-v2.5-asr", "somebody/model"])
-def test_other_ids_warn_of_nothing(name):
+def test_other_ids_do_not_warn(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ChatMiMo(model=name, api_key="sk-x").model == name
 
 
-def test_weights_on_a_server_of_ones_own_do_not_retire():
+def test_a_self_hosted_model_is_never_retired():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ChatMiMo(model="mimo-v2.5", base_url="http://127.0.0.1:8000/v1")
@@ -131,5 +131,5 @@ def test_weights_on_a_server_of_ones_own_do_not_retire():
         ("mimo-v9", "mimo-v9"),
     ],
 )
-def test_ids_as_mimo_takes_them(given, sent):
+def test_ids_are_sent_in_the_form_mimo_accepts(given, sent):
     assert catalogue.strip_id(given) == sent
