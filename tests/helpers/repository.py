@@ -3,4 +3,4 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOREIGN_HISTORIES = ROOT / "tests" / "fixtures" / "foreign"
+PROVIDER_HISTORIES = ROOT / "tests" / "fixtures" / "other_providers"
