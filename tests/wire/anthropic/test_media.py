@@ -1,4 +1,4 @@
-"""Media in the Anthropic format: base64 apart from its MIME type, which the bytes decide."""
+"""Media in the Anthropic format: base64 with a separate MIME type, detected from the bytes."""
 
 import base64
 import io
@@ -107,11 +107,11 @@ def blocks_of(tree, message=-1):
         ),
     ],
 )
-def test_every_kind_of_source(block, encoded):
+def test_every_kind_of_media_source(block, encoded):
     assert blocks_of(sent(tree_of(HumanMessage([block])))) == [encoded]
 
 
-def test_media_stay_references_until_they_are_sent():
+def test_media_stay_references_until_the_body_is_sent():
     (block,) = blocks_of(tree_of(HumanMessage([{"type": "image", "base64": GIF}])))
     source = block["source"]
     assert isinstance(source["data"], DeferredMedia)
@@ -120,7 +120,7 @@ def test_media_stay_references_until_they_are_sent():
     assert source["media_type"].reference is source["data"].reference
 
 
-def test_several_media_in_one_body_keep_their_types():
+def test_several_media_items_keep_their_mime_types():
     content = [
         {"type": "image", "base64": GIF},
         {"type": "text", "text": "then"},
@@ -137,8 +137,8 @@ def test_several_media_in_one_body_keep_their_types():
     assert [block.get("source", {}).get("data") for block in blocks] == [GIF, None, WAV, GIF]
 
 
-def test_a_file_is_named_by_its_bytes_too(tmp_path):
-    path = tmp_path / "picture.bin"
+def test_the_mime_type_of_a_file_comes_from_its_bytes(tmp_path):
+    path = tmp_path / "image.bin"
     path.write_bytes(base64.b64decode(GIF))
     tree = tree_of(HumanMessage([{"type": "image", "url": path.as_uri()}]))
     with pytest.raises(MediaError):
@@ -163,8 +163,8 @@ def test_media_inside_a_tool_result():
     }
     (result,) = blocks_of(sent(tree_of(*messages, tool_media="inline")))
     assert result["content"] == [{"type": "text", "text": "here"}, image]
-    apart = sent(tree_of(*messages, tool_media="user"))
-    assert blocks_of(apart, -2) == [
+    separate = sent(tree_of(*messages, tool_media="user"))
+    assert blocks_of(separate, -2) == [
         {"type": "tool_result", "tool_use_id": "call_1", "content": "here"}
     ]
-    assert blocks_of(apart)[-1] == image
+    assert blocks_of(separate)[-1] == image

@@ -8,7 +8,8 @@ from langchain_core.messages import ToolMessage
 from openai_wire import decode_stream, response, stream_of, tool_call
 
 from langchain_mimo._wire.dialects import DIALECTS
-from langchain_mimo._wire.from_langchain.history import HistoryOptions, clean_history
+from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.openai.request import encode_turn
 from langchain_mimo._wire.openai.response import decode_response
 
