@@ -182,7 +182,7 @@ FAULT_VALUES = [
         "'x'",
     ),
     ("garbage", {"kind": ["text"]}, "kind of garbage must be one of 'text', 'html',", "['text']"),
-    ("error_in_stream", {"code": None}, "code of error_in_stream must be a text or a", "None"),
+    ("error_in_stream", {"code": None}, "code of error_in_stream must be a string or an", "None"),
     ("half_tool_call", {"characters": "8"}, "characters of half_tool_call must be an", "'8'"),
     ("half_tool_call", {"finish_reason": 5}, "finish_reason of half_tool_call must be a", "5"),
     ("quota", {"times": -1}, "times of quota must be an integer >= 0 or None", "-1"),

@@ -1,4 +1,4 @@
-"""JSON answers: an object that fits the schema, the example or the keys that a prompt gives."""
+"""JSON answers: an object that fits the schema, the example or the keys in the prompt."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any
 import orjson
 
 from langchain_mimo.emulator.answers.schema_values import value_for
-from langchain_mimo.emulator.answers.tool_calls import Question
-from langchain_mimo.emulator.answers.words import Material, facts_of, readable
+from langchain_mimo.emulator.answers.tool_calls import Task
+from langchain_mimo.emulator.answers.words import PromptValues, both_ends, json_facts
 from langchain_mimo.emulator.conversation.request import Conversation
 
-_AROUND = 150
+_CONTEXT_CHARACTERS = 150
+"""Characters read on each side of the word JSON."""
+
 _MAX_TRIES = 300
 _SCHEMA_KEYS = frozenset({"properties", "$defs", "$ref", "anyOf", "allOf", "oneOf", "$schema"})
 _WRAPPERS = ("schema", "parameters", "json_schema", "input_schema")
@@ -43,38 +45,38 @@ _JSON_CLAUSE = re.compile(
     r"[,;]?\s*\b(?:(?:as|in|into|using|return\w*|respond\w*|reply|answer|give)\b[\w\s]*)?\bjson\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-_DEMAND = re.compile(
+_JSON_REQUEST = re.compile(
     r"\b(?:respond|reply|answer|return|output|produce|give|write|format)\w*\b[^.\n]*\bjson\b"
     r"|\bjson\b[^.\n]*\b(?:only|respond|reply|answer|return|output|schema)\b",
     re.IGNORECASE,
 )
 
 
-def json_answer(conversation: Conversation, question: Question) -> str | None:
-    """Return a JSON answer, or None when the prompt does not ask for JSON.
+def json_answer(conversation: Conversation, task: Task) -> str | None:
+    """Return a JSON answer, or None if the prompt does not ask for JSON.
 
-    In JSON mode the word JSON in the prompt is enough (without it MiMo does not write JSON either);
-    outside it, the prompt must ask for JSON and show a schema.
+    In JSON mode the word JSON in the prompt is enough; without the word, MiMo does not write JSON
+    either. Outside JSON mode the prompt must ask for JSON and contain a schema.
     """
-    prompt = f"{conversation.system_text}\n{question.text}"
+    prompt = f"{conversation.system_text}\n{task.text}"
     if conversation.json_mode:
-        everything = "\n".join(
+        full_text = "\n".join(
             turn.text for turn in conversation.turns if turn.role in {"system", "user"}
         )
-        if "json" not in everything.lower():
+        if "json" not in full_text.lower():
             return None
-        value = _value(prompt, question)
+        value = _value_for_prompt(prompt, task)
         if value is None:
-            value = _value(everything, question)
-        return _dumps({"answer": _topic(question.text)} if value is None else value)
-    if not _demands_json(prompt):
+            value = _value_for_prompt(full_text, task)
+        return _dump({"answer": _without_json_instructions(task.text)} if value is None else value)
+    if not _asks_for_json(prompt):
         return None
     schema = next(iter(schemas_in(prompt)), None)
-    return None if schema is None else _dumps(value_for(schema, _material(question)))
+    return None if schema is None else _dump(value_for(schema, _offered_values(task)))
 
 
 def schemas_in(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON schemas that stand in a text, taken out of their wrappers."""
+    """Yield the JSON schemas in a text, without their wrappers."""
     for found in _objects_in(text):
         schema = _as_schema(found)
         if schema is not None:
@@ -82,8 +84,8 @@ def schemas_in(text: str) -> Iterator[dict[str, Any]]:
 
 
 def keys_in(text: str) -> list[str]:
-    """Return the keys that a text asks for in words."""
-    for sentence in re.split(r"(?<=[.?!])\s+|\n", readable(text)):
+    """Return the keys that a text names in words."""
+    for sentence in re.split(r"(?<=[.?!])\s+|\n", both_ends(text)):
         if not re.search(r"\b(?:keys?|fields?|properties|attributes)\b", sentence, re.IGNORECASE):
             continue
         quoted = _QUOTED_KEY.findall(sentence)
@@ -98,45 +100,46 @@ def keys_in(text: str) -> list[str]:
     return []
 
 
-def _demands_json(text: str) -> bool:
-    """Whether a text asks for JSON, in the words around that word."""
-    around = (
-        text[max(0, match.start() - _AROUND) : match.end() + _AROUND]
+def _asks_for_json(text: str) -> bool:
+    """Return whether the text around the word JSON asks for it."""
+    contexts = (
+        text[max(0, match.start() - _CONTEXT_CHARACTERS) : match.end() + _CONTEXT_CHARACTERS]
         for match in re.finditer("json", text, re.IGNORECASE)
     )
-    return any(_DEMAND.search(words) for words in islice(around, _MAX_TRIES))
+    return any(_JSON_REQUEST.search(context) for context in islice(contexts, _MAX_TRIES))
 
 
-def _value(text: str, question: Question) -> Any:
+def _value_for_prompt(text: str, task: Task) -> Any:
+    """Return a value for the first schema, example or list of keys in a text, or None."""
     schema = next(iter(schemas_in(text)), None)
-    material = _material(question)
+    offered = _offered_values(task)
     if schema is not None:
-        return value_for(schema, material)
+        return value_for(schema, offered)
     example = next((found for found in _objects_in(text) if found), None)
     if example is not None:
-        return value_for(_schema_of(example), material)
+        return value_for(_schema_of(example), offered)
     keys = keys_in(text)
     if keys:
         return value_for(
-            {"type": "object", "properties": {k: {} for k in keys}, "required": keys}, material
+            {"type": "object", "properties": {k: {} for k in keys}, "required": keys}, offered
         )
     return None
 
 
-def _material(question: Question) -> Material:
-    material = Material.of(_topic(question.text))
-    material.facts = facts_of(question.results)
-    for text in (*reversed(question.results), *question.earlier):
-        if material.has_values():
+def _offered_values(task: Task) -> PromptValues:
+    offered = PromptValues.read(_without_json_instructions(task.text))
+    offered.facts = json_facts(task.results)
+    for text in (*reversed(task.results), *task.earlier):
+        if offered.has_values():
             break
-        material.fall_back_on(Material.of(text))
-    return material
+        offered.fill_gaps(PromptValues.read(text))
+    return offered
 
 
-def _topic(text: str) -> str:
-    """Return a question without its sentences about JSON and without JSON objects."""
-    for found in reversed(list(_spans(text))):
-        text = text[: found[0]] + text[found[1] :]
+def _without_json_instructions(text: str) -> str:
+    """Remove JSON objects and sentences about JSON from a prompt."""
+    for start, end in reversed(list(_object_spans(text))):
+        text = text[:start] + text[end:]
     kept = [
         sentence
         for sentence in re.split(r"(?<=[.?!])\s+|\n+", text)
@@ -146,6 +149,7 @@ def _topic(text: str) -> str:
 
 
 def _as_schema(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return an object, or what it wraps, if it looks like a JSON schema, else None."""
     for name in _WRAPPERS:
         inner = value.get(name)
         if isinstance(inner, Mapping):
@@ -159,7 +163,7 @@ def _as_schema(value: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _schema_of(example: Any) -> dict[str, Any]:
-    """Return a schema that an example fits; its strings may name types ("string", "int")."""
+    """Return a schema that fits an example; its strings may name types ("string", "int")."""
     if isinstance(example, Mapping):
         return {
             "type": "object",
@@ -180,11 +184,12 @@ def _schema_of(example: Any) -> dict[str, Any]:
 
 
 def _objects_in(text: str) -> Iterator[dict[str, Any]]:
-    for start, end in _spans(text):
+    for start, end in _object_spans(text):
         yield json.loads(text[start:end])
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+def _object_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each JSON object in a text."""
     decoder = json.JSONDecoder()
     position = text.find("{")
     for _ in range(_MAX_TRIES):
@@ -199,5 +204,5 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         position = text.find("{", end)
 
 
-def _dumps(value: Any) -> str:
+def _dump(value: Any) -> str:
     return orjson.dumps(value).decode()

@@ -1,4 +1,4 @@
-"""The emulator's own answer: calls, results told, media described, JSON, or plain words."""
+"""The emulator's own answer: tool calls, JSON, tool results, a description of media, or text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from langchain_mimo.emulator.answers.json_answer import json_answer
-from langchain_mimo.emulator.answers.tool_calls import Question, choose_calls, question_of
-from langchain_mimo.emulator.answers.words import key_words
+from langchain_mimo.emulator.answers.tool_calls import Task, choose_calls, current_task
+from langchain_mimo.emulator.answers.words import keywords
 from langchain_mimo.emulator.conversation.outcome import Outcome
 from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.conversation.request import (
@@ -23,7 +23,7 @@ from langchain_mimo.emulator.encoding import dump
 from langchain_mimo.tokens import text_tokens
 
 SEARCH_DISABLED = "The web search plugin is not enabled for this account."
-"""What stands in `error_message` while the console's switch is off; MiMo's words are unknown."""
+"""The `error_message` while web search is off in the console; MiMo's own text is not known."""
 
 _QUOTE_LENGTH = 300
 _SEARCH_WORDS = re.compile(
@@ -35,42 +35,44 @@ _INTRODUCE = re.compile(r"\bintroduce yourself\b|\bwho are you\b|介绍.*你|你
 
 
 def own_answer(conversation: Conversation, *, web_search: bool = True) -> Outcome:
-    """Answer a conversation by the rules of docs/emulator.md.
+    """Answer a conversation by the rules in docs/emulator.md.
 
     Args:
         conversation: The checked request.
-        web_search: Whether the search plugin is switched on in the console.
+        web_search: Whether the search plugin is enabled in the console.
     """
-    question = question_of(conversation)
-    chosen = choose_calls(conversation, question)
+    task = current_task(conversation)
+    chosen = choose_calls(conversation, task)
     if chosen:
         calls = [
             ToolCall(call_id(), call.tool.name, orjson.dumps(call.arguments).decode())
             for call in chosen
         ]
         names = ", ".join(dict.fromkeys(call.name for call in calls))
-        outcome = Outcome("", f"{_heard(question)} This calls for {names}.", calls, "tool_calls")
+        outcome = Outcome(
+            "", f"{_restate_prompt(task)} This calls for {names}.", calls, "tool_calls"
+        )
     else:
-        text = json_answer(conversation, question)
+        text = json_answer(conversation, task)
         if text is None:
-            text = _in_words(conversation, question)
-        outcome = Outcome(text, f"{_heard(question)} I can answer this now.")
+            text = _text_answer(conversation, task)
+        outcome = Outcome(text, f"{_restate_prompt(task)} I can answer this now.")
         if conversation.web_search is not None:
-            _search(outcome, conversation.web_search, question, enabled=web_search)
+            _add_search_results(outcome, conversation.web_search, task, enabled=web_search)
     if not conversation.thinking:
         outcome.reasoning = None
-    return _within_limits(outcome, conversation)
+    return _apply_limits(outcome, conversation)
 
 
 def scripted_answer(reply: Reply, conversation: Conversation) -> Outcome:
-    """Return a scripted reply as an outcome; neither `stop` nor the token limit cuts it."""
+    """Return a scripted reply as an outcome; `stop` and the token limit do not apply to it."""
     calls = [
         ToolCall(str(call.get("id") or call_id()), str(call.get("name", "")), _arguments(call))
         for call in reply.tool_calls
     ]
     reasoning = reply.reasoning
     if reasoning is None:
-        reasoning = _heard(question_of(conversation))
+        reasoning = _restate_prompt(current_task(conversation))
     annotations = None if reply.annotations is None else [dict(a) for a in reply.annotations]
     return Outcome(
         reply.content,
@@ -83,20 +85,20 @@ def scripted_answer(reply: Reply, conversation: Conversation) -> Outcome:
 
 
 def call_id() -> str:
-    """Return a new tool call id: `call_` and 24 hexadecimal digits (mimo-api.md §4)."""
+    """Return a new tool call id: `call_` and 24 hexadecimal digits."""
     return f"call_{secrets.token_hex(12)}"
 
 
-def describe(medium: MediaItem, number: int) -> str:
-    """Say in one sentence what a medium is; the same medium always gets the same words."""
-    info = medium.info
-    label = f"{medium.kind.capitalize()} {number}"
+def describe(item: MediaItem, number: int) -> str:
+    """Describe a media item in one sentence, which is always the same for the same bytes."""
+    info = item.info
+    label = f"{item.kind.capitalize()} {number}"
     size = f"{info.width}×{info.height} pixels"
     length = f"{info.duration:.2f} seconds long"
     if not info.format:
-        nominal = {"image": size, "audio": length, "video": f"{size}, {length}"}[medium.kind]
-        return f"{label}: not fetched from {medium.url}, taken as {nominal}."
-    measures = {"image": [size], "audio": [length], "video": [size, length]}[medium.kind]
+        nominal = {"image": size, "audio": length, "video": f"{size}, {length}"}[item.kind]
+        return f"{label}: not fetched from {item.url}, assumed to be {nominal}."
+    measures = {"image": [size], "audio": [length], "video": [size, length]}[item.kind]
     return f"{label}: {', '.join((info.format, *measures, *info.details))}."
 
 
@@ -105,9 +107,9 @@ def _arguments(call: Any) -> str:
     return arguments if isinstance(arguments, str) else dump(arguments).decode()
 
 
-def _heard(question: Question) -> str:
-    text = _shorten(question.text)
-    return f"The user says: {text}" if text else "The user says nothing in words."
+def _restate_prompt(task: Task) -> str:
+    text = _shorten(task.text)
+    return f"The user says: {text}" if text else "The user sent no text."
 
 
 def _shorten(text: str) -> str:
@@ -115,7 +117,7 @@ def _shorten(text: str) -> str:
     return flat if len(flat) <= _QUOTE_LENGTH else f"{flat[:_QUOTE_LENGTH]}…"
 
 
-def _in_words(conversation: Conversation, question: Question) -> str:
+def _text_answer(conversation: Conversation, task: Task) -> str:
     exchange = conversation.exchange
     names = {call.id: call.name for turn in conversation.turns for call in turn.calls}
     results = [
@@ -123,56 +125,56 @@ def _in_words(conversation: Conversation, question: Question) -> str:
         for turn in exchange
         if turn.role == "tool"
     ]
-    recent = [medium for turn in exchange for medium in turn.media]
+    recent = [item for turn in exchange for item in turn.media]
     media = recent or ([] if results else conversation.media)
     counts: dict[str, int] = {}
-    told = []
-    for medium in media:
-        counts[medium.kind] = counts.get(medium.kind, 0) + 1
-        told.append(describe(medium, counts[medium.kind]))
-    if results or told:
-        return "\n".join(results + told)
-    return _small_talk(conversation, question)
+    descriptions = []
+    for item in media:
+        counts[item.kind] = counts.get(item.kind, 0) + 1
+        descriptions.append(describe(item, counts[item.kind]))
+    if results or descriptions:
+        return "\n".join(results + descriptions)
+    return _plain_answer(conversation, task)
 
 
-def _small_talk(conversation: Conversation, question: Question) -> str:
+def _plain_answer(conversation: Conversation, task: Task) -> str:
     name = conversation.model.id
-    if _INTRODUCE.search(question.text):
-        return (
-            f"I am MiMo, an AI assistant developed by Xiaomi, here played by an emulator as {name}."
-        )
-    opening = "Hello! " if _GREETING.search(question.text) else ""
-    heard = _shorten(question.text)
-    return f"{opening}This is the MiMo emulator answering as {name}. You said: {heard or 'nothing'}"
+    if _INTRODUCE.search(task.text):
+        return f"I am MiMo, an AI assistant developed by Xiaomi, here emulated as {name}."
+    opening = "Hello! " if _GREETING.search(task.text) else ""
+    prompt = _shorten(task.text)
+    return (
+        f"{opening}This is the MiMo emulator answering as {name}. You said: {prompt or 'nothing'}"
+    )
 
 
-def _search(outcome: Outcome, tool: WebSearch, question: Question, *, enabled: bool) -> None:
-    if not (tool.force_search or _SEARCH_WORDS.search(question.text)):
+def _add_search_results(outcome: Outcome, tool: WebSearch, task: Task, *, enabled: bool) -> None:
+    if not (tool.force_search or _SEARCH_WORDS.search(task.text)):
         return
     if not enabled:
         outcome.error_message = SEARCH_DISABLED
         return
-    keywords = sorted(key_words(question.text))[: tool.max_keyword] or ["news"]
+    terms = sorted(keywords(task.text))[: tool.max_keyword] or ["news"]
     outcome.annotations = [
         {
             "type": "url_citation",
-            "url": f"https://example.com/{keyword}/{page}",
-            "title": f"{keyword} {page}",
-            "summary": f"What the emulator found about {keyword}.",
+            "url": f"https://example.com/{term}/{page}",
+            "title": f"{term} {page}",
+            "summary": f"What the emulator found about {term}.",
             "site_name": "example.com",
             "publish_time": "2026-01-01T00:00:00Z",
             "logo_url": "https://example.com/logo.png",
         }
-        for keyword in keywords
+        for term in terms
         for page in range(1, tool.limit + 1)
     ]
-    outcome.searches = {"tool_usage": len(keywords), "page_usage": len(outcome.annotations)}
+    outcome.searches = {"tool_usage": len(terms), "page_usage": len(outcome.annotations)}
 
 
-def _within_limits(outcome: Outcome, conversation: Conversation) -> Outcome:
-    """Apply `stop`, then the token budget: thoughts first, then text, then calls."""
-    ends = [outcome.content.find(text) for text in conversation.stop if text]
-    found = [end for end in ends if end >= 0]
+def _apply_limits(outcome: Outcome, conversation: Conversation) -> Outcome:
+    """Apply `stop`, then the token budget: reasoning first, then text, then calls."""
+    positions = [outcome.content.find(text) for text in conversation.stop if text]
+    found = [position for position in positions if position >= 0]
     if found:
         outcome.content = outcome.content[: min(found)]
     budget = conversation.max_output_tokens
@@ -180,23 +182,23 @@ def _within_limits(outcome: Outcome, conversation: Conversation) -> Outcome:
         return outcome
     outcome.finish_reason = "length"
     if outcome.reasoning is not None:
-        outcome.reasoning = _cut(outcome.reasoning, budget)
+        outcome.reasoning = _truncate(outcome.reasoning, budget)
         budget -= text_tokens(outcome.reasoning)
-    outcome.content = _cut(outcome.content, budget)
+    outcome.content = _truncate(outcome.content, budget)
     budget -= text_tokens(outcome.content)
     kept: list[ToolCall] = []
     for call in outcome.calls:
         budget -= text_tokens(call.name)
         if budget <= 0:
             break
-        kept.append(ToolCall(call.id, call.name, _cut(call.arguments, budget)))
+        kept.append(ToolCall(call.id, call.name, _truncate(call.arguments, budget)))
         budget -= text_tokens(kept[-1].arguments)
     outcome.calls = kept
     return outcome
 
 
-def _cut(text: str, budget: int) -> str:
-    """Return the longest beginning of a text within a budget of tokens."""
+def _truncate(text: str, budget: int) -> str:
+    """Return the longest beginning of a text that fits in a token budget."""
     if text_tokens(text) <= budget:
         return text
     low, high = 0, len(text)

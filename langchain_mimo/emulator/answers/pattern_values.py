@@ -1,4 +1,4 @@
-"""A text that a simple regular expression matches."""
+"""Strings that match a simple regular expression."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ _ATOM = re.compile(
 _CLASSES = {r"\d": "0", r"\w": "a", r"\s": " ", ".": "a"}
 
 
-def matching(pattern: str, candidates: Iterable[str]) -> str:
-    """Return the first candidate that `pattern` matches, else a made text, else the first.
+def matching_text(pattern: str, candidates: Iterable[str]) -> str:
+    """Return the first candidate that matches, else a generated text, else the first candidate.
 
-    Made texts serve patterns without groups and alternatives: classes, literals and counts.
+    A text is generated for patterns of classes, literals and counts, without groups and
+    alternatives.
     """
-    offered = list(candidates) or [""]
+    texts = list(candidates) or [""]
     try:
         expression = re.compile(pattern)
     except re.error:
-        return offered[0]
-    for candidate in (*offered, _made(pattern)):
-        if expression.search(candidate):
-            return candidate
-    return offered[0]
+        return texts[0]
+    for text in (*texts, _generate(pattern)):
+        if expression.search(text):
+            return text
+    return texts[0]
 
 
-def _made(pattern: str) -> str:
+def _generate(pattern: str) -> str:
     text = ""
     for match in _ATOM.finditer(pattern.removeprefix("^").removesuffix("$")):
         count = match.group("count") or ""

@@ -1,7 +1,7 @@
-"""Values that fit a JSON schema and the prompt they are asked by.
+"""Generates values that fit a JSON schema, from the values that the prompt offers.
 
-Numbers, quoted strings and names are taken from the prompt in order; what it does not offer gets a
-plain value that the schema allows.
+Numbers, quoted strings and names are taken from the prompt in order; where the prompt offers
+nothing, the value is a plain one that the schema allows.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_mimo.emulator.answers.pattern_values import matching
-from langchain_mimo.emulator.answers.words import Material, mentions
+from langchain_mimo.emulator.answers.pattern_values import matching_text
+from langchain_mimo.emulator.answers.words import PromptValues, mentions
 
 _MAX_DEPTH = 8
 _MAX_TEXT = 200
@@ -47,26 +47,26 @@ _FORMATS = {
 }
 
 
-def value_for(schema: Mapping[str, Any], material: Material) -> Any:
-    """Return a value that fits `schema`, made of what `material` offers.
+def value_for(schema: Mapping[str, Any], offered: PromptValues) -> Any:
+    """Return a value that fits `schema`, built from what the prompt offers.
 
-    Understood: type, properties, required, items, prefixItems, enum, const, default, anyOf, oneOf,
-    allOf, `$ref` within the schema, the numeric and length bounds, `format`. Optional properties
-    are filled when the prompt names them or still offers a value of their type.
+    Supports type, properties, required, items, prefixItems, enum, const, default, anyOf, oneOf,
+    allOf, `$ref` within the schema, numeric and length bounds, and `format`. Optional properties
+    are filled if the prompt names them or still offers a value of their type.
     """
-    return _Filler(schema, material).fill(schema, "", 0)
+    return _Filler(schema, offered).fill(schema, "", 0)
 
 
 def is_proper_name(property_name: str) -> bool:
-    """Whether a property's name says that its value is a name: city, customer_name and so on."""
-    words = _words(property_name)
+    """Return whether a property's name suggests a proper name: city, customer_name and so on."""
+    words = _name_words(property_name)
     return bool(words) and words[-1] in _PROPER_NAMES
 
 
 class _Filler:
-    def __init__(self, root: Mapping[str, Any], material: Material) -> None:
+    def __init__(self, root: Mapping[str, Any], offered: PromptValues) -> None:
         self._root = root
-        self._material = material
+        self._offered = offered
 
     def fill(self, schema: Any, name: str, depth: int) -> Any:
         schema = self._resolve(schema)
@@ -125,7 +125,7 @@ class _Filler:
     def _from_enum(self, schema: Mapping[str, Any]) -> Any:
         choices = schema["enum"]
         for choice in choices:
-            if choice is not None and mentions(self._material.text, str(choice)):
+            if choice is not None and mentions(self._offered.text, str(choice)):
                 return choice
         return schema.get("default", choices[0])
 
@@ -137,58 +137,59 @@ class _Filler:
         real = [option for option in options if option.get("type") != "null"]
         if not real:
             return None
-        chosen = next((option for option in real if self._offers(option)), real[0])
+        chosen = next((option for option in real if self._is_offered(option)), real[0])
         return self.fill({**shared, **chosen}, name, depth + 1)
 
-    def _offers(self, schema: Mapping[str, Any]) -> bool:
+    def _is_offered(self, schema: Mapping[str, Any]) -> bool:
         if schema.get("enum"):
-            return any(mentions(self._material.text, str(choice)) for choice in schema["enum"])
+            return any(mentions(self._offered.text, str(choice)) for choice in schema["enum"])
         kind = self._type_of(schema)
         if kind in {"integer", "number"}:
-            return bool(self._material.numbers)
+            return bool(self._offered.numbers)
         if kind == "string":
-            return bool(self._material.quoted or self._material.names)
+            return bool(self._offered.quoted or self._offered.names)
         return kind == "object"
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         properties: Mapping[str, Any] = schema.get("properties") or {}
         required = schema.get("required") or ()
         values: dict[str, Any] = {}
-        # What must be there chooses first among the values the prompt offers.
+        # Required properties choose first among the values that the prompt offers.
         for name in properties:
             if name in required:
                 values[name] = self.fill(properties[name], name, depth + 1)
         for name in properties:
-            if name not in values and self._hinted(properties[name], name):
+            if name not in values and self._should_fill(properties[name], name):
                 values[name] = self.fill(properties[name], name, depth + 1)
         return {name: values[name] for name in properties if name in values}
 
-    def _hinted(self, schema: Any, name: str) -> bool:
-        text = self._material.text
-        spoken = _spoken(name)
-        if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{spoken}", text, re.IGNORECASE):
+    def _should_fill(self, schema: Any, name: str) -> bool:
+        """Return whether the prompt calls for an optional property."""
+        text = self._offered.text
+        name_pattern = _name_pattern(name)
+        if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{name_pattern}", text, re.IGNORECASE):
             return self._type_of(self._resolve(schema)) == "boolean"
         if len(name) > 1 and mentions(text, name):
             return True
-        if name.lower() in self._material.facts:
+        if name.lower() in self._offered.facts:
             return True
         resolved = self._resolve(schema)
         options = [self._resolve(branch) for branch in resolved.get("anyOf", ())] or [resolved]
-        return any(self._wants(option, name) for option in options)
+        return any(self._has_value_for(option, name) for option in options)
 
-    def _wants(self, schema: Mapping[str, Any], name: str) -> bool:
-        """Whether the prompt still offers a value that an optional property would take."""
-        material = self._material
+    def _has_value_for(self, schema: Mapping[str, Any], name: str) -> bool:
+        """Return whether the prompt still offers a value for an optional property."""
+        offered = self._offered
         if schema.get("enum"):
-            return any(mentions(material.text, str(one)) for one in schema["enum"])
+            return any(mentions(offered.text, str(one)) for one in schema["enum"])
         kind = self._type_of(schema)
         if kind in {"integer", "number"}:
-            return bool(material.numbers)
-        words = set(_words(name))
+            return bool(offered.numbers)
+        words = set(_name_words(name))
         return kind == "string" and bool(
-            material.quoted
-            or (words & _LINKS and material.links)
-            or (words & _DATES and material.dates)
+            offered.quoted
+            or (words & _LINKS and offered.links)
+            or (words & _DATES and offered.dates)
         )
 
     def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
@@ -197,57 +198,60 @@ class _Filler:
         items = self._resolve(schema.get("items"))
         least = max(schema.get("minItems", 1), 1)
         most = schema.get("maxItems", max(least, 100))
-        values = (self._listed(items, name) or self._all_of(items))[:most]
+        values = (self._listed_strings(items, name) or self._all_offered(items))[:most]
         while len(values) < least:
             values.append(self.fill(items, name, depth + 1))
         return values
 
-    def _listed(self, items: Mapping[str, Any], name: str) -> list[Any]:
-        """Find quoted strings that follow the property's own name."""
+    def _listed_strings(self, items: Mapping[str, Any], name: str) -> list[Any]:
+        """Find quoted strings that follow the property's name."""
         special = items.keys() & {"enum", "anyOf", "oneOf", "const", "format", "pattern"}
         if not name or special or self._type_of(items) != "string":
             return []
-        listed = rf"\b{_spoken(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
-        match = re.search(listed, self._material.text, re.IGNORECASE)
+        listed = rf"\b{_name_pattern(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
+        match = re.search(listed, self._offered.text, re.IGNORECASE)
         values = (
             [one.strip("\"'“”「」") for one in re.findall(_STRING, match.group(1))] if match else []
         )
-        self._material.quoted = [one for one in self._material.quoted if one not in values]
-        return _of_fitting_length(values, items)
+        self._offered.quoted = [one for one in self._offered.quoted if one not in values]
+        return _with_valid_length(values, items)
 
-    def _all_of(self, items: Mapping[str, Any]) -> list[Any]:
+    def _all_offered(self, items: Mapping[str, Any]) -> list[Any]:
+        """Return all offered values that fit the items of an array."""
         if items.get("enum"):
-            text = self._material.text
+            text = self._offered.text
             return [choice for choice in items["enum"] if mentions(text, str(choice))]
         if items.keys() & {"anyOf", "oneOf", "const", "format", "pattern"}:
             return []
         kind = self._type_of(items)
         if kind in {"integer", "number"}:
-            wanted = [number for number in self._material.numbers if _within(number, items)]
-            self._material.numbers = []
-            whole = [int(number) for number in wanted if float(number).is_integer()]
-            return list(whole if kind == "integer" else wanted)
+            numbers = [number for number in self._offered.numbers if _in_bounds(number, items)]
+            self._offered.numbers = []
+            integers = [int(number) for number in numbers if float(number).is_integer()]
+            return list(integers if kind == "integer" else numbers)
         if kind == "string":
-            source = "quoted" if self._material.quoted else "names"
-            values = list(getattr(self._material, source))
-            setattr(self._material, source, [])
-            return _of_fitting_length(values, items)
+            source = "quoted" if self._offered.quoted else "names"
+            values = list(getattr(self._offered, source))
+            setattr(self._offered, source, [])
+            return _with_valid_length(values, items)
         return []
 
     def _number(self, schema: Mapping[str, Any], name: str, *, integer: bool) -> int | float:
-        found = self._labelled(name, r"-?\d+(?:\.\d+)?") or self._material.facts.get(name.lower())
+        found = self._labelled_value(name, r"-?\d+(?:\.\d+)?") or self._offered.facts.get(
+            name.lower()
+        )
         if isinstance(found, str | int | float) and not isinstance(found, bool):
             try:
                 value = float(found)
             except ValueError:
                 value = None
-            if value is not None and _within(value, schema):
-                if value in self._material.numbers:
-                    self._material.numbers.remove(value)
+            if value is not None and _in_bounds(value, schema):
+                if value in self._offered.numbers:
+                    self._offered.numbers.remove(value)
                 return int(value) if integer or value.is_integer() else value
-        for index, number in enumerate(self._material.numbers):
-            if _within(number, schema) and (not integer or float(number).is_integer()):
-                del self._material.numbers[index]
+        for index, number in enumerate(self._offered.numbers):
+            if _in_bounds(number, schema) and (not integer or float(number).is_integer()):
+                del self._offered.numbers[index]
                 return int(number) if integer else number
         default = schema.get("default")
         if isinstance(default, int | float) and not isinstance(default, bool):
@@ -255,18 +259,18 @@ class _Filler:
         return _number_in_range(schema, integer=integer)
 
     def _boolean(self, schema: Mapping[str, Any], name: str) -> bool:
-        spoken = re.sub(r"[_-]+", " ", name)
+        phrase = re.sub(r"[_-]+", " ", name)
         if re.search(
-            rf"\b{_NEGATION}\s+(?:\w+\s+)?{re.escape(spoken)}", self._material.text, re.IGNORECASE
+            rf"\b{_NEGATION}\s+(?:\w+\s+)?{re.escape(phrase)}", self._offered.text, re.IGNORECASE
         ):
             return False
-        found = self._labelled(name, r"\w+")
+        found = self._labelled_value(name, r"\w+")
         if found:
             return found.lower() in {"true", "yes", "on", "1"}
-        fact = self._material.facts.get(name.lower())
+        fact = self._offered.facts.get(name.lower())
         if isinstance(fact, bool):
             return fact
-        if mentions(self._material.text, name):
+        if mentions(self._offered.text, name):
             return True
         default = schema.get("default")
         return default if isinstance(default, bool) else True
@@ -277,88 +281,93 @@ class _Filler:
         return value[:most].ljust(least, ".")
 
     def _string_found(self, schema: Mapping[str, Any], name: str) -> str:
-        material = self._material
-        found = self._labelled(name, rf"{_STRING}|[\w@./:+-]+") or self._followed_by_string(name)
+        offered = self._offered
+        found = self._labelled_value(name, rf"{_STRING}|[\w@./:+-]+") or self._followed_by_string(
+            name
+        )
         if found:
             value = found.strip("\"'“”「」")
-            material.quoted = [one for one in material.quoted if one != value]
+            offered.quoted = [one for one in offered.quoted if one != value]
             return value
-        if name.lower() in material.facts:
-            return str(material.facts[name.lower()])
+        if name.lower() in offered.facts:
+            return str(offered.facts[name.lower()])
         form = schema.get("format")
         if form in _FORMATS:
-            pool = material.dates if "date" in form or form == "time" else material.links
+            pool = offered.dates if "date" in form or form == "time" else offered.links
             return pool.pop(0) if pool else _FORMATS[form]
         if schema.get("pattern"):
             return self._matching(schema["pattern"], schema)
         return self._free_text(schema, name)
 
     def _free_text(self, schema: Mapping[str, Any], name: str) -> str:
-        material = self._material
-        if _EXPRESSION_NAME.search(name) and (match := _EXPRESSION.search(material.text)):
+        offered = self._offered
+        if _EXPRESSION_NAME.search(name) and (match := _EXPRESSION.search(offered.text)):
             return match.group().strip()
         pool = next((pool for pool in self._pools(name) if pool), None)
         if pool is not None:
             return pool.pop(0)
         default = schema.get("default")
-        return default if isinstance(default, str) else material.text or name or "text"
+        return default if isinstance(default, str) else offered.text or name or "text"
 
     def _pools(self, name: str) -> list[list[str]]:
-        """Where to look for a string, by what the property's name says of it."""
-        material = self._material
-        words = _words(name)
+        """Return the lists to take a string from, chosen by the property's name."""
+        offered = self._offered
+        words = _name_words(name)
         last = words[-1] if words else ""
         if last in _FREE_TEXT:
-            return [material.quoted]
+            return [offered.quoted]
         if _LINKS.intersection(words):
-            return [material.links, material.quoted]
-        if _DATES.intersection(words) and material.dates:
-            return [material.dates]
+            return [offered.links, offered.quoted]
+        if _DATES.intersection(words) and offered.dates:
+            return [offered.dates]
         if is_proper_name(name):
-            return [material.names, material.quoted, material.objects]
-        return [material.quoted, material.names, material.objects, material.dates, material.links]
+            return [offered.names, offered.quoted, offered.objects]
+        return [offered.quoted, offered.names, offered.objects, offered.dates, offered.links]
 
     def _followed_by_string(self, name: str) -> str | None:
-        words = _words(name)
-        for label in (_spoken(name), re.escape(words[-1]) if words else ""):
+        """Find a quoted string right after the property's name, such as `titled 'x'`."""
+        words = _name_words(name)
+        for label in (_name_pattern(name), re.escape(words[-1]) if words else ""):
             pattern = rf"\b{label}(?:d|ed)?\s+({_STRING})"
-            match = re.search(pattern, self._material.text, re.IGNORECASE) if label else None
+            match = re.search(pattern, self._offered.text, re.IGNORECASE) if label else None
             if match:
                 return match.group(1)
         return None
 
     def _matching(self, pattern: str, schema: Mapping[str, Any]) -> str:
-        material = self._material
-        candidates = [*material.quoted, *material.names, *material.dates, *material.links]
-        candidates += [str(number) for number in material.numbers] + material.text.split()
+        offered = self._offered
+        candidates = [*offered.quoted, *offered.names, *offered.dates, *offered.links]
+        candidates += [str(number) for number in offered.numbers] + offered.text.split()
         candidates += [str(example) for example in schema.get("examples", ())]
-        return matching(pattern, [*candidates, str(schema.get("default", "text"))])
+        return matching_text(pattern, [*candidates, str(schema.get("default", "text"))])
 
-    def _labelled(self, name: str, value: str) -> str | None:
-        """Find `name = value`, `name: value`, or `name is value` for longer names."""
+    def _labelled_value(self, name: str, value: str) -> str | None:
+        """Find `name = value`, `name: value`, or, for longer names, `name is value`."""
         if not name:
             return None
-        spoken = _spoken(name)
+        name_pattern = _name_pattern(name)
         link = r"\s*[\"'`]?\s*[=:]\s*" if len(name) < 3 else r"\s*[\"'`]?\s*(?:[=:]|\bis\b)\s*"
-        match = re.search(rf"(?<!\w){spoken}{link}({value})", self._material.text, re.IGNORECASE)
+        match = re.search(
+            rf"(?<!\w){name_pattern}{link}({value})", self._offered.text, re.IGNORECASE
+        )
         return match.group(1) if match else None
 
 
-def _spoken(name: str) -> str:
-    """Return a pattern for an identifier as it may be said, with spaces in its place."""
+def _name_pattern(name: str) -> str:
+    """Return a pattern for an identifier, also with spaces for its underscores."""
     return re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
 
 
-def _words(name: str) -> list[str]:
+def _name_words(name: str) -> list[str]:
     return [word.lower() for word in _WORDS_OF_NAME.findall(name)]
 
 
-def _of_fitting_length(values: list[str], schema: Mapping[str, Any]) -> list[str]:
+def _with_valid_length(values: list[str], schema: Mapping[str, Any]) -> list[str]:
     least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_TEXT)
     return [value for value in values if least <= len(value) <= most]
 
 
-def _within(number: float, schema: Mapping[str, Any]) -> bool:
+def _in_bounds(number: float, schema: Mapping[str, Any]) -> bool:
     step = schema.get("multipleOf")
     return (
         number >= schema.get("minimum", number)
@@ -381,6 +390,6 @@ def _number_in_range(schema: Mapping[str, Any], *, integer: bool) -> int | float
         candidates.append((lowest + highest) / 2)
     candidates += [step, -step]
     for candidate in candidates:
-        if _within(candidate, schema) and (not integer or float(candidate).is_integer()):
+        if _in_bounds(candidate, schema) and (not integer or float(candidate).is_integer()):
             return int(candidate) if integer else candidate
     return 1

@@ -1,7 +1,7 @@
-"""Which tools a prompt asks for, by its words, and with which arguments.
+"""Chooses the tools that a prompt asks for in words, and their arguments.
 
-`tool_choice` is not among the inputs: MiMo's backend drops it (mimo-api.md §3.4), so the emulator
-does too. What is said in words counts.
+`tool_choice` is not an input: MiMo's backend ignores it (docs/api-facts.md), and so does the
+emulator. Only the words of the prompt count.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import orjson
 
 from langchain_mimo.emulator.answers.schema_values import is_proper_name, value_for
 from langchain_mimo.emulator.answers.words import (
-    Material,
-    facts_of,
-    key_words,
+    PromptValues,
+    both_ends,
+    json_facts,
+    keywords,
     mentions,
     name_words,
-    readable,
     sentences,
 )
 from langchain_mimo.emulator.conversation.request import Conversation, Tool, Turn
 
-_NAMED = 10
-_NAME_WORD = 3
-_ENOUGH = 3
-_ENOUGH_DESCRIBED = 2
+_NAME_SCORE = 10
+_NAME_WORD_SCORE = 3
+_MIN_SCORE = 3
+_MIN_DESCRIPTION_WORDS = 2
 
 _ACT = r"(?:call|calling|use|using|invoke|respond with|answer with|reply with|make|pick|choose)"
 _TOOL_WORD = r"(?:tools?|functions?)"
@@ -76,13 +76,13 @@ class ChosenCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What the user asks now.
+class Task:
+    """What the user currently asks for, and the tool calls made for it so far.
 
     Attributes:
-        text: The user's words.
-        earlier: User texts before it, the latest first.
-        rounds: Assistant turns with tool calls since then.
+        text: The text of the user's messages.
+        earlier: The texts of earlier user messages, latest first.
+        rounds: Number of assistant turns with tool calls since then.
         called: Names of the tools called since then.
         results: Texts of the tool results since then, in order.
     """
@@ -94,68 +94,68 @@ class Question:
     results: tuple[str, ...]
 
 
-def question_of(conversation: Conversation) -> Question:
-    """Find the user's present question and what has been done about it."""
-    asked: list[str] = []
+def current_task(conversation: Conversation) -> Task:
+    """Find what the user currently asks for, and the tool calls made for it so far."""
+    texts: list[str] = []
     calls: list[Turn] = []
     results: list[str] = []
     for turn in conversation.exchange:
         if turn.role == "user":
-            # Media handed in behind tool results belong to them; anything else is a new question.
+            # Media after tool results belong to the results; any other user turn is a new task.
             if calls and turn.media:
                 continue
             if calls:
-                asked, calls, results = [], [], []
-            asked.append(turn.text)
+                texts, calls, results = [], [], []
+            texts.append(turn.text)
         elif turn.role == "assistant":
             calls.append(turn)
         elif turn.role == "tool":
             results.append(turn.text)
     earlier = [turn.text for turn in conversation.turns if turn.role == "user"]
-    return Question(
-        "\n".join(asked),
-        tuple(reversed(earlier[: len(earlier) - len(asked)])),
+    return Task(
+        "\n".join(texts),
+        tuple(reversed(earlier[: len(earlier) - len(texts)])),
         len(calls),
         tuple(call.name for turn in calls for call in turn.calls),
         tuple(results),
     )
 
 
-def choose_calls(conversation: Conversation, question: Question) -> list[ChosenCall]:
-    """Return the calls to make now; none when the words ask for none."""
+def choose_calls(conversation: Conversation, task: Task) -> list[ChosenCall]:
+    """Return the calls to make now; none if the prompt does not ask for any."""
     tools = conversation.tools
     if not tools:
         return []
-    text = readable(question.text)
-    demanded = demanded_tools(readable(conversation.system_text), text, tools)
-    if demanded is None and _REFUSED.search(text):
+    text = both_ends(task.text)
+    required = required_tools(both_ends(conversation.system_text), text, tools)
+    if required is None and _REFUSED.search(text):
         return []
     names = [tool.name for tool in tools]
     request = "\n".join(
         sentence for sentence in sentences(text) if not _only_instructs(sentence, tools)
     )
-    steps = [step for step in _STEP.split(request) if _segments(step, tools)]
-    step = steps[question.rounds] if question.rounds < len(steps) else ""
+    steps = [step for step in _STEP.split(request) if _passages(step, tools)]
+    step = steps[task.rounds] if task.rounds < len(steps) else ""
     calls: list[ChosenCall] = []
-    for tool, text in _segments(step, tools):
-        calls.extend(_calls_for(tool, text, names, question))
-    if demanded is not None:
-        wanted = {tool.name for tool in demanded}
-        kept = [call for call in calls if call.tool.name in wanted]
-        calls = kept or _call_demanded(demanded, request, names, question)
+    for tool, text in _passages(step, tools):
+        calls.extend(_calls_for(tool, text, names, task))
+    if required is not None:
+        required_names = {tool.name for tool in required}
+        kept = [call for call in calls if call.tool.name in required_names]
+        calls = kept or _call_required_tool(required, request, names, task)
     return calls if conversation.parallel_calls else calls[:1]
 
 
-def demanded_tools(system: str, question: str, tools: Sequence[Tool]) -> list[Tool] | None:
-    """Return the tools one of which must be called, by words in system or user text, or None.
+def required_tools(system: str, user: str, tools: Sequence[Tool]) -> list[Tool] | None:
+    """Return the tools of which the system or user text requires a call, or None.
 
-    A sentence demands when it says must (have to, required, always …) with call (use, invoke …) and
-    a tool's name or the word tool; in the user's own words the bare imperative does. A condition
-    (if, when …) in the sentence takes the demand away.
+    A sentence requires a call if it contains must (have to, required, always …) with call (use,
+    invoke …) and a tool's name or the word tool; in the user's text the imperative is enough. A
+    sentence with a condition (if, when …) does not.
     """
-    for text, imperative in ((question, True), (system, False)):
+    for text, imperative in ((user, True), (system, False)):
         for sentence in reversed(sentences(text)):
-            if _demands(sentence, imperative=imperative):
+            if _requires_call(sentence, imperative=imperative):
                 named = [tool for tool in tools if mentions(sentence, tool.name)]
                 if named:
                     return named
@@ -165,20 +165,20 @@ def demanded_tools(system: str, question: str, tools: Sequence[Tool]) -> list[To
 
 
 def score(text: str, tool: Tool) -> int:
-    """Say how strongly a text speaks of a tool; below 3 it does not."""
+    """Rate how strongly a text refers to a tool; below 3 it does not."""
     if mentions(text, tool.name):
-        return _NAMED
-    words = key_words(text)
+        return _NAME_SCORE
+    words = keywords(text)
     shared = name_words(tool.name) & words
     described = sum(
-        1 if word.isascii() else 2 for word in key_words(tool.description) & words - shared
+        1 if word.isascii() else 2 for word in keywords(tool.description) & words - shared
     )
     if shared:
-        return _NAME_WORD * len(shared) + described
-    return described + 1 if described >= _ENOUGH_DESCRIBED else 0
+        return _NAME_WORD_SCORE * len(shared) + described
+    return described + 1 if described >= _MIN_DESCRIPTION_WORDS else 0
 
 
-def _demands(sentence: str, *, imperative: bool) -> bool:
+def _requires_call(sentence: str, *, imperative: bool) -> bool:
     if _CONDITION.search(sentence) or _REFUSED.search(sentence):
         return False
     if _MUST_CALL.search(sentence) or _CALL_REQUIRED.search(sentence):
@@ -187,76 +187,76 @@ def _demands(sentence: str, *, imperative: bool) -> bool:
 
 
 def _only_instructs(sentence: str, tools: Sequence[Tool]) -> bool:
-    """Whether a sentence is about tools in general, so that names in it are not requests."""
+    """Return whether a sentence is about tools in general, so that tool names are no requests."""
     named = sum(mentions(sentence, tool.name) for tool in tools)
     return (
-        _demands(sentence, imperative=False)
+        _requires_call(sentence, imperative=False)
         and named != 1
         and _ANY_TOOL.search(sentence) is not None
     )
 
 
-def _segments(text: str, tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
-    """Cut a text into stretches that each speak of one tool."""
+def _passages(text: str, tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
+    """Split a text into passages that each refer to one tool."""
     names = [tool.name for tool in tools]
-    segments: list[tuple[Tool, str]] = []
+    passages: list[tuple[Tool, str]] = []
     pending = ""
-    for fragment, joint in _fragments(text):
+    for fragment, separator in _fragments(text):
         best = max(tools, key=lambda tool: score(fragment, tool))
-        if score(fragment, best) < _ENOUGH:
-            if segments:
-                tool, so_far = segments[-1]
-                segments[-1] = (tool, f"{so_far}{joint}{fragment}")
+        if score(fragment, best) < _MIN_SCORE:
+            if passages:
+                tool, so_far = passages[-1]
+                passages[-1] = (tool, f"{so_far}{separator}{fragment}")
             else:
-                pending += f"{joint}{fragment}"
+                pending += f"{separator}{fragment}"
             continue
-        own = Material.of(fragment, names).has_values()
-        if segments and segments[-1][0] is best:
-            before = Material.of(segments[-1][1], names).has_values()
+        own = PromptValues.read(fragment, names).has_values()
+        if passages and passages[-1][0] is best:
+            before = PromptValues.read(passages[-1][1], names).has_values()
             if not (own and before):
-                segments[-1] = (best, f"{segments[-1][1]}{joint}{fragment}")
+                passages[-1] = (best, f"{passages[-1][1]}{separator}{fragment}")
                 continue
-        segments.append((best, f"{pending}{joint}{fragment}".lstrip()))
+        passages.append((best, f"{pending}{separator}{fragment}".lstrip()))
         pending = ""
-    return segments
+    return passages
 
 
 def _fragments(text: str) -> list[tuple[str, str]]:
-    """Return the pieces of a text, each with the separator that stood before it."""
-    pieces: list[tuple[str, str]] = []
-    start, joint = 0, ""
-    # Quoted passages and arguments in brackets are never cut.
-    shielded = [
+    """Return the fragments of a text, each with the separator before it."""
+    fragments: list[tuple[str, str]] = []
+    start, separator = 0, ""
+    # Quoted text and arguments in parentheses are never split.
+    protected = [
         match.span() for match in re.finditer(r"\"[^\"]*\"|'[^'\n]*'(?!\w)|\([^)]*\)", text)
     ]
     for match in _FRAGMENT.finditer(text):
-        if any(low <= match.start() < high for low, high in shielded):
+        if any(low <= match.start() < high for low, high in protected):
             continue
         if text[start : match.start()].strip():
-            pieces.append((text[start : match.start()], joint))
-        start, joint = match.end(), match.group()
+            fragments.append((text[start : match.start()], separator))
+        start, separator = match.end(), match.group()
     if text[start:].strip():
-        pieces.append((text[start:], joint))
-    return pieces
+        fragments.append((text[start:], separator))
+    return fragments
 
 
-def _calls_for(tool: Tool, text: str, names: Sequence[str], question: Question) -> list[ChosenCall]:
+def _calls_for(tool: Tool, text: str, names: Sequence[str], task: Task) -> list[ChosenCall]:
     written = _written_calls(tool, text)
     if written:
         return written
-    material = _material(text, names, question)
-    several = _listed_values(tool, text, material)
-    if not several:
-        return [ChosenCall(tool, value_for(tool.parameters, material) or {})]
+    offered = _offered_values(text, names, task)
+    listed = _listed_values(tool, text, offered)
+    if not listed:
+        return [ChosenCall(tool, value_for(tool.parameters, offered) or {})]
     calls = []
-    for pool, value in several:
-        setattr(material, pool, [value])
-        calls.append(ChosenCall(tool, value_for(tool.parameters, material)))
+    for pool, value in listed:
+        setattr(offered, pool, [value])
+        calls.append(ChosenCall(tool, value_for(tool.parameters, offered)))
     return calls
 
 
-def _listed_values(tool: Tool, text: str, material: Material) -> list[tuple[str, Any]]:
-    """Find a list of values (`Paris, London and Rome`) for a tool that takes one at a time."""
+def _listed_values(tool: Tool, text: str, offered: PromptValues) -> list[tuple[str, Any]]:
+    """Find a list of values (`Paris, London and Rome`) for a tool that takes one value."""
     properties = tool.parameters.get("properties") or {}
     required = [name for name in tool.parameters.get("required") or () if name in properties]
     if len(required) != 1:
@@ -264,8 +264,8 @@ def _listed_values(tool: Tool, text: str, material: Material) -> list[tuple[str,
     kind = properties[required[0]].get("type")
     texts = ["names", "quoted"] if is_proper_name(required[0]) else ["quoted", "names"]
     pools = {"integer": ["numbers"], "number": ["numbers"], "string": texts}
-    for pool in [pool for pool in pools.get(kind, ()) if getattr(material, pool)][:1]:
-        values = [value for value in getattr(material, pool) if str(value) in text]
+    for pool in [pool for pool in pools.get(kind, ()) if getattr(offered, pool)][:1]:
+        values = [value for value in getattr(offered, pool) if str(value) in text]
         values.sort(key=lambda value: text.index(str(value)))
         chains = [values[:1]]
         for before, value in pairwise(values):
@@ -280,21 +280,21 @@ def _listed_values(tool: Tool, text: str, material: Material) -> list[tuple[str,
     return []
 
 
-def _material(text: str, names: Sequence[str], question: Question) -> Material:
-    material = Material.of(text, names)
-    if question.results:
-        material.facts = facts_of(question.results)
-        if question.rounds and _EARLIER_RESULT.search(text):
-            material.numbers = Material.of(question.results[-1]).numbers + material.numbers
-    for earlier in (question.text, *question.earlier):
-        if material.has_values():
+def _offered_values(text: str, names: Sequence[str], task: Task) -> PromptValues:
+    offered = PromptValues.read(text, names)
+    if task.results:
+        offered.facts = json_facts(task.results)
+        if task.rounds and _EARLIER_RESULT.search(text):
+            offered.numbers = PromptValues.read(task.results[-1]).numbers + offered.numbers
+    for earlier in (task.text, *task.earlier):
+        if offered.has_values():
             break
-        material.fall_back_on(Material.of(earlier, names))
-    return material
+        offered.fill_gaps(PromptValues.read(earlier, names))
+    return offered
 
 
 def _written_calls(tool: Tool, text: str) -> list[ChosenCall]:
-    """Read calls written out as in code: `name(1, b="x")`."""
+    """Read calls that are written as code: `name(1, b="x")`."""
     calls = []
     properties = tool.parameters.get("properties") or {}
     for match in re.finditer(rf"(?<![\w-]){re.escape(tool.name)}\s*\(([^()]*)\)", text):
@@ -307,7 +307,7 @@ def _written_calls(tool: Tool, text: str) -> list[ChosenCall]:
             free = [other for other in free if other != name]
             arguments[name] = _typed(value.strip(), properties[name])
         if not arguments and properties:
-            arguments = value_for(tool.parameters, Material.of(text, [tool.name])) or {}
+            arguments = value_for(tool.parameters, PromptValues.read(text, [tool.name])) or {}
         calls.append(ChosenCall(tool, arguments))
     return calls
 
@@ -323,18 +323,18 @@ def _typed(text: str, schema: Any) -> Any:
     return text if wants_text else value
 
 
-def _call_demanded(
-    demanded: Sequence[Tool], request: str, names: Sequence[str], question: Question
+def _call_required_tool(
+    required: Sequence[Tool], request: str, names: Sequence[str], task: Task
 ) -> list[ChosenCall]:
-    """Call the best of the tools that words demand, one that was not called yet."""
-    fresh = [tool for tool in demanded if tool.name not in question.called]
-    if not fresh:
+    """Call the best match among the required tools that were not called yet."""
+    uncalled = [tool for tool in required if tool.name not in task.called]
+    if not uncalled:
         return []
-    if question.rounds:
-        context = "\n".join((request, *question.results))
-        # Among equals the last: an agent lists the tool for its final answer behind the others.
-        best = max(reversed(fresh), key=lambda tool: score(context, tool))
-        material = _material(context, names, question)
-        return [ChosenCall(best, value_for(best.parameters, material) or {})]
-    best = max(fresh, key=lambda tool: score(request, tool))
-    return _calls_for(best, request, names, question)
+    if task.rounds:
+        context = "\n".join((request, *task.results))
+        # The last of equal ones: an agent lists the tool for its final answer after the others.
+        best = max(reversed(uncalled), key=lambda tool: score(context, tool))
+        offered = _offered_values(context, names, task)
+        return [ChosenCall(best, value_for(best.parameters, offered) or {})]
+    best = max(uncalled, key=lambda tool: score(request, tool))
+    return _calls_for(best, request, names, task)

@@ -1,7 +1,7 @@
-"""Reading a prompt by general rules: words, sentences, and the values it offers as arguments.
+"""Reads a prompt by general rules: keywords, sentences, and values to use as arguments.
 
-No language model lives here. The rules are few and documented in docs/emulator.md, so that a test
-can foresee what the emulator makes of a prompt.
+There is no language model here. The rules are few and documented in docs/emulator.md, so that a
+test can predict how the emulator reads a prompt. They are frozen: no patterns are added.
 """
 
 from __future__ import annotations
@@ -84,22 +84,22 @@ _OBJECT = re.compile(
     r"([^.,;:?!\n]+?)(?=\s+(?:and|in|at|for|of|on|from|to|with)\b|[.,;:?!\n]|$)",
     re.IGNORECASE,
 )
-READ_CHARACTERS = 8_000
-"""What the rules read of a text: half from its beginning, half from its end."""
+MAX_READ_CHARACTERS = 8_000
+"""Longest text that the rules read; of a longer one they read the beginning and the end."""
 
 _SENTENCES = re.compile(r"(?<=[.?!])\s+|[;\n。？！；]+")
 
 
-def readable(text: str) -> str:
-    """Return what the rules read of a text, so that a very long one costs no time."""
-    if len(text) <= READ_CHARACTERS:
+def both_ends(text: str) -> str:
+    """Cut the middle out of a very long text, so that reading it stays fast."""
+    if len(text) <= MAX_READ_CHARACTERS:
         return text
-    half = READ_CHARACTERS // 2
+    half = MAX_READ_CHARACTERS // 2
     return f"{text[:half]}\n{text[-half:]}"
 
 
 def stem(word: str) -> str:
-    """Cut common endings, so that `adder`, `adds` and `adding` meet."""
+    """Remove common endings, so that `adder`, `adds` and `adding` have the same stem."""
     word = word.lower()
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
@@ -107,8 +107,8 @@ def stem(word: str) -> str:
     return word
 
 
-def key_words(text: str) -> set[str]:
-    """Return the stems of the telling words of a text, and pairs of its Chinese characters."""
+def keywords(text: str) -> set[str]:
+    """Return the stems of a text's significant words, and the pairs of its Chinese characters."""
     spaced = _CAMEL.sub(" ", text)
     found = {
         stem(word)
@@ -124,14 +124,14 @@ def key_words(text: str) -> set[str]:
 
 
 def name_words(name: str) -> set[str]:
-    """Return the stems of the telling words in an identifier."""
-    return key_words(name.replace("_", " ").replace("-", " "))
+    """Return the stems of the significant words in an identifier."""
+    return keywords(name.replace("_", " ").replace("-", " "))
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether a text names an identifier, as written or with spaces in its place."""
-    spoken = re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
-    return re.search(rf"(?<![\w-]){spoken}(?![\w-])", text, re.IGNORECASE) is not None
+    """Return whether a text contains an identifier, also with spaces for its underscores."""
+    pattern = re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
+    return re.search(rf"(?<![\w-]){pattern}(?![\w-])", text, re.IGNORECASE) is not None
 
 
 def sentences(text: str) -> list[str]:
@@ -140,18 +140,18 @@ def sentences(text: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class Material:
-    """The values a text offers; those taken as an argument are taken out.
+class PromptValues:
+    """The values that a text offers as arguments; a value is removed when it is used.
 
     Attributes:
         text: The text itself.
         quoted: Strings in quotation marks, in order.
-        names: Capitalised phrases, in order, those that begin a sentence last.
-        numbers: Numbers, in order; words for small numbers after those in digits.
+        names: Capitalised phrases, in order; those that start a sentence come last.
+        numbers: Numbers, in order; number words come after digits.
         dates: ISO dates and times of day.
-        links: Addresses of the web and of mail.
-        objects: What follows a preposition, in order.
-        facts: Values by lower-case key, out of JSON results of tools.
+        links: URLs and email addresses.
+        objects: Phrases that follow a preposition, in order.
+        facts: Values from the JSON results of tools, by lower-case key.
     """
 
     text: str
@@ -164,45 +164,45 @@ class Material:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: str, excluded: Collection[str] = ()) -> Material:
-        """Read a text; identifiers in `excluded` (names of tools) are no values."""
-        text = readable(text)
+    def read(cls, text: str, excluded: Collection[str] = ()) -> PromptValues:
+        """Find the values in a text; the identifiers in `excluded` (tool names) do not count."""
+        text = both_ends(text)
         for name in excluded:
             text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", text)
         text = re.sub(r"([\"'`“‘])\s*([\"'`”’])", " ", text)
-        material = cls(text.strip())
+        values = cls(text.strip())
         rest = text
-        for pattern, into in ((_URL, material.links), (_EMAIL, material.links)):
-            rest = _take(pattern, rest, into)
-        rest = _take(QUOTED, rest, material.quoted)
-        rest = _take(_DATE, rest, material.dates)
-        material.objects = [match.group(1).strip() for match in _OBJECT.finditer(rest)]
-        rest = _take(_TIME, rest, material.dates)
+        for pattern, into in ((_URL, values.links), (_EMAIL, values.links)):
+            rest = _extract(pattern, rest, into)
+        rest = _extract(QUOTED, rest, values.quoted)
+        rest = _extract(_DATE, rest, values.dates)
+        values.objects = [match.group(1).strip() for match in _OBJECT.finditer(rest)]
+        rest = _extract(_TIME, rest, values.dates)
         for match in _NUMBER.finditer(rest):
             digits = match.group().replace(",", "")
-            material.numbers.append(float(digits) if "." in digits else int(digits))
-        material.numbers.extend(
+            values.numbers.append(float(digits) if "." in digits else int(digits))
+        values.numbers.extend(
             _NUMBER_WORDS[word.lower()]
             for word in _LATIN.findall(rest)
             if word.lower() in _NUMBER_WORDS and word.lower() != "one"
         )
-        material.names = _names(rest)
-        return material
+        values.names = _names(rest)
+        return values
 
     def has_values(self) -> bool:
-        """Whether it offers anything definite."""
+        """Return whether there are quoted strings, names, numbers, dates or links."""
         return bool(self.quoted or self.names or self.numbers or self.dates or self.links)
 
-    def fall_back_on(self, earlier: Material) -> None:
-        """Take what this text lacks from an earlier one."""
+    def fill_gaps(self, earlier: PromptValues) -> None:
+        """Copy the kinds of values that this text lacks from an earlier one."""
         for name in ("quoted", "names", "numbers", "dates", "links"):
             if not getattr(self, name):
                 setattr(self, name, list(getattr(earlier, name)))
         self.facts = {**earlier.facts, **self.facts}
 
 
-def facts_of(results: Iterable[str]) -> dict[str, Any]:
-    """Return the scalar members of the JSON objects among tool results, by lower-case key."""
+def json_facts(results: Iterable[str]) -> dict[str, Any]:
+    """Return the scalar members of the JSON objects in tool results, by lower-case key."""
     facts: dict[str, Any] = {}
 
     def collect(value: object) -> None:
@@ -224,7 +224,9 @@ def facts_of(results: Iterable[str]) -> dict[str, Any]:
     return facts
 
 
-def _take(pattern: re.Pattern[str], text: str, into: list[str]) -> str:
+def _extract(pattern: re.Pattern[str], text: str, into: list[str]) -> str:
+    """Append the matches to `into`, and return the text without them."""
+
     def move(match: re.Match[str]) -> str:
         into.append(next((group for group in match.groups() if group), match.group()))
         return " "
@@ -233,16 +235,17 @@ def _take(pattern: re.Pattern[str], text: str, into: list[str]) -> str:
 
 
 def _names(text: str) -> list[str]:
+    """Return capitalised phrases, those that start a sentence last, then Chinese place names."""
     inside: list[str] = []
     at_start: list[str] = []
     for match in _NAME.finditer(text):
         words = match.group().split()
-        begins = _SENTENCE_START.search(text[max(0, match.start() - 4) : match.start()]) is not None
+        starts = _SENTENCE_START.search(text[max(0, match.start() - 4) : match.start()]) is not None
         while words and re.split(r"[,'’]", words[0])[0] in _COMMON_STARTS:
             words.pop(0)
-            begins = False
+            starts = False
         name = " ".join(words).removesuffix("'s").removesuffix("’s")
         if name and name != "I":
-            (at_start if begins else inside).append(name)
+            (at_start if starts else inside).append(name)
     inside.extend(match.group(1) for match in _HAN_PLACE.finditer(text))
     return inside + at_start

@@ -1,4 +1,4 @@
-"""The shapes of the emulator's answers, its own words, and its scripts."""
+"""The structure of the emulator's responses, its own answers, and scripted replies."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def events(response):
     return [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
 
 
-async def test_a_whole_answer():
+async def test_a_complete_response():
     body = (await ask(MiMoEmulator())).json()
     assert list(body) == ["id", "choices", "created", "model", "object", "usage"]
     assert ID.fullmatch(body["id"])
@@ -46,7 +46,7 @@ async def test_a_whole_answer():
     assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
 
 
-async def test_older_ids_and_thinking_off():
+async def test_an_earlier_id_format_and_thinking_off():
     emulator = MiMoEmulator(as_of="2026-04-22")
     body = (await ask(emulator, model="mimo-v2.5", thinking={"type": "disabled"})).json()
     assert re.fullmatch("[0-9a-f]{32}", body["id"])
@@ -82,14 +82,14 @@ async def test_a_stream_has_the_official_order():
     assert all("usage" not in chunk for chunk in chunks[:-2])
 
 
-async def test_stream_and_whole_say_the_same():
-    whole = (await ask(MiMoEmulator())).json()
+async def test_stream_and_complete_response_agree():
+    complete = (await ask(MiMoEmulator())).json()
     chunks = events(await ask(MiMoEmulator(), stream=True))
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
     for key in ("content", "reasoning_content"):
         joined = "".join(delta[key] or "" for delta in deltas)
-        assert joined == whole["choices"][0]["message"][key]
-    assert chunks[-1]["usage"] == whole["usage"]
+        assert joined == complete["choices"][0]["message"][key]
+    assert chunks[-1]["usage"] == complete["usage"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_streamed_tool_calls_have_the_recorded_fragments():
     assert chunks[-2]["choices"][0]["finish_reason"] == "tool_calls"
 
 
-async def test_stop_ends_the_text_before_the_word():
+async def test_stop_cuts_the_text_before_the_stop_string():
     content = (await message(MiMoEmulator(), stop=["answering"]))["content"]
     assert content == "Hello! This is the MiMo emulator "
     assert (await message(MiMoEmulator(), stop="nowhere"))["content"].endswith("Hello")
@@ -146,7 +146,7 @@ async def test_the_budget_covers_reasoning_and_answer(budget):
     assert same["usage"] == body["usage"]
 
 
-async def test_a_call_that_the_budget_cuts():
+async def test_a_tool_call_cut_by_the_token_budget():
     tool = {
         "type": "function",
         "function": {
@@ -158,11 +158,11 @@ async def test_a_call_that_the_budget_cuts():
             },
         },
     }
-    asked = [{"role": "user", "content": "write '" + "long text " * 20 + "'"}]
+    messages = [{"role": "user", "content": "write '" + "long text " * 20 + "'"}]
     body = (
         await ask(
             MiMoEmulator(),
-            asked,
+            messages,
             tools=[tool],
             thinking={"type": "disabled"},
             max_completion_tokens=20,
@@ -175,7 +175,7 @@ async def test_a_call_that_the_budget_cuts():
         json.loads(call["function"]["arguments"])
 
 
-async def test_scripts():
+async def test_scripted_replies():
     emulator = MiMoEmulator()
     emulator.reply("one", reasoning="because", usage={"prompt_tokens": 7})
     emulator.reply(Reply("", reasoning="the whole answer", finish_reason="repetition_truncation"))
@@ -191,15 +191,15 @@ async def test_scripts():
     assert "emulator" in (await message(emulator))["content"]
 
 
-async def test_raw_scripts():
+async def test_raw_scripted_replies():
     emulator = MiMoEmulator()
     emulator.reply(status=418, body={"tea": True}, headers={"X-Pot": "small"})
-    answer = await ask(emulator)
-    assert (answer.status_code, answer.json()) == (418, {"tea": True})
-    assert answer.headers["x-pot"] == "small"
+    response = await ask(emulator)
+    assert (response.status_code, response.json()) == (418, {"tea": True})
+    assert response.headers["x-pot"] == "small"
     emulator.reply(events=[{"choices": []}, ": hi\n\n", b"data: [DONE]\n\n"])
-    answer = await ask(emulator, stream=True)
-    assert answer.text == 'data: {"choices":[]}\n\n: hi\n\ndata: [DONE]\n\n'
+    response = await ask(emulator, stream=True)
+    assert response.text == 'data: {"choices":[]}\n\n: hi\n\ndata: [DONE]\n\n'
 
 
 async def test_lone_surrogates_can_be_sent():
@@ -214,14 +214,14 @@ async def test_lone_surrogates_can_be_sent():
     ]
 
 
-async def test_responders_see_the_request():
+async def test_the_responder_gets_the_request():
     emulator = MiMoEmulator()
 
-    def answer(request):
+    def respond(request):
         text = request.body["messages"][-1]["content"]
         return {"a": "A", "b": Reply("B", reasoning="b")}.get(text)
 
-    emulator.respond_with(answer)
+    emulator.respond_with(respond)
     say = lambda text: message(emulator, [{"role": "user", "content": text}])  # noqa: E731
     assert (await say("a"))["content"] == "A"
     assert (await say("b"))["reasoning_content"] == "b"
@@ -231,7 +231,7 @@ async def test_responders_see_the_request():
     assert "You said: a" in (await say("a"))["content"]
 
 
-async def test_what_is_recorded():
+async def test_a_recorded_request():
     emulator = MiMoEmulator()
     await ask(emulator, [{"role": "user", "content": "héllo"}])
     (record,) = emulator.requests
@@ -243,17 +243,21 @@ async def test_what_is_recorded():
 
 async def test_greeting_and_introduction():
     assert (await message(MiMoEmulator()))["content"].startswith("Hello! ")
-    asked = [{"role": "user", "content": "please introduce yourself"}]
-    assert "I am MiMo" in (await message(MiMoEmulator(), asked))["content"]
+    messages = [{"role": "user", "content": "please introduce yourself"}]
+    assert "I am MiMo" in (await message(MiMoEmulator(), messages))["content"]
 
 
-async def test_media_of_an_earlier_turn_are_still_seen():
+async def test_media_of_an_earlier_turn_are_described_again():
     image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
     audio = {"type": "input_audio", "input_audio": {"data": "https://x.example/a.wav"}}
-    asked = [{"role": "user", "content": [image, audio, image]}]
-    first = (await message(MiMoEmulator(), asked))["content"]
+    messages = [{"role": "user", "content": [image, audio, image]}]
+    first = (await message(MiMoEmulator(), messages))["content"]
     assert [line.split(":")[0] for line in first.splitlines()] == ["Image 1", "Audio 1", "Image 2"]
-    later = [*asked, {"role": "assistant", "content": first}, {"role": "user", "content": "And?"}]
+    later = [
+        *messages,
+        {"role": "assistant", "content": first},
+        {"role": "user", "content": "And?"},
+    ]
     assert (await message(MiMoEmulator(), later))["content"] == first
 
 
@@ -275,8 +279,8 @@ SEARCH = {"type": "web_search", "max_keyword": 3, "limit": 1}
 
 
 async def test_web_search():
-    asked = [{"role": "user", "content": "Search the latest Xiaomi electric car prices"}]
-    body = (await ask(MiMoEmulator(), asked, tools=[SEARCH])).json()
+    messages = [{"role": "user", "content": "Search the latest Xiaomi electric car prices"}]
+    body = (await ask(MiMoEmulator(), messages, tools=[SEARCH])).json()
     found = body["choices"][0]["message"]
     assert list(found) == ["content", "role", "annotations", "tool_calls", "reasoning_content"]
     assert len(found["annotations"]) == 3
@@ -284,14 +288,14 @@ async def test_web_search():
         *("type", "url", "title", "summary", "site_name", "publish_time", "logo_url")
     }
     assert body["usage"]["web_search_usage"] == {"tool_usage": 3, "page_usage": 3}
-    chunks = events(await ask(MiMoEmulator(), asked, tools=[SEARCH], stream=True))
+    chunks = events(await ask(MiMoEmulator(), messages, tools=[SEARCH], stream=True))
     assert len(chunks[0]["choices"][0]["delta"]["annotations"]) == 3
     assert chunks[-1]["usage"]["web_search_usage"] == {"tool_usage": 3, "page_usage": 3}
 
 
-async def test_web_search_only_when_asked_and_switched_on():
-    quiet = await message(MiMoEmulator(), tools=[SEARCH])
-    assert "annotations" not in quiet
+async def test_web_search_only_when_needed_and_enabled():
+    greeting = await message(MiMoEmulator(), tools=[SEARCH])
+    assert "annotations" not in greeting
     forced = await message(MiMoEmulator(), tools=[{**SEARCH, "force_search": True}])
     assert forced["annotations"]
     off = MiMoEmulator(web_search=False)
@@ -304,9 +308,9 @@ async def test_models():
     emulator = MiMoEmulator(as_of="2026-10-10")
     transport = httpx2.ASGITransport(app=emulator.application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        answer = await client.get("/v1/models", headers={"api-key": emulator.api_key})
+        response = await client.get("/v1/models", headers={"api-key": emulator.api_key})
         assert (await client.get("/v1/models")).status_code == 401
-    models = answer.json()
+    models = response.json()
     assert models["object"] == "list"
     assert {"id": "mimo-v2.5", "object": "model", "owned_by": "xiaomi"} in models["data"]
     assert "mimo-v2-omni" not in [model["id"] for model in models["data"]]

@@ -1,4 +1,4 @@
-"""Which tools the emulator calls, with which arguments; and its JSON answers."""
+"""The emulator's choice of tools and arguments, and its JSON answers."""
 
 import json
 
@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from langchain_mimo.emulator.answers.json_answer import keys_in
 from langchain_mimo.emulator.answers.own_answer import own_answer
 from langchain_mimo.emulator.answers.schema_values import value_for
-from langchain_mimo.emulator.answers.words import READ_CHARACTERS, Material, readable, stem
+from langchain_mimo.emulator.answers.words import (
+    MAX_READ_CHARACTERS,
+    PromptValues,
+    both_ends,
+    stem,
+)
 from langchain_mimo.emulator.api.chat_request import read_request
 from langchain_mimo.emulator.api.models import simulated_time
 from langchain_mimo.emulator.api.rules import Rules
@@ -71,8 +76,8 @@ def calls(messages, tools=ALL, system=None, **fields):
     return [(call.name, json.loads(call.arguments)) for call in made]
 
 
-def asked_and_called(question, *rounds):
-    messages = [{"role": "user", "content": question}]
+def with_tool_rounds(prompt, *rounds):
+    messages = [{"role": "user", "content": prompt}]
     for number, (name, arguments, result) in enumerate(rounds):
         function = {"name": name, "arguments": json.dumps(arguments)}
         call = {"id": f"c{number}", "type": "function", "function": function}
@@ -84,7 +89,7 @@ def asked_and_called(question, *rounds):
 
 
 @pytest.mark.parametrize(
-    ("question", "expected"),
+    ("prompt", "expected"),
     [
         ("What is the value of magic_function(3)? Use it.", [("magic_function", {"input": 3})]),
         ("What is the weather in Oslo?", [("get_weather", {"location": "Oslo"})]),
@@ -134,12 +139,12 @@ def asked_and_called(question, *rounds):
         ("What is the weather in Oslo? Do not use any tools.", []),
     ],
 )
-def test_calls_by_the_users_words(question, expected):
-    assert calls(question) == expected
+def test_calls_that_a_prompt_asks_for(prompt, expected):
+    assert calls(prompt) == expected
 
 
 @pytest.mark.parametrize(
-    ("system", "question", "expected"),
+    ("system", "prompt", "expected"),
     [
         ("You must call at least one of the available tools.", "Hello!", "get_weather"),
         ("You must call the tool `magic_function`.", "Hello!", "magic_function"),
@@ -153,12 +158,12 @@ def test_calls_by_the_users_words(question, expected):
         ("If you must use a tool, prefer add.", "Hello!", None),
     ],
 )
-def test_tools_demanded_in_words(system, question, expected):
-    made = calls(question, system=system)
+def test_calls_that_a_prompt_requires(system, prompt, expected):
+    made = calls(prompt, system=system)
     assert [name for name, _ in made] == ([expected] if expected else [])
 
 
-def test_a_demand_takes_its_arguments_from_an_earlier_question():
+def test_a_required_call_takes_its_arguments_from_an_earlier_prompt():
     messages = [
         {"role": "user", "content": "What is the weather in Paris?"},
         {"role": "assistant", "content": "Nice."},
@@ -167,28 +172,28 @@ def test_a_demand_takes_its_arguments_from_an_earlier_question():
     assert calls(messages) == [("get_weather", {"location": "Paris"})]
 
 
-def test_results_are_answered_from():
-    messages = asked_and_called("What is the weather in Oslo?", ("get_weather", {}, "rain, 7 °C"))
+def test_results_are_quoted_in_the_answer():
+    messages = with_tool_rounds("What is the weather in Oslo?", ("get_weather", {}, "rain, 7 °C"))
     made = answer(messages, ALL)
     assert made.calls == []
     assert made.content == "get_weather returned: rain, 7 °C"
 
 
-def test_steps_are_taken_one_after_another():
-    question = "First add 3 and 4, then multiply the result by 5, then get the weather in Oslo."
+def test_each_round_takes_one_step():
+    prompt = "First add 3 and 4, then multiply the result by 5, then get the weather in Oslo."
     first = ("add", {"a": 3, "b": 4})
     second = ("multiply", {"a": 7, "b": 5})
     third = ("get_weather", {"location": "Oslo"})
-    assert calls(question) == [first]
-    assert calls(asked_and_called(question, (*first, "7"))) == [second]
-    assert calls(asked_and_called(question, (*first, "7"), (*second, "35"))) == [third]
-    done = asked_and_called(question, (*first, "7"), (*second, "35"), (*third, "sun"))
+    assert calls(prompt) == [first]
+    assert calls(with_tool_rounds(prompt, (*first, "7"))) == [second]
+    assert calls(with_tool_rounds(prompt, (*first, "7"), (*second, "35"))) == [third]
+    done = with_tool_rounds(prompt, (*first, "7"), (*second, "35"), (*third, "sun"))
     assert calls(done) == []
 
 
-def test_a_final_tool_that_must_be_called_gets_the_results():
+def test_a_required_final_tool_gets_the_results():
     report = tool("Report", "The final report.", city=TEXT, temperature=NUMBER)
-    messages = asked_and_called(
+    messages = with_tool_rounds(
         "What is the weather in Oslo?",
         ("get_weather", {"location": "Oslo"}, '{"city": "Oslo", "temperature": 7.5}'),
     )
@@ -196,8 +201,8 @@ def test_a_final_tool_that_must_be_called_gets_the_results():
     assert made == [("Report", {"city": "Oslo", "temperature": 7.5})]
 
 
-def test_media_behind_tool_results_are_no_new_question():
-    messages = asked_and_called("Roll the dice", ("roll_dice", {}, "see below"))
+def test_media_after_tool_results_do_not_start_a_new_task():
+    messages = with_tool_rounds("Roll the dice", ("roll_dice", {}, "see below"))
     image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
     label = {"type": "text", "text": "Returned by roll_dice, call c0:"}
     messages.append({"role": "user", "content": [label, image]})
@@ -207,7 +212,7 @@ def test_media_behind_tool_results_are_no_new_question():
 
 
 @pytest.mark.parametrize("choice", ["required", "none", {"type": "function", "function": {}}, 7])
-def test_tool_choice_is_dropped(choice):
+def test_tool_choice_is_ignored(choice):
     assert calls("Hello!", tool_choice=choice) == []
     assert calls("Weather in Oslo", tool_choice=choice) == [("get_weather", {"location": "Oslo"})]
 
@@ -236,9 +241,9 @@ PERSON = {
 }
 
 
-def test_values_go_where_they_belong():
+def test_values_are_assigned_to_matching_properties():
     text = "Bob Smith is 42, lives at 'Main Street 5', 90210, mail bob@x.org"
-    assert value_for(PERSON, Material.of(text)) == {
+    assert value_for(PERSON, PromptValues.read(text)) == {
         "name": "Bob Smith",
         "age": 42,
         "email": "bob@x.org",
@@ -306,17 +311,17 @@ SCHEMAS = st.recursive(
     ),
 )
 def test_values_fit_their_schema(schema, text):
-    jsonschema.validate(value_for(schema, Material.of(text)), schema)
+    jsonschema.validate(value_for(schema, PromptValues.read(text)), schema)
 
 
 JSON_MODE = {"response_format": {"type": "json_object"}}
 
 
-def in_json(question, system=None, **fields):
-    return json.loads(answer(question, (), system, **fields).content)
+def in_json(prompt, system=None, **fields):
+    return json.loads(answer(prompt, (), system, **fields).content)
 
 
-def test_json_mode_by_a_schema_in_the_prompt():
+def test_json_mode_with_a_schema_in_the_prompt():
     schema = json.dumps(PERSON, indent=2)
     made = in_json(
         "Ada is 36, at 'Row 1', 12345", f"Answer in JSON, schema:\n{schema}", **JSON_MODE
@@ -327,13 +332,13 @@ def test_json_mode_by_a_schema_in_the_prompt():
     jsonschema.validate(in_json("Ada", f"JSON please: {wrapped}", **JSON_MODE), PERSON)
 
 
-def test_json_by_the_prompt_alone():
+def test_json_without_json_mode():
     system = f"Respond only with JSON that fits this schema: {json.dumps(PERSON)}"
     jsonschema.validate(in_json("Ada is 36", system), PERSON)
     assert answer("Ada is 36", (), "Here is a schema: " + json.dumps(PERSON)).content[0] != "{"
 
 
-def test_json_mode_by_an_example_and_by_words():
+def test_json_mode_with_an_example_or_named_keys():
     made = in_json('Ada is 36. Answer in JSON like {"name": "string", "age": 0}', **JSON_MODE)
     assert made == {"name": "Ada", "age": 36}
     made = in_json(
@@ -347,7 +352,7 @@ def test_json_mode_without_the_word_json():
     assert answer("Tell me a joke", **JSON_MODE).content.startswith("This is the MiMo emulator")
 
 
-def test_json_schema_is_no_format_of_mimos():
+def test_json_schema_is_not_a_format_of_mimo():
     form = {"type": "json_schema", "json_schema": {"name": "p", "schema": PERSON}}
     assert answer("Ada is 36", response_format=form).content.startswith("This is")
 
@@ -361,11 +366,11 @@ def test_json_schema_is_no_format_of_mimos():
         ("no such thing", []),
     ],
 )
-def test_keys_in_words(text, keys):
+def test_keys_named_in_a_text(text, keys):
     assert keys_in(text) == keys
 
 
-def test_stems_meet():
+def test_related_words_have_one_stem():
     assert stem("adder") == stem("adding") == stem("adds") == "add"
     assert stem("generate") == stem("generator") == stem("generation")
 
@@ -380,14 +385,14 @@ def test_stems_meet():
         "1, " * 60000,
     ],
 )
-def test_of_a_long_prompt_both_ends_are_read(text):
-    assert len(readable(text)) <= READ_CHARACTERS + 1
-    asked = [{"role": "user", "content": f"{text}\nadd 3 and 4"}]
-    assert "add" in [name for name, _ in calls(asked, [ADD])]
+def test_both_ends_of_a_long_prompt_are_read(text):
+    assert len(both_ends(text)) <= MAX_READ_CHARACTERS + 1
+    messages = [{"role": "user", "content": f"{text}\nadd 3 and 4"}]
+    assert "add" in [name for name, _ in calls(messages, [ADD])]
     assert in_json(f"{text} JSON", text, **JSON_MODE) is not None
 
 
-def test_a_schema_behind_a_long_text_is_found():
+def test_a_schema_after_a_long_text_is_found():
     schema = json.dumps(PERSON)
     made = in_json(f"{'word ' * 5000}\nAnswer in JSON by this schema: {schema}", **JSON_MODE)
     jsonschema.validate(made, PERSON)
