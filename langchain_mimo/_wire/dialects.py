@@ -1,7 +1,7 @@
-"""What differs between MiMo's cloud and servers that run its open weights.
+"""How servers that run MiMo's open weights differ from MiMo's cloud.
 
-Reading is tolerant of every dialect whatever the setting; only writing follows it. The facts were
-measured with vLLM 0.32 or read in SGLang's cookbook for MiMo-V2.5 (mimo-api.md §11).
+Only requests depend on the dialect; responses of every dialect are decoded whatever the setting.
+Measured with vLLM 0.32, or taken from SGLang's cookbook for MiMo-V2.5 (docs/api-facts.md).
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ AudioPart: TypeAlias = Literal["input_audio", "input_audio_base64", "audio_url"]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one kind of server wants to be written to.
+    """What requests to one kind of server look like.
 
     Attributes:
-        thinking_in_template: The switch is `chat_template_kwargs`, not MiMo's `thinking`, which
-            vLLM ignores silently.
-        reasoning_field: Name under which thoughts are handed back.
+        thinking_in_template: Thinking is switched in `chat_template_kwargs`, not with MiMo's
+            `thinking`, which vLLM ignores silently.
+        reasoning_field: Key under which reasoning is sent back.
         audio_part: Type of an audio content part: MiMo's `input_audio` with a data URL or a URL;
-            OpenAI's `input_audio` with bare base64 and a format, which vLLM reads too, for wav and
-            mp3 ("input_audio_base64"); or the `audio_url` of vLLM and SGLang, which takes every
-            format.
-        fps_in_media_io: Frame sampling goes to top-level `media_io_kwargs`; keys beside the URL
-            are accepted there and change nothing.
-        trusts_media_io: The server was started with `--trust-request-mm-kwargs`; others answer
-            400 to `media_io_kwargs`.
-        forces_tools: A `tool_choice` other than "auto" is honoured.
-        enforces_schema: A `json_schema` response format is honoured.
-        web_search: Tools of type `web_search` are taken.
-        api_formats: The formats that the server has where MiMo has them.
+            OpenAI's `input_audio` with bare base64 and a format, which vLLM accepts too, for wav
+            and mp3 ("input_audio_base64"); or the `audio_url` of vLLM and SGLang, which accepts
+            every format.
+        fps_in_media_io: Frame sampling is set in the top-level `media_io_kwargs`; the server
+            accepts keys beside the URL, but ignores them.
+        trusts_media_io: The server was started with `--trust-request-mm-kwargs`; without it, it
+            answers 400 to `media_io_kwargs`.
+        forces_tools: A `tool_choice` other than "auto" is enforced.
+        enforces_schema: A `json_schema` response format is enforced.
+        web_search: Tools of type `web_search` are accepted.
+        api_formats: The API formats that the server has, at the same paths as MiMo.
     """
 
     thinking_in_template: bool = False
@@ -77,12 +77,11 @@ def dialect_of(server: Server, changes: Mapping[str, Any] | None = None) -> Dial
     """Return the dialect of a server.
 
     Args:
-        server: What kind it is.
-        changes: Attributes of `Dialect` in which this one differs, by name, such as
-            `{"trusts_media_io": True}`; or None.
+        server: The kind of server.
+        changes: Attributes of `Dialect` to override, such as `{"trusts_media_io": True}`; or None.
 
     Raises:
-        MiMoConfigurationError: There is no such attribute, or it takes no such value.
+        MiMoConfigurationError: An attribute does not exist, or its value is invalid.
     """
     dialect = DIALECTS[server]
     if not changes:
@@ -91,67 +90,67 @@ def dialect_of(server: Server, changes: Mapping[str, Any] | None = None) -> Dial
     for name, value in changes.items():
         if name not in known:
             raise MiMoConfigurationError(
-                f"a dialect has no {name!r}; it has {', '.join(sorted(known))}."
+                f"unknown dialect attribute {name!r}; use one of {', '.join(sorted(known))}"
             )
-        fits = isinstance(value, type(known[name]))
-        if not fits or (name == "audio_part" and value not in get_args(AudioPart)):
-            raise MiMoConfigurationError(f"the dialect's {name} cannot be {value!r}.")
+        is_valid = isinstance(value, type(known[name]))
+        if not is_valid or (name == "audio_part" and value not in get_args(AudioPart)):
+            raise MiMoConfigurationError(f"dialect attribute {name!r} cannot be {value!r}")
     return replace(dialect, **changes)
 
 
 def check_api_format(wanted: ApiFormatName, server: Server) -> None:
-    """Refuse a format that a server does not have.
+    """Refuse an API format that a server does not have.
 
     Args:
         wanted: The format.
-        server: What kind of server it is.
+        server: The kind of server.
 
     Raises:
-        MiMoConfigurationError: The server has no such format.
+        MiMoConfigurationError: The server does not have the format.
     """
     if wanted not in DIALECTS[server].api_formats:
         raise MiMoConfigurationError(
             f"api_format={wanted!r} is for MiMo's cloud and its mirrors, not for "
-            f"server={server!r}; leave one of the two out."
+            f"server={server!r}; set only one of the two"
         )
 
 
 def media_io_kwargs(turns: Sequence[Turn], dialect: Dialect) -> dict[str, Any] | None:
-    """Return the frame sampling of a request as vLLM takes it: one rate for all its videos.
+    """Return the frame sampling of a request for vLLM: one rate for all of its videos.
 
     Args:
         turns: The conversation.
-        dialect: The server's; one that takes the rate here.
+        dialect: The server's dialect; one with `fps_in_media_io`.
 
     Returns:
-        The value of `media_io_kwargs`, or None when no video states a rate, or the server would
-        refuse it (what is lost is then said in a warning).
+        The value of `media_io_kwargs`, or None when no video sets a rate, or the server would
+        refuse it (a warning then says what is not sent).
 
     Raises:
-        MiMoInputError: Two videos state different rates.
+        MiMoInputError: Two videos set different rates.
     """
     videos = [
         part for turn in turns for part in media_parts(turn) if part.reference.kind == "video"
     ]
     if any(part.media_resolution not in (None, "default") for part in videos):
-        warn_once("vLLM has no media_resolution; it is not sent.")
-    stated = [part for part in videos if part.fps is not None]
-    if not stated:
+        warn_once("vLLM has no media_resolution; it is not sent")
+    sampled = [part for part in videos if part.fps is not None]
+    if not sampled:
         return None
     if not dialect.trusts_media_io:
         warn_once(
-            "vLLM takes a frame rate only when started with --trust-request-mm-kwargs, so fps is "
-            'not sent; if yours was, give ChatMiMo dialect={"trusts_media_io": True}.'
+            "vLLM accepts a frame rate only when started with --trust-request-mm-kwargs, so fps is "
+            'not sent; if yours was, pass dialect={"trusts_media_io": True} to ChatMiMo'
         )
         return None
-    first = stated[0]
-    for part in stated:
+    first = sampled[0]
+    for part in sampled:
         if part.fps != first.fps:
             raise MiMoInputError(
-                f"vLLM samples all videos of a request alike, but fps is {first.fps:g} and "
-                f"{part.fps:g}; give one.",
+                f"vLLM samples all videos of a request at one rate, but fps is {first.fps:g} and "
+                f"{part.fps:g}; use the same fps for all",
                 part.reference.message_index,
                 part.reference.block_index,
             )
-    # vLLM takes the lesser of both, and 32 frames where nothing is said; -1 is no bound.
+    # vLLM applies the lower of the two limits; num_frames defaults to 32, -1 removes it.
     return {"video": {"fps": first.fps, "num_frames": -1}}

@@ -1,4 +1,4 @@
-"""Tools of any kind → the `tools` of a request."""
+"""Converts tools of any kind to the `tools` of a request."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_mimo.errors import MiMoInputError
 
 if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool  # 5 ms that `import langchain_mimo` need not pay
+    from langchain_core.tools import BaseTool  # saves 5 ms at `import langchain_mimo`
 
 ToolLike: TypeAlias = "Mapping[str, Any] | type | Callable[..., Any] | BaseTool"
 
 WEB_SEARCH = "web_search"
-"""Type of MiMo's own tool, run on its servers (openai-api.md, 2026-10)."""
+"""Type of MiMo's own tool, which runs on its servers (docs/api-facts.md)."""
 
-_DICT_TYPES = frozenset({"function", "object", "custom"})
-"""OpenAI's functions, JSON schemas, Anthropic's tools."""
+_CONVERTIBLE_TYPES = frozenset({"function", "object", "custom"})
+"""The `type` of OpenAI's functions, of JSON schemas and of Anthropic's tools."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -30,46 +30,46 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
     Args:
         tools: Functions, pydantic classes, TypedDicts, LangChain tools, JSON schemas with a title,
             tools in OpenAI's, Anthropic's or Bedrock's form, and MiMo's `web_search`; not changed.
-        strict: Whether arguments must follow the schema to the letter; sent on every function when
+        strict: Whether arguments must follow the schema exactly; sent with every function when
             given, left to each tool when None. MiMo's own default is False.
 
     Returns:
-        The tools, in order.
+        The converted tools, in order.
 
     Raises:
-        MiMoInputError: A tool cannot be converted or is of a kind that MiMo does not have;
-            its name is not 1 to 64 of a-z, A-Z, 0-9, _ and - (MiMo's rule); or `strict`
+        MiMoInputError: A tool cannot be converted or is of a type that MiMo does not have; its name
+            is not 1 to 64 characters of a-z, A-Z, 0-9, _ and - (MiMo's rule); or `strict`
             contradicts the tool's own.
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
-        raise MiMoInputError(f"tools must be a list of tools, not {type(tools).__name__}.")
+        raise MiMoInputError(f"tools must be a list of tools, not {type(tools).__name__}")
     return [_wire_tool(tool, index, strict=strict) for index, tool in enumerate(tools)]
 
 
 def refuse_shared_names(wire_tools: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse tools of which two share a name, as MiMo does with 400.
+    """Refuse two tools with the same name, to which MiMo answers 400.
 
-    This is looked at when a request is encoded and not in `wire_tools`, since LangChain's standard
-    tests bind the same tool twice and expect no complaint before it is sent.
+    Checked when a request is encoded and not in `wire_tools`, since LangChain's standard tests bind
+    the same tool twice and expect no error until it is sent.
 
     Args:
         wire_tools: Converted tools.
 
     Raises:
-        MiMoInputError: Two share a name.
+        MiMoInputError: Two tools have the same name.
     """
     seen: set[str] = set()
     for index, tool in enumerate(wire_tools):
         name = tool_name(tool)
         if name in seen:
             raise MiMoInputError(
-                f"tools[{index}]: a tool named {name!r} is there already; give each its own name."
+                f"tools[{index}]: another tool is named {name!r} too; give each tool its own name"
             )
         seen.add(name)
 
 
 def tool_name(wire_tool: Mapping[str, Any]) -> str:
-    """Return the name of a converted tool; MiMo's web search is called "web_search".
+    """Return the name of a converted tool; that of MiMo's web search is "web_search".
 
     Args:
         wire_tool: One of the dicts that `wire_tools` returns.
@@ -85,37 +85,37 @@ def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, 
         if kind == WEB_SEARCH:
             return tool
         if kind == "function" and "function" not in tool:
-            # The Responses API writes a function flat.
+            # The Responses API has no inner "function" dict.
             tool = {"type": kind, "function": {k: v for k, v in tool.items() if k != "type"}}
-        elif isinstance(kind, str) and kind not in _DICT_TYPES:
-            # Core would make a function without arguments of Anthropic's server tools.
-            raise _unknown(index, kind)
+        elif isinstance(kind, str) and kind not in _CONVERTIBLE_TYPES:
+            # Core would turn Anthropic's server tools into functions without arguments.
+            raise _unsupported(index, kind)
     try:
         wire_tool = convert_to_openai_tool(tool, strict=strict)
     except (TypeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise MiMoInputError(f"tools[{index}]: this cannot be made a tool: {reason}") from error
+        raise MiMoInputError(f"tools[{index}]: cannot be converted to a tool: {reason}") from error
     function = wire_tool.get("function")
     if wire_tool.get("type") != "function" or not isinstance(function, Mapping):
-        raise _unknown(index, str(wire_tool.get("type")))
+        raise _unsupported(index, str(wire_tool.get("type")))
     name = function.get("name")
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise MiMoInputError(
-            f"tools[{index}]: the name {str(name)[:80]!r} is not 1 to 64 of a-z, A-Z, 0-9, _ and -."
+            f"tools[{index}]: the name {str(name)[:80]!r} must be 1 to 64 characters of a-z, A-Z, "
+            "0-9, _ and -"
         )
     if strict is None or function.get("strict") is strict:
         return wire_tool
     if "strict" in function:
         raise MiMoInputError(
-            f"tools[{index}]: {name!r} says strict={function['strict']}, the call strict={strict}; "
-            "leave one out."
+            f"tools[{index}]: {name!r} sets strict={function['strict']}, the call strict={strict}; "
+            "set only one of them"
         )
-    # Core hands a dict in OpenAI's form back as it is, and it belongs to the caller.
+    # Core returns a dict in OpenAI's form itself, not a copy, and it belongs to the caller.
     return {**wire_tool, "function": {**function, "strict": strict}}
 
 
-def _unknown(index: int, kind: str) -> MiMoInputError:
+def _unsupported(index: int, kind: str) -> MiMoInputError:
     return MiMoInputError(
-        f"tools[{index}]: MiMo has no tools of type {kind[:40]!r}, only functions and "
-        f"{WEB_SEARCH!r}."
+        f"tools[{index}]: MiMo has no tools of type {kind[:40]!r}; use functions or {WEB_SEARCH!r}"
     )

@@ -24,7 +24,7 @@ from langchain_mimo.errors import MiMoConfigurationError
 @pytest.mark.parametrize(
     "root", ["https://api.xiaomimimo.com", "http://127.0.0.1:8123", "https://host.example/some/api"]
 )
-def test_every_form_of_a_base_url_means_the_same(root, tail):
+def test_all_forms_of_a_base_url_give_the_same_endpoints(root, tail):
     endpoints = derive_endpoints(root + tail)
     assert endpoints.root == root
     assert endpoints.chat_completions == f"{root}/v1/chat/completions"
@@ -33,7 +33,7 @@ def test_every_form_of_a_base_url_means_the_same(root, tail):
 
 
 @pytest.mark.parametrize(
-    ("url", "mine"),
+    ("url", "is_mimo"),
     [
         ("https://api.xiaomimimo.com/v1", True),
         ("https://TOKEN-PLAN-CN.xiaomimimo.com", True),
@@ -42,15 +42,15 @@ def test_every_form_of_a_base_url_means_the_same(root, tail):
         ("http://localhost:8000", False),
     ],
 )
-def test_hosts_of_mimo(url, mine):
-    assert derive_endpoints(url).is_mimo is mine
+def test_hosts_of_mimo(url, is_mimo):
+    assert derive_endpoints(url).is_mimo is is_mimo
 
 
 @pytest.mark.parametrize(
     "url",
     ["", "api.xiaomimimo.com", "ftp://host", "https://", "https://h/v1?key=1", "https://u:p@h/v1"],
 )
-def test_bad_base_urls_are_refused(url):
+def test_invalid_base_urls_are_refused(url):
     with pytest.raises(MiMoConfigurationError, match="base_url"):
         derive_endpoints(url)
 
@@ -76,7 +76,7 @@ def test_the_host_follows_the_key(key, region, url):
 
 
 @pytest.mark.parametrize("key", ["tp-1", "ttp-1"])
-def test_a_token_plan_key_needs_a_region_and_is_told_the_three(key):
+def test_a_token_plan_key_needs_a_region_and_the_error_lists_them(key):
     with pytest.raises(MiMoConfigurationError) as caught:
         default_base_url(key, None)
     for name in ("cn", "sgp", "ams"):
@@ -85,7 +85,7 @@ def test_a_token_plan_key_needs_a_region_and_is_told_the_three(key):
 
 
 @pytest.mark.parametrize(("key", "region"), [("sk-1", "cn"), ("tp-1", "mars"), (None, "sgp")])
-def test_regions_that_do_not_fit(key, region):
+def test_regions_that_do_not_fit_the_key(key, region):
     with pytest.raises(MiMoConfigurationError, match="region"):
         default_base_url(key, region)
 

@@ -1,4 +1,4 @@
-"""Tools of any kind, as they go out."""
+"""Tools of any kind, as they are sent."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_accepted(given, name, strict):
     assert given == before
 
 
-def test_web_search_goes_as_it_is():
+def test_web_search_is_sent_unchanged():
     search = {"type": "web_search", "max_keyword": 3, "user_location": {"type": "approximate"}}
     wire = wire_tools([search, plain], strict=True)
     assert wire[0] == search
@@ -114,13 +114,15 @@ def named(name):
 
 
 @pytest.mark.parametrize("name", ["a", "A-b_9", "x" * 64])
-def test_good_names(name):
+def test_valid_names(name):
     assert tool_name(wire_tools([named(name)])[0]) == name
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "天气", "x" * 65, "a\n", None, 3])
-def test_bad_names(name):
-    with pytest.raises(MiMoInputError, match=r"tools\[1\]: the name .* is not 1 to 64 of"):
+def test_invalid_names(name):
+    with pytest.raises(
+        MiMoInputError, match=r"tools\[1\]: the name .* must be 1 to 64 characters of"
+    ):
         wire_tools([plain, named(name)])
 
 
@@ -130,8 +132,8 @@ REFUSED = {
         [{"type": "web_search_20250305", "name": "web_search"}],
         "no tools of type 'web_search_20250305'",
     ),
-    "not a tool": ([3], r"tools\[0\]: this cannot be made a tool"),
-    "a stray dict": ([{"foo": 1}], r"tools\[0\]: this cannot be made a tool"),
+    "not a tool": ([3], r"tools\[0\]: cannot be converted to a tool"),
+    "a stray dict": ([{"foo": 1}], r"tools\[0\]: cannot be converted to a tool"),
     "no function": ([{"type": "function", "function": 3}], "no tools of type 'function'"),
 }
 
@@ -144,19 +146,22 @@ def test_refused(tools, match):
 
 
 SHARED = {
-    "functions": ([plain, decorated, named("plain")], r"tools\[2\]: a tool named 'plain'"),
-    "two searches": ([{"type": "web_search"}] * 2, r"tools\[1\]: a tool named 'web_search'"),
+    "functions": ([plain, decorated, named("plain")], r"tools\[2\]: another tool is named 'plain'"),
+    "two searches": (
+        [{"type": "web_search"}] * 2,
+        r"tools\[1\]: another tool is named 'web_search'",
+    ),
 }
 
 
 @pytest.mark.parametrize(("tools", "match"), SHARED.values(), ids=SHARED)
-def test_shared_names_are_refused_once_they_are_to_be_sent(tools, match):
+def test_shared_names_are_refused_when_they_are_sent(tools, match):
     converted = wire_tools(tools)
     with pytest.raises(MiMoInputError, match=match):
         refuse_shared_names(converted)
 
 
-def test_own_names_are_fine():
+def test_different_names_are_accepted():
     refuse_shared_names(wire_tools([plain, decorated, {"type": "web_search"}]))
 
 
@@ -167,6 +172,6 @@ def test_contradicting_strict():
 
 
 @pytest.mark.parametrize("tools", [None, 5, "x", {"type": "function"}])
-def test_what_is_no_list_of_tools_is_refused(tools):
+def test_tools_must_be_a_list(tools):
     with pytest.raises(MiMoInputError, match="tools must be a list of tools, not"):
         wire_tools(tools)

@@ -1,4 +1,4 @@
-"""Assistant messages of any provider → an assistant turn: text, thoughts, calls."""
+"""Assistant messages of any provider → an assistant turn: text, reasoning, calls."""
 
 from __future__ import annotations
 
@@ -12,79 +12,81 @@ from langchain_core.messages import BaseMessage
 from langchain_mimo._checks import warn_once
 from langchain_mimo._json import dump_json, join_surrogates, strict_object
 from langchain_mimo._wire.from_langchain.other_providers import (
-    ASSISTANT_FATES,
-    ForeignCall,
+    ASSISTANT_CONVERSIONS,
+    CallBlock,
     block_type,
     plain_reasoning,
     read_call,
 )
+from langchain_mimo._wire.json_values import string_or_empty
 from langchain_mimo._wire.turns import AssistantTurn, ToolCall
 from langchain_mimo.errors import HistoryError, MiMoInputError
 
 UNNAMED_TOOL = "unnamed_tool"
-"""Stands for the name of a call that has none; MiMo answers 400 "`name` is not set"."""
+"""Replaces the missing name of a call; MiMo answers 400 "`name` is not set" without one."""
 
-MEDIA_TYPES = frozenset(
+MEDIA_BLOCK_TYPES = frozenset(
     {"image", "video", "audio", "image_url", "video_url", "input_audio", "audio_url", "media"}
     | {"file", "document"}
 )
-"""Types of blocks that hold media; MiMo takes them from users and tools only."""
+"""Types of media blocks; MiMo accepts them from users and tools only."""
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""MiMo and DeepSeek; vLLM, OpenRouter and OpenAI Responses before v1; Bedrock."""
+"""Written by MiMo and DeepSeek; by vLLM, OpenRouter and OpenAI Responses before v1; by Bedrock."""
 
 
 @dataclass(slots=True)
-class AssistantReading:
-    """A turn, and what `history` must know to find the results of its calls.
+class ParsedAssistant:
+    """An assistant turn, and what `pairing` needs to find the results of its calls.
 
     Attributes:
-        turn: The turn; `reasoning` is what the message holds ("" and None alike mean none).
-        invented: Ids made here for calls that had none, or the id of another call of the turn.
-        invalid: Ids of calls whose arguments do not parse; LangChain never answers these.
+        turn: The turn; `reasoning` is the message's own (both "" and None mean none).
+        generated_ids: Ids generated for calls that had none, or had the id of an earlier call of
+            the turn.
+        invalid_ids: Ids of calls whose arguments do not parse; LangChain runs no tool for them.
     """
 
     turn: AssistantTurn
-    invented: set[str] = field(default_factory=set)
-    invalid: set[str] = field(default_factory=set)
+    generated_ids: set[str] = field(default_factory=set)
+    invalid_ids: set[str] = field(default_factory=set)
 
 
-def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) -> AssistantReading:
+def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) -> ParsedAssistant:
     """Read an assistant message.
 
     Args:
         message: An AIMessage, or a ChatMessage whose role is assistant.
-        index: Its index, for errors and for ids that are missing.
-        repair: Put a note in the place of media, which only users and tools may show.
+        index: Its index, for errors and generated ids.
+        repair: Whether to replace media, which only users and tools may send, by a note.
 
     Returns:
-        The turn and the ids of its special calls.
+        The turn, with the ids of generated and invalid calls.
 
     Raises:
-        MiMoInputError: A block is unknown, or holds media.
+        MiMoInputError: A block is unknown, or contains media.
         HistoryError: A call's arguments cannot be written as JSON.
     """
     content = message.content
     additional = message.additional_kwargs
     reasoning = _reasoning_in_fields(additional) if additional else ""
-    found: _Found | None = None
+    blocks: _BlockContents | None = None
     if isinstance(content, str):
         text = join_surrogates(content)
     else:
-        found = _read_blocks(content, index, repair=repair)
-        text = join_surrogates("".join(found.texts))
-        reasoning = reasoning or "".join(found.reasoning)
-    reasoning = _of_the_last_try(reasoning, message)
+        blocks = _read_blocks(content, index, repair=repair)
+        text = join_surrogates("".join(blocks.texts))
+        reasoning = reasoning or "".join(blocks.reasoning)
+    reasoning = _reasoning_of_last_attempt(reasoning, message)
     if not text and additional:
-        text = join_surrogates(_said_elsewhere(additional))
+        text = join_surrogates(_text_in_fields(additional))
     name = join_surrogates(message.name) if message.name else None
     turn = AssistantTurn(text, join_surrogates(reasoning) if reasoning else None, [], name)
-    reading = AssistantReading(turn)
-    _read_calls(message, found, index, reading)
+    parsed = ParsedAssistant(turn)
+    _read_calls(message, blocks, index, parsed)
     if message.response_metadata.get("model_provider") == "mimo":
-        # Another provider's signature seals another provider's thoughts.
-        turn.signature = _signature(additional, found)
-    return reading
+        # Another provider's signature does not verify with MiMo.
+        turn.signature = _signature(additional, blocks)
+    return parsed
 
 
 def _reasoning_in_fields(additional: Mapping[str, Any]) -> str:
@@ -94,20 +96,19 @@ def _reasoning_in_fields(additional: Mapping[str, Any]) -> str:
     return ""
 
 
-def _said_elsewhere(additional: Mapping[str, Any]) -> str:
-    """Return what a model of OpenAI's said in place of content: a refusal, or spoken words."""
+def _text_in_fields(additional: Mapping[str, Any]) -> str:
+    """Return what an OpenAI model sent instead of content: a refusal, or an audio transcript."""
     if isinstance(refusal := additional.get("refusal"), str):
         return refusal
     audio = additional.get("audio")
-    transcript = audio.get("transcript") if isinstance(audio, Mapping) else None
-    return transcript if isinstance(transcript, str) else ""
+    return string_or_empty(audio.get("transcript")) if isinstance(audio, Mapping) else ""
 
 
-def _of_the_last_try(reasoning: str, message: BaseMessage) -> str:
-    """Leave out the thoughts of tries that came to nothing, where a tool call was forced.
+def _reasoning_of_last_attempt(reasoning: str, message: BaseMessage) -> str:
+    """Remove the reasoning of failed attempts, where a tool call was forced.
 
-    A stream cannot take thoughts back, so `forced_tools` keeps those of all tries in the message,
-    and notes where the ones begin that led to the answer.
+    A stream cannot take back what it has sent, so `_chat.tool_choice` keeps the reasoning of all
+    attempts in the message, and records the offset at which that of the last one begins.
     """
     forced = message.response_metadata.get("forced_tool_choice")
     offset = forced.get("reasoning_offset") if isinstance(forced, Mapping) else None
@@ -116,66 +117,65 @@ def _of_the_last_try(reasoning: str, message: BaseMessage) -> str:
     return reasoning
 
 
-def _signature(additional: Mapping[str, Any], found: _Found | None) -> str | None:
-    """Return the signature of MiMo's own thoughts, from its field or from their block."""
+def _signature(additional: Mapping[str, Any], blocks: _BlockContents | None) -> str | None:
+    """Return the signature of MiMo's own reasoning, from its field or its block."""
     signature = additional.get("signature")
     if isinstance(signature, str):
         return signature
-    return found.signature if found is not None else None
+    return blocks.signature if blocks is not None else None
 
 
 # --- Content blocks ----------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class _Found:
+class _BlockContents:
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
-    calls: list[ForeignCall] = field(default_factory=list)
+    calls: list[CallBlock] = field(default_factory=list)
     signature: str | None = None
 
 
-def _read_blocks(content: Sequence[Any], index: int, *, repair: bool) -> _Found:
-    found = _Found()
+def _read_blocks(content: Sequence[Any], index: int, *, repair: bool) -> _BlockContents:
+    contents = _BlockContents()
     for block_index, block in enumerate(content):
         if isinstance(block, str):
-            found.texts.append(block)
+            contents.texts.append(block)
         elif isinstance(block, Mapping):
-            _read_block(block, (index, block_index), found, repair=repair)
+            _read_block(block, (index, block_index), contents, repair=repair)
         else:
             raise MiMoInputError(
-                f"a content block must be a string or a dict, not {type(block).__name__}.",
+                f"a content block must be a string or a dict, not {type(block).__name__}",
                 index,
                 block_index,
             )
-    return found
+    return contents
 
 
 def _read_block(
-    block: Mapping[str, Any], at: tuple[int, int], found: _Found, *, repair: bool
+    block: Mapping[str, Any], at: tuple[int, int], contents: _BlockContents, *, repair: bool
 ) -> None:
     kind = block_type(block)
     wrapped = kind == "non_standard" and isinstance(block.get("value"), Mapping)
     if wrapped:
         block = block["value"]
         kind = block_type(block)
-    fate = ASSISTANT_FATES.get(kind) if kind is not None else None
-    match fate:
+    match ASSISTANT_CONVERSIONS.get(kind) if kind is not None else None:
         case "text":
-            value = block.get("refusal" if kind == "refusal" else "text")
-            found.texts.append(value if isinstance(value, str) else "")
-        case "thoughts":
-            _take_reasoning(block, found)
+            key = "refusal" if kind == "refusal" else "text"
+            contents.texts.append(string_or_empty(block.get(key)))
+        case "reasoning":
+            _read_reasoning(block, contents)
         case "call":
-            found.calls.append(read_call(block))
+            contents.calls.append(read_call(block))
         case "dropped":
             pass
-        case _ if kind in MEDIA_TYPES and repair:
-            found.texts.append(f"({kind} block left out)")
-        case _ if kind in MEDIA_TYPES:
+        case _ if kind in MEDIA_BLOCK_TYPES and repair:
+            contents.texts.append(f"({kind} block left out)")
+        case _ if kind in MEDIA_BLOCK_TYPES:
             raise MiMoInputError(
-                f"MiMo takes no {kind} block in an assistant message; move it into a user message, "
-                "or set repair_history=True to put a note in its place.",
+                f"MiMo does not accept a {kind} block in an assistant message; move it into a user "
+                "message, or set repair_history=True to replace it by a note",
                 *at,
             )
         case _ if wrapped:
@@ -183,30 +183,30 @@ def _read_block(
         case _:
             name = "without a type" if kind is None else f"of type {kind[:40]!r}"
             raise MiMoInputError(
-                f"a block {name} in an assistant message is not known; take it out, or wrap it as "
-                '{"type": "non_standard", "value": …} to have it left out.',
+                f"unknown block {name} in an assistant message; remove it, or wrap it as "
+                '{"type": "non_standard", "value": …} to have it ignored',
                 *at,
             )
 
 
-def _take_reasoning(block: Mapping[str, Any], found: _Found) -> None:
-    found.reasoning.append(plain_reasoning(block))
+def _read_reasoning(block: Mapping[str, Any], contents: _BlockContents) -> None:
+    contents.reasoning.append(plain_reasoning(block))
     extras = block.get("extras")
-    for holder in (block, extras if isinstance(extras, Mapping) else {}):
-        if isinstance(signature := holder.get("signature"), str):
-            found.signature = signature
+    for fields in (block, extras if isinstance(extras, Mapping) else {}):
+        if isinstance(signature := fields.get("signature"), str):
+            contents.signature = signature
 
 
 def _warn_dropped(kind: str | None) -> None:
     name = str(kind)[:40]
-    warn_once(f"A non_standard block of type {name!r} in an assistant message is not sent to MiMo.")
+    warn_once(f"A non_standard block of type {name!r} in an assistant message is not sent to MiMo")
 
 
 # --- Calls -------------------------------------------------------------------------------------
 
 
 def _read_calls(
-    message: BaseMessage, found: _Found | None, index: int, reading: AssistantReading
+    message: BaseMessage, blocks: _BlockContents | None, index: int, parsed: ParsedAssistant
 ) -> None:
     valid = getattr(message, "tool_calls", None)
     invalid = getattr(message, "invalid_tool_calls", None)
@@ -214,43 +214,43 @@ def _read_calls(
         raw = message.additional_kwargs.get("raw_arguments")
         for call in valid or ():
             arguments = _exact_arguments(call.get("id"), call["args"], raw, index)
-            _add_call(reading, call.get("id"), call["name"], arguments, index)
+            _add_call(parsed, call.get("id"), call["name"], arguments, index)
         for call in invalid or ():
-            added = _add_call(
-                reading, call.get("id"), call.get("name"), unwrapped(call.get("args")), index
-            )
-            reading.invalid.add(added.id)
-        _restore_order(reading.turn.calls, message.additional_kwargs.get("tool_call_order"))
+            arguments = unwrap_arguments(call.get("args"))
+            added = _add_call(parsed, call.get("id"), call.get("name"), arguments, index)
+            parsed.invalid_ids.add(added.id)
+        _restore_order(parsed.turn.calls, message.additional_kwargs.get("tool_call_order"))
         return
-    foreign = found.calls if found is not None else []
+    call_blocks = blocks.calls if blocks is not None else []
     legacy = message.additional_kwargs.get("function_call")
-    if not foreign and isinstance(legacy, Mapping) and legacy.get("name"):
-        foreign = [read_call({key: legacy.get(key) for key in ("name", "arguments")})]
-    for block in foreign:
+    if not call_blocks and isinstance(legacy, Mapping) and legacy.get("name"):
+        call_blocks = [read_call({key: legacy.get(key) for key in ("name", "arguments")})]
+    for block in call_blocks:
         value = block.arguments
-        arguments = unwrapped(value) if isinstance(value, str) else _dumped(value, block.id, index)
-        added = _add_call(reading, block.id, block.name, arguments, index)
+        is_text = isinstance(value, str)
+        arguments = unwrap_arguments(value) if is_text else _arguments_json(value, block.id, index)
+        added = _add_call(parsed, block.id, block.name, arguments, index)
         if strict_object(arguments) is None:
-            reading.invalid.add(added.id)
+            parsed.invalid_ids.add(added.id)
 
 
 def _restore_order(calls: list[ToolCall], order: object) -> None:
-    """Put calls in the order in which the model made them (`tool_calls.mixed_order`)."""
+    """Put the calls in the order in which the model made them (`tool_calls.tool_call_order`)."""
     if isinstance(order, list):
         places = {call_id: place for place, call_id in enumerate(order) if isinstance(call_id, str)}
         calls.sort(key=lambda call: places.get(call.id, len(places)))
 
 
 def _add_call(
-    reading: AssistantReading, call_id: str | None, name: str | None, arguments: str, index: int
+    parsed: ParsedAssistant, call_id: str | None, name: str | None, arguments: str, index: int
 ) -> ToolCall:
-    calls = reading.turn.calls
+    calls = parsed.turn.calls
     call_id = join_surrogates(call_id) if call_id else ""
     if not call_id or (calls and any(call.id == call_id for call in calls)):
         call_id = f"call_{index}_{len(calls)}"
         while any(call.id == call_id for call in calls):
             call_id += "_"
-        reading.invented.add(call_id)
+        parsed.generated_ids.add(call_id)
     call = ToolCall(
         call_id, join_surrogates(name) if name else UNNAMED_TOOL, join_surrogates(arguments)
     )
@@ -259,29 +259,29 @@ def _add_call(
 
 
 def _exact_arguments(call_id: str | None, args: Any, raw: object, index: int) -> str:
-    """Return the model's own text where it was kept and still says the same, else JSON."""
+    """Return the model's own text if it was kept and still equals the arguments, else JSON."""
     if isinstance(raw, Mapping) and call_id is not None:
         text = raw.get(call_id)
         if isinstance(text, str) and strict_object(text) == args:
             return text
-    return _dumped(args, call_id, index)
+    return _arguments_json(args, call_id, index)
 
 
-def _dumped(args: Any, call_id: str | None, index: int) -> str:
+def _arguments_json(args: Any, call_id: str | None, index: int) -> str:
     try:
         return dump_json(args)
     except (TypeError, ValueError) as error:
         raise HistoryError(
-            f"the arguments of tool call {call_id!r} cannot be written as JSON: {error}.", index
+            f"the arguments of tool call {call_id!r} cannot be written as JSON: {error}", index
         ) from error
 
 
-def unwrapped(args: object) -> str:
+def unwrap_arguments(args: object) -> str:
     """Return the text of invalid arguments as the model wrote it.
 
     Args:
-        args: The text itself; or the text as one JSON string, the form that keeps core from
-            completing cut JSON when chunks are merged (`tool_calls.FinishedCall.chunk_text`).
+        args: The text itself; or the text encoded as a JSON string, which keeps core from
+            completing truncated JSON when chunks are merged (`FinishedCall.chunk_text`).
     """
     if not isinstance(args, str):
         return ""

@@ -1,9 +1,9 @@
-"""Any message history → clean turns.
+"""Any message history → turns that MiMo accepts.
 
-Agents switch models, summarise, trim, checkpoint, and hand over what other providers wrote. Out of
-it comes a conversation that MiMo takes: content never null, every call answered by exactly one
-result right behind it, thoughts where MiMo demands them, media where it takes them. The messages
-given are never changed.
+Agents switch models, summarise, trim, checkpoint, and pass on messages of other providers. The
+turns built here satisfy MiMo's rules: content is never null, every call is followed by exactly one
+result, reasoning is present where MiMo requires it, and media stand where it accepts them. The
+given messages are never changed.
 """
 
 from __future__ import annotations
@@ -30,16 +30,11 @@ from langchain_core.messages import (
 )
 
 from langchain_mimo._json import join_surrogates
-from langchain_mimo._wire.from_langchain.assistant import AssistantReading, read_assistant
-from langchain_mimo._wire.from_langchain.content_blocks import (
-    is_tool_result,
-    parts_of,
-)
+from langchain_mimo._wire.from_langchain.assistant import ParsedAssistant, read_assistant
+from langchain_mimo._wire.from_langchain.content_blocks import is_tool_result, read_content
 from langchain_mimo._wire.from_langchain.media_blocks import check_modalities
-from langchain_mimo._wire.from_langchain.options import (
-    HistoryOptions,
-)
-from langchain_mimo._wire.from_langchain.pairing import find_answers
+from langchain_mimo._wire.from_langchain.options import HistoryOptions
+from langchain_mimo._wire.from_langchain.pairing import find_results
 from langchain_mimo._wire.from_langchain.tool_results import (
     ToolResult,
     as_user_turn,
@@ -59,17 +54,17 @@ from langchain_mimo._wire.turns import (
 from langchain_mimo.errors import HistoryError, MiMoInputError
 
 REASONING_PAD = " "
-"""Thoughts of a turn that has none. MiMo refuses absent ones; reports conflict on whether "" will
-do (mimo-api.md §7), so it is one space, as several other clients send."""
+"""Sent as the reasoning of a turn that has none. MiMo refuses a missing field; reports conflict on
+whether it accepts "" (docs/api-facts.md), so it is one space, as several other clients send."""
 
 
 @dataclass(slots=True)
 class CleanHistory:
-    """The outcome.
+    """The turns built from a history.
 
     Attributes:
         turns: The conversation.
-        disable_thinking: Whether the request must not think, since thoughts are missing and
+        disable_thinking: Whether the request must not think, because reasoning is missing and
             `missing_reasoning` is "disable_thinking".
     """
 
@@ -78,12 +73,12 @@ class CleanHistory:
 
 
 def clean_history(messages: Sequence[BaseMessage], options: HistoryOptions) -> CleanHistory:
-    """Make clean turns of messages.
+    """Build turns from messages.
 
     Every assistant turn with calls is followed by exactly its results, in the order of its calls.
-    Calls without an id get one made from their place, and are paired with results by name and
-    order. Calls whose arguments do not parse go back verbatim; LangChain never answers them, so
-    `pairing.NOT_RUN` does where nothing else did.
+    Calls without an id get one generated from their position, and are paired with results by name
+    and order. Calls whose arguments do not parse are sent back verbatim; LangChain runs no tool for
+    them, so their result is `pairing.NOT_RUN` unless the history has one.
 
     Args:
         messages: The history, in any provider's shape; not changed.
@@ -93,31 +88,39 @@ def clean_history(messages: Sequence[BaseMessage], options: HistoryOptions) -> C
         The turns.
 
     Raises:
-        HistoryError: There are no messages; or, without `repair_history`, a call without a result
-            or a result without a call; or thoughts are missing and `missing_reasoning` is "error".
-        UnsupportedModalityError: A medium for a model that is known not to take it.
-        MediaError: A medium of the wrong kind, or in a place that cannot be sent.
-        MiMoInputError: A message or block that MiMo cannot take.
+        HistoryError: There are no messages; or, without `repair_history`, a call has no result or a
+            result has no call; or reasoning is missing and `missing_reasoning` is "error".
+        UnsupportedModalityError: The model is known not to accept this kind of media.
+        MediaError: Media are of the wrong kind, or their location cannot be sent.
+        MiMoInputError: MiMo cannot accept a message or block.
     """
     if not messages:
-        raise HistoryError("there are no messages; give at least one.")
+        raise HistoryError("there are no messages; give at least one")
     return _Cleaner(messages, options).clean()
 
 
 class _Cleaner:
     """One pass over one history."""
 
-    __slots__ = ("_answered", "_defaults", "_messages", "_moved", "_options", "disabled", "turns")
+    __slots__ = (
+        "_answered_ids",
+        "_defaults",
+        "_disable_thinking",
+        "_messages",
+        "_moved",
+        "_options",
+        "_turns",
+    )
 
     def __init__(self, messages: Sequence[BaseMessage], options: HistoryOptions) -> None:
         self._messages = messages
         self._options = options
         self._defaults = options.media_defaults
-        self._answered: frozenset[str] | set[str] = frozenset()
-        # Results that went out with their call, ahead of their place: (message, block or None).
+        self._answered_ids: frozenset[str] | set[str] = frozenset()
+        # Later results that already follow their call, as (message, block or None).
         self._moved: set[tuple[int, int | None]] = set()
-        self.turns: list[Turn] = []
-        self.disabled = False
+        self._turns: list[Turn] = []
+        self._disable_thinking = False
 
     def clean(self) -> CleanHistory:
         messages = self._messages
@@ -126,25 +129,25 @@ class _Cleaner:
             message = messages[index]
             handler = _HANDLERS.get(type(message)) or _handler_for(message, index)
             index = handler(self, message, index)
-        if self.disabled and self._options.replay_reasoning != "always":
-            for turn in self.turns:
+        if self._disable_thinking and self._options.replay_reasoning != "always":
+            for turn in self._turns:
                 if isinstance(turn, AssistantTurn):
                     turn.reasoning = None
-        return CleanHistory(self.turns, self.disabled)
+        return CleanHistory(self._turns, self._disable_thinking)
 
-    # --- One method per role; each returns the index to go on with ---
+    # --- One method per role; each returns the index of the next message ---
 
     def user(self, message: BaseMessage, index: int) -> int:
         content: Any = message.content
-        holds_results = isinstance(content, list) and any(map(is_tool_result, content))
-        if holds_results:
-            content = self._without_results(content, index)
-        parts = parts_of(content, index, self._defaults)
+        has_results = isinstance(content, list) and any(map(is_tool_result, content))
+        if has_results:
+            content = self._extract_results(content, index)
+        parts = read_content(content, index, self._defaults)
         if not isinstance(parts, str):
-            self._admit(parts)
-        elif holds_results and not parts:
+            self._check_modalities(parts)
+        elif has_results and not parts:
             return index + 1
-        self.turns.append(UserTurn(parts, _name_of(message)))
+        self._turns.append(UserTurn(parts, _name_of(message)))
         return index + 1
 
     def system(self, message: BaseMessage, index: int) -> int:
@@ -156,34 +159,34 @@ class _Cleaner:
     def _system(
         self, message: BaseMessage, index: int, role: Literal["system", "developer"]
     ) -> int:
-        parts = parts_of(message.content, index, self._defaults)
+        parts = read_content(message.content, index, self._defaults)
         if not isinstance(parts, str):
             for part in parts:
                 if isinstance(part, MediaPart):
                     raise MiMoInputError(
-                        f"MiMo takes no {part.reference.kind} in a {role} message; move it into a "
-                        "user message.",
+                        f"MiMo does not accept {part.reference.kind} content in a {role} message; "
+                        "move it into a user message",
                         index,
                         part.reference.block_index,
                     )
             parts = "\n".join(part.text for part in parts if not isinstance(part, MediaPart))
-        self.turns.append(SystemTurn(parts, role, _name_of(message)))
+        self._turns.append(SystemTurn(parts, role, _name_of(message)))
         return index + 1
 
     def assistant(self, message: BaseMessage, index: int) -> int:
-        reading = read_assistant(message, index, repair=self._options.repair_history)
-        turn = reading.turn
-        turn.reasoning = self._replayed(turn, index)
-        self.turns.append(turn)
+        parsed = read_assistant(message, index, repair=self._options.repair_history)
+        turn = parsed.turn
+        turn.reasoning = self._reasoning_to_send(turn, index)
+        self._turns.append(turn)
         if turn.calls:
-            return self._results(reading, index)
-        self._answered = frozenset()
+            return self._append_results(parsed, index)
+        self._answered_ids = frozenset()
         return index + 1
 
     def tool(self, message: BaseMessage, index: int) -> int:
-        """A result that no call before it has claimed."""
+        """Append a result that belongs to no earlier call."""
         if (index, None) not in self._moved:
-            self._orphan(read_tool_message(message, index, self._defaults), index)
+            self._append_orphan(read_tool_message(message, index, self._defaults), index)
         return index + 1
 
     def chat(self, message: BaseMessage, index: int) -> int:
@@ -196,21 +199,21 @@ class _Cleaner:
             case "system" | "developer":
                 return self._system(message, index, role)
         raise MiMoInputError(
-            f"MiMo knows no role {role!r}; use user, assistant, system or developer (a tool's "
-            "result is a ToolMessage).",
+            f"MiMo has no role {role!r}; use user, assistant, system or developer (a tool result "
+            "is a ToolMessage)",
             index,
         )
 
     def remove(self, _: BaseMessage, index: int) -> int:
         raise MiMoInputError(
-            "RemoveMessage tells a LangGraph state what to delete and cannot be sent; apply it "
-            "with add_messages first.",
+            "a RemoveMessage deletes messages from a LangGraph state and cannot be sent; apply it "
+            "with add_messages first",
             index,
         )
 
-    # --- Thoughts ---
+    # --- Reasoning ---
 
-    def _replayed(self, turn: AssistantTurn, index: int) -> str | None:
+    def _reasoning_to_send(self, turn: AssistantTurn, index: int) -> str | None:
         options = self._options
         replay = options.replay_reasoning
         if replay == "always" and (turn.reasoning or not turn.calls):
@@ -223,46 +226,49 @@ class _Cleaner:
             case "pad":
                 return REASONING_PAD
             case "disable_thinking":
-                self.disabled = True
+                self._disable_thinking = True
                 return None
             case _:
                 raise HistoryError(
-                    "this turn has tool calls but no reasoning_content, which MiMo demands while "
-                    'thinking; hand it back, or set missing_reasoning="pad" or '
-                    '"disable_thinking".',
+                    "this turn has tool calls but no reasoning_content, which MiMo requires while "
+                    'thinking; keep it in the message, or set missing_reasoning="pad" or '
+                    '"disable_thinking"',
                     index,
                 )
 
     # --- Calls and results ---
 
-    def _results(self, reading: AssistantReading, index: int) -> int:
-        """Put the results of a turn's calls right behind it, in the order of the calls."""
-        calls = reading.turn.calls
-        if len(calls) == 1 and self._answered_next(calls[0], index):
+    def _append_results(self, parsed: ParsedAssistant, index: int) -> int:
+        """Append the results of a turn's calls, in the order of the calls."""
+        calls = parsed.turn.calls
+        if len(calls) == 1 and self._append_next_result(calls[0], index):
             return index + 2
-        answers = find_answers(
+        found = find_results(
             self._messages,
-            reading,
+            parsed,
             index,
             self._defaults,
             repair=self._options.repair_history,
         )
-        self._moved |= answers.moved
-        results = [answers.by_id[call.id] for call in calls]
+        self._moved |= found.moved
+        results = [found.by_id[call.id] for call in calls]
         for call, result in zip(calls, results, strict=True):
             turn = result.turn
             turn.call_id = call.id
             if turn.media:
                 result.name = result.name or call.name
-                self._admit(turn.media)
-            self.turns.append(turn)
-        if self._options.tool_media == "user" and (shown := media_turn(results)):
-            self.turns.append(shown)
-        self._answered = {call.id for call in calls}
-        return answers.following
+                self._check_modalities(turn.media)
+            self._turns.append(turn)
+        if self._options.tool_media == "user" and (turn_with_media := media_turn(results)):
+            self._turns.append(turn_with_media)
+        self._answered_ids = {call.id for call in calls}
+        return found.next_index
 
-    def _answered_next(self, call: ToolCall, index: int) -> bool:
-        """Take a plain result that follows its only call: nearly all of a long agent history."""
+    def _append_next_result(self, call: ToolCall, index: int) -> bool:
+        """Append the next message if it is the plain result of a turn's only call.
+
+        A fast path: nearly all of a long agent history consists of such pairs.
+        """
         if index + 1 == len(self._messages):
             return False
         message = self._messages[index + 1]
@@ -275,33 +281,33 @@ class _Cleaner:
         turn = read_tool_message(message, index + 1, self._defaults).turn
         if turn.media:
             return False
-        self.turns.append(turn)
-        self._answered = {call.id}
+        self._turns.append(turn)
+        self._answered_ids = {call.id}
         return True
 
-    def _without_results(self, content: list[Any], index: int) -> list[Any]:
-        """Take a user message's `tool_result` blocks out; those not claimed are orphans."""
+    def _extract_results(self, content: list[Any], index: int) -> list[Any]:
+        """Remove `tool_result` blocks from a user message; those without a call are orphans."""
         for result in read_result_blocks(content, index, self._defaults):
             if (index, result.block_index) not in self._moved:
-                self._orphan(result, index)
-        # An empty text keeps the other blocks' indices and is left out in the end.
+                self._append_orphan(result, index)
+        # An empty text keeps the other blocks' indices and is dropped later.
         return ["" if is_tool_result(block) else block for block in content]
 
-    def _orphan(self, result: ToolResult, index: int) -> None:
+    def _append_orphan(self, result: ToolResult, index: int) -> None:
         call_id = result.turn.call_id
         if self._options.repair_history:
-            self._admit(result.turn.media)
-            self.turns.append(as_user_turn(result))
+            self._check_modalities(result.turn.media)
+            self._turns.append(as_user_turn(result))
             return
-        why = "is the second result of" if call_id in self._answered else "has no"
+        why = "is the second result of" if call_id in self._answered_ids else "has no"
         raise HistoryError(
             f"this tool result {why} call {call_id!r} in the assistant message before it; remove "
-            "it, restore the assistant message that made the call, or set repair_history=True.",
+            "it, restore the assistant message that made the call, or set repair_history=True",
             index,
             result.block_index,
         )
 
-    def _admit(self, parts: Sequence[Part]) -> None:
+    def _check_modalities(self, parts: Sequence[Part]) -> None:
         if self._options.inputs is not None:
             check_modalities(parts, self._options.model, self._options.inputs)
 
@@ -335,5 +341,5 @@ def _handler_for(message: object, index: int) -> _Handler:
         if isinstance(message, known):
             return handler
     raise MiMoInputError(
-        f"a message must be a LangChain message, not {type(message).__name__}.", index
+        f"a message must be a LangChain message, not {type(message).__name__}", index
     )

@@ -1,12 +1,14 @@
 """Blocks of other providers, in one table: what each becomes in a request to MiMo.
 
-Conversations wander between providers, and a block that nobody maps either breaks the thread for
-ever or vanishes. `TABLE` says for every foreign block known what happens to it; a type that is not
-in it, and is not one of LangChain's or MiMo's own, is refused with its index.
+A conversation may start with another provider's model and continue with MiMo. An unmapped block
+would either break such a conversation for good or silently disappear. `PROVIDER_BLOCKS` therefore
+lists every known block of another provider with its conversion; a type that is neither listed nor
+one of LangChain's or MiMo's own is refused, naming its index.
 
-Thoughts: plain text counts as the turn's thoughts, whoever had them. MiMo needs some on every turn
-with tool calls, the text is what led to the call, and DeepSeek's and MiMo's own fields cannot be
-told apart anyway. Signatures and encrypted thoughts mean something to their maker alone: dropped.
+Reasoning: plain text counts as the turn's reasoning, whichever model wrote it. MiMo requires
+reasoning on every turn with tool calls, that text is what led to the call, and the fields of
+DeepSeek and MiMo are identical anyway. Signatures and encrypted reasoning can be read by their
+provider only and are dropped.
 """
 
 from __future__ import annotations
@@ -15,57 +17,59 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Fate: TypeAlias = Literal["text", "thoughts", "call", "result", "media", "dropped"]
-Place: TypeAlias = Literal["assistant", "user"]
+from langchain_mimo._wire.json_values import string_or_empty
+
+Conversion: TypeAlias = Literal["text", "reasoning", "call", "result", "media", "dropped"]
+Role: TypeAlias = Literal["assistant", "user"]
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignBlock:
+class ProviderBlock:
     """A row of the table.
 
     Attributes:
-        type: The block's `type`; for Bedrock's untyped blocks their only key.
+        type: The block's `type`; for Bedrock's untyped blocks, their only key.
         origin: Who writes it.
-        place: In whose messages: "assistant", or "user" for user messages and tool results.
-        fate: What it becomes; "dropped" sends nothing.
+        role: Where it occurs: "assistant", or "user" for user messages and tool results.
+        becomes: What it is converted to; "dropped" sends nothing.
         note: Why, or how.
     """
 
     type: str
     origin: str
-    place: Place
-    fate: Fate
+    role: Role
+    becomes: Conversion
     note: str
 
 
 def _rows(
-    place: Place, origin: str, fate: Fate, note: str, *types: str
-) -> tuple[ForeignBlock, ...]:
-    return tuple(ForeignBlock(type_, origin, place, fate, note) for type_ in types)
+    role: Role, origin: str, becomes: Conversion, note: str, *types: str
+) -> tuple[ProviderBlock, ...]:
+    return tuple(ProviderBlock(type_, origin, role, becomes, note) for type_ in types)
 
 
-_SERVER_TOOL = "ran on the provider's server; the answer's text already says what came of it"
-_DUPLICATE = "message.tool_calls holds the same call; taken from here only when that is empty"
+_SERVER_TOOL = "ran on the provider's server; the answer's text already contains its outcome"
+_DUPLICATE = "message.tool_calls holds the same call; read from here only when that is empty"
 
-TABLE: tuple[ForeignBlock, ...] = (
+PROVIDER_BLOCKS: tuple[ProviderBlock, ...] = (
     # Assistant: text
     *_rows("assistant", "LangChain, all", "text", "the answer", "text"),
     *_rows("assistant", "LangChain", "text", "its text", "text-plain"),
     *_rows("assistant", "OpenAI Responses", "text", "the answer", "output_text"),
-    *_rows("assistant", "OpenAI, LangChain", "text", "what the model said", "refusal"),
-    # Assistant: thoughts
+    *_rows("assistant", "OpenAI, LangChain", "text", "the model's refusal", "refusal"),
+    # Assistant: reasoning
     *_rows(
         "assistant",
         "LangChain v1, OpenAI Responses",
-        "thoughts",
+        "reasoning",
         "plain text or summary; encrypted_content is dropped",
         "reasoning",
     ),
-    *_rows("assistant", "Anthropic, Gemini, Mistral", "thoughts", "signature dropped", "thinking"),
+    *_rows("assistant", "Anthropic, Gemini, Mistral", "reasoning", "signature dropped", "thinking"),
     *_rows(
         "assistant",
         "Bedrock Converse",
-        "thoughts",
+        "reasoning",
         "signature and redacted content dropped",
         "reasoning_content",
         "reasoningContent",
@@ -80,11 +84,11 @@ TABLE: tuple[ForeignBlock, ...] = (
         "assistant",
         "LangChain, Anthropic",
         "dropped",
-        "a fragment; message.tool_calls holds the whole",
+        "a fragment; message.tool_calls holds the complete call",
         "tool_call_chunk",
         "input_json_delta",
     ),
-    # Assistant: what the provider's server did
+    # Assistant: tools that ran on the provider's server
     *_rows(
         "assistant",
         "LangChain v1",
@@ -139,7 +143,9 @@ TABLE: tuple[ForeignBlock, ...] = (
         "executable_code",
         "code_execution_result",
     ),
-    *_rows("assistant", "Bedrock", "dropped", "a cache mark; MiMo caches by itself", "cachePoint"),
+    *_rows(
+        "assistant", "Bedrock", "dropped", "a cache marker; MiMo caches automatically", "cachePoint"
+    ),
     # User messages and tool results
     *_rows("user", "OpenAI Responses", "text", "its text", "input_text"),
     *_rows("user", "Anthropic", "text", "title, context, text; a PDF is refused", "document"),
@@ -152,19 +158,21 @@ TABLE: tuple[ForeignBlock, ...] = (
     *_rows("user", "Gemini", "media", "by its MIME type; offsets are refused", "media"),
     *_rows("user", "Gemini", "media", "by its MIME type", "file_data", "inline_data"),
     *_rows("user", "Anthropic, Bedrock", "result", "a tool's result", "tool_result", "toolResult"),
-    *_rows("user", "Bedrock", "dropped", "a cache mark; MiMo caches by itself", "cachePoint"),
+    *_rows("user", "Bedrock", "dropped", "a cache marker; MiMo caches automatically", "cachePoint"),
 )
-"""Every foreign block known, and what it becomes. Images of other providers that share a type with
-LangChain's own (Anthropic's `image` with a `source`, Bedrock's `{"image": {"format", "source"}}`)
-are read by `blocks` as one more shape of that type."""
+"""All known blocks of other providers. Their images that share a type with LangChain's own
+(Anthropic's `image` with a `source`, Bedrock's `{"image": {"format", "source"}}`) are read by
+`content_blocks` as one more shape of that type."""
 
-ASSISTANT_FATES: dict[str, Fate] = {row.type: row.fate for row in TABLE if row.place == "assistant"}
+ASSISTANT_CONVERSIONS: dict[str, Conversion] = {
+    row.type: row.becomes for row in PROVIDER_BLOCKS if row.role == "assistant"
+}
 
-HARMLESS_KEYS = frozenset(
+IGNORED_KEYS = frozenset(
     {
         "id",  # LangChain gives every block one
-        "index",  # place in a stream
-        "extras",  # read for fps, media_resolution, size, sha256; the rest as below
+        "index",  # position in a stream
+        "extras",  # read for fps, media_resolution, size, sha256; its other keys are treated alike
         "metadata",  # likewise, in v0 blocks
         "annotations",
         "citations",
@@ -182,12 +190,12 @@ HARMLESS_KEYS = frozenset(
         "context",
     }
 )
-"""Keys of known blocks that are left out without a word: they mark, they do not say anything. Any
-other unknown key is left out with a warning, once."""
+"""Keys of known blocks that are dropped silently: they carry markers, not content. Any other
+unknown key is dropped with a warning, once."""
 
 
 def block_type(block: Mapping[str, Any]) -> str | None:
-    """Return a block's type; Bedrock's blocks have none, their only key stands for it."""
+    """Return a block's type; for Bedrock's untyped blocks, their only key."""
     kind = block.get("type")
     if kind is None and len(block) == 1:
         kind = next(iter(block))
@@ -195,12 +203,12 @@ def block_type(block: Mapping[str, Any]) -> str | None:
 
 
 def plain_reasoning(value: object) -> str:
-    """Return the readable text in a provider's field of thoughts, "" when there is none.
+    """Return the readable text of a provider's reasoning, "" when there is none.
 
     Args:
         value: A string; a dict such as Bedrock's `{"text", "signature"}` or a Responses reasoning
-            item; or a list of these. A Responses summary's paragraphs are joined by a blank line,
-            everything else exactly.
+            item; or a list of these. The paragraphs of a Responses summary are joined by a blank
+            line, everything else without a separator.
     """
     if isinstance(value, str):
         return value
@@ -228,8 +236,8 @@ _REASONING_KEYS = (
 
 
 @dataclass(slots=True)
-class ForeignCall:
-    """A tool call found in a content block.
+class CallBlock:
+    """A tool call read from a content block.
 
     Attributes:
         id: Its id, or None.
@@ -242,24 +250,21 @@ class ForeignCall:
     arguments: object
 
 
-def read_call(block: Mapping[str, Any]) -> ForeignCall:
-    """Read a call out of any block whose fate is "call"."""
+def read_call(block: Mapping[str, Any]) -> CallBlock:
+    """Read the call in a block that becomes "call"."""
     inner = block.get("toolUse")
     if isinstance(inner, Mapping):
         block = inner
     arguments: object = {}
     for key in ("args", "arguments", "input"):
-        # A call without arguments may have been streamed as "".
+        # A streamed call without arguments may hold "".
         if block.get(key) not in (None, ""):
             arguments = block[key]
             break
     if block.get("type") == "custom_tool_call":
-        # langchain-openai gives these calls one argument of this name.
+        # langchain-openai gives these calls a single argument of this name.
         arguments = {"__arg1": arguments}
-    # In the Responses format `id` names the item, `call_id` the call.
+    # In the Responses format, `id` identifies the item and `call_id` the call.
     call_id = block.get("call_id") or block.get("toolUseId") or block.get("id")
-    return ForeignCall(_text_or_none(call_id), _text_or_none(block.get("name")), arguments)
-
-
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    name = string_or_empty(block.get("name")) or None
+    return CallBlock(string_or_empty(call_id) or None, name, arguments)

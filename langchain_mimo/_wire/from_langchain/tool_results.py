@@ -1,11 +1,12 @@
-"""Results of tools: tool messages and `tool_result` blocks → tool turns, and their media.
+"""Tool messages and `tool_result` blocks → tool turns, and where their media go.
 
-MiMo's servers take a tool message as a string everywhere, and as parts only where v2.6 documents
-it. So by default media leave the tool message and follow in a user turn.
+All of MiMo's models accept a tool message as a string; only those of v2.6 document parts in it. So
+by default, media are moved out of the tool message into a user turn that follows.
 
-LangChain takes a tool's list for content where its blocks are text, pictures or files; a list with
-a video or a sound in it is written into the message as JSON (langchain-core 1.8, LangGraph 1.2).
-`stringified_blocks` reads that back, since the model would get megabytes of base64 to read.
+LangChain accepts a list that a tool returns as content if its blocks are text, images or files; a
+list with video or audio in it is written into the message as JSON (langchain-core 1.8,
+LangGraph 1.2). `parse_json_blocks` reads such JSON back; otherwise the model would be sent
+megabytes of base64 as text.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from langchain_core.messages import LC_AUTO_PREFIX, BaseMessage
 from langchain_mimo._json import join_surrogates
 from langchain_mimo._wire.from_langchain.content_blocks import (
     READERS,
-    MediaDefaults,
     is_tool_result,
-    part_of,
+    read_block,
 )
+from langchain_mimo._wire.from_langchain.media_blocks import BlockPosition
+from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.from_langchain.other_providers import block_type
 from langchain_mimo._wire.turns import MediaPart, Part, TextPart, ToolTurn, UserTurn
 
 NO_OUTPUT = "(no output)"
-"""Stands for an empty result: MiMo answers 400 "`text` is not set" to empty tool messages."""
+"""Replaces an empty result: MiMo answers 400 "`text` is not set" to empty tool messages."""
 
-
-_STRINGIFIED = re.compile(r'"type": ?"(?:video|audio|video_url|input_audio|audio_url)"')
+_MEDIA_IN_JSON = re.compile(r'"type": ?"(?:video|audio|video_url|input_audio|audio_url)"')
 _BLOCK_TYPES = frozenset(
     {"text", "image", "video", "audio", "image_url", "video_url", "input_audio", "audio_url"}
 )
@@ -45,12 +46,12 @@ _BLOCK_KEYS = _BLOCK_TYPES | {
 
 @dataclass(slots=True)
 class ToolResult:
-    """A tool turn, and what is known of the call it answers.
+    """A tool turn and where it came from.
 
     Attributes:
-        turn: The turn, media still in it.
+        turn: The turn, with its media.
         name: The tool's name, or None.
-        block_index: Index of the `tool_result` block it was, or None for a tool message.
+        block_index: Index of its `tool_result` block, or None for a tool message.
     """
 
     turn: ToolTurn
@@ -59,24 +60,24 @@ class ToolResult:
 
 
 def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults) -> ToolResult:
-    """Read a tool message, or a legacy function message (whose call id is "").
+    """Read a tool message, or a legacy function message (its call id is "").
 
     Args:
         message: The message; its `artifact` is not for the model and never sent.
         index: Its index, for references and errors.
-        defaults: For videos that state no `fps` or `media_resolution`.
+        defaults: For videos that set no `fps` or `media_resolution`.
 
     Returns:
         The result; its text is never empty.
 
     Raises:
-        MiMoInputError: A block is unknown or wrong.
+        MiMoInputError: A block is unknown or invalid.
     """
     call_id = join_surrogates(getattr(message, "tool_call_id", ""))
     is_error = getattr(message, "status", None) == "error"
     content = message.content
     if isinstance(content, str):
-        content = stringified_blocks(content) or content
+        content = parse_json_blocks(content) or content
     if isinstance(content, str):
         turn = ToolTurn(call_id, join_surrogates(content) or NO_OUTPUT, [], is_error)
     else:
@@ -85,21 +86,21 @@ def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults)
     return ToolResult(turn, message.name)
 
 
-def stringified_blocks(text: str) -> list[str | dict[str, Any]] | None:
-    """Return the blocks that LangChain wrote into a tool message as JSON.
+def parse_json_blocks(text: str) -> list[str | dict[str, Any]] | None:
+    """Parse the blocks that LangChain wrote into a tool message as JSON.
 
-    What a tool prints must not pass for media by chance (a search service's list of films), nor
-    make a file of this machine be sent. So every block must have keys of content blocks alone, and
-    every medium must bring its bytes, or be a file whose SHA-256 is said, or a URL with LangChain's
-    own block id or a MIME type; and one of them must be a video or a sound.
+    Text that a tool returns must not be mistaken for media (a search service's list of movies), nor
+    cause a local file to be sent. So every block may have keys of content blocks only. Every media
+    block must contain its bytes, or name a file with its SHA-256, or a URL with LangChain's own
+    block id or a MIME type. At least one of them must be a video or audio.
 
     Args:
         text: The content of a tool message.
 
     Returns:
-        The blocks; None for any other text.
+        The blocks, or None for any other text.
     """
-    if not (text.startswith("[") and text.endswith("]") and _STRINGIFIED.search(text)):
+    if not (text.startswith("[") and text.endswith("]") and _MEDIA_IN_JSON.search(text)):
         return None
     try:
         blocks = json.loads(text)
@@ -109,17 +110,17 @@ def stringified_blocks(text: str) -> list[str | dict[str, Any]] | None:
 
 
 def _is_block(block: object) -> bool:
-    """Whether a value is a content block of LangChain's or MiMo's, its medium vouched for."""
+    """Whether a value is a content block of LangChain's or MiMo's, its media identified."""
     if not isinstance(block, Mapping) or not block.keys() <= _BLOCK_KEYS:
         return False
     kind = block.get("type")
     if kind == "text":
         return isinstance(block.get("text"), str)
-    return kind in _BLOCK_TYPES and _is_vouched_for(block, block.get(str(kind)))
+    return kind in _BLOCK_TYPES and _identifies_media(block, block.get(str(kind)))
 
 
-def _is_vouched_for(block: Mapping[str, Any], inner: object) -> bool:
-    """Whether a media block says so much of its medium that it was meant as one."""
+def _identifies_media(block: Mapping[str, Any], inner: object) -> bool:
+    """Whether a media block gives enough detail that it cannot be some other JSON object."""
     holder = inner if isinstance(inner, Mapping) else block
     location = holder.get("url") or holder.get("base64") or holder.get("data")
     if not isinstance(location, str):
@@ -138,15 +139,15 @@ def read_result_blocks(
     """Read the `tool_result` blocks that Anthropic and Bedrock put into user messages.
 
     Args:
-        content: The message's blocks; others are passed over.
+        content: The message's blocks; other blocks are skipped.
         index: Index of the message.
         defaults: As in `read_tool_message`.
 
     Returns:
-        The results, each knowing its block.
+        The results, each with the index of its block.
 
     Raises:
-        MiMoInputError: A block inside is unknown or wrong; it is named by its outer block's index.
+        MiMoInputError: A block inside is unknown or invalid; the error names the outer block.
     """
     results = []
     for block_index, block in enumerate(content):
@@ -154,11 +155,11 @@ def read_result_blocks(
             continue
         inner = block.get("toolResult")
         result: Mapping[str, Any] = inner if isinstance(inner, Mapping) else block
-        content_in = result.get("content")
-        if content_in is None or isinstance(content_in, str | Mapping):
-            content_in = [content_in] if content_in else []
+        items = result.get("content")
+        if items is None or isinstance(items, str | Mapping):
+            items = [items] if items else []
         call_id = result.get("tool_use_id") or result.get("toolUseId") or ""
-        pairs = [(item, (index, block_index)) for item in content_in]
+        pairs = [(item, (index, block_index)) for item in items]
         is_error = bool(result.get("is_error")) or result.get("status") == "error"
         turn = _turn(join_surrogates(str(call_id)), pairs, defaults, is_error=is_error)
         results.append(ToolResult(turn, None, block_index))
@@ -167,7 +168,7 @@ def read_result_blocks(
 
 def _turn(
     call_id: str,
-    blocks: Sequence[tuple[Any, tuple[int, int]]],
+    blocks: Sequence[tuple[Any, BlockPosition]],
     defaults: MediaDefaults,
     *,
     is_error: bool,
@@ -176,35 +177,35 @@ def _turn(
     media: list[MediaPart] = []
     for block, at in blocks:
         if isinstance(block, Mapping) and "type" not in block and block_type(block) not in READERS:
-            # A tool that returned plain dicts: to the model they are JSON.
+            # Plain dicts that a tool returned are sent as JSON.
             block = {"type": "json", "json": block}  # noqa: PLW2901
-        part = part_of(block, at, defaults)
+        part = read_block(block, at, defaults)
         if isinstance(part, MediaPart):
             media.append(part)
         elif part is not None and part.text:
             texts.append(part.text)
-    text = "\n".join(texts) or (counted(media) if media else NO_OUTPUT)
+    text = "\n".join(texts) or (media_summary(media) if media else NO_OUTPUT)
     return ToolTurn(call_id, text, media, is_error)
 
 
-def counted(media: Sequence[MediaPart]) -> str:
-    """Say how many media follow, for a result that is nothing else: "(2 images, 1 video follow)".
+def media_summary(media: Sequence[MediaPart]) -> str:
+    """Return the text of a result that has only media, such as "(2 images, 1 video follow)".
 
     Args:
-        media: At least one medium.
+        media: The media; at least one.
     """
     counts = Counter(part.reference.kind for part in media)
-    names = {"image": "image", "video": "video", "audio": "audio clip"}
+    names = {"image": "image", "video": "video", "audio": "audio file"}
     listed = ", ".join(f"{n} {names[kind]}{'s' * (n > 1)}" for kind, n in counts.items())
     return f"({listed} follow{'s' * (len(media) == 1)})"
 
 
 def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
-    """Move the media of parallel results into one user turn, labelled by their calls.
+    """Move the media of parallel results into one user turn, labelled with their calls.
 
     Args:
-        results: The results of one assistant turn, in the order of its calls; their turns lose
-            their media.
+        results: The results of one assistant turn, in the order of its calls; their media are
+            removed from them.
 
     Returns:
         The turn, or None when there are no media.
@@ -221,7 +222,7 @@ def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
 
 
 def as_user_turn(result: ToolResult) -> UserTurn:
-    """Tell a result that answers no call as what it is, so that repairing a history loses nothing.
+    """Turn a result without a call into a user turn, so that a repaired history loses nothing.
 
     Args:
         result: The result.

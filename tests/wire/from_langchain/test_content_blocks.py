@@ -1,4 +1,4 @@
-"""Content blocks in every shape users and providers write them."""
+"""Content blocks in all shapes that users and providers write."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from langchain_core.messages.content import (
 )
 
 from langchain_mimo._media.references import InlineBase64, LocalFile, RemoteURL
-from langchain_mimo._wire.from_langchain import content_blocks as blocks
-from langchain_mimo._wire.from_langchain.content_blocks import parts_of
+from langchain_mimo._wire.from_langchain.content_blocks import KNOWN_KEYS, READERS, read_content
 from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.turns import MediaPart, TextPart
 from langchain_mimo.errors import MediaError, MiMoInputError
@@ -35,7 +34,7 @@ NONE = MediaDefaults()
 
 
 def only(block, defaults=NONE):
-    parts = parts_of([block], 3, defaults)
+    parts = read_content([block], 3, defaults)
     assert isinstance(parts, list)
     (part,) = parts
     assert isinstance(part, MediaPart)
@@ -52,7 +51,7 @@ def remote(kind):
     return RemoteURL(URL), kind
 
 
-# --- What comes in -----------------------------------------------------------------------------
+# --- Accepted shapes ---------------------------------------------------------------------------
 
 REMOTE = {
     "v1 image": ({"type": "image", "url": URL}, "image"),
@@ -179,21 +178,21 @@ def test_base64(block, kind, data):
     assert block == before
 
 
-# Core takes whatever OpenAI's file block holds for a PDF, so that one cannot be told any more.
+# Core treats every OpenAI file block as a PDF, so its real type is lost.
 @pytest.mark.parametrize(
     "block",
     [block for name, (block, *_) in [*INLINE.items(), *REMOTE.items()] if name != "OpenAI file"],
 )
-def test_core_normalising_first_changes_nothing(block):
+def test_normalising_by_core_changes_nothing(block):
     (message,) = _normalize_messages([HumanMessage([block])])
-    (direct,) = parts_of([block], 0, NONE)
-    (normalised,) = parts_of(message.content, 0, NONE)
+    (direct,) = read_content([block], 0, NONE)
+    (normalised,) = read_content(message.content, 0, NONE)
     assert normalised.reference.kind == direct.reference.kind
-    one, two = normalised.reference.source, direct.reference.source
-    if isinstance(one, InlineBase64):
-        assert payload(one) == payload(two)
+    actual, expected = normalised.reference.source, direct.reference.source
+    if isinstance(actual, InlineBase64):
+        assert payload(actual) == payload(expected)
     else:
-        assert one == two
+        assert actual == expected
 
 
 def test_payload_is_not_copied():
@@ -202,7 +201,7 @@ def test_payload_is_not_copied():
     assert part.reference.source.text is url
 
 
-def test_base64_without_mime_type_is_left_to_the_bytes():
+def test_base64_may_have_no_or_a_generic_mime_type():
     assert only({"type": "image", "base64": PNG}).reference.mime_type is None
     octets = {"type": "video", "base64": MP4, "mime_type": "application/octet-stream"}
     assert only(octets).reference.mime_type is None
@@ -212,16 +211,16 @@ def test_file_url():
     digest = "ab" * 32
     block = {
         "type": "video",
-        "url": "file:///clips/a%20b.mp4",
+        "url": "file:///videos/a%20b.mp4",
         "extras": {"size": 12, "sha256": digest},
     }
-    assert only(block).reference.source == LocalFile("/clips/a b.mp4", 12, digest)
+    assert only(block).reference.source == LocalFile("/videos/a b.mp4", 12, digest)
     assert (
         only({"type": "image", "url": "file://localhost/a.png"}).reference.source.path == "/a.png"
     )
 
 
-def test_several_in_any_order():
+def test_several_blocks_in_any_order():
     content = [
         "one",
         {"type": "image", "url": URL},
@@ -230,7 +229,7 @@ def test_several_in_any_order():
         {"type": "input_audio", "input_audio": {"data": URL}},
         {"type": "text", "text": ""},
     ]
-    parts = parts_of(content, 0, NONE)
+    parts = read_content(content, 0, NONE)
     assert [getattr(p, "text", None) or p.reference.kind for p in parts] == [
         "one",
         "image",
@@ -252,7 +251,10 @@ TEXT = {
     "string in a list": (["hello"], "hello"),
     "Bedrock text": ([{"text": "hello"}], "hello"),
     "input_text": ([{"type": "input_text", "text": "hello"}], "hello"),
-    "marks": ([{"type": "text", "text": "hi", "cache_control": {}, "id": "x", "index": 0}], "hi"),
+    "marker keys": (
+        [{"type": "text", "text": "hi", "cache_control": {}, "id": "x", "index": 0}],
+        "hi",
+    ),
     "cache point": ([{"text": "hi"}, {"cachePoint": {"type": "default"}}], "hi"),
     "text-plain": ([create_plaintext_block("body", title="T", context="C")], "T\nC\nbody"),
     "text-plain base64": (
@@ -276,21 +278,21 @@ TEXT = {
         ],
         "T\nhttps://s\nfound",
     ),
-    "halves that meet": ("a\ud83d\ude00b", "a😀b"),
-    "halves in blocks": ([{"type": "text", "text": "\ud83d\ude00"}], "😀"),
-    "lone high half": ("a\ud83db", "a\ufffdb"),
-    "lone low half": ("\ude00", "\ufffd"),
+    "surrogate pair": ("a\ud83d\ude00b", "a😀b"),
+    "surrogate pair in a block": ([{"type": "text", "text": "\ud83d\ude00"}], "😀"),
+    "lone high surrogate": ("a\ud83db", "a\ufffdb"),
+    "lone low surrogate": ("\ude00", "\ufffd"),
     "Chinese": ("你好", "你好"),
 }
 
 
 @pytest.mark.parametrize(("content", "text"), TEXT.values(), ids=TEXT)
 def test_text(content, text):
-    assert parts_of(content, 0, NONE) == text
+    assert read_content(content, 0, NONE) == text
 
 
-def test_two_texts_stay_two_parts():
-    assert parts_of(["a", "b"], 0, NONE) == [TextPart("a"), TextPart("b")]
+def test_two_texts_are_two_parts():
+    assert read_content(["a", "b"], 0, NONE) == [TextPart("a"), TextPart("b")]
 
 
 # --- fps and media_resolution ------------------------------------------------------------------
@@ -351,7 +353,7 @@ def test_gemini_fps():
     assert only(block).fps == 0.5
 
 
-def test_defaults_are_for_videos():
+def test_defaults_apply_to_videos_only():
     defaults = MediaDefaults(0.1, "max")
     assert (only(VIDEO, defaults).fps, only(VIDEO, defaults).media_resolution) == (0.1, "max")
     image = only({"type": "image", "url": URL}, defaults)
@@ -373,10 +375,10 @@ def test_bad_fps(fps):
 
 
 def test_a_subclass_of_float_becomes_a_float():
-    class Odd(float):
+    class FloatSubclass(float):
         pass
 
-    assert type(only({**VIDEO, "fps": Odd(2)}).fps) is float
+    assert type(only({**VIDEO, "fps": FloatSubclass(2)}).fps) is float
     assert type(only({**VIDEO, "fps": 2}).fps) is int
 
 
@@ -391,27 +393,27 @@ def test_bad_resolution():
 
 @pytest.mark.parametrize("key", ["start", "end", "start_offset", "end_time"])
 @pytest.mark.parametrize("place", ["top", "extras", "video_metadata"])
-def test_pieces_are_refused(key, place):
+def test_time_ranges_are_refused(key, place):
     block = {**VIDEO, key: 3} if place == "top" else {**VIDEO, place: {key: 3}}
     with pytest.raises(MiMoInputError, match=r"prepare_video\(start=…, end=…\)"):
         only(block)
 
 
-def test_piece_of_nothing_is_nothing():
+def test_a_null_time_range_is_ignored():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert only({**VIDEO, "start": None}).reference.kind == "video"
 
 
-# --- What is refused ---------------------------------------------------------------------------
+# --- Refused blocks ----------------------------------------------------------------------------
 
 REFUSED = {
     "path": ({"type": "image", "url": "/etc/passwd"}, "http"),
     "relative path": ({"type": "image", "url": "cat.png"}, "http"),
-    "climbing path": ({"type": "image", "url": "../../secret.png"}, "http"),
-    "home": ({"type": "image_url", "image_url": {"url": "~/cat.png"}}, "http"),
+    "path with ..": ({"type": "image", "url": "../../secret.png"}, "http"),
+    "path with ~": ({"type": "image_url", "image_url": {"url": "~/cat.png"}}, "http"),
     "UNC": ({"type": "image", "url": "\\\\server\\share\\cat.png"}, "http"),
-    "drive": ({"type": "video", "url": "C:\\clips\\a.mp4"}, "http"),
+    "drive": ({"type": "video", "url": "C:\\videos\\a.mp4"}, "http"),
     "path in image_url": ({"type": "image_url", "image_url": "/etc/passwd"}, "http"),
     "ftp": ({"type": "image", "url": "ftp://example.com/a.png"}, "http"),
     "gs": ({"type": "video", "url": "gs://bucket/a.mp4"}, "http"),
@@ -476,8 +478,8 @@ REFUSED = {
     "empty dict": ({}, "without a type"),
     "thinking": ({"type": "thinking", "thinking": "x"}, "'thinking'"),
     "not a dict": (7, "string or a dict"),
-    "text without text": ({"type": "text"}, "needs 'text'"),
-    "null text": ({"type": "text", "text": None}, "needs 'text'"),
+    "text without text": ({"type": "text"}, "'text' of a text block must be a string"),
+    "null text": ({"type": "text", "text": None}, "must be a string, got NoneType"),
     "text by URL": ({"type": "text-plain", "mime_type": "text/plain", "url": URL}, "not fetched"),
     "text not UTF-8": ({"type": "text-plain", "base64": "/////w=="}, "UTF-8"),
     "nested non_standard": (
@@ -491,7 +493,7 @@ REFUSED = {
 @pytest.mark.parametrize(("block", "match"), REFUSED.values(), ids=REFUSED)
 def test_refused(block, match):
     with pytest.raises(MiMoInputError, match=match) as caught:
-        parts_of(["text", block], 4, NONE)
+        read_content(["text", block], 4, NONE)
     error = caught.value
     assert (error.message_index, error.block_index) == (4, 1)
     assert str(error).startswith("messages[4], block 1: ")
@@ -499,10 +501,10 @@ def test_refused(block, match):
     assert len(str(error)) < 400
 
 
-def test_errors_hold_no_payload():
+def test_errors_do_not_contain_the_payload():
     bare = {"type": "image_url", "image_url": {"url": PNG * 20}}
     with pytest.raises(MediaError) as caught:
-        parts_of([bare], 0, NONE)
+        read_content([bare], 0, NONE)
     assert PNG[:64] not in str(caught.value)
 
 
@@ -514,10 +516,10 @@ def test_no_disk_and_no_network(monkeypatch):
     monkeypatch.setattr(os, "stat", never)
     for block, _ in [*REFUSED.values(), *REMOTE.values()]:
         try:
-            parts_of([block], 0, NONE)
+            read_content([block], 0, NONE)
         except MiMoInputError:
             continue
-    parts_of([{"type": "image", "url": "file:///etc/passwd"}], 0, NONE)
+    read_content([{"type": "image", "url": "file:///etc/passwd"}], 0, NONE)
 
 
 # --- Unknown keys ------------------------------------------------------------------------------
@@ -551,10 +553,10 @@ def test_unknown_extra_warns():
         {"type": "text", "text": "x", "annotations": [], "extras": {}},
     ],
 )
-def test_harmless_keys_are_left_out_in_silence(block):
+def test_ignored_keys_cause_no_warning(block):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        parts_of([block, "x"], 0, NONE)
+        read_content([block, "x"], 0, NONE)
 
 
 # --- Properties --------------------------------------------------------------------------------
@@ -572,11 +574,11 @@ def _is_media(block):
 
 
 @given(st.lists(_any_block, max_size=8))
-def test_no_medium_is_lost(content):
+def test_no_media_are_lost(content):
     before = copy.deepcopy(content)
     parts, refused = [], None
     try:
-        parts = parts_of(content, 0, NONE)
+        parts = read_content(content, 0, NONE)
     except MiMoInputError as error:
         refused = error.block_index
     if parts == []:
@@ -588,12 +590,12 @@ def test_no_medium_is_lost(content):
     assert content == before
 
 
-_junk = st.recursive(
+_arbitrary_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.just(URL) | st.just(PNG),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(sorted(blocks.KNOWN_KEYS | {"x", "type", "extras"})), inner, max_size=4
+            st.sampled_from(sorted(KNOWN_KEYS | {"x", "type", "extras"})), inner, max_size=4
         )
     ),
     max_leaves=8,
@@ -602,16 +604,16 @@ _junk = st.recursive(
 
 @settings(max_examples=400)
 @given(
-    st.sampled_from([*blocks.READERS, "tool_result", "odd"]),
-    st.dictionaries(st.sampled_from(sorted(blocks.KNOWN_KEYS)), _junk, max_size=4),
+    st.sampled_from([*READERS, "tool_result", "odd"]),
+    st.dictionaries(st.sampled_from(sorted(KNOWN_KEYS)), _arbitrary_values, max_size=4),
 )
-def test_hostile_blocks_raise_only_our_errors(kind, rest):
+def test_arbitrary_blocks_raise_only_our_errors(kind, rest):
     block = {**rest, "type": kind}
-    where = 0
+    refused_index = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            parts_of([block], 0, NONE)
+            read_content([block], 0, NONE)
         except MiMoInputError as error:
-            where = error.block_index
-    assert where == 0
+            refused_index = error.block_index
+    assert refused_index == 0

@@ -1,4 +1,4 @@
-"""Histories: roles, thoughts, calls and their results, tool media, repairs."""
+"""Histories: roles, reasoning, calls and their results, tool media, repairs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from langchain_mimo._wire.turns import (
     ToolCall,
     ToolTurn,
     UserTurn,
+    media_parts,
 )
 from langchain_mimo.errors import HistoryError, MiMoInputError, UnsupportedModalityError
 
@@ -97,14 +98,14 @@ def test_roles():
     ]
 
 
-def test_subclasses_are_their_base():
-    class Mine(HumanMessage):
+def test_subclasses_are_read_like_their_base():
+    class CustomMessage(HumanMessage):
         pass
 
-    assert turns_of([Mine("x")]) == [UserTurn("x")]
+    assert turns_of([CustomMessage("x")]) == [UserTurn("x")]
 
 
-def test_empty_contents_stay_strings():
+def test_empty_content_is_an_empty_string():
     messages = [SystemMessage(""), HumanMessage(""), HumanMessage([]), AIMessage(""), AIMessage([])]
     assert turns_of(messages) == [
         SystemTurn(""),
@@ -115,19 +116,19 @@ def test_empty_contents_stay_strings():
     ]
 
 
-def test_additional_kwargs_stay_here():
+def test_additional_kwargs_are_not_sent():
     message = HumanMessage("x", additional_kwargs={"lc_source": "summary", "lc_data": {"a": 1}})
     assert turns_of([message]) == [UserTurn("x")]
 
 
 REFUSED = {
     "no messages": ([], "there are no messages"),
-    "remove": ([HumanMessage("x"), RemoveMessage(id="1")], r"messages\[1\]: RemoveMessage"),
-    "role": ([ChatMessage("x", role="narrator")], r"messages\[0\]: MiMo knows no role 'narrator'"),
+    "remove": ([HumanMessage("x"), RemoveMessage(id="1")], r"messages\[1\]: a RemoveMessage"),
+    "role": ([ChatMessage("x", role="narrator")], r"messages\[0\]: MiMo has no role 'narrator'"),
     "no message": (["x"], r"messages\[0\]: a message must be a LangChain message, not str"),
     "system image": (
         [SystemMessage(["x", IMAGE])],
-        r"messages\[0\], block 1: MiMo takes no image in a system message",
+        r"messages\[0\], block 1: MiMo does not accept image content in a system message",
     ),
     "bad block": ([HumanMessage("x"), HumanMessage([{"type": "odd"}])], r"messages\[1\], block 0"),
     "function message alone": ([FunctionMessage("1", name="f")], "has no call"),
@@ -149,7 +150,7 @@ def test_text_only_model():
     text_only = HistoryOptions("mimo-v2.5-pro", frozenset({"text"}))
     with pytest.raises(
         UnsupportedModalityError,
-        match=r"messages\[1\], block 1: mimo-v2.5-pro takes no image input; .*mimo-v2.6-pro",
+        match=r"messages\[1\], block 1: mimo-v2.5-pro does not accept image input; .*mimo-v2.6-pro",
     ):
         clean_history([HumanMessage("x"), HumanMessage(["see", IMAGE])], text_only)
     with pytest.raises(UnsupportedModalityError, match=r"messages\[1\], block 0"):
@@ -158,7 +159,7 @@ def test_text_only_model():
     assert isinstance(clean_history([HumanMessage([IMAGE])], unknown).turns[0].content, list)
 
 
-def test_media_defaults_reach_users_and_tools():
+def test_media_defaults_apply_to_users_and_tools():
     defaults = MediaDefaults(1, "max")
     turns = turns_of(
         [HumanMessage(["x", VIDEO]), ai("c"), result("c", [VIDEO])], media_defaults=defaults
@@ -168,7 +169,7 @@ def test_media_defaults_reach_users_and_tools():
     assert [(p.fps, p.media_resolution) for p in videos] == [(1, "max"), (1, "max")]
 
 
-def test_block_wins_over_defaults():
+def test_a_block_overrides_the_defaults():
     block = create_video_block(url="https://example.com/a.mp4", fps=3)
     (turn,) = turns_of([HumanMessage([block])], media_defaults=MediaDefaults(1, "max"))
     assert (turn.content[0].fps, turn.content[0].media_resolution) == (3, "max")
@@ -177,17 +178,17 @@ def test_block_wins_over_defaults():
 # --- Surrogates --------------------------------------------------------------------------------
 
 
-def test_surrogates_everywhere():
-    half, pair = "\ud83d", "\ud83d\ude00"
+def test_surrogates_are_repaired_everywhere():
+    lone, pair = "\ud83d", "\ud83d\ude00"
     messages = [
         SystemMessage(pair),
-        HumanMessage(half, name="n" + half),
+        HumanMessage(lone, name="n" + lone),
         AIMessage(
-            pair + half,
+            pair + lone,
             additional_kwargs={"reasoning_content": pair},
-            tool_calls=[{"name": "f", "args": {"k" + half: pair}, "id": "c" + half}],
+            tool_calls=[{"name": "f", "args": {"k" + lone: pair}, "id": "c" + lone}],
         ),
-        ToolMessage(half, tool_call_id="c" + half),
+        ToolMessage(lone, tool_call_id="c" + lone),
     ]
     system, user, assistant, tool = turns_of(messages)
     assert (system.text, user.content, user.name) == ("😀", "\ufffd", "n\ufffd")
@@ -196,7 +197,7 @@ def test_surrogates_everywhere():
     assert (tool.call_id, tool.text) == ("c\ufffd", "\ufffd")
 
 
-# --- Thoughts ----------------------------------------------------------------------------------
+# --- Reasoning ---------------------------------------------------------------------------------
 
 TWO_ROUNDS = [
     HumanMessage("q"),
@@ -240,12 +241,12 @@ def test_disable_thinking():
     clean = clean_history(messages, options(missing_reasoning="disable_thinking"))
     assert clean.disable_thinking
     assert all(t.reasoning is None for t in clean.turns if isinstance(t, AssistantTurn))
-    whole = clean_history(TWO_ROUNDS, options(missing_reasoning="disable_thinking"))
-    assert not whole.disable_thinking
-    assert whole.turns[1].reasoning == "First.\n"
+    complete = clean_history(TWO_ROUNDS, options(missing_reasoning="disable_thinking"))
+    assert not complete.disable_thinking
+    assert complete.turns[1].reasoning == "First.\n"
 
 
-def test_missing_is_an_error_if_asked():
+def test_missing_reasoning_can_be_an_error():
     with pytest.raises(HistoryError, match=r"messages\[7\]: this turn has tool calls but no"):
         turns_of([*TWO_ROUNDS, ai("c"), result("c")], missing_reasoning="error")
     turns_of(TWO_ROUNDS, missing_reasoning="error")
@@ -253,11 +254,11 @@ def test_missing_is_an_error_if_asked():
     turns_of([ai("c"), result("c")], missing_reasoning="error", replay_reasoning="never")
 
 
-WHERE_REASONING_ARE = {
+REASONING_FIELDS = {
     "MiMo": {"additional_kwargs": {"reasoning_content": " t\n"}},
     "vLLM": {"additional_kwargs": {"reasoning": " t\n"}},
     "both, MiMo's first": {"additional_kwargs": {"reasoning_content": " t\n", "reasoning": "x"}},
-    "own field before blocks": {
+    "field before blocks": {
         "additional_kwargs": {"reasoning_content": " t\n"},
         "content": [{"type": "reasoning", "reasoning": "x"}],
     },
@@ -271,8 +272,8 @@ WHERE_REASONING_ARE = {
 }
 
 
-@pytest.mark.parametrize("fields", WHERE_REASONING_ARE.values(), ids=WHERE_REASONING_ARE)
-def test_reasoning_are_exact(fields):
+@pytest.mark.parametrize("fields", REASONING_FIELDS.values(), ids=REASONING_FIELDS)
+def test_reasoning_is_exact(fields):
     message = AIMessage(
         **{"content": "", **fields}, tool_calls=[{"name": "f", "args": {}, "id": "c"}]
     )
@@ -281,7 +282,7 @@ def test_reasoning_are_exact(fields):
 
 @pytest.mark.filterwarnings("ignore:The function `loads`")
 @pytest.mark.parametrize(
-    "carry",
+    "store",
     [
         lambda messages: messages_from_dict(json.loads(json.dumps(messages_to_dict(messages)))),
         lambda messages: loads(dumps(messages), allowed_objects="core"),
@@ -289,8 +290,8 @@ def test_reasoning_are_exact(fields):
     ],
     ids=["dicts", "dumps", "deepcopy"],
 )
-def test_reasoning_survive_storage(carry):
-    assert turns_of(carry(TWO_ROUNDS)) == turns_of(TWO_ROUNDS)
+def test_reasoning_survives_storage(store):
+    assert turns_of(store(TWO_ROUNDS)) == turns_of(TWO_ROUNDS)
 
 
 # --- Calls -------------------------------------------------------------------------------------
@@ -303,7 +304,7 @@ def test_arguments_are_written_as_models_write_them():
     assert turns[0].calls[0].arguments == '{"city": "巴黎", "n": [1, 2.5, null, true]}'
 
 
-def test_the_models_own_text_is_kept_while_it_says_the_same():
+def test_the_models_own_text_is_kept_while_it_equals_the_arguments():
     raw = '{"a":1,  "b":"\\u00e9"}'
     message = AIMessage(
         "",
@@ -316,7 +317,7 @@ def test_the_models_own_text_is_kept_while_it_says_the_same():
 
 
 @pytest.mark.parametrize("raw", [{"c": 3}, {"d": "{}"}, "x", None])
-def test_odd_raw_arguments_are_ignored(raw):
+def test_invalid_raw_arguments_are_ignored(raw):
     message = AIMessage(
         "",
         tool_calls=[{"name": "f", "args": {}, "id": "c"}],
@@ -337,7 +338,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize(("args", "text"), INVALID)
-def test_invalid_calls_go_back_verbatim(args, text):
+def test_invalid_calls_are_sent_back_verbatim(args, text):
     message = AIMessage(
         "",
         tool_calls=[{"name": "f", "args": {}, "id": "a"}],
@@ -348,8 +349,8 @@ def test_invalid_calls_go_back_verbatim(args, text):
     assert turns[0].calls == [ToolCall("a", "f", "{}"), ToolCall("b", "g", text)]
     assert shape(turns) == ["assistant", "tool:a", "tool:b", "user"]
     assert turns[2] == ToolTurn("b", NOT_RUN, [], is_error=True)
-    answered = turns_of([message, result("b", "bad JSON"), result("a")])
-    assert [(t.call_id, t.text) for t in answered[1:]] == [("a", "ok"), ("b", "bad JSON")]
+    turns = turns_of([message, result("b", "bad JSON"), result("a")])
+    assert [(t.call_id, t.text) for t in turns[1:]] == [("a", "ok"), ("b", "bad JSON")]
 
 
 def test_missing_ids_and_names():
@@ -361,8 +362,8 @@ def test_missing_ids_and_names():
         ],
         invalid_tool_calls=[{"name": None, "args": "x", "id": None, "error": None}],
     )
-    answers = [result("", "G", name="g"), result("None", "F", name="f")]
-    turns = turns_of([HumanMessage("q"), message, *answers])
+    results = [result("", "G", name="g"), result("None", "F", name="f")]
+    turns = turns_of([HumanMessage("q"), message, *results])
     assert [(c.id, c.name) for c in turns[1].calls] == [
         ("call_1_0", "f"),
         ("call_1_1", "g"),
@@ -373,7 +374,7 @@ def test_missing_ids_and_names():
         ("call_1_1", "G"),
         ("call_1_2", NOT_RUN),
     ]
-    assert turns_of([HumanMessage("q"), message, *answers]) == turns
+    assert turns_of([HumanMessage("q"), message, *results]) == turns
 
 
 def test_ids_used_twice_in_a_turn_are_paired_by_order():
@@ -388,7 +389,7 @@ def test_ids_reused_in_later_rounds():
     assert [t.text for t in turns_of(messages) if isinstance(t, ToolTurn)] == ["1", "2"]
 
 
-def test_invented_ids_avoid_real_ones():
+def test_generated_ids_differ_from_real_ones():
     message = AIMessage(
         "",
         tool_calls=[
@@ -419,12 +420,12 @@ def test_result_text(content, text):
     assert turns_of([ai("a"), result("a", content)])[1].text == text
 
 
-def test_artifact_stays_here_and_errors_show():
+def test_artifacts_are_not_sent_and_errors_are_marked():
     (_, turn) = turns_of([ai("a"), result("a", "failed", status="error", artifact={"secret": 1})])
     assert turn == ToolTurn("a", "failed", [], is_error=True)
 
 
-def test_results_go_out_in_the_order_of_the_calls():
+def test_results_are_sent_in_the_order_of_the_calls():
     messages = [ai("a", "b", "c"), result("c", "3"), result("a", "1"), result("b", "2")]
     assert [(t.call_id, t.text) for t in turns_of(messages)[1:]] == [
         ("a", "1"),
@@ -455,7 +456,7 @@ def test_tool_result_blocks_alone_make_no_user_turn():
     assert shape(turns) == ["assistant", "tool:a"]
 
 
-def test_tool_results_in_messages_and_blocks_mix():
+def test_tool_results_may_be_messages_and_blocks():
     human = HumanMessage([{"type": "tool_result", "tool_use_id": "b", "content": "2"}, "go on"])
     for messages in ([ai("a", "b"), result("a"), human], [ai("a", "b"), human, result("a")]):
         assert shape(turns_of(messages)) == ["assistant", "tool:a", "tool:b", "user"]
@@ -500,7 +501,7 @@ def test_tool_media_inline():
     assert turns[1].media[0].reference.kind == "image"
 
 
-def test_bad_tool_media_are_named():
+def test_invalid_tool_media_are_named():
     with pytest.raises(MiMoInputError, match=r"messages\[1\], block 1: .*PDF"):
         turns_of(
             [
@@ -512,7 +513,7 @@ def test_bad_tool_media_are_named():
         )
 
 
-# --- Histories that do not fit together --------------------------------------------------------
+# --- Inconsistent histories --------------------------------------------------------------------
 
 BROKEN = {
     "orphan first": (
@@ -520,7 +521,7 @@ BROKEN = {
         r"messages\[0\]: this tool result has no call 'x'",
         [("user", "Result of tool call x:\nfound"), ("user", "q")],
     ),
-    "orphan after an answer": (
+    "orphan after an assistant message": (
         [HumanMessage("q"), AIMessage("a"), result("x", "found", name="f")],
         r"messages\[2\]: this tool result has no call 'x'",
         [("user", "q"), ("assistant", []), ("user", "Result of tool call x (f):\nfound")],
@@ -545,17 +546,17 @@ BROKEN = {
         r"messages\[0\], block 0: this tool result has no call 'x'",
         [("user", "Result of tool call x:\n1"), ("user", "q")],
     ),
-    "unanswered at the end": (
+    "no result at the end": (
         [HumanMessage("q"), ai("a")],
         r"messages\[1\]: tool call 'a' \(tool_a\) has no result before the end",
         [("user", "q"), ("assistant", ["a"]), ("tool", "a", INTERRUPTED)],
     ),
-    "unanswered in the middle": (
+    "no result in the middle": (
         [ai("a"), HumanMessage("stop"), AIMessage("fine")],
         r"messages\[0\]: tool call 'a' \(tool_a\) has no result before messages\[1\] \(human\)",
         [("assistant", ["a"]), ("tool", "a", INTERRUPTED), ("user", "stop"), ("assistant", [])],
     ),
-    "partly answered": (
+    "some results missing": (
         [ai("a", "b", "c"), result("b"), HumanMessage("q")],
         r"'a' \(tool_a\), 'c' \(tool_c\) has no result before messages\[2\]",
         [
@@ -566,7 +567,7 @@ BROKEN = {
             ("user", "q"),
         ],
     ),
-    "a word between": (
+    "messages before the result": (
         [ai("a", "b"), result("a"), HumanMessage("hurry"), SystemMessage("s"), result("b", "late")],
         r"'b' \(tool_b\) has no result before messages\[2\] \(human\)",
         [
@@ -577,7 +578,7 @@ BROKEN = {
             ("system", "s"),
         ],
     ),
-    "result after the next answer": (
+    "result after the next assistant message": (
         [ai("a"), HumanMessage("q"), AIMessage("x"), result("a", "late")],
         r"'a' \(tool_a\) has no result before messages\[1\]",
         [
@@ -632,7 +633,7 @@ def test_orphaned_media_are_kept_in_a_repair():
     assert turn.content[1].reference.kind == "image"
 
 
-def test_good_histories_are_the_same_with_repair():
+def test_repair_leaves_consistent_histories_unchanged():
     assert turns_of(TWO_ROUNDS, repair_history=True) == turns_of(TWO_ROUNDS)
 
 
@@ -679,30 +680,25 @@ _options = st.fixed_dictionaries(
 
 
 def media_in(messages):
-    found = 0
+    count = 0
     for message in messages:
         for block in message.content if isinstance(message.content, list) else ():
             if isinstance(block, dict) and block.get("type") == "tool_result":
                 inner = block["content"]
-                found += sum(
+                count += sum(
                     isinstance(b, dict) and "url" in b for b in inner if not isinstance(inner, str)
                 )
-            found += isinstance(block, dict) and "url" in block
-    return found
+            count += isinstance(block, dict) and "url" in block
+    return count
 
 
 def media_out(turns):
-    return [
-        part.reference
-        for turn in turns
-        for part in (turn.media if isinstance(turn, ToolTurn) else getattr(turn, "content", ()))
-        if isinstance(part, MediaPart)
-    ]
+    return [part.reference for turn in turns for part in media_parts(turn)]
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_messages, min_size=1, max_size=10), _options)
-def test_whatever_comes_in_what_goes_out_is_valid(messages, changes):
+def test_repaired_histories_are_valid(messages, changes):
     before = copy.deepcopy(messages)
     clean = clean_history(messages, options(repair_history=True, **changes))
     assert messages == before
@@ -721,12 +717,12 @@ def test_whatever_comes_in_what_goes_out_is_valid(messages, changes):
         ids = [call.id for call in turn.calls]
         assert len(set(ids)) == len(ids)
         assert all(ids)
-        answers = clean.turns[position : position + len(ids)]
-        assert [answer.call_id for answer in answers] == ids
-        assert all(answer.text for answer in answers)
+        results = clean.turns[position : position + len(ids)]
+        assert [tool_turn.call_id for tool_turn in results] == ids
+        assert all(tool_turn.text for tool_turn in results)
         position += len(ids)
-        demanded = changes["thinking_on"] and not clean.disable_thinking
-        if ids and demanded and changes["replay_reasoning"] != "never":
+        required = changes["thinking_on"] and not clean.disable_thinking
+        if ids and required and changes["replay_reasoning"] != "never":
             assert turn.reasoning
 
     for turn in clean.turns:
@@ -736,7 +732,7 @@ def test_whatever_comes_in_what_goes_out_is_valid(messages, changes):
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_messages, min_size=1, max_size=8))
-def test_without_repair_it_is_the_same_or_an_error(messages):
+def test_without_repair_turns_are_the_same_or_an_error(messages):
     refused = None
     try:
         strict = turns_of(messages)
@@ -748,19 +744,19 @@ def test_without_repair_it_is_the_same_or_an_error(messages):
         assert refused.message_index is not None
 
 
-def test_reads_of_the_messages_grow_with_their_number():
-    """A hostile history of unanswered calls must not be scanned again and again."""
+def test_reads_of_the_messages_grow_linearly():
+    """A long history of calls without results must not be scanned again for each call."""
     reads = Counter()
 
-    class Watched(list):
+    class CountingList(list):
         def __getitem__(self, index):
-            reads["all"] += 1
+            reads["total"] += 1
             return super().__getitem__(index)
 
     def count(n):
         reads.clear()
-        messages = Watched([ai("a"), HumanMessage("x"), SystemMessage("y")] * n)
+        messages = CountingList([ai("a"), HumanMessage("x"), SystemMessage("y")] * n)
         clean_history(messages, options(repair_history=True))
-        return reads["all"]
+        return reads["total"]
 
     assert count(200) <= 2.1 * count(100)

@@ -1,4 +1,4 @@
-"""Histories as other providers' packages leave them in a checkpoint."""
+"""Histories as other providers' packages store them in a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from dataclasses import asdict
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, messages_from_dict
-from repository import FOREIGN_HISTORIES, ROOT
+from repository import PROVIDER_HISTORIES, ROOT
 
-from langchain_mimo._wire.from_langchain import assistant
-from langchain_mimo._wire.from_langchain import other_providers as foreign
+from langchain_mimo._wire.from_langchain.assistant import MEDIA_BLOCK_TYPES
 from langchain_mimo._wire.from_langchain.content_blocks import READERS
 from langchain_mimo._wire.from_langchain.history import clean_history
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
-from langchain_mimo._wire.from_langchain.other_providers import TABLE, plain_reasoning
+from langchain_mimo._wire.from_langchain.other_providers import (
+    IGNORED_KEYS,
+    PROVIDER_BLOCKS,
+    block_type,
+    plain_reasoning,
+)
 from langchain_mimo._wire.turns import (
     AssistantTurn,
     MediaPart,
@@ -27,17 +31,16 @@ from langchain_mimo._wire.turns import (
 )
 from langchain_mimo.errors import MiMoInputError
 
-FIXTURES = FOREIGN_HISTORIES
 OMNI = HistoryOptions("mimo-v2.6-pro", frozenset({"text", "image", "audio", "video"}))
 
 
 def load(name):
-    recorded = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
-    return messages_from_dict(recorded["messages"])
+    stored = json.loads((PROVIDER_HISTORIES / f"{name}.json").read_text(encoding="utf-8"))
+    return messages_from_dict(stored["messages"])
 
 
-def sketch(turns):
-    """Write turns so that they can be compared and read."""
+def summary(turns):
+    """Return turns as tuples that are easy to compare and read."""
     lines = []
     for turn in turns:
         match turn:
@@ -171,8 +174,8 @@ EXPECTED = {
 }
 
 
-def test_every_fixture_is_expected():
-    assert {path.stem for path in FIXTURES.glob("*.json")} == set(EXPECTED)
+def test_every_fixture_has_an_expectation():
+    assert {path.stem for path in PROVIDER_HISTORIES.glob("*.json")} == set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -182,7 +185,7 @@ def test_history(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clean = clean_history(messages, OMNI)
-    assert sketch(clean.turns) == EXPECTED[name]
+    assert summary(clean.turns) == EXPECTED[name]
     assert not clean.disable_thinking
     assert messages == before
     assert all(turn.signature is None for turn in clean.turns if isinstance(turn, AssistantTurn))
@@ -192,7 +195,7 @@ def test_history(name):
 @pytest.mark.parametrize(
     "secret", ["ErUB", "CpcB", "gAAAA", "EmwKAhgB", "srvtoolu", "EqoB", "rs_1"]
 )
-def test_seals_of_others_stay_here(name, secret):
+def test_signatures_of_other_providers_are_not_sent(name, secret):
     assert secret not in repr([asdict(turn) for turn in clean_history(load(name), OMNI).turns])
 
 
@@ -215,26 +218,28 @@ def test_own_signature_is_kept():
 
 
 def test_user_rows_and_readers_agree():
-    rows = {row.type for row in TABLE if row.place == "user" and row.fate != "result"}
-    ours = {
+    rows = {row.type for row in PROVIDER_BLOCKS if row.role == "user" and row.becomes != "result"}
+    own_types = {
         "text", "text-plain", "non_standard", "image", "video", "audio", "image_url", "video_url",
         "input_audio",
     }  # fmt: skip
     assert rows <= set(READERS)
-    # Assistants' text may stand in a user message too: somebody quoted it.
-    assert set(READERS) - rows - ours == {"output_text", "refusal"}
+    # A user message may quote the text blocks of an assistant.
+    assert set(READERS) - rows - own_types == {"output_text", "refusal"}
 
 
-def test_rows_are_unique_and_say_why():
-    assert all(row.note and row.origin for row in TABLE)
-    keys = [(row.place, row.type, row.origin) for row in TABLE]
+def test_rows_are_unique_and_explained():
+    assert all(row.note and row.origin for row in PROVIDER_BLOCKS)
+    keys = [(row.role, row.type, row.origin) for row in PROVIDER_BLOCKS]
     assert len(keys) == len(set(keys))
-    fates = {}
-    for row in TABLE:
-        assert fates.setdefault((row.place, row.type), row.fate) == row.fate
+    conversions = {}
+    for row in PROVIDER_BLOCKS:
+        assert conversions.setdefault((row.role, row.type), row.becomes) == row.becomes
 
 
-DROPPED = [row.type for row in TABLE if row.place == "assistant" and row.fate == "dropped"]
+DROPPED = [
+    row.type for row in PROVIDER_BLOCKS if row.role == "assistant" and row.becomes == "dropped"
+]
 
 
 @pytest.mark.parametrize("kind", DROPPED)
@@ -268,7 +273,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("block", CALLS.values(), ids=CALLS)
-def test_call_blocks_count_once(block):
+def test_calls_in_blocks_are_not_duplicated(block):
     answer = ToolMessage("1", tool_call_id="c")
     alone = clean_history([AIMessage([block]), answer], OMNI).turns
     assert alone[0].calls == [ToolCall("c", "f", '{"a": 1}')]
@@ -293,7 +298,7 @@ def test_unknown_block_of_an_assistant_is_refused():
         clean_history([HumanMessage("q"), AIMessage(["a", {"type": "hologram"}])], OMNI)
 
 
-def test_unknown_non_standard_block_is_left_out_with_a_warning():
+def test_unknown_non_standard_block_is_ignored_with_a_warning():
     message = AIMessage([{"type": "non_standard", "value": {"type": "hologram"}}, "a"])
     with pytest.warns(UserWarning, match="'hologram'"):
         turns = clean_history([message], OMNI).turns
@@ -303,8 +308,8 @@ def test_unknown_non_standard_block_is_left_out_with_a_warning():
         clean_history([message], OMNI)
 
 
-@pytest.mark.parametrize("kind", sorted(assistant.MEDIA_TYPES))
-def test_media_of_an_assistant(kind):
+@pytest.mark.parametrize("kind", sorted(MEDIA_BLOCK_TYPES))
+def test_media_in_assistant_messages(kind):
     message = AIMessage([{"type": "text", "text": "Here: "}, {"type": kind, "url": "https://x"}])
     with pytest.raises(MiMoInputError, match=r"messages\[0\], block 1: .*user message"):
         clean_history([message], OMNI)
@@ -332,53 +337,57 @@ def test_plain_reasoning(value, text):
 
 
 def test_block_type_of_untyped_blocks():
-    assert foreign.block_type({"cachePoint": {}}) == "cachePoint"
-    assert foreign.block_type({"a": 1, "b": 2}) is None
-    assert foreign.block_type({"type": 3}) is None
+    assert block_type({"cachePoint": {}}) == "cachePoint"
+    assert block_type({"a": 1, "b": 2}) is None
+    assert block_type({"type": 3}) is None
 
 
-# --- docs/foreign-blocks.md --------------------------------------------------------------------
+# --- docs/other-providers.md -------------------------------------------------------------------
 
-PAGE = ROOT / "docs" / "foreign-blocks.md"
+PAGE = ROOT / "docs" / "other-providers.md"
 
 
-def test_the_page_says_what_the_table_does():
-    told = {"assistant": [], "user": []}
-    place = ""
+def test_the_page_matches_the_table():
+    documented = {"assistant": [], "user": []}
+    role = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
-            place = "user" if "user" in line else "assistant"
+            role = "user" if "user" in line else "assistant"
         if line.startswith("| `"):
-            types, origin, fate, note = (cell.strip() for cell in line.strip("| ").split("|"))
-            told[place] += [(each.strip(" `"), origin, fate, note) for each in types.split(",")]
-    for place, rows in told.items():
-        expected = [(r.type, r.origin, r.fate, r.note) for r in TABLE if r.place == place]
+            types, origin, becomes, note = (cell.strip() for cell in line.strip("| ").split("|"))
+            documented[role] += [
+                (each.strip(" `"), origin, becomes, note) for each in types.split(",")
+            ]
+    for role, rows in documented.items():
+        expected = [
+            (r.type, r.origin, r.becomes, r.note) for r in PROVIDER_BLOCKS if r.role == role
+        ]
         assert sorted(rows) == sorted(expected)
 
 
-def test_the_page_names_the_harmless_keys():
+def test_the_page_lists_the_ignored_keys():
     keys = PAGE.read_text(encoding="utf-8").strip().splitlines()[-1]
-    assert {key.strip(" `") for key in keys.split(",")} == foreign.HARMLESS_KEYS
+    assert {key.strip(" `") for key in keys.split(",")} == IGNORED_KEYS
 
 
-# --- Beside the blocks -------------------------------------------------------------------------
+# --- Text outside of content -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "beside",
+    "additional",
     [
         {"refusal": "I must not."},
         {"audio": {"id": "a", "data": "UklG", "transcript": "I must not."}},
     ],
 )
-def test_what_was_said_in_place_of_content(beside):
-    [turn] = clean_history([AIMessage("", additional_kwargs=beside)], OMNI).turns
+def test_text_in_additional_kwargs_replaces_empty_content(additional):
+    [turn] = clean_history([AIMessage("", additional_kwargs=additional)], OMNI).turns
     assert turn == AssistantTurn("I must not.")
-    [turn] = clean_history([AIMessage("Yes.", additional_kwargs=beside)], OMNI).turns
+    [turn] = clean_history([AIMessage("Yes.", additional_kwargs=additional)], OMNI).turns
     assert turn == AssistantTurn("Yes.")
 
 
 @pytest.mark.parametrize("audio", [None, "x", {"id": "a"}, {"transcript": None}])
-def test_audio_without_words_say_nothing(audio):
+def test_audio_without_a_transcript_adds_no_text(audio):
     [turn] = clean_history([AIMessage("", additional_kwargs={"audio": audio})], OMNI).turns
     assert turn == AssistantTurn("")

@@ -1,4 +1,4 @@
-"""Tool messages that LangChain wrote as JSON, and those that only look like it."""
+"""Media blocks that LangChain wrote into tool messages as JSON, and text that only looks like it."""
 
 import json
 
@@ -8,7 +8,7 @@ from langchain_core.messages.content import create_audio_block, create_video_blo
 
 from langchain_mimo._wire.from_langchain.history import clean_history
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
-from langchain_mimo._wire.from_langchain.tool_results import stringified_blocks
+from langchain_mimo._wire.from_langchain.tool_results import parse_json_blocks
 from langchain_mimo._wire.turns import MediaPart, ToolTurn
 
 TEXT = {"type": "text", "text": "Look:"}
@@ -19,18 +19,18 @@ URL = "https://example.com/a.mp4"
 
 MEDIA = {
     "base64": [VIDEO],
-    "beside text and pictures": [TEXT, IMAGE, VIDEO],
-    "a bare string first": ["Look:", VIDEO],
-    "a sound": [{"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}],
-    "of core's making": [create_video_block(url=URL, fps=2)],
-    "a sound of core's making": [create_audio_block(base64="UklGRg==", mime_type="audio/wav")],
+    "with text and an image": [TEXT, IMAGE, VIDEO],
+    "a plain string first": ["Look:", VIDEO],
+    "audio": [{"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}],
+    "video built by core": [create_video_block(url=URL, fps=2)],
+    "audio built by core": [create_audio_block(base64="UklGRg==", mime_type="audio/wav")],
     "a URL with a MIME type": [{"type": "video", "url": URL, "mime_type": "video/mp4"}],
     "a data URL": [{"type": "video", "url": "data:video/mp4;base64,AAAA"}],
-    "a file with its digest": [FILE],
+    "a file with its SHA-256": [FILE],
     "v0": [
         {"type": "audio", "source_type": "base64", "data": "UklGRg==", "mime_type": "audio/wav"}
     ],
-    "MiMo's own": [
+    "MiMo's own parts": [
         {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}, "fps": 1},
         {"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,UklGRg=="}},
     ],
@@ -43,35 +43,37 @@ TEXTS = {
     "broken": '[{"type": "video", "base64": "AAAA"',
     "ends like JSON": '[{"type": "video", "base64": "AAAA"}, x]',
     "deep": '[{"type": "video"}' + "[" * 100_000 + "]",
-    "a list of films": json.dumps([{"type": "video", "url": URL, "title": "Cats", "views": 3}]),
-    "bare URLs": json.dumps([{"type": "video", "url": URL}]),
+    "a list of movies": json.dumps([{"type": "video", "url": URL, "title": "Cats", "views": 3}]),
+    "URLs without a MIME type": json.dumps([{"type": "video", "url": URL}]),
     "a page's block id": json.dumps([{"type": "video", "url": URL, "id": "dQw4w9WgXcQ"}]),
-    "a file without its digest": json.dumps([{"type": "video", "url": "file:///media/a.mp4"}]),
-    "one file without its digest": json.dumps([VIDEO, {"type": "image", "url": "file:///a.png"}]),
+    "a file without its SHA-256": json.dumps([{"type": "video", "url": "file:///media/a.mp4"}]),
+    "one file of two without its SHA-256": json.dumps(
+        [VIDEO, {"type": "image", "url": "file:///a.png"}]
+    ),
     "a path": json.dumps([{"type": "video", "url": "/media/a.mp4"}]),
-    "no place": json.dumps([{"type": "video", "mime_type": "video/mp4"}]),
+    "no location": json.dumps([{"type": "video", "mime_type": "video/mp4"}]),
     "a number for base64": json.dumps([{"type": "video", "base64": 3}]),
-    "pictures alone": json.dumps([TEXT, IMAGE]),
+    "images only": json.dumps([TEXT, IMAGE]),
     "another type": json.dumps([VIDEO, {"type": "table", "data": "x"}]),
     "no blocks": json.dumps([VIDEO, 3]),
     "a dict": json.dumps(VIDEO),
-    "prose about it": f"Here: {json.dumps([VIDEO])}",
+    "JSON inside prose": f"Here: {json.dumps([VIDEO])}",
 }
 
 
 @pytest.mark.parametrize("name", MEDIA)
-def test_blocks_that_were_written_as_json_are_read_back(name):
+def test_blocks_written_as_json_are_parsed(name):
     written = json.dumps(MEDIA[name], ensure_ascii=False)
-    assert stringified_blocks(written) == MEDIA[name]
+    assert parse_json_blocks(written) == MEDIA[name]
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_other_texts_stay_texts(name):
-    assert stringified_blocks(TEXTS[name]) is None
+def test_other_text_stays_text(name):
+    assert parse_json_blocks(TEXTS[name]) is None
 
 
 def conversation(*contents):
-    calls = [{"name": "film", "args": {}, "id": str(n)} for n in range(len(contents))]
+    calls = [{"name": "observe", "args": {}, "id": str(n)} for n in range(len(contents))]
     results = [ToolMessage(text, tool_call_id=str(n)) for n, text in enumerate(contents)]
     reasoning = {"reasoning_content": "T"}
     turn = AIMessage("", tool_calls=calls, additional_kwargs=reasoning)
@@ -80,7 +82,7 @@ def conversation(*contents):
 
 @pytest.mark.parametrize("tool_media", ["user", "inline"])
 @pytest.mark.parametrize("others", [[], ["Rain."]])
-def test_they_go_where_media_of_tools_go(tool_media, others):
+def test_parsed_media_are_placed_like_other_tool_media(tool_media, others):
     messages = conversation(json.dumps([TEXT, VIDEO]), *others)
     options = HistoryOptions("mimo-v2.6-pro", tool_media=tool_media)
     _, _, result, *rest = clean_history(messages, options).turns
@@ -95,7 +97,7 @@ def test_they_go_where_media_of_tools_go(tool_media, others):
         assert rest[-1].content[1].reference.block_index == 1
 
 
-def test_texts_go_out_as_they_are():
+def test_other_text_is_sent_unchanged():
     for text in TEXTS.values():
         turns = clean_history(conversation(text), HistoryOptions("mimo-v2.6-pro")).turns
         assert turns[-1].text == text
