@@ -1,4 +1,4 @@
-"""Tool call fragments of every shape that servers send, and what must come of them."""
+"""Tool calls assembled from fragments of every shape that servers send."""
 
 import json
 
@@ -12,23 +12,24 @@ from langchain_mimo._wire.to_langchain.tool_calls import CallAssembler, decode_c
 
 
 def fragment(index=..., call_id=..., name=..., arguments=...):
-    """One fragment; what is not given is absent."""
-    made, function = {}, {}
+    """Return one fragment; keys whose value is not given are absent."""
+    call, function = {}, {}
     for target, key, value in (
-        (made, "index", index),
-        (made, "id", call_id),
+        (call, "index", index),
+        (call, "id", call_id),
         (function, "name", name),
         (function, "arguments", arguments),
     ):
         if value is not ...:
             target[key] = value
-    made["function"] = function
-    return made
+    call["function"] = function
+    return call
 
 
-# name of the case -> (fragments, one a delta) and the calls (id or ... for a made one, name, args)
+# By name: the fragments, one per delta, and the calls they give: id (... for a synthetic one), name,
+# arguments.
 CASES = {
-    "as MiMo sends them": (
+    "MiMo": (
         [
             fragment(0, "a", "f", ""),
             fragment(0, None, None, '{"x": '),
@@ -50,7 +51,7 @@ CASES = {
         [fragment(None, "a", "f", '{"x": '), fragment(None, None, None, "1}")],
         [("a", "f", {"x": 1})],
     ),
-    "index as text": (
+    "index as a string": (
         [fragment("0", "a", "f", '{"x": '), fragment("0", None, None, "1}")],
         [("a", "f", {"x": 1})],
     ),
@@ -58,7 +59,7 @@ CASES = {
         [fragment(0, "a", "f", '{"x": '), fragment(0, "a", None, "1}")],
         [("a", "f", {"x": 1})],
     ),
-    "id empty or the word null": (
+    "id empty or the string null": (
         [
             fragment(0, "a", "f", '{"x"'),
             fragment(0, "", None, ": "),
@@ -106,26 +107,26 @@ CASES = {
     "arguments missing": ([fragment(0, "a", "f")], [("a", "f", {})]),
     "arguments null": ([fragment(0, "a", "f", None)], [("a", "f", {})]),
     "arguments as an object": ([fragment(0, "a", "f", {"x": 1})], [("a", "f", {"x": 1})]),
-    "no index, no id, two calls by name": (
+    "no index and no id, two calls by name": (
         [fragment(name="f", arguments='{"x": 1}'), fragment(name="g", arguments='{"y": 2}')],
         [(..., "f", {"x": 1}), (..., "g", {"y": 2})],
     ),
 }
 
 
-def streamed(fragments, *, cut=False):
+def assemble(fragments, *, cut=False):
     assembler = CallAssembler()
     calls = []
     for each in fragments:
         assembler.feed([each])
-        calls += assembler.release("answer")
-    return calls + assembler.finish("answer", cut=cut)
+        calls += assembler.release("response")
+    return calls + assembler.finish("response", cut=cut)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_fragments_become_the_right_calls(name):
     fragments, expected = CASES[name]
-    calls = streamed(fragments)
+    calls = assemble(fragments)
     assert [(call.name, call.args) for call in calls] == [case[1:] for case in expected]
     for call, (call_id, _, _) in zip(calls, expected, strict=True):
         assert call.id == call_id if call_id is not ... else call.id.startswith("call_")
@@ -134,20 +135,20 @@ def test_fragments_become_the_right_calls(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_no_call_comes_before_its_arguments_are_whole(name):
+def test_no_call_is_released_before_its_arguments_are_complete(name):
     fragments, expected = CASES[name]
     assembler = CallAssembler()
     for each in fragments:
         assembler.feed([each])
-        for call in assembler.release("answer"):
+        for call in assembler.release("response"):
             assert call.args == expected[call.index][2]
 
 
 @pytest.mark.parametrize(
     "text", ['{"path": "/a', '{"a": 1}}', "[1]", '"text"', '{"a": NaN}', "nonsense", '{"a": 1,}']
 )
-def test_arguments_that_are_no_object_stay_invalid_through_merges(text):
-    (call,) = streamed([fragment(0, "a", "rm", text)])
+def test_arguments_that_are_not_an_object_stay_invalid_through_merges(text):
+    (call,) = assemble([fragment(0, "a", "rm", text)])
     assert call.args is None
     merged = AIMessageChunk(content="", tool_call_chunks=[call.as_chunk()])
     merged += AIMessageChunk(content="", chunk_position="last")
@@ -156,28 +157,28 @@ def test_arguments_that_are_no_object_stay_invalid_through_merges(text):
     assert json.loads(merged.invalid_tool_calls[0]["args"]) == text
 
 
-def test_a_cut_call_without_arguments_is_not_a_call_without_arguments():
-    (call,) = streamed([fragment(0, "a", "rm", "")], cut=True)
+def test_a_call_cut_before_its_arguments_is_invalid():
+    (call,) = assemble([fragment(0, "a", "rm", "")], cut=True)
     assert call.args is None
 
 
-def test_a_made_id_is_the_same_streamed_and_whole():
-    (call,) = streamed([fragment(0, None, "f", '{"x": '), fragment(0, None, None, "1}")])
-    (whole,) = decode_calls([{"function": {"name": "f", "arguments": '{"x": 1}'}}], "answer")
-    assert call == whole
+def test_a_synthetic_id_is_the_same_streamed_and_complete():
+    (call,) = assemble([fragment(0, None, "f", '{"x": '), fragment(0, None, None, "1}")])
+    (complete,) = decode_calls([{"function": {"name": "f", "arguments": '{"x": 1}'}}], "response")
+    assert call == complete
 
 
-def test_whole_answers_keep_entries_apart_whatever_they_claim():
+def test_entries_of_a_complete_response_stay_separate_calls():
     entry = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
-    assert [call.index for call in decode_calls([entry, entry], "answer")] == [0, 1]
+    assert [call.index for call in decode_calls([entry, entry], "response")] == [0, 1]
 
 
 @pytest.mark.parametrize("value", [None, [], "text", {}, [None], 3])
-def test_no_calls(value):
-    assert decode_calls(value, "answer") == []
+def test_values_without_calls(value):
+    assert decode_calls(value, "response") == []
 
 
-def test_a_lone_surrogate_in_arguments_does_not_survive():
+def test_a_lone_surrogate_in_arguments_is_replaced():
     (call,) = decode_calls(
         [{"id": "a", "function": {"name": "f", "arguments": '{"x": "\\ud83d"}'}}], None
     )
@@ -186,12 +187,12 @@ def test_a_lone_surrogate_in_arguments_does_not_survive():
     call.text.encode()
 
 
-def test_halves_of_a_character_wait_for_each_other():
+def test_half_a_surrogate_pair_is_held_back():
     assembler = CallAssembler()
     pieces = ['{"x": "', "\ud83d", "\ude00", '"}']
-    given = [assembler.feed([fragment(0, "a", "f", piece)]) for piece in pieces]
-    assert given == [[(0, '{"x": "')], [(0, "")], [(0, "\U0001f600")], [(0, '"}')]]
-    (call,) = assembler.finish("answer", cut=False)
+    added = [assembler.feed([fragment(0, "a", "f", piece)]) for piece in pieces]
+    assert added == [[(0, '{"x": "')], [(0, "")], [(0, "\U0001f600")], [(0, '"}')]]
+    (call,) = assembler.finish("response", cut=False)
     assert call.args == {"x": "\U0001f600"}
 
 
@@ -216,7 +217,7 @@ def test_any_interleaving_of_fragments_gives_the_same_calls(arguments, random):
         pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         head = fragment(index, f"id{index}", f"tool{index}", "")
         queues.append([head, *(fragment(index, None, None, piece) for piece in pieces)])
-    # Calls begin in order; after that anything goes.
+    # Calls start in order; their other fragments may interleave in any way.
     fragments = []
     for queue in queues:
         fragments.append(queue.pop(0))
@@ -225,6 +226,6 @@ def test_any_interleaving_of_fragments_gives_the_same_calls(arguments, random):
                 fragments.append(queue.pop(0))
     while any(queues):
         fragments.append(random.choice([queue for queue in queues if queue]).pop(0))
-    calls = streamed(fragments)
+    calls = assemble(fragments)
     assert [call.args for call in calls] == arguments
     assert [call.id for call in calls] == [f"id{i}" for i in range(len(arguments))]

@@ -1,27 +1,27 @@
-"""Usage objects of every age and server."""
+"""Usage objects of MiMo's API, old and new, and of other servers."""
 
 import pytest
 
 from langchain_mimo._wire.to_langchain.usage import usage_metadata
 
-PLAIN = {"prompt_tokens": 60, "completion_tokens": 103, "total_tokens": 163}
-COUNTED = {"input_tokens": 60, "output_tokens": 103, "total_tokens": 163}
+COUNTS = {"prompt_tokens": 60, "completion_tokens": 103, "total_tokens": 163}
+METADATA = {"input_tokens": 60, "output_tokens": 103, "total_tokens": 163}
 
-TABLE = {
+CASES = {
     "September 2026": (
-        PLAIN
+        COUNTS
         | {
             "completion_tokens_details": {"reasoning_tokens": 14},
             "prompt_tokens_details": {"cached_tokens": 0},
         },
-        COUNTED
+        METADATA
         | {
             "input_token_details": {"cache_read": 0},
             "output_token_details": {"reasoning": 14},
         },
     ),
-    "a video with sound": (
-        PLAIN
+    "a video with audio": (
+        COUNTS
         | {
             "prompt_tokens_details": {
                 "audio_tokens": 19,
@@ -29,23 +29,23 @@ TABLE = {
                 "video_tokens": 1144,
             }
         },
-        COUNTED | {"input_token_details": {"cache_read": 1256, "video": 1144, "audio": 19}},
+        METADATA | {"input_token_details": {"cache_read": 1256, "video": 1144, "audio": 19}},
     ),
-    "a picture": (
-        PLAIN | {"prompt_tokens_details": {"cached_tokens": 1081, "image_tokens": 1024}},
-        COUNTED | {"input_token_details": {"cache_read": 1081, "image": 1024}},
+    "an image": (
+        COUNTS | {"prompt_tokens_details": {"cached_tokens": 1081, "image_tokens": 1024}},
+        METADATA | {"input_token_details": {"cache_read": 1081, "image": 1024}},
     ),
     "null details": (
-        PLAIN | {"prompt_tokens_details": None, "completion_tokens_details": None},
-        COUNTED,
+        COUNTS | {"prompt_tokens_details": None, "completion_tokens_details": None},
+        METADATA,
     ),
-    "empty details": (PLAIN | {"prompt_tokens_details": {}}, COUNTED),
-    "nulls inside details": (
-        PLAIN | {"prompt_tokens_details": {"cached_tokens": None, "image_tokens": 3}},
-        COUNTED | {"input_token_details": {"image": 3}},
+    "empty details": (COUNTS | {"prompt_tokens_details": {}}, METADATA),
+    "null counts": (
+        COUNTS | {"prompt_tokens_details": {"cached_tokens": None, "image_tokens": 3}},
+        METADATA | {"input_token_details": {"image": 3}},
     ),
     "vLLM's modalities": (
-        PLAIN
+        COUNTS
         | {
             "prompt_tokens_details": {
                 "cached_tokens": 5,
@@ -53,7 +53,7 @@ TABLE = {
                 "multimodal_tokens": {"image": 11, "audio": 13, "video": 17},
             }
         },
-        COUNTED
+        METADATA
         | {
             "input_token_details": {
                 "cache_read": 5,
@@ -64,23 +64,23 @@ TABLE = {
             }
         },
     ),
-    "no total": (
+    "total missing": (
         {"prompt_tokens": 2, "completion_tokens": 3},
         {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5},
     ),
-    "floats": (
+    "float counts": (
         {"prompt_tokens": 2.0, "completion_tokens": 3.0, "total_tokens": 5.0},
         {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5},
     ),
 }
 
 
-@pytest.mark.parametrize("name", TABLE)
-def test_usage(name):
-    usage, expected = TABLE[name]
+@pytest.mark.parametrize("name", CASES)
+def test_usage_is_converted(name):
+    usage, expected = CASES[name]
     assert usage_metadata(usage) == expected
 
 
-@pytest.mark.parametrize("nothing", [None, [], "text"])
-def test_no_usage(nothing):
-    assert usage_metadata(nothing) is None
+@pytest.mark.parametrize("value", [None, [], "text"])
+def test_values_without_usage(value):
+    assert usage_metadata(value) is None
