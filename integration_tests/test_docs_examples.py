@@ -304,7 +304,7 @@ def test_a_report_says_which_files_were_refused_and_asks_again(emulator, run, tm
     emulator.fault("moderation")
     files = ("notes.txt", "cut-off.png", images[0])
     shown = run("batch_report.py", "report.jsonl", "What?", *files, code=1)
-    for reason in (".txt is not known here", "it is cut off", "MiMoContentFilterError"):
+    for reason in (".txt is not known here", "it is truncated", "MiMoContentFilterError"):
         assert reason in shown
     shown = run("batch_report.py", "report.jsonl", "What?", images[0])
     assert "MiMoContentFilterError" not in shown

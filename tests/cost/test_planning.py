@@ -94,7 +94,7 @@ def test_a_plan_of_impossible_numbers_is_refused(options, reason):
     [
         (None, "not NoneType"),
         ({"type": "video", "url": "file:///video.mp4"}, "not a content block"),
-        ("https://a.example/video.mp4", "fetches nothing"),
+        ("https://a.example/video.mp4", "does not download URLs"),
         ("file:///video.mp4", "local path"),
         ("", "empty path"),
         (5, "not int"),

@@ -542,9 +542,9 @@ def test_a_name_that_says_something_else_is_refused(tmp_path, prepare, source, n
         (None, "takes a local path or bytes, not NoneType"),
         (5, "not int"),
         ({"type": "video", "url": "file:///x.mp4"}, "not a content block"),
-        ("https://a.example/video.mp4", "fetches nothing"),
-        ("data:video/mp4;base64,AAAA", "fetches nothing"),
-        ("file:///video.mp4", "fetches nothing"),
+        ("https://a.example/video.mp4", "does not download URLs"),
+        ("data:video/mp4;base64,AAAA", "does not download URLs"),
+        ("file:///video.mp4", "does not download URLs"),
         ("", "empty path"),
     ],
 )
