@@ -1,4 +1,4 @@
-"""ChatMiMo in the Anthropic format, against a server that exists in memory only."""
+"""ChatMiMo in the Anthropic format, against a mock transport."""
 
 import json
 
@@ -31,10 +31,10 @@ def body(stop_reason, *content):
     }
 
 
-def events(answer):
-    head = {**answer, "content": [], "stop_reason": None, "usage": None}
+def events_of(response):
+    head = {**response, "content": [], "stop_reason": None, "usage": None}
     yield {"type": "message_start", "message": head}
-    for index, block in enumerate(answer["content"]):
+    for index, block in enumerate(response["content"]):
         kind = block["type"]
         empty = {"text": {"text": ""}, "thinking": {"thinking": ""}, "tool_use": {"input": {}}}
         start = {**block, **empty[kind]}
@@ -49,33 +49,33 @@ def events(answer):
         }[kind](block)
         yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-    end = {"stop_reason": answer["stop_reason"]}
-    yield {"type": "message_delta", "delta": end, "usage": answer["usage"]}
+    end = {"stop_reason": response["stop_reason"]}
+    yield {"type": "message_delta", "delta": end, "usage": response["usage"]}
     yield {"type": "message_stop"}
 
 
-def server_sent(answer):
-    lines = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in events(answer)]
+def sse_body(response):
+    lines = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in events_of(response)]
     return "".join([*lines, "data: [DONE]\n\n"])
 
 
 class Server:
-    """Answers one after the other, whole or streamed as asked."""
+    """Returns the given responses in order, streamed on request."""
 
-    def __init__(self, *answers):
-        self.answers = list(answers)
+    def __init__(self, *responses):
+        self.responses = list(responses)
         self.requests = []
 
     def __call__(self, request):
         sent = json.loads(request.read())
         self.requests.append((request, sent))
-        answer = self.answers.pop(0)
-        if isinstance(answer, httpx2.Response):
-            return answer
+        response = self.responses.pop(0)
+        if isinstance(response, httpx2.Response):
+            return response
         if sent.get("stream"):
             headers = {"content-type": "text/event-stream"}
-            return httpx2.Response(200, text=server_sent(answer), headers=headers)
-        return httpx2.Response(200, json=answer)
+            return httpx2.Response(200, text=sse_body(response), headers=headers)
+        return httpx2.Response(200, json=response)
 
 
 def model(server, **fields):
@@ -97,16 +97,16 @@ def weather(city: str) -> str:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_a_round_with_a_tool(streaming):
+def test_a_tool_call_and_its_result(streaming):
     text = {"type": "text", "text": "Sunny."}
     server = Server(body("tool_use", REASONING, CALL), body("end_turn", text))
     llm = model(server, streaming=streaming).bind_tools([weather])
-    question = HumanMessage("Weather in Wuhan?")
-    called = llm.invoke([question])
+    prompt = HumanMessage("Weather in Wuhan?")
+    called = llm.invoke([prompt])
     assert called.tool_calls[0]["args"] == {"city": "Wuhan"}
     assert called.response_metadata["finish_reason"] == "tool_calls"
     assert called.usage_metadata["input_tokens"] == 74
-    answer = llm.invoke([question, called, ToolMessage("Sunny", tool_call_id="call_1")])
+    answer = llm.invoke([prompt, called, ToolMessage("Sunny", tool_call_id="call_1")])
     assert answer.content == "Sunny."
 
     request, sent = server.requests[1]
@@ -119,7 +119,7 @@ def test_a_round_with_a_tool(streaming):
     assert sent.get("stream", False) is streaming
 
 
-def test_a_tool_that_must_be_called_is_asked_for_again():
+def test_a_forced_tool_choice_takes_a_second_attempt():
     text = {"type": "text", "text": "No."}
     server = Server(body("end_turn", text), body("tool_use", REASONING, CALL))
     llm = model(server).bind_tools([weather], tool_choice="weather", parallel_tool_calls=False)
@@ -130,7 +130,7 @@ def test_a_tool_that_must_be_called_is_asked_for_again():
         assert sent["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
 
 
-def test_json_by_prompt():
+def test_structured_output_is_requested_in_a_system_message():
     server = Server(body("end_turn", {"type": "text", "text": '```json\n{"city": "Wuhan"}\n```'}))
     schema = {
         "title": "Place",
@@ -144,15 +144,15 @@ def test_json_by_prompt():
     assert sent["messages"][-1]["role"] == "system"
 
 
-def test_errors_have_the_openai_shape():
+def test_errors_have_the_openai_format():
     error = {"error": {"code": "400", "message": "Param Incorrect", "param": "why", "type": ""}}
     with pytest.raises(MiMoInvalidRequestError, match="why"):
         model(Server(httpx2.Response(400, json=error))).invoke("Hi.")
 
 
-def test_a_stream_that_ends_too_soon():
-    whole = server_sent(body("end_turn", {"type": "text", "text": "Hello"}))
-    cut = whole[: whole.index("event: message_delta")]
+def test_a_cut_stream():
+    complete = sse_body(body("end_turn", {"type": "text", "text": "Hello"}))
+    cut = complete[: complete.index("event: message_delta")]
     headers = {"content-type": "text/event-stream"}
     server = Server(httpx2.Response(200, text=cut, headers=headers))
     with pytest.raises(MiMoIncompleteStreamError) as caught:
@@ -160,9 +160,9 @@ def test_a_stream_that_ends_too_soon():
     assert caught.value.partial_message.content == "Hello"
 
 
-def test_an_error_among_the_events():
-    whole = server_sent(body("end_turn", {"type": "text", "text": "Hello"}))
-    start = whole[: whole.index("event: content_block_stop")]
+def test_an_error_event_in_a_stream():
+    complete = sse_body(body("end_turn", {"type": "text", "text": "Hello"}))
+    start = complete[: complete.index("event: content_block_stop")]
     error = {"type": "error", "error": {"code": "500", "message": "broken", "type": ""}}
     text = f"{start}event: error\ndata: {json.dumps(error)}\n\n"
     headers = {"content-type": "text/event-stream"}
@@ -172,7 +172,7 @@ def test_an_error_among_the_events():
     assert caught.value.partial_message.content == "Hello"
 
 
-def test_your_own_headers_come_last():
+def test_default_headers_override_ours():
     server = Server(body("end_turn", {"type": "text", "text": "A"}))
     own = {"Anthropic-Version": "tomorrow", "authorization": "Bearer other", "X-Api-Key": "k"}
     model(server, default_headers=own).invoke("Hi.")
@@ -189,6 +189,6 @@ def test_your_own_headers_come_last():
         {"server": "vllm", "dialect": {"trust": True}},
     ],
 )
-def test_what_cannot_be_together_is_refused_at_once(fields):
+def test_invalid_combinations_are_refused_at_construction(fields):
     with pytest.raises(MiMoConfigurationError):
         ChatMiMo(model="m", base_url="http://localhost:8000/v1", **fields)

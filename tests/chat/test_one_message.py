@@ -1,4 +1,4 @@
-"""One message: invoke, stream, v1 blocks, content-block events and their async twins agree."""
+"""Invoke, stream, v1 blocks, content-block events and their async forms give the same message."""
 
 import asyncio
 import json
@@ -18,24 +18,24 @@ USAGE = {
     "completion_tokens_details": {"reasoning_tokens": 14},
     "prompt_tokens_details": {"cached_tokens": 0, "video_tokens": 9},
 }
-SOURCE = {"type": "url_citation", "url": "https://a.example", "title": "A"}
+ANNOTATION = {"type": "url_citation", "url": "https://a.example", "title": "A"}
 
 
 def call(call_id, name, arguments):
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-ANSWERS = {
+RESPONSES = {
     "text": ("stop", {"content": "Hello there."}),
-    "thoughts and text": ("stop", {"content": "Hi.", "reasoning_content": "Greet back."}),
-    "thoughts alone": ("stop", {"content": "", "reasoning_content": "Good morning."}),
-    "sources": ("stop", {"content": "So.", "annotations": [SOURCE]}),
-    "sources before thoughts": (
+    "reasoning and text": ("stop", {"content": "Hi.", "reasoning_content": "Greet back."}),
+    "reasoning only": ("stop", {"content": "", "reasoning_content": "Good morning."}),
+    "annotations": ("stop", {"content": "So.", "annotations": [ANNOTATION]}),
+    "annotations before reasoning": (
         "stop",
-        {"content": "So.", "reasoning_content": "Hm.", "annotations": [SOURCE]},
+        {"content": "So.", "reasoning_content": "Hm.", "annotations": [ANNOTATION]},
     ),
-    "sources without text": ("stop", {"content": "", "annotations": [SOURCE]}),
-    "thoughts, text and three calls": (
+    "annotations without text": ("stop", {"content": "", "annotations": [ANNOTATION]}),
+    "reasoning, text and three calls": (
         "tool_calls",
         {
             "content": "Looking.",
@@ -51,11 +51,11 @@ ANSWERS = {
         "length",
         {"content": "", "tool_calls": [call("a", "rm", '{"path": "/a')]},
     ),
-    "a good call and a broken one": (
+    "a valid call and an invalid one": (
         "tool_calls",
         {"content": "", "tool_calls": [call("a", "one", "{}"), call("b", "two", '{"x"')]},
     ),
-    "a broken call between two good ones": (
+    "an invalid call between two valid ones": (
         "tool_calls",
         {
             "content": "",
@@ -74,7 +74,7 @@ ANSWERS = {
         "content_filter",
         {"content": "", "tool_calls": [call("a", "rm", "")]},
     ),
-    "nothing": ("stop", {"content": ""}),
+    "empty": ("stop", {"content": ""}),
 }
 
 
@@ -104,8 +104,8 @@ def events_of(reason, message):
     yield envelope([], usage=USAGE)
 
 
-def respond(reason, message):
-    """A server that gives the same answer whole and streamed."""
+def make_transport(reason, message):
+    """Return a transport that gives the same response, streamed on request."""
 
     def handler(request):
         if json.loads(request.content).get("stream"):
@@ -120,7 +120,7 @@ def respond(reason, message):
 
 
 def model(name, **fields):
-    transport = respond(*ANSWERS[name])
+    transport = make_transport(*RESPONSES[name])
     return ChatMiMo(
         model="mimo-v2.6-flash",
         api_key="sk-test",
@@ -139,50 +139,50 @@ async def collected(stream):
     return [each async for each in stream]
 
 
-def unindexed(blocks):
-    """Blocks without the numbers by which core merges chunks."""
+def without_indices(blocks):
+    """Return the blocks without the indices by which core merges chunks."""
     return [
         {key: value for key, value in block.items() if key not in ("index", "error")}
         for block in blocks
     ]
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", RESPONSES)
 def test_stream_gives_what_invoke_gives(name):
     llm = model(name)
-    whole = llm.invoke("x")
-    assert merged(list(llm.stream("x"))) == whole
-    assert asyncio.run(llm.ainvoke("x")) == whole
-    assert merged(asyncio.run(collected(llm.astream("x")))) == whole
+    complete = llm.invoke("x")
+    assert merged(list(llm.stream("x"))) == complete
+    assert asyncio.run(llm.ainvoke("x")) == complete
+    assert merged(asyncio.run(collected(llm.astream("x")))) == complete
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_streaming_under_the_hood_gives_what_invoke_gives(name):
+@pytest.mark.parametrize("name", RESPONSES)
+def test_invoke_with_streaming_gives_what_invoke_gives(name):
     assert message_chunk_to_message(model(name, streaming=True).invoke("x")) == model(name).invoke(
         "x"
     )
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_v1_streams_lose_nothing(name):
+@pytest.mark.parametrize("name", RESPONSES)
+def test_v1_streams_give_what_invoke_gives(name):
     llm = model(name, output_version="v1")
-    whole = llm.invoke("x")
+    complete = llm.invoke("x")
     for streamed in (
         merged(list(llm.stream("x"))),
         merged(asyncio.run(collected(llm.astream("x")))),
     ):
-        assert unindexed(streamed.content) == unindexed(whole.content)
-        assert streamed.tool_calls == whole.tool_calls
-        assert streamed.invalid_tool_calls == whole.invalid_tool_calls
-        assert streamed.usage_metadata == whole.usage_metadata
-        assert streamed.additional_kwargs == whole.additional_kwargs
-        assert streamed.response_metadata == whole.response_metadata
+        assert without_indices(streamed.content) == without_indices(complete.content)
+        assert streamed.tool_calls == complete.tool_calls
+        assert streamed.invalid_tool_calls == complete.invalid_tool_calls
+        assert streamed.usage_metadata == complete.usage_metadata
+        assert streamed.additional_kwargs == complete.additional_kwargs
+        assert streamed.response_metadata == complete.response_metadata
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", RESPONSES)
 def test_content_block_events_add_up_to_the_same_message(name):
     llm = model(name)
-    whole = llm.invoke("x")
+    complete = llm.invoke("x")
     events = llm.stream_events("x", version="v3")
 
     async def run():
@@ -190,20 +190,20 @@ def test_content_block_events_add_up_to_the_same_message(name):
         return await stream
 
     for output in (events.output, asyncio.run(run())):
-        blocks = [b for b in output.content if b["type"] != "invalid_tool_call"]
-        # Core puts this message together, and knows no refusals yet (1.8).
-        expected = [block for block in whole.content_blocks if block["type"] != "refusal"]
-        assert unindexed(blocks) == unindexed(expected)
-        assert output.tool_calls == whole.tool_calls
-        assert output.invalid_tool_calls == whole.invalid_tool_calls
-        assert output.usage_metadata == whole.usage_metadata
-        assert output.additional_kwargs == whole.additional_kwargs
-        assert output.response_metadata == whole.response_metadata | {"output_version": "v1"}
-        assert output.id == whole.id
+        blocks = [block for block in output.content if block["type"] != "invalid_tool_call"]
+        # Core builds this message, and does not support refusals yet (1.8).
+        expected = [block for block in complete.content_blocks if block["type"] != "refusal"]
+        assert without_indices(blocks) == without_indices(expected)
+        assert output.tool_calls == complete.tool_calls
+        assert output.invalid_tool_calls == complete.invalid_tool_calls
+        assert output.usage_metadata == complete.usage_metadata
+        assert output.additional_kwargs == complete.additional_kwargs
+        assert output.response_metadata == complete.response_metadata | {"output_version": "v1"}
+        assert output.id == complete.id
 
 
-def test_events_stream_the_fragments_of_calls():
-    events = list(model("thoughts, text and three calls").stream_events("x", version="v3"))
+def test_events_contain_the_fragments_of_calls():
+    events = list(model("reasoning, text and three calls").stream_events("x", version="v3"))
     kinds = [event["event"] for event in events]
     assert kinds[0] == "message-start"
     assert kinds[-1] == "message-finish"
@@ -226,9 +226,9 @@ def test_a_cut_call_is_invalid_in_events():
     assert json.loads(output.invalid_tool_calls[0]["args"]) == '{"path": "/a'
 
 
-def test_a_stream_that_ends_early_raises_with_what_arrived():
+def test_a_cut_stream_raises_with_the_partial_message():
     def handler(request):
-        lines = [f"data: {json.dumps(event)}\n\n" for event in events_of(*ANSWERS["text"])][:3]
+        lines = [f"data: {json.dumps(event)}\n\n" for event in events_of(*RESPONSES["text"])][:3]
         return httpx2.Response(
             200, text="".join(lines), headers={"content-type": "text/event-stream"}
         )
@@ -250,10 +250,10 @@ def test_a_stream_that_ends_early_raises_with_what_arrived():
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_reasoning_that_used_up_the_budget_are_warned_of(streamed, monkeypatch):
+def test_reasoning_that_used_up_the_budget_causes_a_warning(streamed, monkeypatch):
     monkeypatch.setitem(
-        ANSWERS, "thoughts alone", ("length", {"content": "", "reasoning_content": "Hm."})
+        RESPONSES, "reasoning only", ("length", {"content": "", "reasoning_content": "Hm."})
     )
-    llm = model("thoughts alone")
+    llm = model("reasoning only")
     with pytest.warns(UserWarning, match="max_completion_tokens"):
         list(llm.stream("x")) if streamed else llm.invoke("x")

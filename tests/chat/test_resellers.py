@@ -1,6 +1,6 @@
-"""Resellers, gateways and routers: other limits, other headers, other names for thoughts.
+"""Resellers, gateways and routers: other limits, other headers, other keys for reasoning.
 
-The answers are made from what is known of their shapes (mimo-api.md §11); none was asked.
+The responses follow what is known of their formats; no such service was called.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from PIL import Image
 from pydantic import ValidationError
 
 from langchain_mimo import ChatMiMo, MediaError, image_block
-from langchain_mimo._media import opening as sources
+from langchain_mimo._media import opening
 from langchain_mimo._media.references import DeferredMedia, InlineBase64, MediaReference
 
 TEN_MEGABYTES = 10_000_000
 
 
 def noise(side):
-    """A picture that no encoder makes small."""
+    """Return an image that does not compress."""
     pixels = random.Random(1).randbytes(side * side * 3)
     file = io.BytesIO()
     Image.frombytes("RGB", (side, side), pixels).save(file, "BMP")
@@ -38,28 +38,28 @@ SMALL, LARGE = noise(300), noise(1700)
 
 
 class Gateway:
-    """Answers what it was given, and keeps what it was sent."""
+    """Returns the given responses in order, and records the requests."""
 
-    def __init__(self, *answers):
-        self.answers, self.requests, self.bodies = list(answers), [], []
+    def __init__(self, *responses):
+        self.responses, self.requests, self.bodies = list(responses), [], []
         self.client = httpx2.Client(transport=httpx2.MockTransport(self))
-        self.async_client = httpx2.AsyncClient(transport=httpx2.MockTransport(self.on_await))
+        self.async_client = httpx2.AsyncClient(transport=httpx2.MockTransport(self.handle_async))
 
     def __call__(self, request):
         self.requests.append(request)
         self.bodies.append(json.loads(request.read()))
-        return self.answer()
+        return self.next_response()
 
-    async def on_await(self, request):
+    async def handle_async(self, request):
         self.requests.append(request)
         self.bodies.append(json.loads(await request.aread()))
-        return self.answer()
+        return self.next_response()
 
-    def answer(self):
-        given = self.answers.pop(0) if self.answers else whole("Hi.")
-        if isinstance(given, dict):
-            return httpx2.Response(200, json=given)
-        text = "".join(f"data: {json.dumps(event)}\n\n" for event in given)
+    def next_response(self):
+        response = self.responses.pop(0) if self.responses else completion("Hi.")
+        if isinstance(response, dict):
+            return httpx2.Response(200, json=response)
+        text = "".join(f"data: {json.dumps(event)}\n\n" for event in response)
         headers = {"content-type": "text/event-stream"}
         return httpx2.Response(200, text=text + "data: [DONE]\n\n", headers=headers)
 
@@ -75,7 +75,7 @@ def model(gateway, **fields):
     )
 
 
-def whole(content, **message):
+def completion(content, **message):
     message = {"role": "assistant", "content": content, "refusal": None} | message
     choice = {"index": 0, "finish_reason": "stop", "native_finish_reason": "stop"}
     return {
@@ -91,22 +91,22 @@ def whole(content, **message):
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream"])
-@pytest.mark.parametrize("named", [True, False])
-def test_a_reseller_takes_smaller_images(tmp_path, way, named):
-    """As its page says of base64 (reseller-image-input, 2026-03)."""
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_lower_limit_for_images(tmp_path, way, from_file):
+    """As one reseller documents it for base64 (reseller-image-input, 2026-03)."""
     gateway = Gateway()
     fields = {"allowed_media_dirs": [tmp_path], "media_limits": {"image": TEN_MEGABYTES}}
     llm = model(gateway, **fields)
-    path = tmp_path / "picture.bmp"
+    path = tmp_path / "image.bmp"
     path.write_bytes(LARGE)
-    message = HumanMessage(["?", image_block(path if named else LARGE)])
-    ask = {
+    message = HumanMessage(["?", image_block(path if from_file else LARGE)])
+    send = {
         "invoke": lambda: llm.invoke([message]),
         "ainvoke": lambda: asyncio.run(llm.ainvoke([message])),
         "stream": lambda: list(llm.stream([message])),
     }
     with pytest.raises(MediaError, match=r"messages\[0\], block 1.*media_limits allows 10,000,000"):
-        ask[way]()
+        send[way]()
     assert gateway.requests == []
     llm.invoke([HumanMessage([image_block(SMALL)])])
     model(gateway, **(fields | {"media_limits": {"video": 9}})).invoke([message])
@@ -114,23 +114,23 @@ def test_a_reseller_takes_smaller_images(tmp_path, way, named):
     assert base64.b64decode(url.partition(",")[2]) == LARGE
 
 
-def test_the_limit_is_exact():
+def test_the_limit_is_exact_to_the_character():
     encoded = base64.b64encode(SMALL).decode()
     leaf = DeferredMedia(MediaReference("image", InlineBase64(encoded), None, 0, 0))
     for limit, fits in ((len(encoded), True), (len(encoded) - 1, False)):
-        policy = sources.MediaPolicy(limits={"image": limit})
+        policy = opening.MediaPolicy(limits={"image": limit})
         if fits:
-            sources.open_media(leaf, policy).close()
-            assert sources.inspect_media(leaf.reference, policy).mime_type == "image/bmp"
+            opening.open_media(leaf, policy).close()
+            assert opening.inspect_media(leaf.reference, policy).mime_type == "image/bmp"
             continue
         with pytest.raises(MediaError, match="media_limits"):
-            sources.open_media(leaf, policy)
+            opening.open_media(leaf, policy)
         with pytest.raises(MediaError, match="media_limits"):
-            sources.inspect_media(leaf.reference, policy)
+            opening.inspect_media(leaf.reference, policy)
 
 
-def test_a_server_of_ones_own_may_take_more_than_mimo(monkeypatch):
-    monkeypatch.setattr(sources.limits, "MAX_BASE64_CHARACTERS", 1000)
+def test_a_server_may_have_a_higher_limit_than_mimo(monkeypatch):
+    monkeypatch.setattr(opening.limits, "MAX_BASE64_CHARACTERS", 1000)
     message = HumanMessage(
         [{"type": "image", "base64": base64.b64encode(SMALL).decode(), "mime_type": "image/bmp"}]
     )
@@ -143,18 +143,18 @@ def test_a_server_of_ones_own_may_take_more_than_mimo(monkeypatch):
     assert len(gateway.requests) == 1
 
 
-@pytest.mark.parametrize("limits", [{"picture": 1}, {"image": 0}, {"image": "much"}, 10])
-def test_limits_that_cannot_be(limits):
+@pytest.mark.parametrize("limits", [{"photo": 1}, {"image": 0}, {"image": "much"}, 10])
+def test_invalid_limits_are_refused(limits):
     with pytest.raises(ValidationError, match="media_limits"):
         model(Gateway(), media_limits=limits)
 
 
-# --------------------------------------------------------------------- addresses and headers
+# -------------------------------------------------------------------------- URLs and headers
 
 
-def test_headers_key_and_address():
+def test_headers_key_and_url():
     gateway = Gateway()
-    headers = {"x-title": "my program", "http-referer": "https://me.example"}
+    headers = {"x-title": "my app", "http-referer": "https://me.example"}
     body = {"provider": {"order": ["xiaomi"]}}
     model(gateway, default_headers=headers, extra_body=body).invoke("Hi")
     [request] = gateway.requests
@@ -165,15 +165,15 @@ def test_headers_key_and_address():
     assert gateway.bodies[0]["model"] == "xiaomi/mimo-v2.6-flash"
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_gateways_that_refuse_stream_options(wanted):
+@pytest.mark.parametrize("stream_usage", [True, False])
+def test_stream_options_can_be_left_out(stream_usage):
     choice = {"index": 0, "delta": {"content": "Hi."}, "finish_reason": "stop"}
     events = [{"id": "1", "model": "m", "choices": [choice]}]
     gateway = Gateway(events)
-    message = reduce(add, model(gateway, stream_usage=wanted).stream("Hi"))
+    message = reduce(add, model(gateway, stream_usage=stream_usage).stream("Hi"))
     assert message.text == "Hi."
     assert message.usage_metadata is None
-    assert ("stream_options" in gateway.bodies[0]) == wanted
+    assert ("stream_options" in gateway.bodies[0]) == stream_usage
 
 
 # ------------------------------------------------------------------------ OpenRouter's shapes
@@ -187,7 +187,7 @@ FUNCTION = {"name": "look", "arguments": "{}"}
 CALL = {"id": "call_1", "index": 0, "type": "function", "function": FUNCTION}
 
 
-def streamed():
+def stream_events():
     def event(reason=None, **delta):
         delta = {"role": "assistant", "content": ""} | delta
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "native_finish_reason": None}
@@ -202,24 +202,24 @@ def streamed():
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_openrouters_reasoning_are_read_once_and_handed_back(stream):
+def test_openrouters_reasoning_is_read_once_and_sent_back(stream):
     fields = {"reasoning": REASONING, "reasoning_details": DETAILS, "tool_calls": [CALL]}
-    gateway = Gateway(list(streamed()) if stream else whole("Hi.", **fields))
+    gateway = Gateway(list(stream_events()) if stream else completion("Hi.", **fields))
     llm = model(gateway)
-    question = HumanMessage("?")
-    answer = reduce(add, llm.stream([question])) if stream else llm.invoke([question])
+    prompt = HumanMessage("?")
+    answer = reduce(add, llm.stream([prompt])) if stream else llm.invoke([prompt])
     assert answer.content == "Hi."
     assert answer.additional_kwargs["reasoning_content"] == REASONING
     assert [call["name"] for call in answer.tool_calls] == ["look"]
-    assert "c2VjcmV0" not in repr(answer)  # details are left out, and nothing is said twice
+    assert "c2VjcmV0" not in repr(answer)  # the details are dropped, so nothing is repeated
     assert repr(answer.content_blocks).count(REASONING) == 1
-    llm.invoke([question, answer, ToolMessage("seen", tool_call_id="call_1")])
+    llm.invoke([prompt, answer, ToolMessage("seen", tool_call_id="call_1")])
     turn = gateway.bodies[-1]["messages"][1]
     assert turn["reasoning_content"] == REASONING
     assert not {"reasoning", "reasoning_details"} & turn.keys()
 
 
-def test_reasoning_can_go_back_under_openrouters_name():
+def test_reasoning_can_be_sent_back_under_openrouters_key():
     gateway = Gateway()
     llm = model(gateway, dialect={"reasoning_field": "reasoning"})
     call = {"name": "look", "args": {}, "id": "call_1"}
@@ -230,7 +230,7 @@ def test_reasoning_can_go_back_under_openrouters_name():
     assert "reasoning_content" not in sent
 
 
-def test_reasoning_that_stand_in_the_details_alone_are_not_read():
-    """Known and accepted: OpenRouter gives `reasoning` wherever it gives text in the details."""
-    answer = model(Gateway(whole("Hi.", reasoning_details=DETAILS))).invoke("?")
+def test_reasoning_found_only_in_the_details_is_not_read():
+    """A known limit: OpenRouter sends `reasoning` whenever the details contain text."""
+    answer = model(Gateway(completion("Hi.", reasoning_details=DETAILS))).invoke("?")
     assert "reasoning_content" not in answer.additional_kwargs
