@@ -1,10 +1,10 @@
-"""ChatMiMo: LangChain's hooks, each a few lines that join the other rooms.
+"""ChatMiMo: LangChain's hooks, a few lines each; the work happens in `_chat` and below.
 
-What only a call needs is imported with the first call, so that importing this module costs hardly
-more than importing LangChain's own chat models: no HTTP client, no media, no translation.
+Modules that only a call needs are imported by the first call, so importing this module costs little
+more than importing LangChain's own chat models: no HTTP client, no media, no conversion.
 """
 
-# ruff: noqa: PLC0415 - see above; tests/test_performance_guard.py counts what is imported
+# ruff: noqa: PLC0415 - see above; tests/test_performance_guard.py counts the imported modules
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ from typing_extensions import override
 
 from langchain_mimo import catalogue
 from langchain_mimo._chat.connection import ConnectedFields
-from langchain_mimo._wire.to_langchain import content_blocks as translator
+from langchain_mimo._wire.to_langchain import content_blocks
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
-    from langchain_mimo._chat.responses import Question, StreamedReply
+    from langchain_mimo._chat.requests import ChatRequest
+    from langchain_mimo._chat.responses import StreamedResponse
     from langchain_mimo._wire.to_langchain.events import Event
     from langchain_mimo.cost.estimate import Estimate
 
-translator.register()
+content_blocks.register()
 
 T = TypeVar("T")
 
 
 class ChatMiMo(ConnectedFields):
-    """Chat model for Xiaomi MiMo: text, pictures, video and sound in; thoughts and answers out.
+    """Chat model for Xiaomi MiMo: text, images, video and audio in; reasoning and answers out.
 
     Example:
         ```python
@@ -51,74 +52,29 @@ class ChatMiMo(ConnectedFields):
         print(llm.invoke("Why is the sky blue?").content)
         ```
 
-    Every field but `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`,
-    `allowed_media_dirs`, `media_limits` and the transport's can be overridden for one call:
+    The fields, each documented where it is defined (`_chat/fields.py`):
+
+    - Model and server: `model`, `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
+    - Generation: `max_completion_tokens`, `temperature`, `top_p`, `stop`, `frequency_penalty`,
+      `presence_penalty`, `thinking`, `extra_body`, `stream_usage`, `streaming`.
+    - Media: `fps`, `media_resolution`, `allowed_media_dirs`, `media_limits`, `tool_media`.
+    - Conversations: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
+      `forced_tool_attempts`.
+    - Connection: `timeout`, `max_retries`, `retry_policy`, `verify`, `default_headers`,
+      `http_client`, `http_async_client`, `allow_key_in_pickle`.
+
+    The fields about generation (except `streaming`) and conversations, and `model`, `fps`,
+    `media_resolution` and `tool_media`, can be overridden for one call:
     `llm.invoke(messages, temperature=0.2, thinking=False, fps=1, repair_history=True)`.
 
-    Attributes:
-        model: Model id, such as "mimo-v2.6-flash". Required: a default would be retired under the
-            user's feet. Known ids are put into lower case, since MiMo refuses others; unknown ids
-            pass through as they are.
-        api_key: The key; default from MIMO_API_KEY, then XIAOMI_API_KEY. Hosts that are not
-            MiMo's own need none.
-        base_url: A root, or one ending in /v1, /anthropic or /anthropic/v1; default from
-            MIMO_BASE_URL, else MiMo's host for the key.
-        region: "cn", "sgp" or "ams": the cluster of a Token Plan key (`tp-`, `ttp-`).
-        server: "mimo" (default; resellers too), or "vllm" or "sglang" for self-hosted weights.
-        api_format: "openai" (default), or "anthropic" for MiMo's `/anthropic/v1/messages`: the
-            same messages in and out; it has no penalties, web search or counts by modality.
-        dialect: In what your server differs from others of its kind, by the attributes of
-            `wire.dialects.Dialect`: `{"trusts_media_io": True}` for a vLLM started with
-            `--trust-request-mm-kwargs`, to which `fps` can then be sent.
-        max_completion_tokens: Most tokens to think and answer with, 1 to 131072; unset is the
-            model's own default. Alias `max_tokens`.
-        temperature: 0 to 1.5; MiMo overrides it with 1.0 while thinking (openai-api.md, 2026-10).
-        top_p: 0.01 to 1.0; MiMo overrides it with 0.95 while thinking.
-        stop: Up to four sequences that end the answer. Alias `stop_sequences`.
-        frequency_penalty: -2 to 2.
-        presence_penalty: -2 to 2.
-        thinking: True or False; None (default) leaves it to the model, and all v2.6 models think.
-        fps: Frames per second to sample from videos whose block states none, 0.1 to 10; unset
-            means 2 at MiMo.
-        media_resolution: "default" or "max" for videos whose block states none.
-        replay_reasoning: Which assistant turns go back with their thoughts: those with tool calls
-            (default, what MiMo demands), "always", or "never".
-        missing_reasoning: What to do for tool-calling turns that have no thoughts, such as another
-            model's: "pad" (one space), "disable_thinking" for that request, or "error".
-        repair_history: Whether to mend orphan tool results and unanswered calls on the wire
-            instead of raising.
-        tool_media: Where media that tools return go: "user" (default, a user message after the
-            results, which every server takes) or "inline" (in the tool message, for models that
-            document it: v2.6, v2.5 and ids that are not known).
-        empty_content: "keep" (default) or "reasoning": thoughts take the place of an empty answer.
-        forced_tool_attempts: Most requests for a `tool_choice` that MiMo does not enforce, from 1.
-        allowed_media_dirs: Folders whose files may be sent by `file://` reference; none by default.
-        media_limits: Most characters of base64 that one medium may have, by kind, where the server
-            takes others than MiMo's 52,428,800: `{"image": 10_000_000}` for a reseller.
-        timeout: Seconds, or `MiMoTimeouts`; a number bounds connecting, the first event and idle
-            time each. Default: 10 s to connect, 900 s to the first event, 300 s idle, no total.
-        max_retries: Retries after the first try, from 0; default from MIMO_MAX_RETRIES, else 2.
-        retry_policy: A `RetryPolicy` in place of `max_retries`, to set delays and their caps too.
-        verify: True (default) for certifi's authorities, a path to a PEM file or folder of your
-            own, or False for no check; your own clients have their own setting.
-        default_headers: Headers for every request; their values are treated as secrets.
-        http_client: Your own `httpx2.Client`; never closed here.
-        http_async_client: Your own `httpx2.AsyncClient`; never closed here.
-        extra_body: Merged into every request's body last.
-        stream_usage: Whether streams ask for usage (`stream_options.include_usage`).
-        streaming: Whether `invoke` streams under the hood. Set to False explicitly it turns
-            streaming off in `stream` too, which is LangChain's rule.
-        allow_key_in_pickle: Whether a pickle may hold the key and `default_headers` in clear. A
-            key that MIMO_API_KEY or XIAOMI_API_KEY holds is pickled by that name instead.
-
     Raises:
-        MiMoConfigurationError: An argument does not exist, or key, region and host do not fit.
+        MiMoConfigurationError: An argument does not exist, or key, region and host do not match.
         pydantic.ValidationError: A value is of the wrong type.
     """
 
     model_config = ConfigDict(defer_build=False)
 
-    # ------------------------------------------------------------------------------- the calls
+    # ----------------------------------------------------------------------------------- calls
 
     @override
     def _generate(
@@ -128,19 +84,19 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo._chat.responses import whole_reply
+        from langchain_mimo._chat.responses import whole_response
 
-        question = self._question(messages, stop, kwargs, stream=False)
-        reply = whole_reply(question)
-        tree = next(reply)
+        request = self._build_request(messages, stop, kwargs, stream=False)
+        steps = whole_response(request)
+        body = next(steps)
         while True:
             try:
-                body = self._http.request(self._call(tree))
+                response = self._http.request(self._api_request(body))
             except MiMoMediaRejectedError as error:
-                self._explain(error, question)
+                self._explain_rejection(error, request)
                 raise
             try:
-                tree = reply.send(body)
+                body = steps.send(response)
             except StopIteration as end:
                 return _result(end.value)
 
@@ -152,19 +108,19 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo._chat.responses import whole_reply
+        from langchain_mimo._chat.responses import whole_response
 
-        question = self._question(messages, stop, kwargs, stream=False)
-        reply = whole_reply(question)
-        tree = next(reply)
+        request = self._build_request(messages, stop, kwargs, stream=False)
+        steps = whole_response(request)
+        body = next(steps)
         while True:
             try:
-                body = await self._http.arequest(self._call(tree))
+                response = await self._http.arequest(self._api_request(body))
             except MiMoMediaRejectedError as error:
-                await asyncio.to_thread(self._explain, error, question)
+                await asyncio.to_thread(self._explain_rejection, error, request)
                 raise
             try:
-                tree = reply.send(body)
+                body = steps.send(response)
             except StopIteration as end:
                 return _result(end.value)
 
@@ -176,10 +132,11 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        from langchain_mimo._chat.responses import chunk_reply
+        from langchain_mimo._chat.responses import stream_chunks
 
-        question = self._question(messages, stop, kwargs, stream=True)
-        return self._streamed(chunk_reply(question))
+        return self._streamed(
+            stream_chunks(self._build_request(messages, stop, kwargs, stream=True))
+        )
 
     @override
     def _astream(
@@ -189,12 +146,13 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        from langchain_mimo._chat.responses import chunk_reply
+        from langchain_mimo._chat.responses import stream_chunks
 
-        question = self._question(messages, stop, kwargs, stream=True)
-        return self._astreamed(chunk_reply(question))
+        return self._astreamed(
+            stream_chunks(self._build_request(messages, stop, kwargs, stream=True))
+        )
 
-    # Core and LangGraph look these two hooks up by their names (`stream_events(version="v3")`).
+    # Core and LangGraph find these two hooks by name (`stream_events(version="v3")`).
 
     def _stream_chat_model_events(
         self,
@@ -203,10 +161,10 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[Event]:
-        from langchain_mimo._chat.responses import event_reply
+        from langchain_mimo._chat.responses import stream_events
 
-        question = self._question(messages, stop, kwargs, stream=True)
-        return self._streamed(event_reply(question, _run_id(run_manager)))
+        request = self._build_request(messages, stop, kwargs, stream=True)
+        return self._streamed(stream_events(request, _run_id(run_manager)))
 
     def _astream_chat_model_events(
         self,
@@ -215,53 +173,53 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[Event]:
-        from langchain_mimo._chat.responses import event_reply
+        from langchain_mimo._chat.responses import stream_events
 
-        question = self._question(messages, stop, kwargs, stream=True)
-        return self._astreamed(event_reply(question, _run_id(run_manager)))
+        request = self._build_request(messages, stop, kwargs, stream=True)
+        return self._astreamed(stream_events(request, _run_id(run_manager)))
 
-    def _streamed(self, reply: StreamedReply[T]) -> Iterator[T]:
-        """Send what a reply wants sent, and give out what it makes of the events."""
-        while reply.tree is not None:
+    def _streamed(self, response: StreamedResponse[T]) -> Iterator[T]:
+        """Send what a streamed response asks for, and yield what it makes of the events."""
+        while response.body is not None:
             try:
-                with closing(self._http.stream(self._call(reply.tree))) as events:
+                with closing(self._http.stream(self._api_request(response.body))) as events:
                     for event in events:
-                        yield from reply.feed(event)
-                rest = reply.end()
+                        yield from response.feed(event)
+                rest = response.end()
             except MiMoMediaRejectedError as error:
-                self._explain(error, reply.question)
+                self._explain_rejection(error, response.request)
                 raise
             except MiMoError as error:
-                broken = reply.cut(error)
+                broken = response.broken(error)
                 raise broken from broken.__cause__
             yield from rest
 
-    async def _astreamed(self, reply: StreamedReply[T]) -> AsyncIterator[T]:
+    async def _astreamed(self, response: StreamedResponse[T]) -> AsyncIterator[T]:
         """Do the same in an event loop."""
-        while reply.tree is not None:
+        while response.body is not None:
             try:
-                async with aclosing(self._http.astream(self._call(reply.tree))) as events:
+                async with aclosing(self._http.astream(self._api_request(response.body))) as events:
                     async for event in events:
-                        for made in reply.feed(event):
-                            yield made
-                rest = reply.end()
+                        for item in response.feed(event):
+                            yield item
+                rest = response.end()
             except MiMoMediaRejectedError as error:
-                await asyncio.to_thread(self._explain, error, reply.question)
+                await asyncio.to_thread(self._explain_rejection, error, response.request)
                 raise
             except MiMoError as error:
-                broken = reply.cut(error)
+                broken = response.broken(error)
                 raise broken from broken.__cause__
-            for made in rest:
-                yield made
+            for item in rest:
+                yield item
 
-    # ------------------------------------------------------------------- from messages to a call
+    # -------------------------------------------------------------------------------- requests
 
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
-        """Name pictures without a MIME type: core's tracing raises at them before we see them.
+        """Add missing MIME types to images, since core's tracing raises without them.
 
         Raises:
-            MediaError: The bytes of such a picture do not say what it is.
+            MediaError: The format of such an image cannot be recognised from its bytes.
         """
         value = super()._convert_input(model_input)
         if not isinstance(value, ChatPromptValue):
@@ -271,26 +229,25 @@ class ChatMiMo(ConnectedFields):
         named = with_mime_types(value.messages)
         return value if named is None else ChatPromptValue(messages=named)
 
-    def _explain(self, error: MiMoMediaRejectedError, question: Question) -> None:
-        """Say what the media were that MiMo refused."""
+    def _explain_rejection(self, error: MiMoMediaRejectedError, request: ChatRequest) -> None:
+        """Add to an error which media MiMo refused."""
         from langchain_mimo._chat.rejected_media import explain_rejection
 
-        explain_rejection(error, question, self._media_policy)
+        explain_rejection(error, request, self._media_policy)
 
-    def _question(
+    def _build_request(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
         keywords: Mapping[str, Any],
         *,
         stream: bool,
-    ) -> Question:
-        """Turn messages and keywords into what is asked."""
-        from langchain_mimo._chat.requests import question_of
+    ) -> ChatRequest:
+        from langchain_mimo._chat.requests import build_request
 
-        return question_of(self, messages, stop, keywords, stream=stream)
+        return build_request(self, messages, stop, keywords, stream=stream)
 
-    # ------------------------------------------------------------------- tools and structure
+    # ------------------------------------------------------------- tools and structured output
 
     @override
     def bind_tools(
@@ -309,20 +266,20 @@ class ChatMiMo(ConnectedFields):
             tools: Functions, pydantic models, TypedDicts, JSON schemas, LangChain tools, or MiMo's
                 own `{"type": "web_search", ...}`.
             tool_choice: "auto" (default), "none", "any" ("required", True), or a tool's name. MiMo
-                enforces none but "auto" (openai-api.md, 2026-10): ChatMiMo asks for the call in
-                words, checks the reply, asks once more, and says in
-                `response_metadata["forced_tool_choice"]` whether it was honoured.
+                only supports "auto" (docs/api-facts.md), so ChatMiMo adds an instruction, checks
+                the response, sends one more request if needed, and reports in
+                `response_metadata["forced_tool_choice"]` whether the choice was honoured.
                 Self-hosted servers enforce it.
-            strict: Sent with each function when given.
-            parallel_tool_calls: Sent when given; MiMo documents no such switch.
-            response_format: Shape of the final answer, as in `with_structured_output`.
-            **kwargs: Bound to the call as they are.
+            strict: Sent with each function when set.
+            parallel_tool_calls: Sent when set; MiMo documents no such switch.
+            response_format: Format of the final answer, as in `with_structured_output`.
+            **kwargs: Bound to the call.
 
         Returns:
             A runnable with the tools bound.
 
         Raises:
-            MiMoInputError: A name is not one that MiMo takes. Names that two tools share, and a
+            MiMoInputError: MiMo does not accept a tool's name. Two tools with one name, and a
                 choice of a tool that is not bound, are refused when the call is made.
         """
         from langchain_mimo._wire.tool_definitions import wire_tools
@@ -345,33 +302,28 @@ class ChatMiMo(ConnectedFields):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """Return a runnable that answers with an object of a schema.
+        """Return a runnable whose output is an object of a schema.
 
         Args:
-            schema: A pydantic class, a TypedDict, or a JSON schema; "json_mode" works without.
-            method: "json_schema" (default): on MiMo JSON mode with the schema in the prompt, on
-                vLLM and SGLang enforced; "function_calling": the schema as a tool to be called;
-                "json_mode": the same as far as MiMo goes; without a schema your own words say what
-                the object holds.
+            schema: A pydantic class, a TypedDict, or a JSON schema; optional for "json_mode".
+            method: "json_schema" (default) is JSON mode with the schema in the prompt on MiMo, and
+                enforced by vLLM and SGLang. "function_calling" passes the schema as a tool that
+                must be called. "json_mode" is the same as "json_schema" on MiMo; without a schema,
+                your own prompt describes the object.
             include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise.
-            strict: Passed on to the server where it knows such a switch.
-            **kwargs: Bound to the call as they are.
+            strict: Passed on to servers that enforce schemas.
+            **kwargs: Bound to the call.
 
         Returns:
-            A runnable; pydantic schemas give instances, all others dicts.
+            A runnable; pydantic schemas produce instances, all others dicts.
         """
         from langchain_mimo._chat.structured_output import build_structured_output
 
         return build_structured_output(
-            self,
-            schema,
-            method=method,
-            include_raw=include_raw,
-            strict=strict,
-            **kwargs,
+            self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
         )
 
-    # ----------------------------------------------------------------- prices before paying
+    # ------------------------------------------------------------------------------- estimates
 
     def estimate(
         self,
@@ -382,39 +334,38 @@ class ChatMiMo(ConnectedFields):
         prices: Mapping[str, catalogue.Price] | None = None,
         **kwargs: Any,
     ) -> Estimate:
-        """Estimate what a call would cost, from headers alone; nothing is sent or fetched.
+        """Estimate what a call costs, from file headers alone; nothing is sent or fetched.
 
         Args:
-            messages: What would be given to `invoke`.
-            tools: Tools that would be bound.
-            output_tokens: Tokens of thoughts and answer to include in the price, 0 or more.
-            prices: Prices by model id that go before the catalogue's, which are dated.
+            messages: What you would pass to `invoke`.
+            tools: Tools that you would bind.
+            output_tokens: Tokens of reasoning and answer to include in the price, at least 0.
+            prices: Prices by model id that override those of the catalogue, which are dated.
             **kwargs: The call's own `model`, `fps`, `media_resolution` and `thinking`.
 
         Returns:
-            Tokens by modality, their range where a medium cannot be measured, and US dollars
-            (None where no price is known). Text is an approximation; media follow MiMo's formulas.
+            Tokens by modality, with a range where a media item cannot be measured, and US dollars
+            (None where no price is known). Text is approximated; media follow MiMo's formulas.
 
         Raises:
-            MediaError: A medium may not be opened, or its place, kind, size or headers would be
-                refused when it is sent too. Files are not hashed here: one that has become another
-                of the same size shows only when it is sent.
-            MiMoInputError: `output_tokens`, `prices` or a keyword is not what it should be.
+            MediaError: A media item may not be opened, or its place, kind, size or headers would be
+                refused by a call too. Files are not hashed here: one that was replaced by another
+                of the same size is noticed only when it is sent.
+            MiMoInputError: `output_tokens`, `prices` or a keyword is invalid.
         """
         from langchain_mimo._chat.call_options import call_options
-        from langchain_mimo._chat.requests import history_options
         from langchain_mimo._wire.from_langchain.history import clean_history
         from langchain_mimo._wire.tool_definitions import wire_tools
         from langchain_mimo.cost.estimate import estimate_turns
 
         options = call_options(self, None, kwargs)
-        given = self._convert_input(messages).to_messages()
-        reading = history_options(options)
-        # What is counted may be a part of a conversation, as in trim_messages.
-        reading.repair_history, reading.missing_reasoning, reading.inputs = True, "pad", None
-        bound = (options.tools or []) + (wire_tools(tools, strict=None) if tools else [])
+        conversation = self._convert_input(messages).to_messages()
+        history = options.history
+        # The messages may be part of a conversation, as in trim_messages.
+        history.repair_history, history.missing_reasoning, history.inputs = True, "pad", None
+        bound = [*options.tools, *(wire_tools(tools, strict=None) if tools else ())]
         return estimate_turns(
-            clean_history(given, reading).turns if given else [],
+            clean_history(conversation, history).turns if conversation else [],
             model=options.model,
             policy=self._media_policy,
             tools_text=json.dumps(bound, ensure_ascii=False) if bound else "",
@@ -428,20 +379,20 @@ class ChatMiMo(ConnectedFields):
     ) -> int:
         """Count the tokens of messages, media and tools, without network or tokenizer.
 
-        Usable as `trim_messages(token_counter=llm)`. See `estimate` for how exact it is.
+        Use it as `trim_messages(token_counter=llm)`. `estimate` says how exact it is.
 
         Args:
             messages: A conversation, or any part of one.
-            tools: Tools to count too.
+            tools: Tools to count as well.
         """
         return self.estimate(messages, tools).total
 
     @override
     def get_num_tokens(self, text: str) -> int:
-        """Approximate the tokens of a text; Chinese is not under-counted.
+        """Approximate the tokens of a text; Chinese is not underestimated.
 
         Raises:
-            MiMoInputError: It is no string.
+            MiMoInputError: `text` is not a string.
         """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
@@ -451,20 +402,20 @@ class ChatMiMo(ConnectedFields):
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
-        """Return what `custom_get_token_ids` makes of a text; there is no tokenizer of our own.
+        """Return the result of `custom_get_token_ids`; ChatMiMo has no tokenizer of its own.
 
         Raises:
-            NotImplementedError: No `custom_get_token_ids` was given.
+            NotImplementedError: `custom_get_token_ids` is not set.
         """
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
         raise NotImplementedError(
-            "ChatMiMo brings no tokenizer; give custom_get_token_ids=, or use get_num_tokens."
+            "ChatMiMo has no tokenizer; pass custom_get_token_ids=, or use get_num_tokens"
         )
 
 
 def _run_id(run_manager: Any) -> str | None:
-    """Return the id that core gives messages of a run."""
+    """Return the message id that core uses for a run."""
     return f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else None
 
 

@@ -21,7 +21,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_core.outputs import ChatGenerationChunk
 
 import langchain_mimo
-from langchain_mimo._chat.responses import Question, chunk_reply, event_reply
+from langchain_mimo._chat.requests import build_request
+from langchain_mimo._chat.responses import stream_chunks, stream_events
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import DeferredMedia, InlineBase64, LocalFile, MediaReference
 from langchain_mimo._transport.request_body import RequestBody
@@ -91,7 +92,7 @@ print(*sorted(set(sys.modules) - known))
 
 
 @pytest.mark.parametrize(
-    ("module", "most"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 18)]
+    ("module", "most"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 20)]
 )
 def test_importing_adds_little_to_core(module, most):
     done = subprocess.run(
@@ -159,15 +160,20 @@ def streamed(reply, batch):
     ]
 
 
+REQUEST = build_request(
+    ChatMiMo(model="mimo-v2.6-flash", api_key="sk-canary"), [HumanMessage("Hi.")], None, {}, stream=True
+)
+
+
 @pytest.mark.parametrize(("batch", "most"), [(32, 8), (1, 11.2)])
 def test_calls_per_chunk(batch, most):
-    count = calls_of(lambda: streamed(chunk_reply(Question({})).feed, batch))
+    count = calls_of(lambda: streamed(stream_chunks(REQUEST).feed, batch))
     assert count / EVENTS <= most
 
 
 @pytest.mark.parametrize(("batch", "most"), [(32, 8.1), (1, 11.5)])
 def test_calls_per_event(batch, most):
-    count = calls_of(lambda: streamed(event_reply(Question({}), "1").feed, batch))
+    count = calls_of(lambda: streamed(stream_events(REQUEST, "1").feed, batch))
     assert count / EVENTS <= most
 
 
@@ -178,7 +184,7 @@ def test_chunks_hold_no_more_than_their_text():
             for at in range(EVENTS)
         ]
 
-    ours = blocks_of(lambda: streamed(chunk_reply(Question({})).feed, 32))
+    ours = blocks_of(lambda: streamed(stream_chunks(REQUEST).feed, 32))
     assert ours <= 1.1 * blocks_of(lean)
 
 
@@ -201,7 +207,7 @@ def calls_to_encode(messages):
     turns = agent(messages)
 
     def encode():
-        tree = llm._question(turns, None, {}, stream=False).tree
+        tree = build_request(llm, turns, None, {}, stream=False).encode()
         return b"".join(RequestBody(tree, MediaPolicy()))
 
     assert len(json.loads(encode())["messages"]) == len(turns)

@@ -65,6 +65,7 @@ def plain(messages: list[BaseMessage]) -> bytes:
 
 def encoders(url: str) -> dict[str, Any]:
     """From messages to the bytes of a request, for each package; OpenAI's SDK writes with json."""
+    from langchain_mimo._chat.requests import build_request
     from langchain_mimo._media.opening import MediaPolicy
     from langchain_mimo._transport.request_body import RequestBody
 
@@ -79,8 +80,8 @@ def encoders(url: str) -> dict[str, Any]:
         return json.dumps({"messages": dicts, **parameters}).encode()
 
     def encode(messages: list[BaseMessage]) -> bytes:
-        question = mimo._question(messages, None, {}, stream=False)
-        return b"".join(RequestBody(question.tree, MediaPolicy()))
+        request = build_request(mimo, messages, None, {}, stream=False)
+        return b"".join(RequestBody(request.encode(), MediaPolicy()))
 
     return {FLOOR: plain, "ChatMiMo": encode, **others, "ChatMistralAI": encode_mistral}
 

@@ -1,6 +1,6 @@
-"""From ChatMiMo's fields to a connection: where calls go, with which limits, over which clients."""
+"""Connects ChatMiMo's fields to the transport: endpoints, limits and clients."""
 
-# ruff: noqa: PLC0415 - what only a call needs is imported with the first call, see chat_models
+# ruff: noqa: PLC0415 - modules that only a call needs are imported by the first call
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class ConnectedFields(ChatMiMoFields):
-    """Base of `ChatMiMo`: its fields, and the connection made of them when it is first needed."""
+    """Base of `ChatMiMo`: its fields, and the transport, created when first needed."""
 
     _transport: tuple[Any, Transport] | None = PrivateAttr(default=None)
 
     @property
     def _http(self) -> Transport:
         settings = (self.verify, self.http_client, self.http_async_client)
-        # A copy with other settings shares private attributes with its original.
+        # A copy with other settings shares private attributes with the original.
         if self._transport is None or self._transport[0] != settings:
             from langchain_mimo._transport import ClientSettings, Transport
 
@@ -33,8 +33,8 @@ class ConnectedFields(ChatMiMoFields):
             self._transport = (settings, transport)
         return self._transport[1]
 
-    def _call(self, tree: dict[str, Any]) -> Call:
-        """Address one body."""
+    def _api_request(self, body: dict[str, Any]) -> Call:
+        """Return the API request that sends a body."""
         from langchain_mimo._transport import Call, RetryPolicy
         from langchain_mimo._wire.formats import API_FORMATS
 
@@ -42,7 +42,7 @@ class ConnectedFields(ChatMiMoFields):
         return Call(
             url=api_format.address(endpoints_of(self.base_url, self._key, self.region)),
             headers=request_headers(self._key, self.default_headers, api_format.headers),
-            tree=tree,
+            tree=body,
             timeouts=MiMoTimeouts.of(self.timeout),
             retry=self.retry_policy or RetryPolicy(max_retries=self.max_retries),
             media=self._media_policy,
@@ -62,7 +62,7 @@ class ConnectedFields(ChatMiMoFields):
             self._transport[1].close()
 
     async def aclose(self) -> None:
-        """Close this model's idle connections, those of the running event loop too."""
+        """Close this model's idle connections, including those of the running event loop."""
         if self._transport is not None:
             await self._transport[1].aclose()
 
@@ -71,7 +71,7 @@ class ConnectedFields(ChatMiMoFields):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close its idle connections."""
+        """Close the model's idle connections."""
         self.close()
 
     async def __aenter__(self) -> Self:
@@ -79,5 +79,5 @@ class ConnectedFields(ChatMiMoFields):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close its idle connections."""
+        """Close the model's idle connections."""
         await self.aclose()

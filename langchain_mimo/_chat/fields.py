@@ -1,4 +1,4 @@
-"""The fields of ChatMiMo: checked, serialized, copied and pickled; nothing is sent from here."""
+"""The fields of ChatMiMo: validated, serialized, copied and pickled; nothing is sent here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pydantic import (
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.call_options import PARAMETERS
+from langchain_mimo._chat.call_options import PARAMETERS, EmptyContent
 from langchain_mimo._chat.settings import (
     check_arguments,
     check_client,
@@ -31,13 +31,14 @@ from langchain_mimo._chat.settings import (
     env_api_key,
     env_base_url,
     env_max_retries,
-    packed_secrets,
-    unpacked_key,
+    pickled_fields,
+    unpickled_key,
 )
 from langchain_mimo._checks import number, warn_once
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.endpoints import ApiFormatName, Server
+from langchain_mimo._wire.from_langchain.options import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.version import __version__
 
@@ -53,49 +54,136 @@ _IDENTIFYING = (
 _PROFILE_KEYS = ModelProfile.__required_keys__ | ModelProfile.__optional_keys__
 
 _SHARED = ("http_client", "http_async_client", "cache", "rate_limiter", "callbacks")
-"""Fields whose values a copy shares: they hold locks, sockets, or state meant to be common."""
+"""Fields whose values a copy shares: they hold locks, sockets or state meant to be shared."""
 
 
 class ChatMiMoFields(BaseChatModel):
-    """Base of `ChatMiMo`, where every field is documented."""
+    """Base of `ChatMiMo`: every field, each documented below it."""
 
     model: str
-    api_key: SecretStr | None = Field(default_factory=env_api_key)
-    base_url: str | None = Field(default_factory=env_base_url)
-    region: catalogue.Region | None = None
-    server: Server = "mimo"
-    api_format: ApiFormatName = "openai"
-    dialect: dict[str, Any] | None = None
-    max_completion_tokens: int | None = Field(default=None, alias="max_tokens")
-    temperature: float | None = None
-    top_p: float | None = None
-    stop: list[str] | None = Field(default=None, alias="stop_sequences")
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    thinking: bool | None = None
-    fps: float | None = None
-    media_resolution: Literal["default", "max"] | None = None
-    replay_reasoning: Literal["always", "tool_calls", "never"] = "tool_calls"
-    missing_reasoning: Literal["pad", "disable_thinking", "error"] = "pad"
-    repair_history: bool = False
-    tool_media: Literal["user", "inline"] = "user"
-    empty_content: Literal["keep", "reasoning"] = "keep"
-    forced_tool_attempts: int = Field(default=2, ge=1)
-    allowed_media_dirs: list[str | Path] = Field(default_factory=list)
-    media_limits: dict[Literal["image", "video", "audio"], PositiveInt] | None = None
-    timeout: float | MiMoTimeouts | None = None
-    max_retries: int = Field(default_factory=env_max_retries, ge=0)
-    retry_policy: RetryPolicy | None = None
-    verify: bool | str = True
-    default_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    extra_body: dict[str, Any] | None = None
-    stream_usage: bool = True
-    allow_key_in_pickle: bool = False
-    streaming: bool = False
+    """Model id, such as "mimo-v2.6-flash". Required, since any default would be retired some day.
+    Known ids are lowercased, since MiMo refuses others; unknown ids are sent unchanged."""
 
-    # An error from pydantic would otherwise print its input, and with it the key.
+    api_key: SecretStr | None = Field(default_factory=env_api_key)
+    """API key; default: MIMO_API_KEY, then XIAOMI_API_KEY. Hosts other than MiMo's need none."""
+
+    base_url: str | None = Field(default_factory=env_base_url)
+    """Root URL, or one that ends in /v1, /anthropic or /anthropic/v1; default: MIMO_BASE_URL, then
+    MiMo's host for the key."""
+
+    region: catalogue.Region | None = None
+    """Cluster of a Token Plan key (`tp-`, `ttp-`): "cn", "sgp" or "ams"."""
+
+    server: Server = "mimo"
+    """"mimo" for MiMo's cloud and resellers; "vllm" or "sglang" for self-hosted weights."""
+
+    api_format: ApiFormatName = "openai"
+    """"openai", or "anthropic" for `/anthropic/v1/messages`: the same messages in and out, without
+    penalties, web search and usage by modality."""
+
+    dialect: dict[str, Any] | None = None
+    """How the server differs from others of its kind, as attributes of `Dialect` (see the
+    self-hosting page): `{"trusts_media_io": True}` for a vLLM that was started with
+    `--trust-request-mm-kwargs`, which then receives `fps`."""
+
+    max_completion_tokens: int | None = Field(default=None, alias="max_tokens")
+    """Maximum tokens of reasoning and answer, 1 to 131072; unset: the model's default. Alias
+    `max_tokens`."""
+
+    temperature: float | None = None
+    """0 to 1.5. MiMo overrides it with 1.0 while thinking (docs/api-facts.md)."""
+
+    top_p: float | None = None
+    """0.01 to 1.0. MiMo overrides it with 0.95 while thinking (docs/api-facts.md)."""
+
+    stop: list[str] | None = Field(default=None, alias="stop_sequences")
+    """Up to four sequences that end the answer. Alias `stop_sequences`."""
+
+    frequency_penalty: float | None = None
+    """-2 to 2."""
+
+    presence_penalty: float | None = None
+    """-2 to 2."""
+
+    thinking: bool | None = None
+    """Whether the model thinks; None leaves it to the model, and all v2.6 models think."""
+
+    fps: float | None = None
+    """Frames per second to sample from videos whose block sets none, 0.1 to 10; unset: MiMo
+    samples 2."""
+
+    media_resolution: Literal["default", "max"] | None = None
+    """Resolution of videos whose block sets none."""
+
+    replay_reasoning: ReplayReasoning = "tool_calls"
+    """Which assistant messages are sent back with their reasoning: those with tool calls, which
+    MiMo requires; "always"; or "never"."""
+
+    missing_reasoning: MissingReasoning = "pad"
+    """What to do about messages with tool calls but no reasoning, such as another model's: "pad"
+    sends one space, "disable_thinking" turns thinking off for that request, "error" raises."""
+
+    repair_history: bool = False
+    """Whether to repair tool results without a call, and calls without a result, in the request
+    instead of raising."""
+
+    tool_media: ToolMedia = "user"
+    """Where media that tools return are sent: "user" (a user message after the results, which every
+    server takes) or "inline" (in the tool message, for models that document it: v2.6, v2.5 and
+    unknown ids)."""
+
+    empty_content: EmptyContent = "keep"
+    """"reasoning" replaces an empty answer with its reasoning."""
+
+    forced_tool_attempts: int = Field(default=2, ge=1)
+    """Maximum number of requests for a `tool_choice` that MiMo does not enforce, at least 1."""
+
+    allowed_media_dirs: list[str | Path] = Field(default_factory=list)
+    """Folders whose files may be sent by `file://` reference; none by default."""
+
+    media_limits: dict[Literal["image", "video", "audio"], PositiveInt] | None = None
+    """Maximum base64 characters of one media item, by kind, where the server's limit differs from
+    MiMo's 52,428,800: `{"image": 10_000_000}` for a reseller."""
+
+    timeout: float | MiMoTimeouts | None = None
+    """Seconds, or `MiMoTimeouts`. A number limits connecting, waiting for the first event, and each
+    wait between events. Default: 10 s to connect, 900 s to the first event, 300 s between events,
+    no total."""
+
+    max_retries: int = Field(default_factory=env_max_retries, ge=0)
+    """Retries after the first attempt, at least 0; default: MIMO_MAX_RETRIES, then 2."""
+
+    retry_policy: RetryPolicy | None = None
+    """Replaces `max_retries`, to set delays and their limits too."""
+
+    verify: bool | str = True
+    """True for the operating system's certificate store, a path to a PEM file or folder, or False
+    for no verification. Clients that you pass in have their own setting."""
+
+    default_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    """Headers of every request; their values are treated as secrets."""
+
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """Your own `httpx2.Client` or `httpx.Client`; ChatMiMo never closes it."""
+
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """Your own `httpx2.AsyncClient` or `httpx.AsyncClient`; ChatMiMo never closes it."""
+
+    extra_body: dict[str, Any] | None = None
+    """Keys merged into the body of every request last."""
+
+    stream_usage: bool = True
+    """Whether streams ask for usage (`stream_options.include_usage`)."""
+
+    allow_key_in_pickle: bool = False
+    """Whether a pickle may contain the key and `default_headers` in plain text. A key that
+    MIMO_API_KEY or XIAOMI_API_KEY holds is pickled as the name of that variable instead."""
+
+    streaming: bool = False
+    """Whether `invoke` streams internally. False passed explicitly turns streaming off in `stream`
+    too, which is LangChain's rule."""
+
+    # Errors from pydantic would otherwise print their input, and with it the key.
     # The validator of this class is never used: ChatMiMo builds its own.
     model_config = ConfigDict(
         populate_by_name=True,
@@ -109,7 +197,7 @@ class ChatMiMoFields(BaseChatModel):
     def _check_arguments(cls, values: Any) -> Any:
         if isinstance(values, dict):
             check_arguments(values, _argument_names(cls))
-            # An empty setting means the default, which the environment may give.
+            # An empty setting means the default, which may come from the environment.
             empty = [name for name in _FROM_ENVIRONMENT if not values.get(name, True)]
             if empty:
                 values = {name: value for name, value in values.items() if name not in empty}
@@ -140,14 +228,14 @@ class ChatMiMoFields(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_profile_keys(self) -> Self:
-        # Takes the place of core's, which resolves type hints anew for each model: 25 µs of 37.
+        # Replaces core's check, which resolves type hints again for each model: 25 µs of 37.
         if self.profile and not _PROFILE_KEYS.issuperset(self.profile):
-            super()._check_profile_keys()  # type: ignore[operator]  # it warns
+            super()._check_profile_keys()  # type: ignore[operator]
         return self
 
     @model_validator(mode="after")
     def _check_server(self) -> Self:
-        # MiMo has every format, so most models do without importing the dialects.
+        # MiMo has every format, so most models never import the dialects.
         if self.server != "mimo" or self.dialect:
             from langchain_mimo._wire.dialects import check_api_format, dialect_of  # noqa: PLC0415
 
@@ -156,7 +244,7 @@ class ChatMiMoFields(BaseChatModel):
         return self
 
     @model_validator(mode="after")
-    def _check_address(self) -> Self:
+    def _check_endpoint(self) -> Self:
         endpoints = endpoints_of(self.base_url, self._key, self.region)
         known = catalogue.find(self.model)
         if known and known.ended and endpoints.is_mimo and known.ended_by(datetime.now(UTC)):
@@ -182,12 +270,12 @@ class ChatMiMoFields(BaseChatModel):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """The environment variable that stands for the key in serialized models."""
+        """The environment variable that replaces the key in serialized models."""
         return {"api_key": "MIMO_API_KEY"}
 
     @property
     def lc_attributes(self) -> dict[str, Any]:
-        """Fields that are objects, in a form that the constructor takes as well."""
+        """Fields that are objects, in a form that the constructor accepts."""
         return {
             name: dataclasses.asdict(value)
             for name in ("timeout", "retry_policy")
@@ -196,7 +284,7 @@ class ChatMiMoFields(BaseChatModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Return True: `dumps` works, and `loads` with two words of permission.
+        """Return True: `dumps` works, and so does `loads` with two permissions.
 
         They are `valid_namespaces=["langchain_mimo"]` and `allowed_objects=[ChatMiMo]`.
         """
@@ -215,7 +303,7 @@ class ChatMiMoFields(BaseChatModel):
 
     @override
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        # Usage stands on each message, where callbacks look for it; here only what is common.
+        # Usage is on each message, where callbacks look for it; only the common part goes here.
         names = {output["model_name"] for output in llm_outputs if output}
         return {"model_name": names.pop()} if len(names) == 1 else {}
 
@@ -228,7 +316,7 @@ class ChatMiMoFields(BaseChatModel):
 
     @override
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Copy within the process: the key goes along, clients and limiters are shared."""
+        """Copy within the process: the key is copied, clients and limiters are shared."""
         memo = {} if memo is None else memo
         for name in _SHARED:
             value = getattr(self, name)
@@ -237,19 +325,19 @@ class ChatMiMoFields(BaseChatModel):
 
     @override
     def __getstate__(self) -> dict[Any, Any]:
-        """Pickle: the key by the name of its environment variable, see `allow_key_in_pickle`.
+        """Pickle the key as the name of its environment variable; see `allow_key_in_pickle`.
 
         Raises:
-            MiMoConfigurationError: The key is not in the environment, or there are other secrets
-                or clients of the caller's own.
+            MiMoConfigurationError: The key is not in the environment, or the model has other
+                secrets or the caller's own clients.
         """
         state = super().__getstate__()
-        return {**state, "__dict__": packed_secrets(state["__dict__"])}
+        return {**state, "__dict__": pickled_fields(state["__dict__"])}
 
     @override
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Unpickle: the key comes from this process's environment."""
-        fields = {**state["__dict__"], "api_key": unpacked_key(state["__dict__"]["api_key"])}
+        """Unpickle; the key comes from this process's environment."""
+        fields = {**state["__dict__"], "api_key": unpickled_key(state["__dict__"]["api_key"])}
         super().__setstate__({**state, "__dict__": fields})
 
 

@@ -1,155 +1,129 @@
-"""One question to the model: which requests go out, and what their answers become.
+"""Drives one model call: the requests to send and the message built from their responses (no I/O).
 
-Sans-I/O: `whole_reply` and `StreamedReply` say what to send and take what comes; the shells in
-`chat_models` do nothing but send, so sync and async, whole and streamed, share every decision.
+`whole_response` and `StreamedResponse` say what to send and take what arrives. The hooks in
+`chat_models` only send, so sync and async, whole and streamed calls share every decision.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_mimo._chat.structured_output import FenceStripper, unfenced_message
-from langchain_mimo._chat.tool_choice.attempts import forced_invoke
-from langchain_mimo._chat.tool_choice.choice import ForcedChoice
-from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, forced_attempts
-from langchain_mimo._wire.formats import API_FORMATS, ApiFormat
+from langchain_mimo._chat.requests import ChatRequest
+from langchain_mimo._chat.structured_output.fences import FenceStripper, without_fence
+from langchain_mimo._chat.tool_choice.attempts import force_call
+from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, force_streamed_call
 from langchain_mimo._wire.openai.stream import StreamDecoder
 from langchain_mimo._wire.to_langchain.content_blocks import with_blocks
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
-from langchain_mimo._wire.turns import Turn
 from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, MiMoTimeoutError
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Question:
-    """A request, and what is to be made of its answer.
+def whole_response(request: ChatRequest) -> Generator[dict[str, Any], Any, AIMessage]:
+    """Drive a call that is not streamed.
 
-    Attributes:
-        tree: The body, media leaves unopened.
-        choice: A tool that must be called on a server that cannot be forced, or None.
-        attempts: The most requests to send for `choice`.
-        unfence: Whether a code fence around the whole answer is to be taken off.
-        thoughts_as_content: Whether thoughts take the place of an empty answer.
-        blocks: Whether streams carry v1 content blocks.
-        api_format: The format of the request and its answer.
-        turns: The conversation, for what is to be said of it when the server refuses it.
-    """
-
-    tree: dict[str, Any]
-    choice: ForcedChoice | None = None
-    attempts: int = 2
-    unfence: bool = False
-    reasoning_as_content: bool = False
-    blocks: bool = False
-    api_format: ApiFormat = API_FORMATS["openai"]
-    turns: Sequence[Turn] = ()
-
-
-def whole_reply(question: Question) -> Generator[dict[str, Any], Any, AIMessage]:
-    """Ask without streaming.
+    Args:
+        request: The request.
 
     Yields:
-        Bodies to send; send each one's parsed answer into the generator.
+        Bodies to send; send the parsed response to each into the generator.
 
     Returns:
         The message.
     """
-    if question.choice is None:
-        message = _decoded((yield question.tree), question)
+    if request.forced is None:
+        message = _decode((yield request.encode()), request)
     else:
-        tries = forced_invoke(question.tree, question.choice, question.attempts)
-        tree = next(tries)
+        attempts = force_call(request.forced, request.attempts)
+        turns = next(attempts)
         while True:
-            answer = _decoded((yield tree), question)
+            response = _decode((yield request.encode(turns)), request)
             try:
-                tree = tries.send(answer)
+                turns = attempts.send(response)
             except StopIteration as end:
                 message = end.value
                 break
-    warn_if_reasoning_used_the_budget(message)
+    if _is_empty_at_limit(message):
+        _warn_empty_at_limit()
     return message
 
 
-def _decoded(body: object, question: Question) -> AIMessage:
-    decode = question.api_format.decode_response
-    message = decode(body, reasoning_as_content=question.reasoning_as_content)
-    return unfenced_message(message) if question.unfence else message
+def _decode(body: object, request: ChatRequest) -> AIMessage:
+    decode = request.api_format.decode_response
+    message = decode(body, reasoning_as_content=request.reasoning_as_content)
+    return without_fence(message) if request.strip_fence else message
 
 
-def warn_if_reasoning_used_the_budget(message: AIMessage) -> None:
-    """Warn when an answer is empty because thinking used up `max_completion_tokens`."""
+def _is_empty_at_limit(message: AIMessage) -> bool:
+    """Return whether reasoning used up `max_completion_tokens` before any answer."""
     metadata = message.response_metadata
-    if (
+    return bool(
         metadata.get("finish_reason") == "length"
         and not message.content
         and not (message.tool_calls or message.invalid_tool_calls)
         and message.additional_kwargs.get("reasoning_content")
-    ):
-        _warn_of_budget()
+    )
 
 
-def _warn_of_budget() -> None:
+def _warn_empty_at_limit() -> None:
     warnings.warn(
-        "MiMo's answer is empty: thinking used up max_completion_tokens (finish_reason 'length'). "
+        "MiMo's answer is empty: reasoning used up max_completion_tokens (finish_reason 'length'). "
         "Raise max_completion_tokens, or set thinking=False.",
         UserWarning,
         stacklevel=3,
     )
 
 
-class StreamedReply(Generic[T]):
-    """Ask and stream.
+class StreamedResponse(Generic[T]):
+    """Drives a streamed call.
 
-    While `tree` is not None, send it, `feed` every event, and `end` when the stream has ended; or
-    raise what `cut` makes of an error.
+    While `body` is not None: send it, `feed` every event, and call `end` when the stream ends, or
+    raise what `broken` returns for an error.
 
     Args:
-        question: What to ask.
-        render: What is given out for a chunk.
-        read: A shorter way from an event to what is given out, for questions whose chunks need
-            nothing done to them; or None.
+        request: The request.
+        render: Converts a chunk to what the caller gets.
+        read: Converts an event directly, for requests whose chunks need no further work; or None.
 
     Attributes:
-        question: What is asked.
-        tree: The body to send now; None when the answer is complete.
+        request: The request.
+        body: The body to send next; None when the response is complete.
     """
 
-    __slots__ = ("_decoder", "_fences", "_flow", "_read", "_render", "question", "tree")
+    __slots__ = ("_decoder", "_fence", "_read", "_render", "_steps", "body", "request")
 
     def __init__(
         self,
-        question: Question,
+        request: ChatRequest,
         render: Callable[[AIMessageChunk], Sequence[T]],
         read: Callable[[StreamDecoder, Mapping[str, Any]], Sequence[T]] | None = None,
     ) -> None:
-        self.question = question
+        self.request = request
         self._render = render
         self._decoder = self._new_decoder()
-        self._fences = FenceStripper() if question.unfence else None
-        self._flow: Generator[Send | Emit, AIMessageChunk | None, None] | None = None
-        self.tree: dict[str, Any] | None = question.tree
-        if question.choice is not None:
-            self._flow = forced_attempts(question.tree, question.choice, question.attempts)
-            self._follow(next(self._flow))
-        self._read = read if self._plain else None
+        self._fence = FenceStripper() if request.strip_fence else None
+        self._steps: Generator[Send | Emit, AIMessageChunk | None, None] | None = None
+        self.body: dict[str, Any] | None = None
+        if request.forced is None:
+            self.body = request.encode()
+        else:
+            self._steps = force_streamed_call(request.forced, request.attempts)
+            self._follow(next(self._steps))
+        self._read = read if self._is_plain else None
 
     @property
-    def _plain(self) -> bool:
-        return self._flow is None and self._fences is None
+    def _is_plain(self) -> bool:
+        return self._steps is None and self._fence is None
 
     def _new_decoder(self) -> StreamDecoder:
-        question = self.question
-        return question.api_format.stream_decoder(
-            reasoning_as_content=question.reasoning_as_content
-        )
+        request = self.request
+        return request.api_format.stream_decoder(reasoning_as_content=request.reasoning_as_content)
 
     def feed(self, event: Mapping[str, Any]) -> Sequence[T]:
         """Take one event; returns what to give out, often nothing."""
@@ -158,58 +132,58 @@ class StreamedReply(Generic[T]):
         chunk = self._decoder.feed(event)
         if chunk is None:
             return ()
-        if self._plain:
+        if self._is_plain:
             return self._render(chunk)
         return self._rendered(self._passed([chunk]))
 
     def end(self) -> Sequence[T]:
-        """Close one stream; returns what to give out, and sets `tree` to what to send next.
+        """End one stream; returns what to give out, and sets `body` to what to send next.
 
         Raises:
-            MiMoIncompleteStreamError: The stream ended before its answer was whole.
+            MiMoIncompleteStreamError: The stream ended before its response was complete.
         """
         chunks = self._passed(self._decoder.finish())
-        self.tree = None
-        if self._flow is not None:
-            step = self._flow.send(None)
+        self.body = None
+        if self._steps is not None:
+            step = self._steps.send(None)
             if isinstance(step, Emit):
                 chunks += step.chunks
             self._follow(step)
-        if self.tree is None and self._decoder.reasoning_used_the_budget:
-            _warn_of_budget()
+        if self.body is None and self._decoder.reasoning_used_the_budget:
+            _warn_empty_at_limit()
         return self._rendered(chunks)
 
     def _rendered(self, chunks: list[AIMessageChunk]) -> list[T]:
-        return [made for chunk in chunks for made in self._render(chunk)]
+        return [item for chunk in chunks for item in self._render(chunk)]
 
     def _follow(self, step: Send | Emit) -> None:
         if isinstance(step, Send):
-            self.tree = step.tree
+            self.body = self.request.encode(step.turns)
             self._decoder = self._new_decoder()
-            if self._fences is not None:
-                self._fences = FenceStripper()
+            if self._fence is not None:
+                self._fence = FenceStripper()
 
     def _passed(self, chunks: list[AIMessageChunk]) -> list[AIMessageChunk]:
-        """Send chunks through fence stripping and forced choice."""
-        if self._fences is not None:
-            chunks = [kept for chunk in chunks for kept in self._fences.feed(chunk)]
-        if self._flow is None:
+        """Pass chunks through the fence stripper and the forced choice."""
+        if self._fence is not None:
+            chunks = [kept for chunk in chunks for kept in self._fence.feed(chunk)]
+        if self._steps is None:
             return chunks
         passed = []
         for chunk in chunks:
-            step = self._flow.send(chunk)
+            step = self._steps.send(chunk)
             if isinstance(step, Emit):
                 passed += step.chunks
         return passed
 
-    def cut(self, error: MiMoError) -> MiMoError:
+    def broken(self, error: MiMoError) -> MiMoError:
         """Return the error to raise when a stream broke, with what had arrived attached.
 
         Args:
             error: What the transport or the decoder raised.
 
         Returns:
-            The error itself when it came before any answer or is a time limit's, else a
+            The error itself when it came before any output or is a timeout, else a
             `MiMoIncompleteStreamError` that says what broke the stream.
         """
         if not self._decoder.started:
@@ -219,7 +193,7 @@ class StreamedReply(Generic[T]):
             error.partial_message = partial
             return error
         incomplete = MiMoIncompleteStreamError(
-            f"the answer broke off: {error} (what arrived is in partial_message)",
+            f"the stream broke: {error} (what had arrived is in partial_message)",
             partial,
             is_retryable=bool(getattr(error, "is_retryable", False)),
         )
@@ -227,27 +201,27 @@ class StreamedReply(Generic[T]):
         return incomplete
 
 
-def chunk_reply(question: Question) -> StreamedReply[ChatGenerationChunk]:
-    """Stream an answer as LangChain's chunks."""
-    if question.blocks:
-        return StreamedReply(question, lambda c: (ChatGenerationChunk(message=with_blocks(c)),))
-    return StreamedReply(question, _generated, _read_generated)
+def stream_chunks(request: ChatRequest) -> StreamedResponse[ChatGenerationChunk]:
+    """Stream a response as LangChain's chunks."""
+    if request.as_blocks:
+        return StreamedResponse(request, lambda c: (ChatGenerationChunk(message=with_blocks(c)),))
+    return StreamedResponse(request, _chunk_of, _read_chunk)
 
 
-def _generated(chunk: AIMessageChunk) -> tuple[ChatGenerationChunk]:
+def _chunk_of(chunk: AIMessageChunk) -> tuple[ChatGenerationChunk]:
     return (ChatGenerationChunk(message=chunk),)
 
 
-def _read_generated(
+def _read_chunk(
     decoder: StreamDecoder, event: Mapping[str, Any]
 ) -> tuple[()] | tuple[ChatGenerationChunk]:
     chunk = decoder.feed(event)
     return () if chunk is None else (ChatGenerationChunk(message=chunk),)
 
 
-def event_reply(question: Question, message_id: str | None) -> StreamedReply[Event]:
-    """Stream an answer as content-block events; `message_id` is for answers that bring none."""
+def stream_events(request: ChatRequest, message_id: str | None) -> StreamedResponse[Event]:
+    """Stream a response as content-block events; `message_id` is for responses without an id."""
     writer = EventWriter(message_id)
-    return StreamedReply(
-        question, writer.write_chunk, lambda decoder, event: decoder.feed_events(event, writer)
+    return StreamedResponse(
+        request, writer.write_chunk, lambda decoder, event: decoder.feed_events(event, writer)
     )

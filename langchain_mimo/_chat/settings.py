@@ -1,4 +1,4 @@
-"""The settings of a ChatMiMo: arguments, environment, addresses and keys."""
+"""Settings of a ChatMiMo: arguments, environment variables, endpoints, headers and pickles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from langchain_mimo.catalogue import Region
 from langchain_mimo.errors import MiMoConfigurationError
 
 API_KEY_VARIABLES = ("MIMO_API_KEY", "XIAOMI_API_KEY")
-"""Environment variables that may hold the key, the first one set wins."""
+"""Environment variables that may hold the key; the first one that is set wins."""
 
 BASE_URL_VARIABLE = "MIMO_BASE_URL"
 MAX_RETRIES_VARIABLE = "MIMO_MAX_RETRIES"
@@ -23,7 +23,7 @@ DEFAULT_MAX_RETRIES = 2
 
 
 def env_api_key() -> SecretStr | None:
-    """Return the key from MIMO_API_KEY, else from XIAOMI_API_KEY, else None."""
+    """Return the key from MIMO_API_KEY, then XIAOMI_API_KEY, or None."""
     for variable in API_KEY_VARIABLES:
         if value := os.environ.get(variable, "").strip():
             return SecretStr(value)
@@ -36,29 +36,29 @@ def env_base_url() -> str | None:
 
 
 def env_max_retries() -> int:
-    """Return the number of retries from MIMO_MAX_RETRIES, else 2.
+    """Return the number of retries from MIMO_MAX_RETRIES; 2 by default.
 
     Raises:
-        MiMoConfigurationError: The variable is no whole number from 0 on.
+        MiMoConfigurationError: The variable is not an integer >= 0.
     """
     value = os.environ.get(MAX_RETRIES_VARIABLE, "").strip()
     if not value:
         return DEFAULT_MAX_RETRIES
     if not value.isdecimal():
-        msg = f"{MAX_RETRIES_VARIABLE} must be a whole number from 0 on, not {value[:40]!r}"
+        msg = f"{MAX_RETRIES_VARIABLE} must be an integer >= 0, got {value[:40]!r}"
         raise MiMoConfigurationError(msg)
     return int(value)
 
 
 def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
-    """Refuse constructor arguments that do not exist; core would drop them silently.
+    """Refuse unknown constructor arguments; core would ignore them silently.
 
     Args:
-        given: The names that were given.
+        given: The names passed.
         known: All names and aliases.
 
     Raises:
-        MiMoConfigurationError: One is unknown; the sentence names the nearest that is.
+        MiMoConfigurationError: A name is unknown; the error suggests the nearest known one.
     """
     for name in given:
         if name not in known:
@@ -66,7 +66,7 @@ def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
             hint = (
                 f"did you mean {near!r}?"
                 if near
-                else "parameters that are not ChatMiMo's own go into extra_body={...}"
+                else "pass parameters of the API that ChatMiMo does not know in extra_body={...}"
             )
             msg = f"ChatMiMo has no argument {name!r}; {hint}"
             raise MiMoConfigurationError(msg)
@@ -97,22 +97,22 @@ def _derived(base_url: str) -> Endpoints:
 
 
 def endpoints_of(base_url: str | None, api_key: str | None, region: Region | None) -> Endpoints:
-    """Return where requests go.
+    """Return the endpoints that requests go to.
 
     Args:
-        base_url: A base URL given by argument or environment, or None for MiMo's own.
+        base_url: A base URL from argument or environment, or None for MiMo's.
         api_key: The key, or None.
         region: The cluster of a Token Plan key, or None.
 
     Raises:
-        MiMoConfigurationError: The address is wrong, the region is missing, or there is no key
-            for a host of MiMo's own.
+        MiMoConfigurationError: The URL is invalid, the region is missing, or MiMo's own host has
+            no key.
     """
     endpoints = _derived(base_url or default_base_url(api_key, region))
     if endpoints.is_mimo and not api_key:
         msg = (
-            f"no API key for {endpoints.host}: set {API_KEY_VARIABLES[0]} or give api_key=…; "
-            "servers that are not MiMo's own need none"
+            f"no API key for {endpoints.host}: set {API_KEY_VARIABLES[0]} or pass api_key=; other "
+            "servers need none"
         )
         raise MiMoConfigurationError(msg)
     return endpoints
@@ -125,13 +125,13 @@ def request_headers(
 ) -> dict[str, str]:
     """Return the headers of a request: the user's, the format's, and the key as a Bearer token.
 
-    MiMo takes `Authorization: Bearer` in both formats, resellers and vLLM do too (mimo-api.md §1).
-    The user's take the place of ours, whatever the case of their names.
+    MiMo, resellers and vLLM accept `Authorization: Bearer` in both formats (docs/api-facts.md).
+    The user's headers override ours; names are compared without case.
 
     Args:
         api_key: The key, or None.
-        default_headers: The user's, or None.
-        format_headers: Those of the API format.
+        default_headers: The user's headers, or None.
+        format_headers: The headers of the API format.
     """
     given = {name: value.get_secret_value() for name, value in (default_headers or {}).items()}
     headers = dict(format_headers)
@@ -141,46 +141,46 @@ def request_headers(
     return {name: value for name, value in headers.items() if name.lower() not in taken} | given
 
 
-def packed_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's fields as they may be pickled.
+def pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's fields in the form in which they are pickled.
 
     Args:
         fields: The fields by name.
 
     Returns:
-        The fields; a key that is in the environment replaced by the name of its variable.
+        The fields; a key that is in the environment is replaced by the name of its variable.
 
     Raises:
-        MiMoConfigurationError: A secret would stand in the pickle in clear and
-            `allow_key_in_pickle` does not say it may, or a client of the caller's own is among the
-            fields, which cannot travel.
+        MiMoConfigurationError: The pickle would contain a secret in plain text and
+            `allow_key_in_pickle` is not set, or the model has the caller's own client, which
+            cannot be pickled.
     """
     for name in ("http_client", "http_async_client"):
         if fields[name] is not None:
-            msg = f"a ChatMiMo with {name} cannot be pickled; make the model where it is used"
+            msg = f"a ChatMiMo with {name} cannot be pickled; create the model where it is used"
             raise MiMoConfigurationError(msg)
-    packed = dict(fields)
-    bare = ["default_headers"] if fields["default_headers"] else []
+    pickled = dict(fields)
+    plain = ["default_headers"] if fields["default_headers"] else []
     key: SecretStr | None = fields["api_key"]
     if key is not None:
         value = key.get_secret_value()
         variables = [v for v in API_KEY_VARIABLES if os.environ.get(v, "").strip() == value]
         if variables:
-            packed["api_key"] = variables[0]
+            pickled["api_key"] = variables[0]
         else:
-            bare.append("the API key")
-    if bare and not fields["allow_key_in_pickle"]:
+            plain.append("the API key")
+    if plain and not fields["allow_key_in_pickle"]:
         msg = (
-            f"a pickle of this ChatMiMo would hold {' and '.join(bare)} in clear: put the key into "
-            f"{API_KEY_VARIABLES[0]}, or allow it with allow_key_in_pickle=True"
+            f"pickling this ChatMiMo would store {' and '.join(plain)} in plain text: set "
+            f"{API_KEY_VARIABLES[0]}, or pass allow_key_in_pickle=True"
         )
         raise MiMoConfigurationError(msg)
-    return packed
+    return pickled
 
 
-def unpacked_key(packed: SecretStr | str | None) -> SecretStr | None:
-    """Return the key for what `packed_secrets` put in its place; None if it is not set here."""
-    if not isinstance(packed, str):
-        return packed
-    value = os.environ.get(packed, "").strip()
+def unpickled_key(pickled: SecretStr | str | None) -> SecretStr | None:
+    """Return the key for what `pickled_fields` stored; None if its variable is not set."""
+    if not isinstance(pickled, str):
+        return pickled
+    value = os.environ.get(pickled, "").strip()
     return SecretStr(value) if value else None

@@ -20,19 +20,19 @@ def system_prompt(language: Literal["en", "zh"] = "en", today: date | None = Non
 
     Args:
         language: "en" or "zh", the two versions MiMo publishes.
-        today: The day to name; the machine's local date by default. Name a fixed day per
-            conversation if you want the server's prefix cache to hit after midnight.
+        today: The date to state; the machine's local date by default. Pass one date per
+            conversation if the server's prefix cache should still be hit after midnight.
 
     Returns:
         A `SystemMessage` to put first.
 
     Raises:
-        ValueError: Another language.
+        ValueError: `language` is neither.
     """
     if language not in _WEEKDAYS:
-        msg = f'language must be "en" or "zh", not {language!r}'
+        msg = f'language must be "en" or "zh", got {language!r}'
         raise ValueError(msg)
-    day = today or date.today()  # noqa: DTZ011  (the user's own calendar day is meant)
+    day = today or date.today()  # noqa: DTZ011  - the user's local date
     week = _WEEKDAYS[language][day.weekday()]
     if language == "zh":
         return SystemMessage(

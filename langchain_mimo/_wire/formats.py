@@ -1,4 +1,4 @@
-"""The two API formats of MiMo, and the one place that picks between them."""
+"""MiMo's two API formats, and the one place that chooses between them."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.turns import Turn
 
 Enforced: TypeAlias = Literal["json_schema", "json_object", "nothing"]
+"""The strictest `response_format` that a server enforces."""
 
 
 class DecodeResponse(Protocol):
-    """Turns the body of a whole answer into a message."""
+    """Decodes the body of a whole response into a message."""
 
     def __call__(self, body: object, *, reasoning_as_content: bool = False) -> AIMessage:
-        """Decode; see `openai_response.decode_response`."""
+        """Decode a body; see `openai.response.decode_response`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiFormat:
-    """What a call needs to know of a format.
+    """What a call needs to know about a format.
 
     Attributes:
         encode_request: Builds the body of a request.
-        decode_response: Turns the body of a whole answer into a message.
-        stream_decoder: Decodes streamed answers, one object for each.
-        address: Picks the endpoint.
-        headers: Sent beside the key; the user's own headers come after them.
-        has_response_format: Whether a request can ask for JSON by a parameter.
+        decode_response: Decodes the body of a whole response into a message.
+        stream_decoder: Decodes one streamed response.
+        address: Chooses the endpoint.
+        headers: Headers of the format; the user's own headers override them.
+        has_response_format: Whether requests have a `response_format`.
     """
 
     encode_request: Callable[[Sequence[Turn], RequestOptions, Dialect], dict[str, Any]]
@@ -51,7 +52,7 @@ class ApiFormat:
     has_response_format: bool = True
 
     def enforced(self, dialect: Dialect) -> Enforced:
-        """Return what a server of that dialect can hold an answer to, as far as JSON goes."""
+        """Return the strictest `response_format` that a server of this dialect enforces."""
         if not self.has_response_format:
             return "nothing"
         return "json_schema" if dialect.enforces_schema else "json_object"
@@ -69,9 +70,9 @@ API_FORMATS: dict[ApiFormatName, ApiFormat] = {
         decode_response=anthropic_response.decode_response,
         stream_decoder=anthropic_stream.StreamDecoder,
         address=attrgetter("anthropic_messages"),
-        # MiMo's own samples do without; the SDK always sends it, and gateways may want it.
+        # MiMo's samples omit it; Anthropic's SDK always sends it, and gateways may require it.
         headers={"anthropic-version": "2023-06-01"},
         has_response_format=False,
     ),
 }
-"""By the value of `ChatMiMo(api_format=…)`."""
+"""The formats by the value of `ChatMiMo(api_format=…)`."""

@@ -9,22 +9,26 @@ from typing import Any
 
 @dataclass(slots=True)
 class RequestOptions:
-    """Everything of a request but its messages; None is not sent.
+    """Everything in a request except its messages; None is not sent.
 
     Attributes:
-        model: The id, as it goes out.
-        parameters: Documented scalar parameters by their wire name, None where unset.
+        model: The model id, as sent.
+        parameters: Documented scalar parameters by their name on the wire, None where unset.
         thinking: Whether to think; None leaves it to the model's default.
-        tools: Tools in the wire's form.
+        tools: Tool definitions in the form of `/v1/chat/completions`.
+        tool_choice: "none", "required" or one function, for servers that enforce it.
+        parallel_tool_calls: Whether the model may call several tools in one turn.
+        response_format: The format that the server enforces.
         stream: Whether to stream.
         include_usage: Whether to ask for usage in the stream.
-        extra_body: Merged last, over everything else.
     """
 
     model: str
     parameters: Mapping[str, Any]
     thinking: bool | None = None
-    tools: Sequence[Mapping[str, Any]] | None = None
+    tools: Sequence[Mapping[str, Any]] = ()
+    tool_choice: str | Mapping[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: Mapping[str, Any] | None = None
     stream: bool = False
     include_usage: bool = True
-    extra_body: Mapping[str, Any] | None = None

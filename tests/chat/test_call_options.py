@@ -1,4 +1,4 @@
-"""A call's keywords over the model's fields."""
+"""A call's keywords override the model's fields."""
 
 import math
 import re
@@ -19,6 +19,10 @@ def fields(**changes):
     made |= {"replay_reasoning": "tool_calls", "missing_reasoning": "pad", "repair_history": False}
     made |= {"tool_media": "user", "empty_content": "keep", "forced_tool_attempts": 2}
     return SimpleNamespace(**made | changes)
+
+
+def setting(options, name):
+    return getattr(options if hasattr(options, name) else options.history, name)
 
 
 def sent(options):
@@ -63,7 +67,7 @@ def test_model_ids(given, sent_id):
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "expected"),
     [
         (None, None),
         (True, True),
@@ -72,11 +76,11 @@ def test_model_ids(given, sent_id):
         ({"type": "disabled"}, False),
     ],
 )
-def test_thinking(given, meant):
-    assert call_options(fields(), None, {"thinking": given}).thinking is meant
+def test_thinking(given, expected):
+    assert call_options(fields(), None, {"thinking": given}).thinking is expected
 
 
-def test_a_call_can_leave_thinking_to_the_model_again():
+def test_a_call_can_reset_thinking_to_the_models_default():
     assert call_options(fields(thinking=True), None, {"thinking": None}).thinking is None
 
 
@@ -95,23 +99,23 @@ def test_a_call_can_leave_thinking_to_the_model_again():
         ("media_resolution", 1),
     ],
 )
-def test_values_that_cannot_be_meant(keyword, value):
+def test_invalid_values_are_refused(keyword, value):
     with pytest.raises(MiMoInputError, match=f"{keyword} must be"):
         call_options(fields(), None, {keyword: value})
 
 
-def test_a_foreign_keyword_is_not_sent_and_warned_of_once():
+def test_an_unknown_keyword_is_not_sent_and_warns_once():
     with pytest.warns(UserWarning, match="'cache_control'.*extra_body"):
         options = call_options(fields(), None, {"cache_control": {"type": "ephemeral"}})
     assert sent(options) == {}
-    assert options.extra_body is None
+    assert options.extra_body == {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         call_options(fields(), None, {"cache_control": {"type": "ephemeral"}})
 
 
 @pytest.mark.parametrize("keyword", ["reasoning_effort", "enable_thinking"])
-def test_switches_of_others_name_ours(keyword):
+def test_other_providers_switches_name_ours(keyword):
     with pytest.warns(UserWarning, match="thinking=True"):
         call_options(fields(), None, {keyword: "high"})
 
@@ -119,16 +123,20 @@ def test_switches_of_others_name_ours(keyword):
 @pytest.mark.parametrize(
     ("keyword", "value", "words"),
     [
-        ("model", 5, "model must be a model id, not int"),
-        ("extra_body", "x", "extra_body must be a dict, not str"),
-        ("tools", "x", "tools must be a list, not str"),
-        ("tools", [{"type": "function"}, 5], r"tools\[1\] is no tool .* int; use bind_tools"),
-        ("tools", [{}], r"tools\[0\] is no tool"),
+        ("model", 5, "model must be a model id, got int"),
+        ("extra_body", "x", "extra_body must be a dict, got str"),
+        ("tools", "x", "tools must be a list, got str"),
+        (
+            "tools",
+            [{"type": "function"}, 5],
+            r"tools\[1\] must be a tool definition with a type, got int; bind_tools",
+        ),
+        ("tools", [{}], r"tools\[0\] must be a tool definition"),
         ("temperature", math.nan, "temperature must be a finite number"),
         ("top_p", math.inf, "top_p must be a finite number"),
     ],
 )
-def test_shapes_that_cannot_be_sent(keyword, value, words):
+def test_values_of_the_wrong_type_are_refused(keyword, value, words):
     with pytest.raises(MiMoInputError, match=words):
         call_options(fields(), None, {keyword: value})
 
@@ -143,12 +151,12 @@ def test_shapes_that_cannot_be_sent(keyword, value, words):
         ("seed", "'seed': extra_body={'seed': ...} sends it"),
     ],
 )
-def test_misspelt_keywords_name_the_nearest(typo, advice):
+def test_misspelt_keywords_suggest_the_nearest(typo, advice):
     with pytest.warns(UserWarning, match=re.escape(advice)):
         call_options(fields(), None, {typo: 1})
 
 
-def test_langchains_own_keywords_are_quiet():
+def test_langchains_own_keywords_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         call_options(fields(), None, {"stream": True, "ls_structured_output_format": {}})
@@ -165,13 +173,13 @@ BEHAVIOUR = {
 
 
 @pytest.mark.parametrize(("name", "value"), BEHAVIOUR.items())
-def test_what_chatmimo_does_can_be_said_on_the_model_and_on_the_call(name, value):
+def test_behaviour_can_be_set_on_the_model_and_on_the_call(name, value):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert getattr(call_options(fields(), None, {name: value}), name) == value
-        assert getattr(call_options(fields(**{name: value}), None, {}), name) == value
+        assert setting(call_options(fields(), None, {name: value}), name) == value
+        assert setting(call_options(fields(**{name: value}), None, {}), name) == value
         other = getattr(fields(), name)
-        assert getattr(call_options(fields(**{name: value}), None, {name: other}), name) == other
+        assert setting(call_options(fields(**{name: value}), None, {name: other}), name) == other
 
 
 @pytest.mark.parametrize("name", [name for name in BEHAVIOUR if name != "forced_tool_attempts"])
@@ -182,6 +190,6 @@ def test_other_values_are_refused(name, value):
 
 
 @pytest.mark.parametrize("name", ["timeout", "allowed_media_dirs", "base_url"])
-def test_fields_that_a_call_cannot_override_are_told_so(name):
+def test_fields_that_a_call_cannot_override_say_so(name):
     with pytest.warns(UserWarning, match=f"{name}.*field of the model"):
         call_options(fields(), None, {name: 1})

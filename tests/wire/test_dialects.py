@@ -1,6 +1,7 @@
-"""MiMo's open weights on vLLM and SGLang: what is sent to them, and what is read from them.
+"""MiMo's open weights on vLLM and SGLang: requests, responses, streams and errors.
 
-The answers are made from what was measured with vLLM 0.32 and read of SGLang (mimo-api.md §11).
+The responses are modelled on those measured with vLLM 0.32 and on SGLang's documentation
+(docs/api-facts.md).
 """
 
 import json
@@ -14,7 +15,7 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 
-from langchain_mimo._chat.requests import question_of
+from langchain_mimo._chat.requests import build_request
 from langchain_mimo._media.references import DeferredMedia
 from langchain_mimo._transport.error_responses import (
     ErrorContext,
@@ -60,14 +61,14 @@ def parts(*blocks, dialect):
     return request(HumanMessage(list(blocks)), dialect=dialect)["messages"][0]["content"]
 
 
-# --- What is sent ------------------------------------------------------------------------------
+# --- Requests ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("thinks", [True, False])
+@pytest.mark.parametrize("thinking", [True, False])
 @pytest.mark.parametrize("server", SELF_HOSTED)
-def test_thinking_is_switched_in_the_template(server, thinks):
-    tree = request(dialect=server, thinking=thinks)
-    assert tree["chat_template_kwargs"] == {"enable_thinking": thinks, "thinking": thinks}
+def test_thinking_is_switched_in_the_template(server, thinking):
+    tree = request(dialect=server, thinking=thinking)
+    assert tree["chat_template_kwargs"] == {"enable_thinking": thinking, "thinking": thinking}
     assert "thinking" not in tree
     assert "chat_template_kwargs" not in request(dialect=server)
 
@@ -76,7 +77,7 @@ def test_thinking_is_switched_in_the_template(server, thinks):
     ("server", "name"),
     [("mimo", "reasoning_content"), ("vllm", "reasoning"), ("sglang", "reasoning_content")],
 )
-def test_reasoning_go_back_under_the_servers_name(server, name):
+def test_reasoning_is_sent_back_under_the_servers_key(server, name):
     call = {"name": "look", "args": {}, "id": "call_1"}
     message = AIMessage("", tool_calls=[call], additional_kwargs={"reasoning_content": "Hm."})
     result = ToolMessage("seen", tool_call_id="call_1")
@@ -130,7 +131,7 @@ def test_audio(dialect, by_url, by_base64, data_url):
     ("mime_type", "name"),
     [("audio/wav", "wav"), ("audio/x-wav", "wav"), ("audio/mpeg", "mp3"), ("audio/ogg", None)],
 )
-def test_the_format_beside_bare_base64(mime_type, name):
+def test_the_format_key_of_bare_base64(mime_type, name):
     dialect = dialect_of("vllm", {"audio_part": "input_audio_base64"})
     (part,) = parts({"type": "audio", "base64": "AAAA", "mime_type": mime_type}, dialect=dialect)
     assert part["input_audio"].get("format") == name
@@ -153,7 +154,7 @@ def test_frame_rates_stand_beside_the_video(server, part):
     assert "media_io_kwargs" not in tree
 
 
-def test_vllm_takes_frame_rates_only_where_it_trusts_requests():
+def test_vllm_gets_frame_rates_only_if_it_trusts_requests():
     with (
         pytest.warns(UserWarning, match="--trust-request-mm-kwargs"),
         pytest.warns(UserWarning, match="media_resolution"),
@@ -178,7 +179,7 @@ def test_vllm_has_one_frame_rate_for_all_videos():
 
 
 @pytest.mark.parametrize("server", SELF_HOSTED)
-def test_web_search_is_of_the_cloud(server):
+def test_web_search_runs_in_mimos_cloud_only(server):
     tools = wire_tools([{"type": "web_search"}])
     assert request(tools=tools)["tools"] == tools
     with pytest.raises(MiMoInputError, match="cloud"):
@@ -186,14 +187,13 @@ def test_web_search_is_of_the_cloud(server):
 
 
 @pytest.mark.parametrize("server", DIALECTS)
-def test_a_whole_body(server):
+def test_a_complete_body(server):
     tree = request(
         SystemMessage("S"),
         HumanMessage("Hi."),
         dialect=server,
         stream=True,
         parameters={"max_completion_tokens": 9, "temperature": None},
-        extra_body={"top_k": 1},
     )
     assert tree == {
         "model": MODEL,
@@ -201,7 +201,6 @@ def test_a_whole_body(server):
         "max_completion_tokens": 9,
         "stream": True,
         "stream_options": {"include_usage": True},
-        "top_k": 1,
     }
 
 
@@ -213,11 +212,11 @@ SCHEMA = {"title": "Weather", "type": "object", "properties": {"rain": {"type": 
 BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "Weather", "schema": SCHEMA}}
 
 
-def asked(server, **keywords):
-    """The whole body of a call, as ChatMiMo sends it."""
+def body_and_forced_choice(server, **keywords):
+    """The complete body of a call as ChatMiMo sends it, and the tool choice left to check."""
     llm = ChatMiMo(model=MODEL, base_url="http://127.0.0.1:8000/v1", server=server)
-    question = question_of(llm, [HumanMessage("Hi.")], None, keywords, stream=False)
-    return question.tree, question.choice
+    request = build_request(llm, [HumanMessage("Hi.")], None, keywords, stream=False)
+    return request.encode(), request.forced
 
 
 @pytest.mark.parametrize(
@@ -230,8 +229,8 @@ def asked(server, **keywords):
     ],
 )
 @pytest.mark.parametrize("server", DIALECTS)
-def test_a_tool_choice_is_left_to_servers_that_honour_it(server, choice, native):
-    tree, forced = asked(server, tools=[TOOL], tool_choice=choice)
+def test_a_tool_choice_is_left_to_servers_that_enforce_it(server, choice, native):
+    tree, forced = body_and_forced_choice(server, tools=[TOOL], tool_choice=choice)
     if server == "mimo":
         assert "tool_choice" not in tree
         assert ("tools" in tree) == (choice != "none")
@@ -239,12 +238,12 @@ def test_a_tool_choice_is_left_to_servers_that_honour_it(server, choice, native)
     else:
         assert tree.get("tool_choice") == native
         assert tree["tools"] == [TOOL]
-        assert forced is None  # and nothing is left to do
+        assert forced is None  # nothing is left to check
 
 
 @pytest.mark.parametrize("server", DIALECTS)
 def test_a_schema_is_left_to_servers_that_enforce_it(server):
-    tree, _ = asked(server, response_format=BY_SCHEMA)
+    tree, _ = body_and_forced_choice(server, response_format=BY_SCHEMA)
     if server == "mimo":
         assert tree["response_format"] == {"type": "json_object"}
         assert '"rain"' in tree["messages"][-1]["content"]
@@ -254,7 +253,7 @@ def test_a_schema_is_left_to_servers_that_enforce_it(server):
 
 
 @pytest.mark.parametrize("server", SELF_HOSTED)
-def test_addresses_are_objects_and_every_part_is_one_that_is_known(server):
+def test_urls_are_objects_and_part_types_are_those_the_server_knows(server):
     blocks = [{"type": kind, "url": URL} for kind in ("image", "video", "audio")]
     kinds = ["image_url", "video_url", "audio_url"]
     assert parts(*blocks, dialect=server) == [{"type": kind, kind: {"url": URL}} for kind in kinds]
@@ -272,27 +271,27 @@ def test_addresses_are_objects_and_every_part_is_one_that_is_known(server):
     [
         {"trust_media_io": True},
         {"trusts_media_io": "yes"},
-        {"audio_part": "sound"},
+        {"audio_part": "audio_file"},
         {"reasoning_field": None},
     ],
 )
-def test_a_dialect_that_cannot_be(changes):
+def test_invalid_dialect_changes_are_refused(changes):
     with pytest.raises(MiMoConfigurationError, match=next(iter(changes))):
         dialect_of("vllm", changes)
 
 
-def test_a_dialect_without_changes_is_the_servers():
+def test_a_dialect_without_changes_is_the_servers_own():
     assert dialect_of("vllm") is DIALECTS["vllm"]
     assert dialect_of("sglang", {"reasoning_field": "reasoning"}).reasoning_field == "reasoning"
 
 
-# --- What is read ------------------------------------------------------------------------------
+# --- Responses ---------------------------------------------------------------------------------
 
 FUNCTION = {"name": "weather", "arguments": '{"city": "Wuhan"}'}
 CALL = {"id": "chatcmpl-tool-1", "type": "function", "function": FUNCTION}
 
 
-def answer(finish_reason, message, usage=None):
+def response(finish_reason, message, usage=None):
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -314,7 +313,7 @@ def answer(finish_reason, message, usage=None):
 
 
 def decoded(**body):
-    return decode_response(answer(**body))
+    return decode_response(response(**body))
 
 
 @pytest.mark.parametrize(
@@ -326,7 +325,7 @@ def decoded(**body):
         ({"content": "Hi.", "reasoning_content": "Hm.", "tool_calls": None}, "Hi.", "Hm."),
         # vLLM's alias of both names.
         ({"content": "Hi.", "reasoning": "Hm.", "reasoning_content": "Hm."}, "Hi.", "Hm."),
-        # Thinking off, and thoughts that used up the budget.
+        # Thinking off, and reasoning that used up the budget.
         ({"content": "Hi.", "reasoning": None}, "Hi.", None),
         ({"content": None, "reasoning": "Hm."}, "", "Hm."),
         # OpenRouter.
@@ -337,7 +336,7 @@ def decoded(**body):
         ),
     ],
 )
-def test_words(message, content, reasoning):
+def test_text_and_reasoning(message, content, reasoning):
     read = decoded(finish_reason="stop", message=message)
     assert read.content == content
     assert read.additional_kwargs.get("reasoning_content") == reasoning
@@ -349,7 +348,7 @@ def test_words(message, content, reasoning):
     [
         ("tool_calls", None),  # tool_choice auto
         ("tool_calls", ""),  # required
-        ("stop", ""),  # named: vLLM says stop in spite of the call
+        ("stop", ""),  # named: vLLM reports stop despite the call
     ],
 )
 def test_calls(finish_reason, content):
@@ -360,15 +359,15 @@ def test_calls(finish_reason, content):
     assert read.response_metadata["finish_reason"] == finish_reason
 
 
-def test_a_forced_call_that_was_cut():
+def test_a_forced_call_cut_by_length():
     cut = CALL | {"function": {"name": "weather", "arguments": '{"city": "Wu'}}
     read = decoded(finish_reason="length", message={"content": "", "tool_calls": [cut]})
     assert read.tool_calls == []
     assert read.invalid_tool_calls[0]["id"] == "chatcmpl-tool-1"
 
 
-def test_an_automatic_call_that_was_cut_cannot_be_told_from_one_without_arguments():
-    """vLLM closes what it cut, and says "tool_calls"; streams do show the fragment, see below."""
+def test_an_automatic_call_cut_by_length_looks_like_one_without_arguments():
+    """vLLM closes the JSON and reports "tool_calls"; a stream shows the fragment, see below."""
     closed = CALL | {"function": FUNCTION | {"arguments": "{}"}}
     read = decoded(finish_reason="tool_calls", message={"content": None, "tool_calls": [closed]})
     assert [call["args"] for call in read.tool_calls] == [{}]
@@ -401,7 +400,7 @@ COUNTS = {"prompt_tokens": 300, "completion_tokens": 9, "total_tokens": 309}
             },
             {"cache_read": 0, "image": 256, "audio": 25},
         ),
-        # SGLang's.
+        # SGLang.
         (
             {"prompt_tokens_details": {"cached_tokens": 64}, "reasoning_tokens": 3},
             {"cache_read": 64},
@@ -417,18 +416,18 @@ def test_usage(details, expected):
     assert read["output_token_details"] == {"reasoning": 4}
 
 
-# --- What is read from streams -----------------------------------------------------------------
+# --- Streams -----------------------------------------------------------------------------------
 
 
 def event(finish_reason=None, usage=..., **delta):
-    made = {
+    chunk = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
         "created": 1790008551,
         "model": MODEL,
         "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}],
     }
-    return made if usage is ... else made | {"usage": usage}
+    return chunk if usage is ... else chunk | {"usage": usage}
 
 
 def last_usage(usage):
@@ -436,16 +435,16 @@ def last_usage(usage):
 
 
 def fragment(index=0, *, call_id=None, name=None, arguments=None):
-    made = {"index": index}
+    call = {"index": index}
     if call_id is not None:
-        made |= {"id": call_id, "type": "function"}
+        call |= {"id": call_id, "type": "function"}
     function = {"name": name} if name is not None else {}
     if arguments is not None:
         function["arguments"] = arguments
-    return [made | {"function": function}]
+    return [call | {"function": function}]
 
 
-# The first delta of a call has no key `arguments`, later ones nothing but index and arguments.
+# The first delta of a call has no `arguments`, later ones only index and arguments.
 CALL_EVENTS = [
     event(tool_calls=fragment(call_id="chatcmpl-tool-1", name="weather")),
     event(tool_calls=fragment(arguments='{"city": ')),
@@ -453,7 +452,7 @@ CALL_EVENTS = [
 ]
 
 STREAMS = {
-    "vllm: thoughts and text": (
+    "vllm: reasoning and text": (
         [
             event(role="assistant", content=""),
             event(reasoning="H"),
@@ -462,11 +461,11 @@ STREAMS = {
             event(finish_reason="stop"),
             last_usage(COUNTS),
         ],
-        answer("stop", {"content": "Hi.", "reasoning": "Hm."}, COUNTS),
+        response("stop", {"content": "Hi.", "reasoning": "Hm."}, COUNTS),
     ),
     "vllm: no usage": (
         [event(role="assistant", content=""), event(content="Hi."), event(finish_reason="stop")],
-        answer("stop", {"content": "Hi."}),
+        response("stop", {"content": "Hi."}),
     ),
     "vllm: usage that grows": (
         [
@@ -475,7 +474,7 @@ STREAMS = {
             event(finish_reason="stop", usage=COUNTS | {"completion_tokens": 9}),
             last_usage(COUNTS),
         ],
-        answer("stop", {"content": "Hi."}, COUNTS),
+        response("stop", {"content": "Hi."}, COUNTS),
     ),
     "vllm: a call": (
         [
@@ -485,15 +484,15 @@ STREAMS = {
             event(finish_reason="tool_calls"),
             last_usage(COUNTS),
         ],
-        answer("tool_calls", {"content": None, "reasoning": "Hm.", "tool_calls": [CALL]}, COUNTS),
+        response("tool_calls", {"content": None, "reasoning": "Hm.", "tool_calls": [CALL]}, COUNTS),
     ),
     "vllm: a named call": (
         [event(role="assistant", content=""), *CALL_EVENTS, event(finish_reason="stop")],
-        answer("stop", {"content": "", "tool_calls": [CALL]}),
+        response("stop", {"content": "", "tool_calls": [CALL]}),
     ),
     "vllm: a call cut by length": (
         [event(role="assistant", content=""), *CALL_EVENTS[:2], event(finish_reason="length")],
-        answer(
+        response(
             "length",
             {
                 "content": "",
@@ -509,7 +508,7 @@ STREAMS = {
             event(finish_reason="stop", role=None, content=None, reasoning_content=None),
             last_usage(COUNTS | {"prompt_tokens_details": None}),
         ],
-        answer("stop", {"content": "Hi.", "reasoning_content": "Hm."}, COUNTS),
+        response("stop", {"content": "Hi.", "reasoning_content": "Hm."}, COUNTS),
     ),
 }
 
@@ -521,7 +520,7 @@ def streamed_message(events):
     return message_chunk_to_message(first.__add__(rest) if rest else first)
 
 
-def test_a_stream_shows_the_fragment_of_a_call_that_was_cut():
+def test_a_stream_shows_the_fragment_of_a_call_cut_by_length():
     events = [
         event(role="assistant", content=""),
         *CALL_EVENTS[:2],
@@ -533,7 +532,7 @@ def test_a_stream_shows_the_fragment_of_a_call_that_was_cut():
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_adds_up_to_the_whole_answer(name):
+def test_a_stream_adds_up_to_the_whole_response(name):
     events, body = STREAMS[name]
     assert streamed_message(events) == decode_response(body)
 
@@ -541,15 +540,15 @@ def test_a_stream_adds_up_to_the_whole_answer(name):
 # --- Errors ------------------------------------------------------------------------------------
 
 
-def said(message, code, kind="BadRequestError", param=None):
+def error_body(message, code, kind="BadRequestError", param=None):
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 ERRORS = {
-    "a bad part": (400, said("Unknown part type: file", 400), MiMoInvalidRequestError, False),
+    "a bad part": (400, error_body("Unknown part type: file", 400), MiMoInvalidRequestError, False),
     "no such model": (
         404,
-        said("The model `x` does not exist.", 404, "NotFoundError", "model"),
+        error_body("The model `x` does not exist.", 404, "NotFoundError", "model"),
         MiMoNotFoundError,
         False,
     ),
@@ -558,25 +557,27 @@ ERRORS = {
     "no key": (401, {"error": "Unauthorized"}, MiMoAuthenticationError, False),
     "too long": (
         400,
-        said("This model's maximum context length is 4096 tokens.", 400, param="input_tokens"),
+        error_body(
+            "This model's maximum context length is 4096 tokens.", 400, param="input_tokens"
+        ),
         MiMoContextOverflowError,
         False,
     ),
     "media whose host answers 4xx": (
         422,
-        said("404, message='Not Found', url='https://a.example/x.png'", 422),
+        error_body("404, message='Not Found', url='https://a.example/x.png'", 422),
         MiMoInvalidRequestError,
         False,
     ),
     "media whose host cannot be reached": (
         500,
-        said("Cannot connect to host a.example:443", 500, "InternalServerError"),
+        error_body("Cannot connect to host a.example:443", 500, "InternalServerError"),
         MiMoServerError,
         True,
     ),
     "a data URL without base64": (
         501,
-        said("Only base64 data URLs are supported for now.", 501, "NotImplementedError"),
+        error_body("Only base64 data URLs are supported for now.", 501, "NotImplementedError"),
         MiMoServerError,
         False,
     ),
@@ -593,15 +594,15 @@ ERRORS = {
 def test_error_bodies(name):
     status, body, error, retryable = ERRORS[name]
     context = ErrorContext("127.0.0.1", "", MODEL)
-    made = error_from_response(status, {}, json.dumps(body).encode(), context)
-    assert type(made) is error
-    assert made.status_code == status
-    assert made.is_retryable is retryable
+    raised = error_from_response(status, {}, json.dumps(body).encode(), context)
+    assert type(raised) is error
+    assert raised.status_code == status
+    assert raised.is_retryable is retryable
     inner = body.get("error", body)
-    words = inner if isinstance(inner, str) else inner.get("message", inner.get("detail"))
-    assert words in str(made)
+    text = inner if isinstance(inner, str) else inner.get("message", inner.get("detail"))
+    assert text in str(raised)
 
 
 def test_an_error_inside_a_stream():
-    made = error_from_event(said("boom", 500), {}, ErrorContext("127.0.0.1", "", MODEL))
-    assert (type(made), made.status_code) == (MiMoServerError, 500)
+    raised = error_from_event(error_body("boom", 500), {}, ErrorContext("127.0.0.1", "", MODEL))
+    assert (type(raised), raised.status_code) == (MiMoServerError, 500)

@@ -1,4 +1,4 @@
-"""Both formats, through the one place that picks: the same conversation, and the same messages."""
+"""Both API formats through `API_FORMATS`: the same conversations and the same messages."""
 
 import ast
 import pathlib
@@ -6,8 +6,6 @@ import pathlib
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from langchain_mimo._chat.structured_output import lower_response_format
-from langchain_mimo._chat.tool_choice.choice import lower_tool_choice
 from langchain_mimo._wire.dialects import DIALECTS, check_api_format
 from langchain_mimo._wire.endpoints import derive_endpoints
 from langchain_mimo._wire.formats import API_FORMATS
@@ -20,11 +18,11 @@ from langchain_mimo.errors import MiMoConfigurationError
 
 translator.register()
 
-PACKAGE = pathlib.Path(translator.__file__).parents[1]
+PACKAGE = pathlib.Path(translator.__file__).parents[2]
 MODEL = "mimo-v2.6-pro"
 TOOLS = wire_tools([{"name": "weather", "description": "", "parameters": {"type": "object"}}])
 
-ANSWERS = {
+RESPONSES = {
     "openai": {
         "id": "1",
         "model": MODEL,
@@ -34,7 +32,7 @@ ANSWERS = {
                 "message": {
                     "role": "assistant",
                     "content": "Let me look.",
-                    "reasoning_content": "Weather it is.",
+                    "reasoning_content": "The user asks about the weather.",
                     "tool_calls": [
                         {
                             "id": "call_1",
@@ -53,7 +51,7 @@ ANSWERS = {
         "role": "assistant",
         "model": MODEL,
         "content": [
-            {"type": "thinking", "thinking": "Weather it is.", "signature": ""},
+            {"type": "thinking", "thinking": "The user asks about the weather.", "signature": ""},
             {"type": "text", "text": "Let me look."},
             {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Wuhan"}},
         ],
@@ -62,14 +60,14 @@ ANSWERS = {
     },
 }
 
-REPLAYED = {
+ENCODED = {
     "openai": [
         {"role": "system", "content": "S"},
         {"role": "user", "content": "Weather?"},
         {
             "role": "assistant",
             "content": "Let me look.",
-            "reasoning_content": "Weather it is.",
+            "reasoning_content": "The user asks about the weather.",
             "tool_calls": [
                 {
                     "id": "call_1",
@@ -82,7 +80,7 @@ REPLAYED = {
     ],
     "anthropic": [
         {"role": "user", "content": "Weather?"},
-        {"role": "assistant", "content": ANSWERS["anthropic"]["content"]},
+        {"role": "assistant", "content": RESPONSES["anthropic"]["content"]},
         {
             "role": "user",
             "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "Sunny"}],
@@ -91,36 +89,38 @@ REPLAYED = {
 }
 
 
-def request(name, *messages, tools=None, **parameters):
+def request(name, *messages, tools=(), parallel_tool_calls=None, **parameters):
     turns = clean_history(list(messages), HistoryOptions(MODEL)).turns
-    options = RequestOptions(MODEL, parameters, tools=tools)
+    options = RequestOptions(
+        MODEL, parameters, tools=tools, parallel_tool_calls=parallel_tool_calls
+    )
     return API_FORMATS[name].encode_request(turns, options, DIALECTS["mimo"])
 
 
-@pytest.mark.parametrize("ends", API_FORMATS)
-@pytest.mark.parametrize("begins", API_FORMATS)
-def test_a_conversation_begun_in_one_format_goes_on_in_the_other(begins, ends):
-    called = API_FORMATS[begins].decode_response(ANSWERS[begins])
+@pytest.mark.parametrize("second", API_FORMATS)
+@pytest.mark.parametrize("first", API_FORMATS)
+def test_a_conversation_continues_in_either_format(first, second):
+    called = API_FORMATS[first].decode_response(RESPONSES[first])
     history = [
         SystemMessage("S"),
         HumanMessage("Weather?"),
         called,
         ToolMessage("Sunny", tool_call_id="call_1"),
     ]
-    tree = request(ends, *history)
-    expected = REPLAYED[ends]
-    if begins == ends == "openai":
-        # Within its own format a call goes back to the letter.
+    tree = request(second, *history)
+    expected = ENCODED[second]
+    if first == second == "openai":
+        # Within the OpenAI format a call is sent back byte for byte.
         expected = [dict(message) for message in expected]
-        expected[2]["tool_calls"] = ANSWERS["openai"]["choices"][0]["message"]["tool_calls"]
+        expected[2]["tool_calls"] = RESPONSES["openai"]["choices"][0]["message"]["tool_calls"]
     assert tree["messages"] == expected
-    assert tree.get("system") == ("S" if ends == "anthropic" else None)
+    assert tree.get("system") == ("S" if second == "anthropic" else None)
 
 
-def test_both_formats_give_one_message():
-    ours, theirs = (API_FORMATS[name].decode_response(ANSWERS[name]) for name in API_FORMATS)
-    assert ours.additional_kwargs.pop("raw_arguments") == {"call_1": '{"city":"Wuhan"}'}
-    assert ours == theirs
+def test_both_formats_give_the_same_message():
+    openai, anthropic = (API_FORMATS[name].decode_response(RESPONSES[name]) for name in API_FORMATS)
+    assert openai.additional_kwargs.pop("raw_arguments") == {"call_1": '{"city":"Wuhan"}'}
+    assert openai == anthropic
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_both_formats_give_one_message():
         ("anthropic", "https://api.example/anthropic/v1/messages"),
     ],
 )
-def test_addresses(name, address):
+def test_endpoints(name, address):
     assert API_FORMATS[name].address(derive_endpoints("https://api.example/v1")) == address
 
 
 @pytest.mark.parametrize("server", ["vllm", "sglang"])
-def test_only_mimo_has_the_anthropic_format(server):
+def test_self_hosted_servers_have_no_anthropic_format(server):
     check_api_format("openai", server)
     check_api_format("anthropic", "mimo")
     with pytest.raises(MiMoConfigurationError, match=server):
@@ -151,33 +151,16 @@ def test_only_mimo_has_the_anthropic_format(server):
         ("anthropic", "mimo", "nothing"),
     ],
 )
-def test_what_an_answer_can_be_held_to(name, server, enforced):
+def test_what_a_server_enforces(name, server, enforced):
     assert API_FORMATS[name].enforced(DIALECTS[server]) == enforced
 
 
-def test_json_is_asked_for_in_words():
-    tree = request("anthropic", HumanMessage("Give me JSON."))
-    tree = lower_response_format(tree, {"type": "json_object"}, server="nothing")
-    assert "response_format" not in tree
-    assert tree["messages"][-1]["role"] == "system"
-    assert "one JSON object" in tree["messages"][-1]["content"]
-
-
-def test_choices_of_tools():
+def test_parallel_calls_have_a_switch_of_their_own():
     tree = request("anthropic", HumanMessage("Hi."), tools=TOOLS, parallel_tool_calls=False)
-    auto = {"type": "auto", "disable_parallel_tool_use": True}
-    kept, choice = lower_tool_choice(tree, "auto")
-    assert (kept, choice) == (tree, None)
-    assert kept["tool_choice"] == auto
-    forced, choice = lower_tool_choice(tree, "weather")
-    assert forced["tool_choice"] == auto
-    assert choice.asked == "weather"
-    without, choice = lower_tool_choice(tree, "none")
-    assert "tools" not in without
-    assert "tool_choice" not in without
+    assert tree["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
 
 
-def test_another_providers_history_fits_too():
+def test_reasoning_of_another_provider_is_sent_without_its_signature():
     foreign = AIMessage(
         [
             {"type": "thinking", "thinking": "Hm.", "signature": "theirs"},
@@ -195,11 +178,11 @@ def test_another_providers_history_fits_too():
     ]
 
 
-# ------------------------------------------------------------------------- one place to pick in
+# ------------------------------------------------------------------ no branches on the format
 
 
 def decisions_in(tree):
-    """Everything that a program decides by: conditions, matched subjects, comparisons."""
+    """Yield the expressions that a program branches on: conditions, match subjects, comparisons."""
     for node in ast.walk(tree):
         match node:
             case ast.If() | ast.IfExp() | ast.While() | ast.Assert():
@@ -217,13 +200,13 @@ def names_in(node):
                 yield name
 
 
-def test_nobody_asks_which_format_it_is():
-    """`API_FORMATS` is looked up where a call begins; what differs is told by its entries."""
-    deciding = [
+def test_no_code_branches_on_the_api_format():
+    """`API_FORMATS` is looked up once per call; its entries hold everything that differs."""
+    branches = [
         f"{path.name}:{test.lineno}"
         for path in PACKAGE.rglob("*.py")
         if "emulator" not in path.parts
         for test in decisions_in(ast.parse(path.read_text(encoding="utf-8")))
         if "api_format" in names_in(test)
     ]
-    assert deciding == []
+    assert branches == []

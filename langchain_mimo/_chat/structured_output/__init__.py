@@ -1,23 +1,23 @@
 """Structured output: an answer that is an object of a schema, by three methods and one parser.
 
-What MiMo's cloud really offers (official structured-output page): `response_format` of type
-`json_object`, which promises JSON syntax and nothing more, and only when a system or user message
-asks for JSON. The methods of `with_structured_output` become:
+MiMo's cloud offers `response_format` of type `json_object` (docs/api-facts.md). It guarantees JSON
+syntax and nothing more, and only when a system or user message asks for JSON. The methods of
+`with_structured_output` become:
 
 - `json_schema`, the default: `json_object`, and the schema stated in the prompt. vLLM and SGLang
-  enforce schemas, and get `json_schema` itself.
-- `json_mode`: the same. Without a schema only JSON is asked for, and that only
-  where no message of the caller does.
-- `function_calling`: the schema as a tool, whose call is asked for and checked (`forced_tools`);
-  vLLM and SGLang force the call.
+  enforce schemas and receive `json_schema` itself.
+- `json_mode`: the same. Without a schema only JSON is asked for, and only where no message of the
+  caller asks for it.
+- `function_calling`: the schema as a tool whose call is required (`_chat.tool_choice`); vLLM and
+  SGLang force the call.
 
-The schema is stated when the request is built (`lower_response_format`), in one system message at
-the end: the caller's messages are not touched, and all that stands before stays a prefix that
-MiMo's cache can serve.
+The schema is stated when the request is built (`request.plan_response_format`), in one system
+message at the end: the caller's messages stay unchanged, and everything before it stays a prefix
+that MiMo's cache can serve.
 
-The parser takes JSON strictly. A code fence around the whole answer is taken off; JSON in the
-midst of prose, cut JSON and JSON with slips are errors, since an object guessed out of them is
-wrong without anyone knowing. The errors name what came instead.
+The parser reads JSON strictly. It removes a code fence around the whole answer. JSON within prose,
+JSON that was cut off and malformed JSON are errors, since an object guessed from them may be wrong
+without anyone noticing. The errors say what the response was instead.
 """
 
 from __future__ import annotations
@@ -29,21 +29,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 
-from langchain_mimo._chat.structured_output.fences import FenceStripper, unfence, unfenced_message
-from langchain_mimo._chat.structured_output.request import lower_response_format
 from langchain_mimo._chat.structured_output.schema import AnswerSchema, Method
 from langchain_mimo.errors import MiMoConfigurationError
 
 if TYPE_CHECKING:
     from langchain_mimo._chat.structured_output.parser import StructuredOutputParser
-
-__all__ = [
-    "FenceStripper",
-    "build_structured_output",
-    "lower_response_format",
-    "unfence",
-    "unfenced_message",
-]
 
 
 def build_structured_output(
@@ -55,35 +45,37 @@ def build_structured_output(
     strict: bool | None = None,
     **kwargs: Any,
 ) -> Runnable[Any, Any]:
-    """Make a runnable whose output is an object of the schema.
+    """Create a runnable whose output is an object of the schema.
 
     Args:
         llm: The model.
         schema: A pydantic class (v2, or `pydantic.v1`), a TypedDict, a JSON schema, or an OpenAI
-            function. Pydantic classes give instances, all others dicts. May be None for
+            function. Pydantic classes produce instances, all others dicts. May be None for
             `json_mode`.
         method: "json_schema", "json_mode" or "function_calling", see the module docstring.
-        include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and raise nothing when
+        include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise when
             the answer cannot be parsed.
-        strict: Passed on with the schema: servers that enforce schemas then take it to the
-            letter. With True every property becomes required and no others are allowed.
-        **kwargs: Bound to the model's calls as they are.
+        strict: Passed on with the schema to servers that enforce schemas. With True every property
+            becomes required and no others are allowed.
+        **kwargs: Bound to the model's calls.
 
     Returns:
-        The runnable. Streamed, it gives dicts as they grow, and pydantic instances once whole.
+        The runnable. A stream yields dicts as they grow, and pydantic instances when complete.
 
     Raises:
-        MiMoConfigurationError: The method is unknown, or the schema is missing or no schema.
+        MiMoConfigurationError: The method is unknown, or the schema is missing or invalid.
     """
-    # Half of this room's import time, and many programs never ask for an object.
+    # Half of this package's import time, and many programs never need it.
     from langchain_mimo._chat.structured_output.parser import StructuredOutputParser  # noqa: PLC0415
 
     if method not in ("function_calling", "json_mode", "json_schema"):
         raise MiMoConfigurationError(
-            f"method must be 'json_schema', 'json_mode' or 'function_calling', not {method!r}"
+            f"method must be 'json_schema', 'json_mode' or 'function_calling', got {method!r}"
         )
     if schema is None and method != "json_mode":
-        raise MiMoConfigurationError(f"method {method!r} needs a schema; only 'json_mode' does not")
+        raise MiMoConfigurationError(
+            f"method {method!r} needs a schema; only 'json_mode' works without one"
+        )
     target = AnswerSchema(schema)
     tracing = {
         "ls_structured_output_format": {
@@ -107,7 +99,7 @@ def build_structured_output(
 def _with_raw(
     bound: Runnable[Any, AIMessage], parser: StructuredOutputParser
 ) -> Runnable[Any, Any]:
-    """Return raw, parsed and parsing_error; two looks at the message, so that streams work too."""
+    """Add parsed and parsing_error; the message is parsed once for each, so that streams work."""
 
     def parsed(message: AIMessage) -> Any:
         return parser.outcome(message)[0]

@@ -1,4 +1,4 @@
-"""Code fences around JSON answers, taken off whole messages and streams alike."""
+"""Removes code fences around JSON responses, from whole messages and streams alike."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 BLANK = "\ufeff \t\r\n"
-"""What may stand around JSON: white space, and a byte order mark."""
+"""Characters allowed around JSON: white space, and a byte order mark."""
 
 _LANGUAGE = re.compile(r"[\w+.-]*")
-_UNFENCED_KEY = "code_fence_removed"
+_METADATA_KEY = "code_fence_removed"
 
 
-def unfence(text: str) -> tuple[str, bool]:
-    """Take off a code fence that stands around the whole text.
+def remove_fence(text: str) -> tuple[str, bool]:
+    """Remove a code fence around the whole text.
 
     Args:
-        text: An answer.
+        text: The text of a response.
 
     Returns:
-        What is inside and True; or the text as it is and False when there is no fence, prose
-        around it, or more than one.
+        (content of the fence, True); or (text, False) when there is no fence, more than one, or
+        prose around it.
     """
     body = text.strip(BLANK)
     opening, newline, rest = body.partition("\n")
@@ -35,34 +35,34 @@ def unfence(text: str) -> tuple[str, bool]:
     return inside, True
 
 
-def unfenced_message(message: AIMessage) -> AIMessage:
-    """Take off a code fence around a final answer that was asked for as JSON.
+def without_fence(message: AIMessage) -> AIMessage:
+    """Remove a code fence around a final answer that was requested as JSON.
 
     Args:
-        message: A whole answer; one with tool calls is no final answer and is left as it is.
+        message: A whole response; one with tool calls is not a final answer and stays unchanged.
 
     Returns:
         The message; `response_metadata["code_fence_removed"]` is True where a fence was removed.
     """
     if not isinstance(message.content, str) or message.tool_calls or message.invalid_tool_calls:
         return message
-    text, removed = unfence(message.content)
+    text, removed = remove_fence(message.content)
     if not removed:
         return message
     return message.model_copy(
         update={
             "content": text,
-            "response_metadata": {**message.response_metadata, _UNFENCED_KEY: True},
+            "response_metadata": {**message.response_metadata, _METADATA_KEY: True},
         }
     )
 
 
 class FenceStripper:
-    """`unfenced_message` for a stream: the merged chunks are the same message.
+    """`without_fence` for a stream: the merged chunks are the same message.
 
-    Text that does not begin with a fence flows on as it comes. Text that does is held back to the
-    end, since only there it is known whether the fence stands around all of it. Feed it the chunks
-    of one answer, in order.
+    Text that does not start with a fence passes as it arrives. Text that does is held back until
+    the end, where it is known whether the fence surrounds all of it. Feed it the chunks of one
+    response, in order.
     """
 
     __slots__ = ("_held", "_passing")
@@ -72,13 +72,13 @@ class FenceStripper:
         self._passing = False
 
     def feed(self, chunk: AIMessageChunk) -> list[AIMessageChunk]:
-        """Take in a chunk.
+        """Take a chunk.
 
         Args:
             chunk: The next chunk; its content is a string.
 
         Returns:
-            What may go on, zero chunks or one.
+            What may pass: zero chunks or one.
         """
         if self._passing or not isinstance(chunk.content, str):
             return [chunk]
@@ -88,9 +88,9 @@ class FenceStripper:
         if chunk.tool_call_chunks:
             return [self._released(chunk, self._held)]
         if chunk.chunk_position == "last":
-            text, removed = unfence(self._held)
-            noted = {_UNFENCED_KEY: True} if removed else {}
-            return [self._released(chunk, text, noted)]
+            text, removed = remove_fence(self._held)
+            metadata = {_METADATA_KEY: True} if removed else {}
+            return [self._released(chunk, text, metadata)]
         if not chunk.content:
             return [chunk]
         rest = chunk.model_copy(update={"content": ""})
@@ -98,16 +98,16 @@ class FenceStripper:
         return [rest] if has_more else []
 
     def _released(
-        self, chunk: AIMessageChunk, text: str, noted: dict[str, bool] | None = None
+        self, chunk: AIMessageChunk, text: str, metadata: dict[str, bool] | None = None
     ) -> AIMessageChunk:
         self._passing = True
-        if text == chunk.content and not noted:
+        if text == chunk.content and not metadata:
             return chunk
-        metadata = {**chunk.response_metadata, **(noted or {})}
+        metadata = {**chunk.response_metadata, **(metadata or {})}
         return chunk.model_copy(update={"content": text, "response_metadata": metadata})
 
 
 def _may_be_fenced(text: str) -> bool:
-    """Whether text that begins like this may turn out to stand in a code fence."""
+    """Return whether text that starts like this may turn out to be inside a code fence."""
     start = text.lstrip(BLANK)[:3]
     return "```".startswith(start)

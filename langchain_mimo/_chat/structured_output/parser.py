@@ -1,4 +1,4 @@
-"""The parser of structured answers: strict, and telling what came where nothing fits."""
+"""Parses structured answers strictly, with errors that say what the response was instead."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.json import parse_partial_json
 from pydantic import ConfigDict
 
-from langchain_mimo._chat.structured_output.fences import BLANK, unfence
+from langchain_mimo._chat.structured_output.fences import BLANK, remove_fence
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
+from langchain_mimo._json import strict_json
 
 _EXCERPT = 200
 
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):
-    """Turns an answer, or a tool call in it, into an object of a schema.
+    """Turns a response, or a tool call in it, into an object of a schema.
 
     Attributes:
         target: The schema.
-        from_call: Whether the object comes as the arguments of a tool call.
+        from_call: Whether the object is the arguments of a tool call.
     """
 
     target: AnswerSchema
@@ -34,39 +35,39 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     def parse(self, text: str) -> Any:
-        """Parse an answer's text; see `parse_result`."""
+        """Parse the text of a response; see `parse_result`."""
         return self.parse_message(AIMessage(content=text))
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Parse an answer.
+        """Parse a response.
 
         Args:
-            result: The model's generations; the first one counts.
-            partial: Whether the answer is still growing; what cannot be told yet is None.
+            result: The model's generations; only the first one is used.
+            partial: Whether the response is still arriving.
 
         Returns:
-            The object.
+            The object; None while a partial response does not show it yet.
 
         Raises:
-            OutputParserException: There is no such object in the answer; the text says what came.
-            ModelRefusalError: MiMo's content filter stopped the answer (langchain-core 1.7.5 on;
-                OutputParserException before).
+            OutputParserException: The response has no such object; the text says what it has.
+            ModelRefusalError: MiMo's content filter stopped the response (from langchain-core
+                1.7.5; OutputParserException before).
         """
         generation = result[0]
         if not isinstance(generation, ChatGeneration):
             return self.parse(generation.text)
         message = generation.message
-        return self._grown(message) if partial else self.parse_message(message)
+        return self._partial(message) if partial else self.parse_message(message)
 
     def outcome(self, message: BaseMessage) -> tuple[Any, Exception | None]:
-        """Return the object and None, or None and what stood against it."""
+        """Return (object, None), or (None, error)."""
         try:
             return self.parse_message(message), None
         except (OutputParserException, core_exceptions.ModelError) as error:
             return None, error
 
     def parse_message(self, message: BaseMessage) -> Any:
-        """Parse a whole answer; see `parse_result`."""
+        """Parse a complete message; see `parse_result`."""
         _raise_if_refused(message)
         value = self._arguments(message) if self.from_call else self._content(message)
         try:
@@ -74,34 +75,32 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         except (ValueError, TypeError) as error:
             found = json.dumps(value, ensure_ascii=False, default=str)
             self._fail(
-                message, f"the JSON that came does not fit: {str(error)[:600]}", found, error
+                message, f"the JSON does not fit the schema: {str(error)[:600]}", found, error
             )
 
     def _arguments(self, message: BaseMessage) -> Any:
         for call in getattr(message, "tool_calls", ()):
             if call["name"] == self.target.name:
                 return call["args"]
-        return self._fail(
-            message, f"no call of the tool {self.target.name} came", str(message.text)
-        )
+        return self._fail(message, f"the tool {self.target.name} was not called", str(message.text))
 
     def _content(self, message: BaseMessage) -> Any:
         text = str(message.text).strip(BLANK)
         if not text:
-            self._fail(message, "the answer is empty", "")
+            self._fail(message, "the response is empty", "")
         try:
-            return _parsed(text)
+            return _parse_json(text)
         except (ValueError, RecursionError) as error:
-            self._fail(message, f"the answer is not JSON ({error})", text, error)
+            self._fail(message, f"the response is not JSON ({error})", text, error)
 
     def _fail(
         self, message: BaseMessage, what: str, found: str, cause: Exception | None = None
     ) -> NoReturn:
-        text = f"No {self.target.name} object: {what}. {_what_came(message, found)}"
+        text = f"Could not parse a {self.target.name}: {what}. {_describe(message, found)}"
         raise OutputParserException(text, llm_output=found) from cause
 
-    def _grown(self, message: BaseMessage) -> Any:
-        """Return a dict as far as it has come; an instance cannot be told before it is whole."""
+    def _partial(self, message: BaseMessage) -> Any:
+        """Return the part of a dict that has arrived; instances need the whole object."""
         if self.target.model is not None or self.from_call:
             return None
         text = str(message.text).strip(BLANK)
@@ -128,29 +127,29 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
 
 class _Progress:
-    """A streamed answer on its way to an object: parts of it, and at the end a strict look."""
+    """Parses a stream: growing parts of the object, then the whole object strictly."""
 
     def __init__(self, parser: StructuredOutputParser) -> None:
         self._parser = parser
         self._message: Any = None
-        self._given: Any = None
+        self._last: Any = None
 
     def feed(self, chunk: str | BaseMessage) -> list[Any]:
-        """Take in a chunk; returns the object as far as it has come, if it has grown."""
+        """Take a chunk; returns the object so far, if it has grown."""
         if isinstance(chunk, str):
             chunk = AIMessageChunk(content=chunk)
         self._message = chunk if self._message is None else self._message + chunk
         return self._new(self._parser.parse_result([_generation(self._message)], partial=True))
 
     def finish(self) -> list[Any]:
-        """Close the answer; returns the whole object, if it is not what was given last."""
+        """End the stream; returns the whole object, unless it was the last one returned."""
         message = AIMessage(content="") if self._message is None else self._message
         return self._new(self._parser.parse_message(message))
 
     def _new(self, value: Any) -> list[Any]:
-        if value is None or value == self._given:
+        if value is None or value == self._last:
             return []
-        self._given = value
+        self._last = value
         return [value]
 
 
@@ -158,22 +157,15 @@ def _generation(message: BaseMessage) -> ChatGeneration:
     return ChatGeneration.model_construct(message=message)
 
 
-def _parsed(text: str) -> Any:
-    """Parse JSON strictly, or strictly what is in a fence around all of it."""
+def _parse_json(text: str) -> Any:
+    """Parse JSON strictly, with or without a code fence around all of it."""
     try:
-        return _strict_json(text)
+        return strict_json(text)
     except (ValueError, RecursionError):
-        inside, fenced = unfence(text)
+        inside, fenced = remove_fence(text)
         if not fenced:
             raise
-    return _strict_json(inside.strip(BLANK))
-
-
-def _strict_json(text: str) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no JSON")
-
-    return json.loads(text, parse_constant=refuse)
+    return strict_json(inside.strip(BLANK))
 
 
 def _raise_if_refused(message: BaseMessage) -> None:
@@ -185,14 +177,14 @@ def _raise_if_refused(message: BaseMessage) -> None:
                 raise refused.from_refusal(block, raw_message=message)
     if reason != "content_filter":
         return
-    text = "MiMo's content filter stopped the answer (finish_reason content_filter)."
+    text = "MiMo's content filter stopped the response (finish_reason content_filter)."
     if refused is not None:
         raise refused(text, raw_message=message)
     raise OutputParserException(text, llm_output=str(message.text))
 
 
-def _what_came(message: BaseMessage, found: str) -> str:
-    """Say what an answer is, where it is not what was wanted."""
+def _describe(message: BaseMessage, found: str) -> str:
+    """Describe a response that is not the expected object."""
     facts = []
     reason = message.response_metadata.get("finish_reason")
     usage = getattr(message, "usage_metadata", None) or {}
@@ -203,12 +195,12 @@ def _what_came(message: BaseMessage, found: str) -> str:
         facts.append(f"{reasoning} reasoning tokens")
     if called := [call["name"] for call in getattr(message, "tool_calls", ())]:
         facts.append(f"tools called: {', '.join(called)}")
-    if unreadable := [str(call["name"]) for call in getattr(message, "invalid_tool_calls", ())]:
-        facts.append(f"calls whose arguments are no JSON: {', '.join(unreadable)}")
+    if invalid := [str(call["name"]) for call in getattr(message, "invalid_tool_calls", ())]:
+        facts.append(f"calls with invalid JSON: {', '.join(invalid)}")
     if found:
-        facts.append(f"it begins: {found[:_EXCERPT]!r}")
-    came = f"What came: {', '.join(facts) or 'nothing'}."
+        facts.append(f"it starts with {found[:_EXCERPT]!r}")
+    text = f"The response: {', '.join(facts) or 'no content'}."
     if reason == "length":
-        came += " It was cut: raise max_completion_tokens"
-        came += ", or set thinking=False." if reasoning else "."
-    return came
+        text += " It reached the token limit: raise max_completion_tokens"
+        text += ", or set thinking=False." if reasoning else "."
+    return text

@@ -1,57 +1,74 @@
-"""The response format of a request, as its server understands it."""
+"""Decides how a request asks for JSON: by a parameter, by an instruction, or by both."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
+from langchain_mimo._wire.turns import SystemTurn, TextPart, Turn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError
 
-Tree: TypeAlias = dict[str, Any]
-"""A request as JSON, in either API format; media leaves are still references."""
+
+@dataclass(frozen=True, slots=True)
+class FormatPlan:
+    """How a response format is carried out.
+
+    Attributes:
+        response_format: The `response_format` to send, or None to leave it out.
+        instruction: A system turn to append to the conversation, or None.
+    """
+
+    response_format: dict[str, Any] | None = None
+    instruction: SystemTurn | None = None
 
 
-def lower_response_format(
-    tree: Tree,
+def plan_response_format(
     response_format: Any,
+    turns: Sequence[Turn],
     *,
     server: Literal["json_schema", "json_object", "nothing"] = "json_object",
-) -> Tree:
-    """Put a response format into a request, in the way its server understands.
+    has_tools: bool = False,
+) -> FormatPlan:
+    """Decide which `response_format` a request states, and which instruction it adds.
 
     Args:
-        tree: The request; left as it is.
         response_format: None; `{"type": "text"}`; `{"type": "json_object"}`, with an optional
             "schema" that is then stated in the prompt; `{"type": "json_schema", "json_schema":
-            {"name", "schema", "strict"}}` as `create_agent`'s ProviderStrategy binds it; or a
+            {"name", "schema", "strict"}}`, as `create_agent`'s ProviderStrategy binds it; or a
             pydantic class, a TypedDict or a plain JSON schema.
-        server: What the server takes: MiMo's chat completions "json_object", vLLM and SGLang
-            "json_schema", the Anthropic format "nothing" (the prompt alone has to do).
+        turns: The conversation.
+        server: What the server enforces: MiMo's chat completions "json_object", vLLM and SGLang
+            "json_schema", the Anthropic format "nothing" (only the prompt can ask).
+        has_tools: Whether the request has tools. The instruction then allows calls before the final
+            answer.
 
     Returns:
-        The request. Where the server cannot enforce a schema, it is stated in a system message at
-        the end, worded so that tool calls stay allowed before the final answer. Without a schema
-        such a message is added when no system or user message says "JSON", which MiMo wants, and
-        in the Anthropic format, which has no JSON mode.
+        The plan. Where the server does not enforce a schema, a system turn at the end of the
+        conversation states it, so everything before stays a prefix that MiMo's cache can serve.
+        Without a schema such a turn is added when no system or user turn says "JSON", which MiMo
+        requires, and in the Anthropic format, which has no JSON mode.
 
     Raises:
         MiMoConfigurationError: The response format is none of these.
     """
-    tree = {key: value for key, value in tree.items() if key != "response_format"}
     if response_format is None:
-        return tree
-    wanted = _normal_format(response_format)
+        return FormatPlan()
+    wanted = _normalise(response_format)
     if server == "json_schema":
-        return {**tree, "response_format": _enforced(wanted)}
+        return FormatPlan(_enforced(wanted))
+    instruction = None
     if wanted["type"] != "text":
-        tree = _asked_for_json(tree, wanted, by_words_alone=server == "nothing")
+        schema = wanted.get("json_schema", wanted).get("schema")
+        if schema is not None or server == "nothing" or not _mentions_json(turns):
+            instruction = SystemTurn(_instruction(schema, has_tools=has_tools))
         wanted = {"type": "json_object"}
-    return tree if server == "nothing" else {**tree, "response_format": wanted}
+    return FormatPlan(None if server == "nothing" else wanted, instruction)
 
 
-def _enforced(wanted: Tree) -> Tree:
+def _enforced(wanted: dict[str, Any]) -> dict[str, Any]:
     """Turn a schema beside "json_object" into one that the server enforces."""
     if "schema" not in wanted:
         return wanted
@@ -62,8 +79,8 @@ def _enforced(wanted: Tree) -> Tree:
     }
 
 
-def _normal_format(response_format: Any) -> Tree:
-    """Write a response format as one of OpenAI's three, or with our "schema" beside json_object."""
+def _normalise(response_format: Any) -> dict[str, Any]:
+    """Return one of OpenAI's three formats, or "json_object" with our "schema" beside it."""
     if isinstance(response_format, Mapping):
         kind = response_format.get("type")
         schema = response_format.get("json_schema")
@@ -79,28 +96,29 @@ def _normal_format(response_format: Any) -> Tree:
     return AnswerSchema(response_format).bound_format("json_schema", None)
 
 
-def _asked_for_json(tree: Tree, wanted: Tree, *, by_words_alone: bool) -> Tree:
-    named = wanted.get("json_schema", wanted)
-    schema = named.get("schema")
-    if schema is None and not by_words_alone and _mentions_json(tree["messages"]):
-        return tree
-    parts = ["When you give your final answer, give one JSON object and nothing else."]
-    if tree.get("tools"):
-        parts.append("Until then you may call tools.")
+def _instruction(schema: Any, *, has_tools: bool) -> str:
+    sentences = ["When you give your final answer, give one JSON object and nothing else."]
+    if has_tools:
+        sentences.append("Until then you may call tools.")
     if schema is not None:
         text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-        parts.append(f"The object must fit this JSON schema:\n{text}")
-    instruction = {"role": "system", "content": " ".join(parts)}
-    return {**tree, "messages": [*tree["messages"], instruction]}
+        sentences.append(f"The object must fit this JSON schema:\n{text}")
+    return " ".join(sentences)
 
 
-def _mentions_json(messages: list[Tree]) -> bool:
-    """Whether a message asks for JSON, as MiMo wants it of system and user messages."""
-    for message in messages:
-        if message["role"] not in ("system", "developer", "user"):
-            continue
-        content = message["content"]
-        texts = [content] if isinstance(content, str) else [part.get("text") for part in content]
-        if any("json" in text.lower() for text in texts if isinstance(text, str)):
+def _mentions_json(turns: Sequence[Turn]) -> bool:
+    """Return whether a system or user turn says "JSON", as MiMo requires for JSON mode."""
+    for turn in turns:
+        texts: Sequence[str] = ()
+        if isinstance(turn, SystemTurn):
+            texts = (turn.text,)
+        elif isinstance(turn, UserTurn):
+            content = turn.content
+            texts = (
+                (content,)
+                if isinstance(content, str)
+                else [part.text for part in content if isinstance(part, TextPart)]
+            )
+        if any("json" in text.lower() for text in texts):
             return True
     return False

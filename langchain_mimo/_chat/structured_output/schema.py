@@ -1,4 +1,4 @@
-"""The schema of an answer, in every form that is needed."""
+"""The schema of a structured answer, in every form that is needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema"]
 
 
 class AnswerSchema:
-    """A schema, whatever it was written as.
+    """A schema, however it was written.
 
     Args:
         schema: A pydantic class (v2, or `pydantic.v1`), a TypedDict, a JSON schema, an OpenAI
@@ -21,17 +21,17 @@ class AnswerSchema:
 
     Attributes:
         tool: The schema as `bind_tools` takes it; a JSON schema without a title gets one.
-        model: The pydantic class to make instances of, or None where answers are dicts.
-        name: What to call it: the tool's name, and the name in errors.
-        json_schema: It as JSON schema; {} where there is none.
+        model: The pydantic class to create instances of, or None where answers are dicts.
+        name: The tool's name, and the name in errors.
+        json_schema: The JSON schema; {} where there is none.
 
     Raises:
-        MiMoConfigurationError: It is no schema.
+        MiMoConfigurationError: The value is not a schema.
     """
 
     def __init__(self, schema: Any) -> None:
         if isinstance(schema, dict) and schema.get("type") == "function" and "function" in schema:
-            # Tools in their wrapping go through LangChain untouched, and `strict` would be lost.
+            # LangChain passes wrapped tools through unchanged, and `strict` would be lost.
             schema = schema["function"]
         self.model = schema if _is_model(schema) else None
         self.name = "JSON"
@@ -44,12 +44,12 @@ class AnswerSchema:
             self.tool = schema
             self.json_schema = convert_to_json_schema(schema)
         if _is_json_schema(schema) and "properties" not in schema:
-            # LangChain's conversion takes over nothing of a schema that is all $ref or anyOf.
+            # LangChain's conversion drops everything in a schema that is only $ref or anyOf.
             self.json_schema = schema
             self.tool = {"name": self.name, "parameters": schema}
 
     def bound_format(self, method: Method, strict: bool | None) -> dict[str, Any]:
-        """Return the response format to bind; `lower_response_format` makes the server's of it."""
+        """Return the response format to bind; `plan_response_format` adapts it to the server."""
         if self.tool is None:
             return {"type": "json_object"}
         schema = self.json_schema
@@ -64,7 +64,7 @@ class AnswerSchema:
         }
 
     def build(self, value: Any) -> Any:
-        """Make the object of a parsed value.
+        """Create the object from a parsed value.
 
         Dicts are checked for their type and their required keys, since MiMo enforces neither.
 
@@ -77,16 +77,16 @@ class AnswerSchema:
             return self.model.parse_obj(value)
         if not isinstance(value, dict):
             if self.json_schema.get("type", "object") == "object":
-                raise ValueError(f"a JSON object is wanted, not {type(value).__name__}")
+                raise ValueError(f"expected a JSON object, got {type(value).__name__}")
             return value
         missing = [key for key in self.json_schema.get("required", ()) if key not in value]
         if missing:
-            raise ValueError(f"the object lacks {', '.join(map(repr, missing))}")
+            raise ValueError(f"missing keys: {', '.join(map(repr, missing))}")
         return value
 
 
 def _is_json_schema(schema: Any) -> bool:
-    """Whether a dict is a JSON schema, and none of the tool formats that LangChain reads too."""
+    """Return whether a dict is a JSON schema, not one of the tool formats that LangChain reads."""
     return isinstance(schema, dict) and not schema.keys() & {"name", "toolSpec"}
 
 
@@ -100,5 +100,5 @@ def _tool_name(schema: Any) -> str:
     except (KeyError, TypeError, ValueError) as error:
         raise MiMoConfigurationError(
             "the schema must be a pydantic class, a TypedDict, a JSON schema or an OpenAI "
-            f"function, not {type(schema).__name__}: {str(error)[:200]}"
+            f"function, got {type(schema).__name__}: {str(error)[:200]}"
         ) from error

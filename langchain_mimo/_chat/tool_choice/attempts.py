@@ -1,128 +1,141 @@
-"""A tool that must be called, on an API that cannot be forced.
+"""Forces a tool call on an API that cannot force one.
 
-MiMo's cloud documents one `tool_choice`, "auto", and takes any other value out of the request
-(official OpenAI-format reference, October 2026). A forced choice is kept here in another way:
+MiMo's cloud documents one `tool_choice`, "auto", and removes any other value from the request
+(docs/api-facts.md). A forced choice is enforced here instead:
 
-1. an instruction is added to the request,
-2. the reply is checked: it must hold a runnable call of the tool asked for,
-3. a reply without one is asked again, once by default,
-4. and when that fails too, the last reply is returned as it is. Nothing is made up:
+1. An instruction is added to the request.
+2. The response is checked: it must contain a valid call to a tool that was asked for.
+3. A response without one is followed by another attempt, one by default.
+4. When that fails too, the last response is returned as it is. Nothing is made up:
    `response_metadata["forced_tool_choice"]` says what was asked, how many requests it took, and
-   whether it was honoured.
+   whether the choice was honoured.
 
-The instruction is one system message at the end. Everything before it stays byte for byte what an
-unforced request would be, so that MiMo's prefix cache keeps serving it; it is no user turn, since
-the chat template forgets the thoughts of a tool loop at the next user turn. The second request
-repeats the first and adds the answer that came and one user turn that asks for the call.
+The instruction is one system message at the end. Everything before it stays byte for byte what the
+request would be without it, so MiMo's prefix cache keeps serving it. It is not a user message,
+since the chat template drops the reasoning of a tool loop at the next user message. The second
+attempt repeats the first, followed by the response and a user message that asks for the call.
 
-One generator decides (`_decisions`); `forced_invoke` drives it with whole messages and
-`forced_attempts` with the chunks of a stream, and both give the same message:
+One generator decides (`decide_attempts`). `force_call` drives it with whole messages and
+`streamed_attempts.force_streamed_call` with the chunks of a stream; both build the same message:
 
-- Content, tool calls, finish reason and all other metadata are the last try's alone.
-- Usage is the sum of all tries, since all are billed.
-- Thoughts flow while they are thought, so those of a try that fails cannot be taken back: the
-  thoughts of all tries stand in `reasoning_content`, a blank line between two tries, and
-  `reasoning_offset` in `forced_tool_choice` is the character at which the last try's thoughts
-  begin (absent when that is 0). What is passed back to MiMo beside the tool call is
-  `reasoning_content[reasoning_offset:]`, exactly what the model thought before it.
-- The message id is the first try's.
+- Content, tool calls, finish reason and most metadata come from the last attempt alone.
+- Usage is the sum over all attempts, since all of them are billed.
+- Reasoning is streamed as it arrives, so that of a failed attempt cannot be taken back:
+  `reasoning_content` holds the reasoning of all attempts, separated by a blank line, and
+  `reasoning_offset` in `forced_tool_choice` is the character at which that of the last attempt
+  begins (absent when it is 0). What goes back to MiMo beside the tool call is
+  `reasoning_content[reasoning_offset:]`, exactly the reasoning that preceded it.
+- The message id is that of the first attempt.
 
-Self-hosted servers (vLLM, SGLang) honour `tool_choice` and never come here (see `tool_choice`).
+Self-hosted servers (vLLM, SGLang) enforce `tool_choice` and never come here (see `choice`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
-from langchain_mimo._chat.tool_choice.choice import ForcedChoice, Tree
+from langchain_mimo._chat.tool_choice.choice import ForcedChoice
 from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS
+from langchain_mimo._wire.turns import AssistantTurn, SystemTurn, Turn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError
 
-_BETWEEN_REASONING = "\n\n"
-_REASONING = "reasoning_content"
-_SEARCHES = "web_search_usage"
+REASONING_KEY = "reasoning_content"
+SEARCHES_KEY = "web_search_usage"
 _METADATA_KEY = "forced_tool_choice"
+_SEPARATOR = "\n\n"
 
 
-def forced_invoke(
-    tree: Tree, choice: ForcedChoice, attempts: int = 2
-) -> Generator[Tree, AIMessage, AIMessage]:
-    """Drive whole answers until the choice is honoured or the tries are used up.
+def force_call(
+    choice: ForcedChoice, attempts: int = 2
+) -> Generator[Sequence[Turn], AIMessage, AIMessage]:
+    """Drive whole responses until the choice is satisfied or no attempts are left.
 
     Args:
-        tree: The request, without `tool_choice`.
-        choice: The call that must come.
-        attempts: The most requests to send, 1 or more; 2 asks again once.
+        choice: The required call.
+        attempts: Maximum number of requests, at least 1.
 
     Yields:
-        Requests; send each one's whole answer into the generator.
+        Turns to append to the conversation of the next request; send its message into the
+        generator.
 
     Returns:
-        The message: see the module docstring for what it is made of.
+        The message; the module docstring says how it is put together.
 
     Raises:
         MiMoConfigurationError: `attempts` is below 1.
     """
-    decisions = _decisions(tree, choice, attempts)
-    request = next(decisions)
-    ledger = _Ledger()
-    all_reasoning: str | None = None
+    decisions = decide_attempts(choice, attempts)
+    turns = next(decisions)
+    totals = Totals()
+    reasoning: str | None = None
     while True:
-        message = yield request
-        reasoning = message.additional_kwargs.get(_REASONING)
-        all_reasoning = ledger.joined(all_reasoning, reasoning)
-        if ledger.message_id is None:
-            ledger.message_id = message.id
+        message = yield turns
+        reasoning = totals.reasoning_with(message.additional_kwargs.get(REASONING_KEY))
+        if totals.message_id is None:
+            totals.message_id = message.id
         try:
-            request = decisions.send(_Reply.of(message))
+            turns = decisions.send(Attempt.of(message))
         except StopIteration as end:
-            return _whole(message, all_reasoning, ledger, end.value)
-        searches = message.response_metadata.get(_SEARCHES) or {}
-        ledger.close(all_reasoning, message.usage_metadata, searches)
+            return _combined(message, reasoning, totals, end.value)
+        searches = message.response_metadata.get(SEARCHES_KEY) or {}
+        totals.add(reasoning, message.usage_metadata, searches)
 
 
-# ---------------------------------------------------------------------------------- deciding
+# ---------------------------------------------------------------------------------- decisions
 
 
 @dataclass(slots=True)
-class _Reply:
-    """What the decision needs to know of an answer."""
+class Attempt:
+    """What a decision needs to know about a response.
+
+    Attributes:
+        text: Its text.
+        called: Names of the tools it calls.
+        invalid: Names of the tools whose call is not valid.
+        finish_reason: Why it ended, or None.
+    """
 
     text: str = ""
     called: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
     finish_reason: str | None = None
 
     def add(self, message: AIMessage) -> None:
-        """Take in a message, or the next chunk of one."""
+        """Add a message, or the next chunk of one."""
         self.text += str(message.text)
         self.called += [call["name"] for call in message.tool_calls]
-        self.unreadable += [call["name"] or "" for call in message.invalid_tool_calls]
+        self.invalid += [call["name"] or "" for call in message.invalid_tool_calls]
         self.finish_reason = message.response_metadata.get("finish_reason") or self.finish_reason
 
     @classmethod
-    def of(cls, message: AIMessage) -> _Reply:
-        """Take in a whole message."""
-        reply = cls()
-        reply.add(message)
-        return reply
+    def of(cls, message: AIMessage) -> Attempt:
+        """Return the attempt that a whole message stands for."""
+        attempt = cls()
+        attempt.add(message)
+        return attempt
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
-    """How it ended."""
+class Outcome:
+    """How the attempts ended.
+
+    Attributes:
+        asked: What the caller asked for.
+        attempts: How many requests were sent.
+        honoured: Whether the last response contains the call.
+    """
 
     asked: str
     attempts: int
     honoured: bool
 
     def metadata(self, reasoning_offset: int) -> dict[str, Any]:
-        """The entry for response_metadata."""
+        """Return the entry for `response_metadata`."""
         entry: dict[str, Any] = {
             "asked": self.asked,
             "attempts": self.attempts,
@@ -133,21 +146,21 @@ class _Verdict:
         return {_METADATA_KEY: entry}
 
 
-def _decisions(
-    tree: Tree, choice: ForcedChoice, attempts: int
-) -> Generator[Tree, _Reply, _Verdict]:
-    """Decide what to send, whether to ask again, and whether it was honoured."""
+def decide_attempts(
+    choice: ForcedChoice, attempts: int
+) -> Generator[Sequence[Turn], Attempt, Outcome]:
+    """Decide what each attempt appends, whether another follows, and how it ends."""
     if attempts < 1:
-        raise MiMoConfigurationError(f"attempts must be 1 or more, not {attempts}")
-    request = _with_messages(tree, {"role": "system", "content": _instruction(choice)})
-    for attempt in range(1, attempts + 1):
-        reply = yield request
-        honoured = choice.honoured_by(reply.called)
-        if honoured or attempt == attempts or reply.finish_reason in CUT_REASONS:
-            # A reply that was cut or refused would be so again: asking once more only costs.
+        raise MiMoConfigurationError(f"attempts must be at least 1, got {attempts}")
+    turns: list[Turn] = [SystemTurn(_instruction(choice))]
+    for number in range(1, attempts + 1):
+        attempt = yield turns
+        honoured = choice.satisfied_by(attempt.called)
+        if honoured or number == attempts or attempt.finish_reason in CUT_REASONS:
+            # A response that was cut or refused would be so again; another attempt only costs.
             break
-        request = _asked_again(request, choice, reply)
-    return _Verdict(choice.asked, attempt, honoured)
+        turns = [*turns, *_correction(choice, attempt)]
+    return Outcome(choice.asked, number, honoured)
 
 
 def _instruction(choice: ForcedChoice) -> str:
@@ -156,90 +169,93 @@ def _instruction(choice: ForcedChoice) -> str:
     return f"Your next reply must call the tool {choice.asked}. Do not reply with text alone."
 
 
-def _asked_again(request: Tree, choice: ForcedChoice, reply: _Reply) -> Tree:
+def _correction(choice: ForcedChoice, attempt: Attempt) -> list[Turn]:
+    """Return the turns that show the model its response and ask for the call."""
     wanted = "one of the tools" if choice.asked == "any" else f"the tool {choice.asked}"
-    if wrong := sorted({name for name in reply.unreadable if name in choice.names}):
-        came = f"The arguments of your call of {', '.join(wrong)} were not valid JSON."
-    elif reply.called or reply.unreadable:
-        came = f"You called {', '.join(sorted({*reply.called, *reply.unreadable}))}."
+    if invalid := sorted({name for name in attempt.invalid if name in choice.names}):
+        mistake = f"The arguments of your call of {', '.join(invalid)} were not valid JSON."
+    elif attempt.called or attempt.invalid:
+        mistake = f"You called {', '.join(sorted({*attempt.called, *attempt.invalid}))}."
     else:
-        came = "You did not call a tool."
-    ask = {"role": "user", "content": f"{came} Call {wanted} now."}
-    if not reply.text.strip():
-        return _with_messages(request, ask)
-    return _with_messages(request, {"role": "assistant", "content": reply.text}, ask)
-
-
-def _with_messages(tree: Tree, *messages: Tree) -> Tree:
-    return {**tree, "messages": [*tree["messages"], *messages]}
+        mistake = "You did not call a tool."
+    request = UserTurn(f"{mistake} Call {wanted} now.")
+    return [AssistantTurn(attempt.text), request] if attempt.text.strip() else [request]
 
 
 # ------------------------------------------------------------------------------ one message
 
 
 @dataclass(slots=True)
-class _Ledger:
-    """What the tries before the present one leave behind."""
+class Totals:
+    """What the failed attempts contribute to the final message.
+
+    Attributes:
+        message_id: Id of the first attempt's message.
+        reasoning: Reasoning of all attempts so far, or None.
+        usage: Sum of their usage, or None.
+        searches: Sum of their web searches; each is billed.
+    """
 
     message_id: str | None = None
     reasoning: str | None = None
     usage: UsageMetadata | None = None
     searches: dict[str, int] = field(default_factory=dict)
 
-    def joined(self, before: str | None, reasoning: str | None) -> str | None:
-        """The thoughts of all tries, once another try's are known whole."""
-        if reasoning is None:
-            return before
-        return (before or "") + self.separator(reasoning) + reasoning
-
     def separator(self, reasoning: str) -> str:
-        """What stands before the first thought of a try."""
-        return _BETWEEN_REASONING if self.reasoning and reasoning else ""
+        """Return what stands between earlier reasoning and that of the next attempt."""
+        return _SEPARATOR if self.reasoning and reasoning else ""
 
-    def close(
+    def reasoning_with(self, reasoning: str | None) -> str | None:
+        """Return the reasoning of all attempts, including one attempt's whole reasoning."""
+        if reasoning is None:
+            return self.reasoning
+        return (self.reasoning or "") + self.separator(reasoning) + reasoning
+
+    def add(
         self, reasoning: str | None, usage: UsageMetadata | None, searches: dict[str, int]
     ) -> None:
-        """Write down a try that failed; `thoughts` are those of all tries so far."""
+        """Add a failed attempt; `reasoning` is that of all attempts so far."""
         self.reasoning = reasoning
         self.usage = self.usage_with(usage)
         self.searches = self.searches_with(searches)
 
     def usage_with(self, usage: UsageMetadata | None) -> UsageMetadata | None:
-        """The usage of the tries before, and of this one."""
+        """Return the sum of earlier usage and one attempt's."""
         return add_usage(self.usage, usage) if self.usage and usage else self.usage or usage
 
     def searches_with(self, searches: dict[str, int]) -> dict[str, int]:
-        """The web searches of the tries before, and of this one; each is billed."""
+        """Return the sum of earlier web searches and one attempt's."""
         return {
             key: self.searches.get(key, 0) + searches.get(key, 0)
             for key in {**self.searches, **searches}
         }
 
     def metadata(
-        self, last: dict[str, Any], reasoning: str | None, verdict: _Verdict
+        self, last: dict[str, Any], reasoning: str | None, outcome: Outcome
     ) -> dict[str, Any]:
-        """The last try's `response_metadata`, with what concerns all tries."""
-        metadata = {**last, **verdict.metadata(self.offset(reasoning))}
-        if searches := self.searches_with(last.get(_SEARCHES) or {}):
-            metadata[_SEARCHES] = searches
+        """Return the last attempt's `response_metadata` with what concerns all attempts."""
+        metadata = {**last, **outcome.metadata(self._offset(reasoning))}
+        if searches := self.searches_with(last.get(SEARCHES_KEY) or {}):
+            metadata[SEARCHES_KEY] = searches
         return metadata
 
-    def offset(self, reasoning: str | None) -> int:
-        """Where the thoughts of the present try begin in those of all tries."""
+    def _offset(self, reasoning: str | None) -> int:
+        """Return where the last attempt's reasoning begins in that of all attempts."""
         before = self.reasoning or ""
-        came = len(reasoning or "") > len(before)
-        return len(before) + len(_BETWEEN_REASONING) if before and came else len(before)
+        has_more = len(reasoning or "") > len(before)
+        return len(before) + len(_SEPARATOR) if before and has_more else len(before)
 
 
-def _whole(
-    message: AIMessage, all_reasoning: str | None, ledger: _Ledger, verdict: _Verdict
+def _combined(
+    message: AIMessage, reasoning: str | None, totals: Totals, outcome: Outcome
 ) -> AIMessage:
-    reasoning = {} if all_reasoning is None else {_REASONING: all_reasoning}
+    """Return the last attempt's message with what concerns all attempts."""
+    additional = {} if reasoning is None else {REASONING_KEY: reasoning}
     return message.model_copy(
         update={
-            "id": ledger.message_id,
-            "additional_kwargs": {**message.additional_kwargs, **reasoning},
-            "usage_metadata": ledger.usage_with(message.usage_metadata),
-            "response_metadata": ledger.metadata(message.response_metadata, all_reasoning, verdict),
+            "id": totals.message_id,
+            "additional_kwargs": {**message.additional_kwargs, **additional},
+            "usage_metadata": totals.usage_with(message.usage_metadata),
+            "response_metadata": totals.metadata(message.response_metadata, reasoning, outcome),
         }
     )

@@ -1,9 +1,9 @@
-"""Tool choices: what LangChain users write, and what goes onto the wire.
+"""Tool choices: what LangChain users write, and what the request states.
 
-MiMo's cloud documents one `tool_choice`, "auto", and takes any other value out of the request
-(official OpenAI-format reference, October 2026), so no other is sent to it: "none" becomes a
-request without tools, MiMo's own web search has a switch of its own, and a forced call is what
-`forced_tools` sees to. Self-hosted servers (vLLM, SGLang) honour the field, and get it.
+MiMo's cloud documents one `tool_choice`, "auto", and removes any other value from the request
+(docs/api-facts.md), so no other value is sent to it: "none" becomes a request without tools, MiMo's
+own web search has a switch of its own, and `attempts` takes care of a forced call. Self-hosted
+servers (vLLM, SGLang) enforce the field and receive it.
 """
 
 from __future__ import annotations
@@ -14,56 +14,101 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_mimo.errors import MiMoInputError
 
-Tree: TypeAlias = dict[str, Any]
-"""A request as JSON, in either API format; media leaves are still references."""
+Tool: TypeAlias = Mapping[str, Any]
+"""A tool definition as `bind_tools` converts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForcedChoice:
-    """A call that the reply must hold.
+    """A tool call that the response must contain.
 
     Attributes:
         asked: What the caller asked for: "any", or the name of one tool.
-        names: The function tools whose call honours the choice.
+        names: The function tools whose call satisfies the choice.
     """
 
     asked: str
     names: frozenset[str]
 
-    def honoured_by(self, called: Sequence[str]) -> bool:
-        """Whether one of the tools `called` is one that was asked for."""
+    def satisfied_by(self, called: Sequence[str]) -> bool:
+        """Return whether one of the called tools was asked for."""
         return not self.names.isdisjoint(called)
 
     @property
-    def native(self) -> str | Tree:
-        """The `tool_choice` for a server that honours it, in the OpenAI format."""
+    def native(self) -> str | dict[str, Any]:
+        """The `tool_choice` for a server that enforces it, in the OpenAI format."""
         if self.asked == "any":
             return "required"
         return {"type": "function", "function": {"name": self.asked}}
 
 
-def parse_tool_choice(
-    tool_choice: Any, tools: Sequence[Mapping[str, Any]]
-) -> Literal["auto", "none", "web_search"] | ForcedChoice:
-    """Read a tool choice in any of the shapes that LangChain users write.
+@dataclass(frozen=True, slots=True)
+class ToolPlan:
+    """How a tool choice is carried out.
+
+    Attributes:
+        tools: The tools to send; empty for none.
+        tool_choice: The `tool_choice` to send, or None to leave it out.
+        forced: A choice that the server does not enforce, for `attempts` to enforce; or None.
+    """
+
+    tools: Sequence[Tool] = ()
+    tool_choice: str | dict[str, Any] | None = None
+    forced: ForcedChoice | None = None
+
+
+def plan_tool_choice(tool_choice: Any, tools: Sequence[Tool], *, native: bool = False) -> ToolPlan:
+    """Decide which tools and which `tool_choice` a request states.
 
     Args:
-        tool_choice: None, False or "auto"; "none"; "any", "required" or True for a call of any
+        tool_choice: As for `parse_tool_choice`.
+        tools: The tools of the call, as `bind_tools` converts them.
+        native: Whether the server enforces `tool_choice` (vLLM and SGLang do).
+
+    Returns:
+        The plan. For MiMo, "none" removes the tools, since the field alone would be ignored, and
+        "web_search" sets `force_search` on the search tool.
+
+    Raises:
+        MiMoInputError: As for `parse_tool_choice`.
+    """
+    choice = parse_tool_choice(tool_choice, tools)
+    if choice == "none":
+        return ToolPlan(tools, "none") if native else ToolPlan()
+    if choice == "web_search":
+        return ToolPlan(
+            [
+                {**tool, "force_search": True} if tool.get("type") == "web_search" else tool
+                for tool in tools
+            ]
+        )
+    if isinstance(choice, ForcedChoice):
+        return ToolPlan(tools, choice.native) if native else ToolPlan(tools, forced=choice)
+    return ToolPlan(tools)
+
+
+def parse_tool_choice(
+    tool_choice: Any, tools: Sequence[Tool]
+) -> Literal["auto", "none", "web_search"] | ForcedChoice:
+    """Parse a tool choice in any of the shapes that LangChain users write.
+
+    Args:
+        tool_choice: None, False or "auto"; "none"; "any", "required" or True for a call to any
             tool; a tool's name; `{"type": "function", "function": {"name": ...}}`,
             `{"type": "function", "name": ...}`, `{"type": "tool", "name": ...}` or
             `{"type": "auto" | "none" | "any" | "required" | "web_search"}`.
-        tools: The request's tools as they go onto the wire, in either API format.
+        tools: The tools of the call, as `bind_tools` converts them.
 
     Returns:
         "auto", "none", "web_search" (MiMo's own search, which `force_search` forces), or the
         forced choice of a function tool.
 
     Raises:
-        MiMoInputError: The choice is of no known shape, or asks for a tool that is not bound.
+        MiMoInputError: The shape is unknown, or the tool asked for is not bound.
     """
-    functions = [name for tool in tools if (name := _tool_name(tool)) is not None]
+    functions = [name for tool in tools if (name := _function_name(tool)) is not None]
     has_search = any(tool.get("type") == "web_search" for tool in tools)
-    wanted = _wanted(tool_choice)
+    wanted = _normalise(tool_choice)
     if wanted == "auto":
         return "auto"
     if wanted == "none":
@@ -74,63 +119,20 @@ def parse_tool_choice(
         return ForcedChoice(wanted, frozenset({wanted}))
     if wanted in ("any", "web_search") and has_search:
         return "web_search"
-    asked = "a tool call" if wanted == "any" else f"a call of {wanted!r}"
+    asked = "a tool call" if wanted == "any" else f"a call to {wanted!r}"
     bound = ", ".join(functions + ["web_search"] * has_search) or "none"
-    raise MiMoInputError(f"tool_choice asks for {asked}, but the tools bound are: {bound}")
+    raise MiMoInputError(f"tool_choice requires {asked}, but the bound tools are: {bound}")
 
 
-def lower_tool_choice(
-    tree: Tree, tool_choice: Any, *, native: bool = False
-) -> tuple[Tree, ForcedChoice | None]:
-    """Put a tool choice into a request, in the way its server understands.
-
-    Args:
-        tree: The request with its `tools`; left as it is.
-        tool_choice: As for `parse_tool_choice`.
-        native: Whether the server honours `tool_choice` (vLLM and SGLang do).
-
-    Returns:
-        The request, and the forced choice that is still to be seen to with `forced_invoke` or
-        `forced_attempts`; None when nothing is left to do. For MiMo "none" takes the tools out of
-        the request, since the field alone would be ignored, and "web_search" sets `force_search`.
-
-    Raises:
-        MiMoInputError: As for `parse_tool_choice`.
-    """
-    tree = {key: value for key, value in tree.items() if key != "tool_choice" or _is_auto(value)}
-    choice = parse_tool_choice(tool_choice, tree.get("tools") or ())
-    if choice == "web_search":
-        tree["tools"] = [
-            {**tool, "force_search": True} if tool.get("type") == "web_search" else tool
-            for tool in tree["tools"]
-        ]
-    elif choice == "none":
-        if native:
-            tree["tool_choice"] = "none"
-        else:
-            tree.pop("tools", None)
-            tree.pop("tool_choice", None)
-    elif isinstance(choice, ForcedChoice):
-        if not native:
-            return tree, choice
-        tree["tool_choice"] = choice.native
-    return tree, None
-
-
-def _is_auto(tool_choice: Any) -> bool:
-    """Whether it is the Anthropic format's auto, which carries a switch for parallel calls."""
-    return isinstance(tool_choice, Mapping) and tool_choice.get("type") == "auto"
-
-
-def _tool_name(tool: Mapping[str, Any]) -> str | None:
-    """The name of a function tool in either API format; None for MiMo's own tools."""
+def _function_name(tool: Tool) -> str | None:
+    """Return the name of a function tool, or None for MiMo's own tools."""
     if tool.get("type") == "function":
         return str(tool["function"]["name"])
     return str(tool["name"]) if "name" in tool else None
 
 
-def _wanted(tool_choice: Any) -> str:
-    """One word for a tool choice: "auto", "none", "any", or a tool's name."""
+def _normalise(tool_choice: Any) -> str:
+    """Return "auto", "none", "any", or a tool's name."""
     if tool_choice is None or tool_choice is False:
         return "auto"
     if tool_choice is True:
@@ -145,7 +147,7 @@ def _wanted(tool_choice: Any) -> str:
             word = None
     if not isinstance(word, str):
         raise MiMoInputError(
-            f"tool_choice {tool_choice!r} is of no known shape; give 'auto', 'none', 'any', a "
-            "tool's name, or {'type': 'function', 'function': {'name': ...}}"
+            f"tool_choice {tool_choice!r} is not supported; use 'auto', 'none', 'any', a tool's "
+            "name, or {'type': 'function', 'function': {'name': ...}}"
         )
     return "any" if word == "required" else word

@@ -1,41 +1,42 @@
-"""Drives forced tool calls over streamed responses; see `attempts` for the rules."""
+"""Forces a tool call over streamed responses; `attempts` has the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from langchain_mimo._chat.tool_choice.attempts import (
-    _REASONING,
-    _SEARCHES,
-    _decisions,
-    _Ledger,
-    _Reply,
-    _Verdict,
+    REASONING_KEY,
+    SEARCHES_KEY,
+    Attempt,
+    Outcome,
+    Totals,
+    decide_attempts,
 )
-from langchain_mimo._chat.tool_choice.choice import ForcedChoice, Tree
+from langchain_mimo._chat.tool_choice.choice import ForcedChoice
+from langchain_mimo._wire.turns import Turn
 
-# LangChain keeps one of these where it would join all other strings.
+# LangChain keeps one of these when it merges chunks, where it would join all other strings.
 _SAME_IN_ALL_CHUNKS = frozenset({"model_provider", "output_version"})
 
 
 @dataclass(slots=True)
 class Send:
-    """Send this request; feed each chunk of its answer to the generator, then None.
+    """Send a request; feed each chunk of its response into the generator, then None.
 
     Attributes:
-        tree: The request.
+        turns: Turns to append to the conversation.
     """
 
-    tree: Tree
+    turns: Sequence[Turn]
 
 
 @dataclass(slots=True)
 class Emit:
-    """Hand these chunks on to the caller.
+    """Pass chunks on to the caller.
 
     Attributes:
         chunks: Zero or more chunks, in order.
@@ -44,118 +45,118 @@ class Emit:
     chunks: list[AIMessageChunk]
 
 
-def forced_attempts(
-    tree: Tree, choice: ForcedChoice, attempts: int = 2
+def force_streamed_call(
+    choice: ForcedChoice, attempts: int = 2
 ) -> Generator[Send | Emit, AIMessageChunk | None, None]:
-    """Drive streamed answers until the choice is honoured or the tries are used up.
+    """Drive streamed responses until the choice is satisfied or no attempts are left.
 
-    After a `Send`, every chunk sent into the generator is answered by one `Emit`, and None, at
-    the answer's end, by the next `Send` or by the last `Emit`. A shell is therefore:
+    After a `Send`, the generator takes the chunks of the response one by one and yields an `Emit`
+    for each; at the end of the response it takes None and yields the next `Send` or the last
+    `Emit`. A driver is therefore:
 
-        flow = forced_attempts(tree, choice)
-        step = next(flow)
+        steps = force_streamed_call(choice)
+        step = next(steps)
         while isinstance(step, Send):
-            for chunk in stream(step.tree):
-                yield from flow.send(chunk).chunks
-            step = flow.send(None)
+            for chunk in stream(step.turns):
+                yield from steps.send(chunk).chunks
+            step = steps.send(None)
         yield from step.chunks
 
-    Thoughts are emitted at once; text and all else is held back until a call that honours the
-    choice is seen, or the end of the last try.
+    Reasoning is emitted at once. Everything else is held back until a call satisfies the choice, or
+    until the last attempt ends.
 
     Args:
-        tree: The request, without `tool_choice`.
-        choice: The call that must come.
-        attempts: The most requests to send, 1 or more; 2 asks again once.
+        choice: The required call.
+        attempts: Maximum number of requests, at least 1.
 
     Yields:
-        What to send and what to hand on.
+        What to send and what to pass on.
 
     Raises:
         MiMoConfigurationError: `attempts` is below 1.
     """
-    decisions = _decisions(tree, choice, attempts)
-    request = next(decisions)
-    ledger = _Ledger()
+    decisions = decide_attempts(choice, attempts)
+    turns = next(decisions)
+    totals = Totals()
     while True:
-        streamed = _StreamedTry(choice, ledger)
-        chunk = yield Send(request)
+        streamed = _StreamedAttempt(choice, totals)
+        chunk = yield Send(turns)
         while chunk is not None:
             chunk = yield Emit(streamed.feed(chunk))
         try:
-            request = decisions.send(streamed.reply)
+            turns = decisions.send(streamed.attempt)
         except StopIteration as end:
             yield Emit(streamed.finish(end.value))
             return
-        ledger.close(streamed.reasoning, streamed.usage, streamed.searches)
+        totals.add(streamed.reasoning, streamed.usage, streamed.searches)
 
 
-class _StreamedTry:
-    """One streamed answer: thoughts go on at once, the rest when it is known to be kept."""
+class _StreamedAttempt:
+    """One streamed response: reasoning passes at once, the rest once it is known to be kept."""
 
-    def __init__(self, choice: ForcedChoice, ledger: _Ledger) -> None:
-        self.reply = _Reply()
-        self.reasoning = ledger.reasoning
+    def __init__(self, choice: ForcedChoice, totals: Totals) -> None:
+        self.attempt = Attempt()
+        self.reasoning = totals.reasoning
         self.usage: UsageMetadata | None = None
         self.searches: dict[str, int] = {}
         self._choice = choice
-        self._ledger = ledger
-        self._thinking = False
+        self._totals = totals
+        self._has_reasoning = False
         self._kept = False
         self._held: list[AIMessageChunk] = []
 
     def feed(self, chunk: AIMessageChunk) -> list[AIMessageChunk]:
-        """Take in a chunk; returns what may go on."""
-        ledger = self._ledger
-        if ledger.message_id is None:
-            ledger.message_id = chunk.id
-        elif chunk.id != ledger.message_id:
-            chunk = chunk.model_copy(update={"id": ledger.message_id})
+        """Take a chunk and return those that may pass."""
+        totals = self._totals
+        if totals.message_id is None:
+            totals.message_id = chunk.id
+        elif chunk.id != totals.message_id:
+            chunk = chunk.model_copy(update={"id": totals.message_id})
         reasoning, rest = _split(chunk)
-        out = [] if reasoning is None else [self._continued(reasoning)]
+        passed = [] if reasoning is None else [self._continued(reasoning)]
         if rest is None:
-            return out
-        self.reply.add(rest)
+            return passed
+        self.attempt.add(rest)
         if rest.usage_metadata:
             self.usage = add_usage(self.usage, rest.usage_metadata)
-        self.searches = rest.response_metadata.get(_SEARCHES) or self.searches
+        self.searches = rest.response_metadata.get(SEARCHES_KEY) or self.searches
         self._held.append(rest)
-        self._kept = self._kept or self._choice.honoured_by(self.reply.called)
+        self._kept = self._kept or self._choice.satisfied_by(self.attempt.called)
         if self._kept and rest.chunk_position != "last":
-            # The last chunk waits for the end, where the sums are known.
-            out += self._held
+            # The last chunk waits for the end of the attempt, where the totals are known.
+            passed += self._held
             self._held = []
-        return out
+        return passed
 
-    def finish(self, verdict: _Verdict) -> list[AIMessageChunk]:
-        """The end of the last try: all that was held back, and the sums."""
-        *held, last = self._held or [AIMessageChunk(content="", id=self._ledger.message_id)]
+    def finish(self, outcome: Outcome) -> list[AIMessageChunk]:
+        """End the last attempt; returns the chunks held back, the totals in the last one."""
+        *held, last = self._held or [AIMessageChunk(content="", id=self._totals.message_id)]
         closing = last.model_copy(
             update={
                 "chunk_position": "last",
-                "usage_metadata": self._ledger.usage_with(last.usage_metadata),
-                "response_metadata": self._ledger.metadata(
-                    last.response_metadata, self.reasoning, verdict
+                "usage_metadata": self._totals.usage_with(last.usage_metadata),
+                "response_metadata": self._totals.metadata(
+                    last.response_metadata, self.reasoning, outcome
                 ),
             }
         )
         return [*held, closing]
 
     def _continued(self, chunk: AIMessageChunk) -> AIMessageChunk:
-        """A thought, after a blank line when it is the first one of a further try."""
-        reasoning: str = chunk.additional_kwargs[_REASONING]
-        separator = "" if self._thinking else self._ledger.separator(reasoning)
-        self._thinking = self._thinking or bool(reasoning)
+        """Return a chunk of reasoning, after a separator if it is the first of a later attempt."""
+        reasoning: str = chunk.additional_kwargs[REASONING_KEY]
+        separator = "" if self._has_reasoning else self._totals.separator(reasoning)
+        self._has_reasoning = self._has_reasoning or bool(reasoning)
         self.reasoning = (self.reasoning or "") + separator + reasoning
-        return _reasoning(chunk, separator) if separator else chunk
+        return _reasoning_chunk(chunk, separator) if separator else chunk
 
 
 def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk | None]:
-    """A chunk's thought, and all else in it; either may be None."""
-    if chunk.additional_kwargs.get(_REASONING) is None:
+    """Split a chunk into its reasoning and everything else; either may be None."""
+    if chunk.additional_kwargs.get(REASONING_KEY) is None:
         return None, chunk
-    others = {key: value for key, value in chunk.additional_kwargs.items() if key != _REASONING}
-    reasoning_alone = (
+    others = {key: value for key, value in chunk.additional_kwargs.items() if key != REASONING_KEY}
+    is_reasoning_only = (
         not chunk.content
         and not others
         and not chunk.tool_call_chunks
@@ -163,16 +164,16 @@ def _split(chunk: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChunk
         and chunk.chunk_position is None
         and chunk.response_metadata.keys() <= _SAME_IN_ALL_CHUNKS
     )
-    if reasoning_alone:
+    if is_reasoning_only:
         return chunk, None
-    return _reasoning(chunk), chunk.model_copy(update={"additional_kwargs": others})
+    return _reasoning_chunk(chunk), chunk.model_copy(update={"additional_kwargs": others})
 
 
-def _reasoning(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
-    """A chunk with this chunk's thought alone, after a separator."""
+def _reasoning_chunk(chunk: AIMessageChunk, separator: str = "") -> AIMessageChunk:
+    """Return a chunk with only this chunk's reasoning, after a separator."""
     return AIMessageChunk(
         content="",
-        additional_kwargs={_REASONING: separator + chunk.additional_kwargs[_REASONING]},
+        additional_kwargs={REASONING_KEY: separator + chunk.additional_kwargs[REASONING_KEY]},
         response_metadata={
             key: value
             for key, value in chunk.response_metadata.items()

@@ -1,9 +1,4 @@
-"""`/anthropic/v1/messages`: encode a request, decode a whole response.
-
-An answer is written down as a chat completion and then read by `chat_completions`, so a message is
-the same in whatever format it came. Streams are decoded in `anthropic_messages_stream`.
-Facts: MiMo's page anthropic-api.md, 2026-10 (anthropic-format.md), and mimo-api.md §8.
-"""
+"""Encodes a request for `/anthropic/v1/messages`. Facts: docs/api-facts.md."""
 
 from __future__ import annotations
 
@@ -31,36 +26,32 @@ from langchain_mimo._wire.turns import (
 from langchain_mimo.errors import MiMoInputError
 
 BLANK = " "
-"""Stands for a text that is empty: the page wants at least one character in a text block."""
+"""Replaces an empty text: the format requires at least one character in a text block."""
 
 INVALID_ARGUMENTS = "invalid_json"
-"""Only key of the `input` of a call whose arguments are no JSON object; it holds their text. The
-format has no place for such a text, and the model should see what it wrote."""
+"""The only key in the `input` of a call whose arguments are not a JSON object; its value is their
+text. The format has no place for such a text, and the model should see what it wrote."""
 
 FALLBACK_MAX_TOKENS = 32 * 1024
-"""`max_tokens` for models the catalogue does not know: the least default that MiMo documents."""
-
+"""`max_tokens` for models that the catalogue does not know: the lowest default MiMo documents."""
 
 _PENALTIES = ("frequency_penalty", "presence_penalty")
-
-
-# --- Requests ----------------------------------------------------------------------------------
 
 
 def encode_request(
     turns: Sequence[Turn],
     options: RequestOptions,
-    dialect: Dialect,  # noqa: ARG001 - all formats are called alike
+    dialect: Dialect,  # noqa: ARG001 - all formats share one signature
 ) -> dict[str, Any]:
     """Build the body of a request.
 
-    System turns at the head become `system` (a string, or blocks when there are several); later
-    ones stay messages of role system, and so do all when nothing else is said. The role developer
-    and participants' names do not exist in this format: developers' words are sent as system's,
-    names are left out with a warning.
+    System turns at the head become `system` (a string, or blocks when there are several). Later
+    ones stay messages with the role "system", and so do all when there is nothing else. The role
+    "developer" and participants' names do not exist in this format: developer turns are sent as
+    system turns, names are left out with a warning.
 
     Args:
-        turns: The conversation, clean.
+        turns: The conversation.
         options: Everything else. `max_tokens` is always sent, since sources disagree on whether it
             is required: the model's documented default when it is not set.
         dialect: Not used: only MiMo's cloud and its mirrors have this format.
@@ -69,8 +60,8 @@ def encode_request(
         A JSON tree whose media leaves are still `DeferredMedia` and `DeferredMimeType`.
 
     Raises:
-        MiMoInputError: The request asks for what only the OpenAI format has: a penalty, or MiMo's
-            web search.
+        MiMoInputError: The request uses what only the OpenAI format has: a penalty, or MiMo's web
+            search.
     """
     head = 0
     while head < len(turns) and isinstance(turns[head], SystemTurn):
@@ -78,15 +69,13 @@ def encode_request(
     if head == len(turns):
         head = 0
     tree: dict[str, Any] = {"model": options.model}
-    said = [turn.text for turn in turns[:head] if isinstance(turn, SystemTurn) and turn.text]
-    if said:
-        tree["system"] = said[0] if len(said) == 1 else [_text(text) for text in said]
+    texts = [turn.text for turn in turns[:head] if isinstance(turn, SystemTurn) and turn.text]
+    if texts:
+        tree["system"] = texts[0] if len(texts) == 1 else [_text(text) for text in texts]
     tree["messages"] = _encode_turns(turns[head:])
     tree |= _encode_parameters(options)
     if any(turn.name for turn in turns if not isinstance(turn, ToolTurn)):
-        warn_once("The Anthropic format has no names of participants; they are not sent.")
-    if options.extra_body:
-        tree.update(options.extra_body)
+        warn_once("The Anthropic format has no participant names; they are not sent.")
     return tree
 
 
@@ -95,11 +84,10 @@ def _encode_parameters(options: RequestOptions) -> dict[str, Any]:
     for name in _PENALTIES:
         if given.pop(name, 0):
             raise MiMoInputError(
-                f'the Anthropic format has no {name}; leave it out, or use api_format="openai".'
+                f'the Anthropic format has no {name}; remove it, or use api_format="openai"'
             )
     limit = given.pop("max_completion_tokens", None)
     stop = given.pop("stop", None)
-    parallel = given.pop("parallel_tool_calls", None)
     tree = {"max_tokens": _default_limit(options.model) if limit is None else limit, **given}
     if stop is not None:
         tree["stop_sequences"] = [stop] if isinstance(stop, str) else list(stop)
@@ -108,7 +96,7 @@ def _encode_parameters(options: RequestOptions) -> dict[str, Any]:
     if options.tools:
         refuse_shared_names(options.tools)
         tree["tools"] = [_encode_tool(tool) for tool in options.tools]
-        if parallel is False:
+        if options.parallel_tool_calls is False:
             tree["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
     if options.stream:
         tree["stream"] = True
@@ -124,8 +112,8 @@ def _encode_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     function = tool.get("function")
     if not isinstance(function, Mapping):
         raise MiMoInputError(
-            f"MiMo has tools of type {tool.get('type')!r} in the OpenAI format only; leave it out, "
-            'or use api_format="openai".'
+            f"the Anthropic format has no tools of type {tool.get('type')!r}; remove it, or use "
+            'api_format="openai"'
         )
     if function.get("strict"):
         warn_once("The Anthropic format has no strict tools; `strict` is not sent.")
@@ -167,11 +155,11 @@ def _encode_turn(turn: UserTurn | AssistantTurn | SystemTurn) -> dict[str, Any]:
 
 
 def encode_assistant(turn: AssistantTurn) -> dict[str, Any]:
-    """Encode an assistant turn: thoughts first, then text, then calls.
+    """Encode an assistant turn: reasoning first, then text, then calls.
 
     Args:
-        turn: The turn. Thoughts go back with their signature, "" when there is none, which is what
-            MiMo signs with; a turn without anything is one space.
+        turn: The turn. Reasoning goes back with its signature, or with "", MiMo's own, when there
+            is none. An empty turn becomes one space.
     """
     blocks: list[dict[str, Any]] = []
     if turn.reasoning is not None:
@@ -210,7 +198,7 @@ def _encode_parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 
 def _encode_media(part: MediaPart) -> dict[str, Any]:
-    """Encode a medium; `fps` and `media_resolution` stand inside `source` in this format."""
+    """Encode a media part; in this format `fps` and `media_resolution` go inside `source`."""
     reference = part.reference
     source: dict[str, Any]
     if isinstance(reference.source, RemoteURL):
@@ -230,6 +218,3 @@ def _encode_media(part: MediaPart) -> dict[str, Any]:
 
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
-
-
-# --- Answers -----------------------------------------------------------------------------------

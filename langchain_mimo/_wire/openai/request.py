@@ -1,11 +1,8 @@
-"""`/v1/chat/completions`: encode a request, decode a whole response.
-
-Streams are decoded in `chat_completions_stream`. Facts: mimo-api.md §3 and §4.
-"""
+"""Encodes a request for `/v1/chat/completions`. Facts: docs/api-facts.md."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_mimo._media.references import DeferredMedia, MediaReference, RemoteURL
@@ -31,7 +28,7 @@ _AUDIO_FORMATS = {
     "audio/mpeg": "mp3",
     "audio/mp3": "mp3",
 }
-"""The two formats that OpenAI's `input_audio` names (§11.1), by the MIME types of their blocks."""
+"""The two formats that OpenAI's `input_audio` has names for, by MIME type."""
 
 
 def encode_request(
@@ -40,52 +37,58 @@ def encode_request(
     """Build the body of a request.
 
     Args:
-        turns: The conversation, clean.
+        turns: The conversation.
         options: Everything else.
-        dialect: How the server wants to be written to.
+        dialect: How the server differs from MiMo's cloud.
 
     Returns:
-        A JSON tree whose media leaves are still `DeferredMedia`. It holds documented keys only,
-        plus what `extra_body` adds.
+        A JSON tree with documented keys only. Media leaves are still `DeferredMedia`.
 
     Raises:
-        MiMoInputError: The server cannot do what is asked: tools of one name, MiMo's web search
-            elsewhere, several frame rates on vLLM.
+        MiMoInputError: The server cannot do what is asked: two tools with one name, MiMo's web
+            search on another server, or several frame rates on vLLM.
     """
     tree: dict[str, Any] = {
         "model": options.model,
         "messages": [encode_turn(turn, dialect) for turn in turns],
     }
-    tree |= {name: value for name, value in options.parameters.items() if value is not None}
+    scalars = {**options.parameters, "parallel_tool_calls": options.parallel_tool_calls}
+    tree |= {name: value for name, value in scalars.items() if value is not None}
     if options.thinking is not None:
-        if dialect.thinking_in_template:
-            # vLLM's template reads the first name, SGLang's cookbook names the second.
-            tree["chat_template_kwargs"] = {
-                "enable_thinking": options.thinking,
-                "thinking": options.thinking,
-            }
-        else:
-            tree["thinking"] = {"type": "enabled" if options.thinking else "disabled"}
+        tree |= _encode_thinking(options.thinking, dialect)
     if dialect.fps_in_media_io and (sampling := media_io_kwargs(turns, dialect)):
         tree["media_io_kwargs"] = sampling
     if options.tools:
-        refuse_shared_names(options.tools)
-        if not dialect.web_search and any(tool.get("type") == WEB_SEARCH for tool in options.tools):
-            raise MiMoInputError(
-                "MiMo's web search runs in MiMo's cloud only; leave it out for this server."
-            )
-        tree["tools"] = list(options.tools)
+        tree["tools"] = _checked_tools(options.tools, dialect)
+    if options.tool_choice is not None:
+        tree["tool_choice"] = options.tool_choice
+    if options.response_format is not None:
+        tree["response_format"] = options.response_format
     if options.stream:
         tree["stream"] = True
         if options.include_usage:
             tree["stream_options"] = {"include_usage": True}
-    if options.extra_body:
-        tree.update(options.extra_body)
     return tree
 
 
+def _encode_thinking(thinking: bool, dialect: Dialect) -> dict[str, Any]:
+    if dialect.thinking_in_template:
+        # vLLM's template reads the first name; SGLang's cookbook uses the second.
+        return {"chat_template_kwargs": {"enable_thinking": thinking, "thinking": thinking}}
+    return {"thinking": {"type": "enabled" if thinking else "disabled"}}
+
+
+def _checked_tools(
+    tools: Sequence[Mapping[str, Any]], dialect: Dialect
+) -> list[Mapping[str, Any]]:
+    refuse_shared_names(tools)
+    if not dialect.web_search and any(tool.get("type") == WEB_SEARCH for tool in tools):
+        raise MiMoInputError("web search runs only in MiMo's cloud; remove it for this server")
+    return list(tools)
+
+
 def encode_turn(turn: Turn, dialect: Dialect) -> dict[str, Any]:
-    """Encode one turn as a message of the wire."""
+    """Encode one turn as a message."""
     message: dict[str, Any]
     match turn:
         case UserTurn():
@@ -113,7 +116,7 @@ def encode_turn(turn: Turn, dialect: Dialect) -> dict[str, Any]:
 
 
 def _encode_assistant(turn: AssistantTurn, dialect: Dialect) -> dict[str, Any]:
-    # Beside tool calls MiMo refuses null content: "" it is ("text is not present", v2).
+    # MiMo refuses null content beside tool calls ("text is not present", v2), so it is "".
     message: dict[str, Any] = {"role": "assistant", "content": turn.text}
     if turn.name is not None:
         message["name"] = turn.name
@@ -132,7 +135,7 @@ def _encode_assistant(turn: AssistantTurn, dialect: Dialect) -> dict[str, Any]:
 
 
 def encode_parts(parts: Sequence[Part], dialect: Dialect) -> list[dict[str, Any]]:
-    """Encode content parts; `fps` and `media_resolution` stand beside `video_url` (§3.2)."""
+    """Encode content parts; `fps` and `media_resolution` go beside `video_url`."""
     return [
         {"type": "text", "text": part.text}
         if isinstance(part, TextPart)

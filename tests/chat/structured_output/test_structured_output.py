@@ -1,4 +1,4 @@
-"""Structured output: what is bound, what goes onto the wire, and what is made of the answer."""
+"""Structured output: what is bound, what the request states, and how the answer is parsed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,21 @@ from pydantic import Field as PydanticField
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
-from langchain_mimo._chat.structured_output import (
+from langchain_mimo._chat.structured_output import build_structured_output
+from langchain_mimo._chat.structured_output.fences import (
     FenceStripper,
-    build_structured_output,
-    lower_response_format,
-    unfence,
-    unfenced_message,
+    remove_fence,
+    without_fence,
+)
+from langchain_mimo._chat.structured_output.request import plan_response_format
+from langchain_mimo._media.references import InlineBase64, MediaReference
+from langchain_mimo._wire.turns import (
+    AssistantTurn,
+    MediaPart,
+    SystemTurn,
+    TextPart,
+    ToolTurn,
+    UserTurn,
 )
 from langchain_mimo.errors import MiMoConfigurationError
 
@@ -252,8 +261,8 @@ def test_a_list_is_an_answer_where_the_schema_says_so():
         (Joke, "tools", "method must be"),
         (None, "json_schema", "needs a schema"),
         (None, "function_calling", "needs a schema"),
-        (3, "json_schema", "not int"),
-        ("Joke", "json_schema", "not str"),
+        (3, "json_schema", "got int"),
+        ("Joke", "json_schema", "got str"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(schema, method, words):
@@ -292,13 +301,13 @@ def test_json_is_taken_bare_or_in_one_fence(text):
         ('```json\n{"setup": "Why', "not JSON"),
         ("{'setup': 'Why?'}", "not JSON"),
         ('{"setup": "Why?",}', "not JSON"),
-        ('{"setup": NaN}', "NaN is no JSON"),
+        ('{"setup": NaN}', "NaN is not JSON"),
         ('{"setup": "Why?"} {"setup": "Why?"}', "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ('["setup"]', "a JSON object is wanted, not list"),
-        ('"setup"', "a JSON object is wanted, not str"),
-        ("null", "a JSON object is wanted, not NoneType"),
-        ("{}", "lacks 'setup'"),
+        ('["setup"]', "expected a JSON object, got list"),
+        ('"setup"', "expected a JSON object, got str"),
+        ("null", "expected a JSON object, got NoneType"),
+        ("{}", "missing keys: 'setup'"),
         ("", "empty"),
         ("I cannot.", "not JSON"),
     ],
@@ -309,7 +318,7 @@ def test_no_object_is_built_out_of_anything_else(text, words, stream):
     with pytest.raises(OutputParserException) as failure:
         list(chain.stream("?")) if stream else chain.invoke("?")
     assert words in str(failure.value)
-    assert "No TypedJoke object" in str(failure.value)
+    assert "Could not parse a TypedJoke" in str(failure.value)
     assert len(str(failure.value)) < 2000
 
 
@@ -342,7 +351,7 @@ def usage(reasoning):
         (
             AIMessage('{"setup": "Wh', response_metadata={"finish_reason": "length"}),
             "json_schema",
-            ["finish_reason=length", "It was cut", '{"setup": "Wh'],
+            ["finish_reason=length", "reached the token limit", '{"setup": "Wh'],
         ),
         (
             AIMessage("x" * 5000, response_metadata={"finish_reason": "repetition_truncation"}),
@@ -352,12 +361,12 @@ def usage(reasoning):
         (
             AIMessage("It rains.", response_metadata={"finish_reason": "stop"}),
             "function_calling",
-            ["no call of the tool Joke", "'It rains.'"],
+            ["the tool Joke was not called", "'It rains.'"],
         ),
         (
             AIMessage("", tool_calls=[call("other", {})]),
             "function_calling",
-            ["no call of the tool Joke", "tools called: other"],
+            ["the tool Joke was not called", "tools called: other"],
         ),
         (
             AIMessage(
@@ -373,7 +382,7 @@ def usage(reasoning):
                 ],
             ),
             "function_calling",
-            ["no call of the tool Joke", "arguments are no JSON: Joke"],
+            ["the tool Joke was not called", "calls with invalid JSON: Joke"],
         ),
         (
             AIMessage("", tool_calls=[call("Joke", {"punchline": "So."})]),
@@ -436,27 +445,12 @@ def test_dicts_grow_in_a_stream_and_instances_come_whole():
     assert list(build_structured_output(model, Joke).stream("?")) == [Joke(**GIVEN)]
 
 
-# ------------------------------------------------------------------------------- on the wire
+# ------------------------------------------------------------------------------- the request
 
-USER = {"role": "user", "content": "Tell me a joke."}
-TOOL = {"type": "function", "function": {"name": "look"}}
+USER = UserTurn("Tell me a joke.")
 SCHEMA = convert_to_json_schema(Joke)
 NATIVE = {"type": "json_schema", "json_schema": {"name": "Joke", "schema": SCHEMA, "strict": True}}
 BESIDE = {"type": "json_object", "schema": SCHEMA}
-
-
-def lowered(response_format, messages=(USER,), **kwargs):
-    tree = {
-        "model": "m",
-        "messages": list(messages),
-        "response_format": "stale",
-        **kwargs.pop("tree", {}),
-    }
-    before = copy.deepcopy(tree)
-    result = lower_response_format(tree, response_format, **kwargs)
-    assert tree == before
-    assert result["messages"][: len(messages)] == list(messages)
-    return result, result["messages"][len(messages) :]
 
 
 @pytest.mark.parametrize(
@@ -464,52 +458,46 @@ def lowered(response_format, messages=(USER,), **kwargs):
     [NATIVE, BESIDE, Joke, OldJoke, TypedJoke, Joke.model_json_schema(), UNTITLED],
 )
 def test_mimo_gets_json_object_and_the_schema_in_a_last_system_message(response_format):
-    result, added = lowered(response_format)
-    assert result["response_format"] == {"type": "json_object"}
-    [instruction] = added
-    assert instruction["role"] == "system"
-    assert "JSON" in instruction["content"]
-    stated = json.loads(instruction["content"].partition("\n")[2])
+    plan = plan_response_format(response_format, [USER])
+    assert plan.response_format == {"type": "json_object"}
+    assert "JSON" in plan.instruction.text
+    stated = json.loads(plan.instruction.text.partition("\n")[2])
     assert stated["properties"].keys() == {"setup", "punchline"}
-    assert "tools" not in instruction["content"]
+    assert "tools" not in plan.instruction.text
 
 
 def test_the_schema_is_stated_whatever_the_caller_says_of_json():
-    _, added = lowered(NATIVE, [{"role": "user", "content": "As JSON, please."}])
-    assert len(added) == 1
+    assert plan_response_format(NATIVE, [UserTurn("As JSON, please.")]).instruction
 
 
 def test_tools_stay_allowed_before_the_answer():
-    _, [instruction] = lowered(NATIVE, tree={"tools": [TOOL]})
-    assert "you may call tools" in instruction["content"]
+    plan = plan_response_format(NATIVE, [USER], has_tools=True)
+    assert "you may call tools" in plan.instruction.text
 
 
 def test_the_instruction_is_the_same_each_time():
-    assert lowered(NATIVE) == lowered(copy.deepcopy(NATIVE))
+    again = plan_response_format(copy.deepcopy(NATIVE), [USER])
+    assert plan_response_format(NATIVE, [USER]) == again
+
+
+IMAGE = MediaPart(MediaReference("image", InlineBase64("AAAA"), "image/png", 0, 0))
 
 
 @pytest.mark.parametrize(
-    ("messages", "count"),
+    ("turns", "is_added"),
     [
-        ([USER], 1),
-        ([{"role": "user", "content": "As JSON, please."}], 0),
-        ([{"role": "system", "content": "Answer in json."}, USER], 0),
-        (
-            [
-                {
-                    "role": "user",
-                    "content": [{"type": "image_url"}, {"type": "text", "text": "JSON"}],
-                }
-            ],
-            0,
-        ),
-        ([USER, {"role": "assistant", "content": "JSON?"}, {"role": "tool", "content": "json"}], 1),
+        ([USER], True),
+        ([UserTurn("As JSON, please.")], False),
+        ([SystemTurn("Answer in json."), USER], False),
+        ([UserTurn([IMAGE, TextPart("JSON")])], False),
+        ([UserTurn([IMAGE, TextPart("Look.")])], True),
+        ([USER, AssistantTurn("JSON?"), ToolTurn("1", "json")], True),
     ],
 )
-def test_json_is_asked_for_where_no_message_of_the_caller_does(messages, count):
-    result, added = lowered({"type": "json_object"}, messages)
-    assert len(added) == count
-    assert result["response_format"] == {"type": "json_object"}
+def test_json_is_asked_for_where_no_message_of_the_caller_does(turns, is_added):
+    plan = plan_response_format({"type": "json_object"}, turns)
+    assert bool(plan.instruction) == is_added
+    assert plan.response_format == {"type": "json_object"}
 
 
 @pytest.mark.parametrize(
@@ -523,27 +511,27 @@ def test_json_is_asked_for_where_no_message_of_the_caller_does(messages, count):
     ],
 )
 def test_a_server_that_enforces_schemas_gets_them(response_format, sent):
-    result, added = lowered(response_format, server="json_schema")
-    assert result["response_format"] == sent
-    assert added == []
+    plan = plan_response_format(response_format, [USER], server="json_schema")
+    assert plan.response_format == sent
+    assert plan.instruction is None
 
 
 def test_an_api_without_response_formats_gets_the_instruction_alone():
-    result, added = lowered(NATIVE, server="nothing")
-    assert "response_format" not in result
-    assert len(added) == 1
+    plan = plan_response_format(NATIVE, [USER], server="nothing")
+    assert plan.response_format is None
+    assert plan.instruction
 
 
 @pytest.mark.parametrize("response_format", [None, {"type": "text"}])
 def test_text_needs_no_instruction(response_format):
-    result, added = lowered(response_format)
-    assert result.get("response_format") == response_format
-    assert added == []
+    plan = plan_response_format(response_format, [USER])
+    assert plan.response_format == response_format
+    assert plan.instruction is None
 
 
 def test_a_json_schema_format_without_its_schema_is_refused():
     with pytest.raises(MiMoConfigurationError, match="json_schema"):
-        lower_response_format({"messages": []}, {"type": "json_schema", "schema": SCHEMA})
+        plan_response_format({"type": "json_schema", "schema": SCHEMA}, [])
 
 
 # ---------------------------------------------------------------------------------- fences
@@ -560,7 +548,7 @@ def test_a_json_schema_format_without_its_schema_is_refused():
     ],
 )
 def test_a_fence_around_all_is_taken_off(text, inside):
-    assert unfence(text) == (inside, True)
+    assert remove_fence(text) == (inside, True)
 
 
 @pytest.mark.parametrize(
@@ -581,13 +569,13 @@ def test_a_fence_around_all_is_taken_off(text, inside):
     ],
 )
 def test_any_other_text_is_left_to_the_letter(text):
-    assert unfence(text) == (text, False)
+    assert remove_fence(text) == (text, False)
 
 
 def test_fences_of_any_size_take_no_time():
     long = "```\n" + " " * 200_000 + "\n" + "\t \n" * 50_000
-    assert unfence(long) == (long, False)
-    assert unfence(long + "```")[1] is True
+    assert remove_fence(long) == (long, False)
+    assert remove_fence(long + "```")[1] is True
 
 
 def stripped(message, length):
@@ -610,20 +598,20 @@ def test_a_stream_is_unfenced_like_a_whole_message(text, length, calling):
         response_metadata={"finish_reason": "stop"},
         id="x",
     )
-    whole = unfenced_message(message)
+    whole = without_fence(message)
     merged = reduce(add, [chunk for step in stripped(message, length) for chunk in step])
     assert merged.content == whole.content
     assert merged.response_metadata == whole.response_metadata
     assert merged.tool_calls == whole.tool_calls
     assert merged.invalid_tool_calls == whole.invalid_tool_calls
-    assert whole.content == (text if calling else unfence(text)[0])
+    assert whole.content == (text if calling else remove_fence(text)[0])
 
 
 def test_a_removed_fence_is_noted():
-    assert unfenced_message(AIMessage("```\n{}\n```")).response_metadata == {
+    assert without_fence(AIMessage("```\n{}\n```")).response_metadata == {
         "code_fence_removed": True
     }
-    assert unfenced_message(AIMessage("{}")).response_metadata == {}
+    assert without_fence(AIMessage("{}")).response_metadata == {}
 
 
 def test_text_without_a_fence_flows_on_at_once():

@@ -1,4 +1,4 @@
-"""A tool that must be called: choices, the decision, and one message by invoke and stream."""
+"""Forced tool calls: choices, decisions, and the same message from invoke and stream."""
 
 from __future__ import annotations
 
@@ -13,30 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_mimo._chat.tool_choice.attempts import forced_invoke
+from langchain_mimo._chat.tool_choice.attempts import force_call
 from langchain_mimo._chat.tool_choice.choice import (
     ForcedChoice,
-    lower_tool_choice,
+    ToolPlan,
     parse_tool_choice,
+    plan_tool_choice,
 )
-from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, forced_attempts
+from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, force_streamed_call
 from langchain_mimo._wire.from_langchain.assistant import read_assistant
+from langchain_mimo._wire.turns import AssistantTurn, SystemTurn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 CLOCK = {"type": "function", "function": {"name": "clock", "parameters": {}}}
-ANTHROPIC = {"type": "custom", "name": "weather", "input_schema": {}}
+CUSTOM = {"type": "custom", "name": "weather", "input_schema": {}}
 SEARCH = {"type": "web_search", "max_keyword": 3}
 ANY = ForcedChoice("any", frozenset({"weather", "clock"}))
 NAMED = ForcedChoice("weather", frozenset({"weather"}))
-TREE = {
-    "model": "m",
-    "messages": [{"role": "user", "content": "Is it raining?"}],
-    "tools": [WEATHER],
-}
 
 
-# ------------------------------------------------------------------------------- reading choices
+# ------------------------------------------------------------------------------------- choices
 
 
 @pytest.mark.parametrize(
@@ -66,8 +63,8 @@ def test_every_shape_of_choice_is_read(tool_choice, expected):
     assert parse_tool_choice(tool_choice, [WEATHER, SEARCH, CLOCK]) == expected
 
 
-def test_tools_in_the_anthropic_format_are_known_by_their_name():
-    assert parse_tool_choice("any", [ANTHROPIC]) == ForcedChoice("any", frozenset({"weather"}))
+def test_tools_of_another_type_are_known_by_their_name():
+    assert parse_tool_choice("any", [CUSTOM]) == ForcedChoice("any", frozenset({"weather"}))
 
 
 def test_any_tool_means_the_search_when_there_is_no_other():
@@ -87,9 +84,9 @@ def test_a_function_named_like_the_search_is_the_function():
         ("rain", [WEATHER, CLOCK, SEARCH], ["'rain'", "weather, clock, web_search"]),
         ("any", [], ["a tool call", "none"]),
         ("web_search", [WEATHER], ["'web_search'", "weather"]),
-        (7, [WEATHER], ["7", "no known shape"]),
-        ({"type": "allowed_tools"}, [WEATHER], ["allowed_tools", "no known shape"]),
-        ({"type": "function", "function": {}}, [WEATHER], ["no known shape"]),
+        (7, [WEATHER], ["7", "not supported"]),
+        ({"type": "allowed_tools"}, [WEATHER], ["allowed_tools", "not supported"]),
+        ({"type": "function", "function": {}}, [WEATHER], ["not supported"]),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused_and_says_why(tool_choice, tools, words):
@@ -99,41 +96,31 @@ def test_a_choice_that_cannot_be_is_refused_and_says_why(tool_choice, tools, wor
 
 
 @pytest.mark.parametrize(
-    ("tool_choice", "native", "changes", "left"),
+    ("tool_choice", "native", "plan"),
     [
-        ("auto", False, {}, None),
-        ("auto", True, {}, None),
-        ("none", True, {"tool_choice": "none"}, None),
-        ("any", True, {"tool_choice": "required"}, None),
+        ("auto", False, ToolPlan([WEATHER])),
+        ("auto", True, ToolPlan([WEATHER])),
+        ("none", True, ToolPlan([WEATHER], "none")),
+        ("any", True, ToolPlan([WEATHER], "required")),
         (
             "weather",
             True,
-            {"tool_choice": {"type": "function", "function": {"name": "weather"}}},
-            None,
+            ToolPlan([WEATHER], {"type": "function", "function": {"name": "weather"}}),
         ),
-        ("weather", False, {}, NAMED),
+        ("weather", False, ToolPlan([WEATHER], forced=NAMED)),
     ],
 )
-def test_choices_go_to_servers_that_honour_them(tool_choice, native, changes, left):
-    before = copy.deepcopy({**TREE, "tool_choice": "stale"})
-    tree, choice = lower_tool_choice(before, tool_choice, native=native)
-    assert tree == {**TREE, **changes}
-    assert choice == left
-    assert before == {**TREE, "tool_choice": "stale"}
+def test_choices_go_to_servers_that_enforce_them(tool_choice, native, plan):
+    assert plan_tool_choice(tool_choice, [WEATHER], native=native) == plan
 
 
-def test_none_takes_the_tools_away_from_a_server_that_would_ignore_it():
-    tree, choice = lower_tool_choice(TREE, "none")
-    assert "tools" not in tree
-    assert choice is None
-    assert TREE["tools"] == [WEATHER]
+def test_none_removes_the_tools_for_a_server_that_would_ignore_it():
+    assert plan_tool_choice("none", [WEATHER]) == ToolPlan()
 
 
 def test_a_forced_search_sets_its_own_switch():
-    before = {**TREE, "tools": [WEATHER, SEARCH]}
-    tree, choice = lower_tool_choice(before, {"type": "web_search"})
-    assert tree["tools"] == [WEATHER, {**SEARCH, "force_search": True}]
-    assert choice is None
+    plan = plan_tool_choice({"type": "web_search"}, [WEATHER, SEARCH])
+    assert plan == ToolPlan([WEATHER, {**SEARCH, "force_search": True}])
     assert "force_search" not in SEARCH
 
 
@@ -216,8 +203,8 @@ class Answer:
         )
 
 
-def invoked(answers, choice=NAMED, attempts=2, tree=TREE):
-    requests, flow = [], forced_invoke(tree, choice, attempts)
+def invoked(answers, choice=NAMED, attempts=2):
+    requests, flow = [], force_call(choice, attempts)
     request = next(flow)
     for answer in answers:
         requests.append(request)
@@ -228,12 +215,12 @@ def invoked(answers, choice=NAMED, attempts=2, tree=TREE):
     pytest.fail("more requests than answers")
 
 
-def streamed(answers, choice=NAMED, attempts=2, tree=TREE):
+def streamed(answers, choice=NAMED, attempts=2):
     """The requests, and for each the chunks that each of the model's chunks let through."""
-    requests, steps, flow, left = [], [], forced_attempts(tree, choice, attempts), list(answers)
+    requests, steps, flow, left = [], [], force_streamed_call(choice, attempts), list(answers)
     step = next(flow)
     while isinstance(step, Send):
-        requests.append(step.tree)
+        requests.append(step.turns)
         for chunk in left.pop(0).chunks():
             step = flow.send(chunk)
             assert isinstance(step, Emit)
@@ -269,18 +256,15 @@ def report(message):
 # ------------------------------------------------------------------------------- the decision
 
 
-def test_the_instruction_stands_last_and_changes_nothing_before_it():
-    before = copy.deepcopy(TREE)
-    [request], message = invoked([CALL])
-    *messages, instruction = request["messages"]
-    assert {**request, "messages": messages} == TREE == before
-    assert instruction["role"] == "system"
-    assert "weather" in instruction["content"]
+def test_the_instruction_is_one_system_turn():
+    [[instruction]], message = invoked([CALL])
+    assert isinstance(instruction, SystemTurn)
+    assert "weather" in instruction.text
     assert report(message) == {"asked": "weather", "attempts": 1, "honoured": True}
 
 
 @pytest.mark.parametrize(
-    ("first", "said", "words"),
+    ("first", "text", "words"),
     [
         (TEXT, "It rains.", "did not call a tool"),
         (OTHER, None, "You called clock"),
@@ -289,30 +273,28 @@ def test_the_instruction_stands_last_and_changes_nothing_before_it():
         (Answer(text=["So:"], calls=["clock"]), "So:", "You called clock"),
     ],
 )
-def test_a_reply_without_the_call_is_asked_again_on_the_same_prefix(first, said, words):
-    requests, message = invoked([first, CALL])
-    assert len(requests) == 2
-    length = len(requests[0]["messages"])
-    assert requests[1]["messages"][:length] == requests[0]["messages"]
-    added = requests[1]["messages"][length:]
-    assert added[0]["content"] == said if said else len(added) == 1
-    assert added[-1]["role"] == "user"
-    assert words in added[-1]["content"]
-    assert "weather" in added[-1]["content"]
+def test_a_response_without_the_call_is_followed_by_another_attempt(first, text, words):
+    [before, after], message = invoked([first, CALL])
+    assert after[: len(before)] == before
+    *response, correction = after[len(before) :]
+    assert response == ([AssistantTurn(text)] if text else [])
+    assert isinstance(correction, UserTurn)
+    assert words in correction.content
+    assert "weather" in correction.content
     assert report(message)["attempts"] == 2
     assert report(message)["honoured"] is True
     assert [call["name"] for call in message.tool_calls] == ["weather"]
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "repetition_truncation"])
-def test_a_cut_reply_is_not_asked_again(reason):
+def test_a_response_that_was_cut_gets_no_further_attempt(reason):
     requests, message = invoked([Answer(text=["It"], reason=reason)], attempts=5)
     assert len(requests) == 1
     assert report(message) == {"asked": "weather", "attempts": 1, "honoured": False}
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])
-def test_the_last_reply_is_handed_over_as_it_is(attempts):
+def test_the_last_response_is_returned_unchanged(attempts):
     requests, message = invoked([TEXT] * attempts, attempts=attempts)
     assert len(requests) == attempts
     assert message.content == "It rains."
@@ -321,7 +303,7 @@ def test_the_last_reply_is_handed_over_as_it_is(attempts):
     assert report(message)["honoured"] is False
 
 
-def test_any_tool_will_do_for_any_but_not_a_name_that_is_not_bound():
+def test_any_accepts_every_bound_tool_and_no_other_name():
     assert report(invoked([OTHER], ANY)[1])["honoured"] is True
     made_up = Answer(calls=["rain_dance"], reason="tool_calls")
     requests, message = invoked([made_up, OTHER], ANY)
@@ -329,23 +311,23 @@ def test_any_tool_will_do_for_any_but_not_a_name_that_is_not_bound():
     assert report(message)["asked"] == "any"
 
 
-def test_a_call_beside_others_honours_the_choice():
+def test_a_call_among_others_satisfies_the_choice():
     both = Answer(calls=["clock", "weather"], reason="tool_calls")
     requests, message = invoked([both])
     assert len(requests) == 1
     assert len(message.tool_calls) == 2
 
 
-@pytest.mark.parametrize("start", [forced_invoke, forced_attempts])
-def test_there_must_be_one_attempt(start):
+@pytest.mark.parametrize("start", [force_call, force_streamed_call])
+def test_at_least_one_attempt_is_required(start):
     with pytest.raises(MiMoConfigurationError, match="attempts"):
-        next(start(TREE, NAMED, 0))
+        next(start(NAMED, 0))
 
 
 # ------------------------------------------------------------------------------- one message
 
 
-def test_usage_and_searches_of_all_tries_are_summed():
+def test_usage_and_searches_of_all_attempts_are_summed():
     first, second = copy.copy(TEXT), copy.copy(CALL)
     first.searches, second.searches = 2, 1
     _, message = invoked([first, second])
@@ -362,7 +344,7 @@ def test_three_tries_cost_three_times():
     assert report(message)["reasoning_offset"] == 12
 
 
-def test_the_reasoning_before_the_call_can_be_told_from_those_of_a_failed_try():
+def test_the_reasoning_before_the_call_can_be_told_from_those_of_a_failed_attempt():
     _, message = invoked([TEXT, CALL])
     reasoning = message.additional_kwargs["reasoning_content"]
     assert reasoning == "Hmm.\n\nAh."
@@ -434,7 +416,7 @@ def test_text_before_the_call_goes_out_with_it_and_text_after_it_at_once():
     assert [len(step) for step in steps] == [0, 0, 3, 1, 0, 1]
 
 
-def test_text_goes_out_at_the_end_of_the_last_try():
+def test_text_goes_out_at_the_end_of_the_last_attempt():
     _, steps = streamed([TEXT], attempts=1)
     assert [len(step) for step in steps] == [1, 1, 0, 0, 0, 3]
     assert reduce(add, steps[-1]).content == "It rains."
@@ -447,7 +429,7 @@ def test_no_call_of_a_failed_try_is_ever_emitted():
 
 
 def test_a_stream_without_a_last_chunk_is_closed_all_the_same():
-    flow = forced_attempts(TREE, NAMED)
+    flow = force_streamed_call(NAMED)
     next(flow)
     call = [chunk for chunk in CALL.chunks() if chunk.tool_call_chunks]
     assert [len(flow.send(chunk).chunks) for chunk in call] == [1]
@@ -470,7 +452,7 @@ def test_reasoning_flows_alone_whatever_shares_its_chunk(beside):
     shared = {"content": "", "id": "x", **beside}
     reasoning = {"reasoning_content": "Hm"}
     shared["additional_kwargs"] = {**reasoning, **shared.get("additional_kwargs", {})}
-    flow = forced_attempts(TREE, NAMED, attempts=1)
+    flow = force_streamed_call(NAMED, attempts=1)
     next(flow)
     [out] = flow.send(AIMessageChunk(**shared)).chunks
     assert out == AIMessageChunk(content="", additional_kwargs=reasoning, id="x")

@@ -31,14 +31,14 @@ def turns_of(*messages, **options):
     return clean_history(list(messages), HistoryOptions(MODEL, **options)).turns
 
 
-def request(*messages, model=MODEL, history=None, extra_body=None, stream=False, **parameters):
+def request(*messages, model=MODEL, history=None, stream=False, **parameters):
     options = RequestOptions(
         model,
-        {key: value for key, value in parameters.items() if key not in ("thinking", "tools")},
+        {key: value for key, value in parameters.items() if key not in ("thinking", "tools", "parallel_tool_calls")},
         thinking=parameters.get("thinking"),
         tools=wire_tools(parameters["tools"]) if "tools" in parameters else None,
+        parallel_tool_calls=parameters.get("parallel_tool_calls"),
         stream=stream,
-        extra_body=extra_body,
     )
     turns = turns_of(*messages or [HumanMessage("Hi.")], **(history or {}))
     return encode_request(turns, options, DIALECTS["mimo"])
@@ -77,7 +77,6 @@ def test_the_request_on_mimos_page():
         ({"thinking": True}, {"thinking": {"type": "enabled"}}),
         ({"thinking": False}, {"thinking": {"type": "disabled"}}),
         ({"stream": True}, {"stream": True}),
-        ({"extra_body": {"max_tokens": 5, "top_k": 1}}, {"max_tokens": 5, "top_k": 1}),
         ({"max_completion_tokens": 7}, {"max_tokens": 7}),
         ({"model": "mimo-v2.5"}, {"model": "mimo-v2.5", "max_tokens": 32768}),
         ({"model": "a-reseller/mimo"}, {"model": "a-reseller/mimo", "max_tokens": 32768}),
@@ -131,7 +130,7 @@ def test_web_search_is_refused():
 
 
 def test_names_and_strict_tools_are_left_out_with_a_warning():
-    with pytest.warns(UserWarning, match="names of participants"):
+    with pytest.warns(UserWarning, match="participant names"):
         tree = request(HumanMessage("Hi.", name="ada"))
     assert tree["messages"] == [{"role": "user", "content": "Hi."}]
     with pytest.warns(UserWarning, match="strict"):
