@@ -135,7 +135,7 @@ def test_a_server_may_have_a_higher_limit_than_mimo(monkeypatch):
         [{"type": "image", "base64": base64.b64encode(SMALL).decode(), "mime_type": "image/bmp"}]
     )
     gateway = Gateway()
-    with pytest.raises(MediaError, match="MiMo takes at most 1,000"):
+    with pytest.raises(MediaError, match="MiMo accepts at most 1,000"):
         model(gateway).invoke([message])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
