@@ -1,6 +1,20 @@
-"""Turning what MiMo would refuse into what it takes: explicit calls, never silent.
+"""Convert media that MiMo would refuse. Conversion is always explicit, never silent.
 
-The `av` extra brings what this needs: `pip install 'langchain-mimo[av]'`.
+Install the `av` extra: `pip install 'langchain-mimo[av]'`.
+
+`prepare_image`, `prepare_video` and `prepare_audio` share these arguments:
+
+- `source`: a local path or the bytes. URLs and content blocks are refused.
+- `output`: a path to write to; without it, the result is returned in memory. The suffix must match
+  the format of the result.
+- `max_bytes`: maximum size of the result. The default of 37,500,000 bytes fits MiMo's limit of
+  50 MB of base64, whether MiMo counts a megabyte as 10^6 or 2^20.
+- `token_budget`: maximum tokens of the result. Default: no limit.
+- `start`, `end` (video and audio): the segment to keep, in seconds. Default: everything.
+- `convert`: re-encode even a source that looks acceptable, because MiMo refused it.
+- `time_limit`: seconds that the call may take. Default: 600.
+- `progress`: a function called with the completed share, 0.0 to 1.0.
+- `show_progress`: whether to draw a progress bar on standard error.
 """
 
 from langchain_mimo.prepare.audio import prepare_audio

@@ -1,4 +1,4 @@
-"""prepare_audio: any sound that FFmpeg can read, or the sound of a video, in what MiMo takes."""
+"""prepare_audio: converts any audio that FFmpeg reads, also a video's, to what MiMo accepts."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.av_streams import (
     AudioEncoder,
     Job,
-    check_span,
+    check_time_range,
     copy_packets,
-    decoded,
-    known_audio,
-    survey,
-    wanted_span,
+    decodable_audio,
+    decode_frames,
+    resolve_time_range,
+    survey_packets,
 )
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
     Output,
     Prepared,
     ProgressCallback,
+    ProgressMonitor,
     Source,
-    Work,
     check_limits,
+    check_suffix,
+    draft_file,
     finish,
-    fits,
-    opened,
-    require_fitting,
-    workplace,
+    open_source,
+    suffix_fits,
 )
 from langchain_mimo.tokens import audio_tokens
 
 BIT_RATES = (128_000, 96_000, 64_000, 48_000, 32_000, 24_000, 16_000, 8_000)
-"""Bits per second of MP3, the best first."""
+"""MP3 bit rates to choose from, in bits per second, best first."""
 
-_CONTAINER_SHARE = 0.97
-_COPIES = {
+_PAYLOAD_SHARE = 0.97
+"""Share of `max_bytes` left for the audio itself, after container overhead."""
+
+_CONTAINERS = {
     "mp3": ("mp3", "audio/mpeg"),
     "mp3float": ("mp3", "audio/mpeg"),
     "aac": ("ipod", "audio/mp4"),
@@ -48,7 +50,7 @@ _COPIES = {
     "opus": ("ogg", "audio/ogg"),
     "vorbis": ("ogg", "audio/ogg"),
 }
-"""Into which container a codec's packets are copied."""
+"""Codecs that are copied without encoding: FFmpeg's container format and the MIME type."""
 
 
 def prepare_audio(
@@ -64,68 +66,67 @@ def prepare_audio(
     progress: ProgressCallback | None = None,
     show_progress: bool = False,
 ) -> Prepared:
-    """Make a sound that MiMo takes.
+    """Convert audio to a format that MiMo accepts.
 
-    What MiMo takes already is left as it is. MP3, AAC, ALAC, FLAC, Opus and Vorbis, those in videos
-    included, are copied without encoding. All else becomes MP3.
+    A file that MiMo accepts is left unchanged. MP3, AAC, ALAC, FLAC, Opus and Vorbis, also from
+    videos, are copied without encoding. Everything else becomes MP3.
 
     Args:
-        source: A local path, or the bytes.
-        output: Where to write the result; None for bytes in memory. The ending of its name has to
-            fit: ".mp3", or that of the format in which the sound can be left as it is.
-        max_bytes: Bytes it may have. Default: 37,500,000, which fits into MiMo's 50 MB of base64
-            whichever MB is meant.
-        token_budget: Tokens it may cost. The tokens of a sound depend on its length alone, so what
-            is too long is refused and not cut by itself.
-        start: Seconds from which it is wanted. Default: its beginning.
-        end: Seconds to which it is wanted. Default: its end.
-        convert: Encode it anew even when it looks fine, because MiMo refused it.
-        time_limit: Seconds this may take.
-        progress: Called with the share that is done, 0.0 to 1.0.
-        show_progress: Draw a bar on standard error.
+        source: Local path or bytes of audio, or of a video with audio.
+        output: Path to write to. Default: the result stays in memory. Suffix: ".mp3", or that of
+            the format in which the audio can be copied.
+        max_bytes: Maximum size of the result. Default: 37,500,000, which fits MiMo's base64 limit.
+        token_budget: Maximum tokens. They depend on the duration alone, so audio that is too long
+            is refused, not cut. Default: no limit.
+        start: Start of the segment to keep, in seconds. Default: the beginning.
+        end: End of the segment to keep, in seconds. Default: the end.
+        convert: Re-encode even acceptable audio, because MiMo refused it.
+        time_limit: Maximum duration of the call, in seconds.
+        progress: Called with the completed share, 0.0 to 1.0.
+        show_progress: Whether to draw a progress bar on standard error.
 
     Returns:
-        The sound; `audio_block(prepared.source)` makes a block of it.
+        The audio; `audio_block(prepared.source)` creates a block from it.
 
     Raises:
-        MediaError: It has no sound, is damaged, the piece wanted is empty or too long for the
-            limits, or the time limit has passed.
-        MiMoInputError: A number is none, or out of its range.
+        MediaError: The source has no audio or is damaged, the segment is empty or too long for the
+            limits, or the time limit has expired.
+        MiMoInputError: An argument is not a number or is out of range.
         MiMoConfigurationError: PyAV is not installed.
     """
     source = check_source("prepare_audio", source)
     check_limits(max_bytes, token_budget, time_limit)
-    check_span(start, end)
-    work = Work(progress, show=show_progress, time_limit=time_limit)
-    work.at(0)
-    with workplace(source, output) as draft, opened(source) as file:
+    check_time_range(start, end)
+    monitor = ProgressMonitor(progress, show=show_progress, time_limit=time_limit)
+    monitor.report(0)
+    with draft_file(source, output) as draft, open_source(source) as file:
         with closing(open_container(file)) as container:
-            if not (audio := known_audio(container)):
-                raise MediaError("it has no sound track that FFmpeg can read.")
-            found = survey(container, audio[:1], work)
-        span = wanted_span(start, end, found.duration)
-        _check_tokens(span.seconds, token_budget)
-        job = Job(file, draft, output, max_bytes, found, span, work, [])
-        mime_type = None if convert else _as_it_is(job) or _copied(job)
-        mime_type = mime_type or _encoded(job)
-        work.at(1)
+            if not (streams := decodable_audio(container)):
+                raise MediaError("it has no audio track that FFmpeg can decode")
+            survey = survey_packets(container, streams[:1], monitor)
+        time_range = resolve_time_range(start, end, survey.duration)
+        _check_token_budget(time_range.seconds, token_budget)
+        job = Job(file, draft, output, max_bytes, survey, time_range, monitor, [])
+        mime_type = None if convert else _copy_file(job) or _copy_stream(job)
+        mime_type = mime_type or _encode_mp3(job)
+        monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
 
 
-def _check_tokens(seconds: float, token_budget: int | None) -> None:
+def _check_token_budget(seconds: float, token_budget: int | None) -> None:
     tokens = audio_tokens(seconds)
     if token_budget is not None and tokens > token_budget:
         raise MediaError(
-            f"{seconds:.1f} s of sound cost {tokens} tokens, more than {token_budget}; "
-            "cut it with start and end, as langchain_mimo.plan_segments says."
+            f"{seconds:.1f} s of audio cost {tokens} tokens, more than token_budget={token_budget}"
+            "; cut it with start and end, for example along langchain_mimo.plan_segments"
         )
 
 
-def _as_it_is(job: Job) -> str | None:
-    """Take a file that MiMo takes as it is, and return its MIME type; None for others."""
+def _copy_file(job: Job) -> str | None:
+    """Copy a file that MiMo accepts and return its MIME type; return None for other files."""
     found = job.accepted_format()
     mime_type = found.mime_types.get("audio") if found is not None else None
-    if not job.is_whole or mime_type is None or not fits(job.output, mime_type):
+    if not job.is_whole or mime_type is None or not suffix_fits(job.output, mime_type):
         return None
     with job.container() as container:
         if container.streams.video and found is formats.MP4:
@@ -134,43 +135,45 @@ def _as_it_is(job: Job) -> str | None:
     return mime_type
 
 
-def _copied(job: Job) -> str | None:
-    """Copy the packets of the sound, if a container that MiMo takes can hold them."""
+def _copy_stream(job: Job) -> str | None:
+    """Copy the audio packets into a container that MiMo accepts; return None if none fits."""
     av = import_av()
     with job.container() as container:
-        stream = known_audio(container)[0]
+        stream = decodable_audio(container)[0]
         codec = stream.codec_context.name
-        if codec not in _COPIES:
+        if codec not in _CONTAINERS:
             return None
-        format_name, mime_type = _COPIES[codec]
-        if not fits(job.output, mime_type):
+        format_name, mime_type = _CONTAINERS[codec]
+        if not suffix_fits(job.output, mime_type):
             return None
         try:
-            copy_packets(job, [stream], format_name, job.span.start)
+            copy_packets(job, [stream], format_name, job.time_range.start)
         except av.error.FFmpegError:
             return None
     if job.draft.stat().st_size > job.max_bytes:
         return None
-    job.notes.append(f"Its {codec} was copied from {job.span.start:.2f} s to {job.span.end:.2f} s.")
+    start, end = job.time_range.start, job.time_range.end
+    job.notes.append(f"Copied its {codec} audio from {start:.2f} s to {end:.2f} s.")
     return mime_type
 
 
-def _encoded(job: Job) -> str:
-    """Encode MP3 with as many bits as fit."""
-    require_fitting(job.output, "audio/mpeg")
-    affordable = job.max_bytes * 8 * _CONTAINER_SHARE / job.span.seconds
+def _encode_mp3(job: Job) -> str:
+    """Encode MP3 at the best bit rate that fits."""
+    check_suffix(job.output, "audio/mpeg")
+    seconds = job.time_range.seconds
+    affordable = job.max_bytes * 8 * _PAYLOAD_SHARE / seconds
     bit_rate = next((rate for rate in BIT_RATES if rate <= affordable), None)
     if bit_rate is None:
         raise MediaError(
-            f"{job.span.seconds:.0f} s of sound cannot be brought to {job.max_bytes:,} bytes; "
-            "cut it with start and end."
+            f"{seconds:.0f} s of audio do not fit in {job.max_bytes:,} bytes; "
+            "cut it with start and end"
         )
     av = import_av()
     with job.container() as container, av.open(os.fspath(job.draft), "w", format="mp3") as out:
-        stream = known_audio(container)[0]
+        stream = decodable_audio(container)[0]
         encoder = AudioEncoder(out, "libmp3lame", stream, bit_rate)
-        for frame, time in decoded(job, [stream]):
+        for frame, time in decode_frames(job, [stream]):
             encoder.encode(frame, time)
         encoder.finish()
-    job.notes.append(f"It is MP3 of {bit_rate // 1000} kbit/s now.")
+    job.notes.append(f"Encoded as MP3 at {bit_rate // 1000} kbit/s.")
     return "audio/mpeg"

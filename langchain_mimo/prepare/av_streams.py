@@ -1,4 +1,4 @@
-"""What videos and sounds have in common when they are prepared: looking, copying, decoding."""
+"""What prepare_video and prepare_audio share: surveying, copying and decoding streams."""
 
 from __future__ import annotations
 
@@ -17,65 +17,68 @@ from langchain_mimo._media.av_container import import_av, open_container
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.identify import HEAD_BYTES, identify
 from langchain_mimo.errors import MediaError, as_input_error
-from langchain_mimo.prepare.output import Output, Work
+from langchain_mimo.prepare.output import Output, ProgressMonitor
 
 KEY_FRAME_TOLERANCE = 0.5
-"""Seconds that a copied piece may begin before the start asked for, to begin with a key frame."""
+"""Seconds by which a copied segment may start before `start`, to start at a key frame."""
 
 MAX_DAMAGED_PACKETS = 100
-"""Packets that cannot be decoded and are skipped, before a medium is given up."""
+"""Undecodable packets that are skipped before the source is given up."""
 
-_STEADY = 1.5
-_ODD_GAPS = 2
-_ODD_SHARE = 0.02
-_SPEECH_RATE = 16_000
-_SPEECH_BITS = 48_000
+_GAP_TOLERANCE = 1.5
+"""A gap between frames is regular within this factor of the median gap."""
+
+_MAX_IRREGULAR_GAPS = 2
+_MAX_IRREGULAR_SHARE = 0.02
+_SPEECH_SAMPLE_RATE = 16_000
+_SPEECH_BIT_RATE = 48_000
+"""Bits per second below which audio is encoded as mono at the sample rate of speech."""
 
 
 @dataclass(slots=True)
 class Survey:
-    """What a pass over the packets showed, with nothing decoded. Times are seconds from the start.
+    """Result of one pass over the packets, without decoding. Times count from the start.
 
     Attributes:
-        begin: Time stamp of the start in the container.
-        duration: Length.
-        keys: Times of the key frames, in order.
-        rate: Frames per second where they come the fastest, or None.
-        is_variable: Whether the frames come at an uneven pace.
+        start_time: Timestamp of the start in the container, in seconds.
+        duration: Seconds.
+        key_frames: Times of the key frames in seconds, in order.
+        frame_rate: Frames per second where frames are densest, or None without video.
+        is_variable_rate: Whether the frame rate varies.
     """
 
-    begin: float
+    start_time: float
     duration: float
-    keys: list[float] = field(default_factory=list)
-    rate: Fraction | None = None
-    is_variable: bool = False
+    key_frames: list[float] = field(default_factory=list)
+    frame_rate: Fraction | None = None
+    is_variable_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The piece that is wanted, in seconds from the start."""
+class TimeRange:
+    """The segment to keep, in seconds from the start."""
 
     start: float
     end: float
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """The duration of the segment."""
         return self.end - self.start
 
 
 @dataclass(slots=True)
 class Job:
-    """One preparation.
+    """The state of one prepare call.
 
     Attributes:
-        file: The source, open.
-        draft: Where the result is written.
-        output: Where it will go, which says by its name what it may be.
-        max_bytes: Bytes the result may have.
-        found: What a first look showed.
-        span: The piece that is wanted.
-        work: Progress and time limit.
+        file: The open source.
+        draft: Path of the draft to write.
+        output: Final path; its suffix decides which formats are possible.
+        max_bytes: Maximum size of the result.
+        survey: What the first pass over the packets found.
+        time_range: The segment to keep.
+        monitor: Progress and time limit.
         notes: What was done, one sentence each.
     """
 
@@ -83,15 +86,15 @@ class Job:
     draft: Path
     output: Output
     max_bytes: int
-    found: Survey
-    span: Span
-    work: Work
+    survey: Survey
+    time_range: TimeRange
+    monitor: ProgressMonitor
     notes: list[str]
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is wanted."""
-        return self.span.start == 0 and self.span.end == self.found.duration
+        """Whether the segment is the whole source."""
+        return self.time_range.start == 0 and self.time_range.end == self.survey.duration
 
     def container(self) -> closing[Any]:
         """Open the source from its beginning."""
@@ -99,30 +102,30 @@ class Job:
         return closing(open_container(self.file))
 
     def accepted_format(self) -> Format | None:
-        """Return the format of the source when it is small enough to be sent as it is."""
+        """Return the format of the source, or None when it is unknown or the file is too large."""
         size = self.file.seek(0, os.SEEK_END)
         self.file.seek(0)
         found = identify(self.file.read(HEAD_BYTES))
         return found if size <= self.max_bytes else None
 
     def copy_file(self) -> None:
-        """Take the source as it is."""
+        """Copy the source to the draft unchanged."""
         self.file.seek(0)
         with self.draft.open("wb") as copy:
             shutil.copyfileobj(self.file, copy)
-        self.notes.append("MiMo takes it as it is.")
+        self.notes.append("Left unchanged: MiMo accepts it.")
 
 
-def known_audio(container: Any) -> list[Any]:
-    """Return the sound streams whose codec FFmpeg knows."""
+def decodable_audio(container: Any) -> list[Any]:
+    """Return the audio streams whose codec FFmpeg knows."""
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
-def check_span(start: float | None, end: float | None) -> None:
-    """Check the ends of a piece before anything is opened.
+def check_time_range(start: float | None, end: float | None) -> None:
+    """Check `start` and `end` before anything is opened.
 
     Raises:
-        MiMoInputError: One of them is no number, or negative.
+        MiMoInputError: One of them is not a number or is negative.
     """
     with as_input_error():
         for name, seconds in (("start", start), ("end", end)):
@@ -130,28 +133,29 @@ def check_span(start: float | None, end: float | None) -> None:
                 number(name, seconds, 0, allow_infinity=name == "end")
 
 
-def wanted_span(start: float | None, end: float | None, duration: float) -> Span:
-    """Return the piece from `start` to `end`, or complain about it.
+def resolve_time_range(start: float | None, end: float | None, duration: float) -> TimeRange:
+    """Return the segment from `start` to `end` within a source of `duration` seconds.
 
     Raises:
-        MediaError: It is empty or begins behind the end.
+        MediaError: The segment is empty or starts after the end of the source.
     """
-    span = Span(start or 0.0, min(duration, duration if end is None else end))
-    if span.seconds <= 0:
+    time_range = TimeRange(start or 0.0, min(duration, duration if end is None else end))
+    if time_range.seconds <= 0:
         raise MediaError(
-            f"from {span.start:g} s to {span.end:g} s there is nothing: it has {duration:.1f} s."
+            f"the segment from {time_range.start:g} s to {time_range.end:g} s is empty; "
+            f"the source lasts {duration:.1f} s"
         )
-    return span
+    return time_range
 
 
-def survey(container: Any, streams: Iterable[Any], work: Work) -> Survey:
-    """Look at every packet once.
+def survey_packets(container: Any, streams: Iterable[Any], monitor: ProgressMonitor) -> Survey:
+    """Read every packet once.
 
     Raises:
-        MediaError: There is not a single packet, or the time limit has passed.
+        MediaError: There are no packets, or the time limit has expired.
     """
     times: dict[int, list[float]] = {stream.index: [] for stream in streams}
-    keys: list[float] = []
+    key_frames: list[float] = []
     last = 0.0
     for packet in container.demux(*streams):
         if packet.pts is None:
@@ -160,86 +164,92 @@ def survey(container: Any, streams: Iterable[Any], work: Work) -> Survey:
         times[packet.stream.index].append(time)
         last = max(last, time + float((packet.duration or 0) * packet.time_base))
         if packet.stream.type == "video" and packet.is_keyframe:
-            keys.append(time)
-        work.at(0)
+            key_frames.append(time)
+        monitor.report(0)
     if not any(times.values()):
-        raise MediaError("it holds no picture and no sound that could be read; check the file.")
+        raise MediaError("it contains no readable video or audio; check the file")
     frames = sorted(next((times[s.index] for s in streams if s.type == "video"), []))
-    begin = min(min(found) for found in times.values() if found)
-    if frames and frames[0] - begin < KEY_FRAME_TOLERANCE:
-        begin = frames[0]  # sound may begin a little earlier, to let its decoder settle
+    start = min(min(found) for found in times.values() if found)
+    if frames and frames[0] - start < KEY_FRAME_TOLERANCE:
+        start = frames[0]  # audio may start a little earlier to prime its decoder
     stated = container.duration / import_av().time_base if container.duration else 0.0
-    rate, is_variable = _pace(frames)
+    frame_rate, is_variable_rate = _frame_rate(frames)
     return Survey(
-        begin, stated or last - begin, sorted(key - begin for key in keys), rate, is_variable
+        start,
+        stated or last - start,
+        sorted(time - start for time in key_frames),
+        frame_rate,
+        is_variable_rate,
     )
 
 
-def _pace(times: list[float]) -> tuple[Fraction | None, bool]:
-    """Return the pace of frames where they come the fastest, and whether it is uneven.
+def _frame_rate(times: list[float]) -> tuple[Fraction | None, bool]:
+    """Return the frame rate where frames are densest, and whether the rate varies.
 
-    A few odd gaps are what containers do to the frames at their ends.
+    A few irregular gaps do not count: containers produce them at the start and end.
     """
     gaps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
     if not gaps:
         return None, False
-    usual = gaps[len(gaps) // 2]
-    odd = sum(1 for gap in gaps if not usual / _STEADY < gap < usual * _STEADY)
+    median = gaps[len(gaps) // 2]
+    irregular = sum(
+        1 for gap in gaps if not median / _GAP_TOLERANCE < gap < median * _GAP_TOLERANCE
+    )
     fastest = Fraction(1 / gaps[len(gaps) // 10]).limit_denominator(1001)
-    return fastest, odd > max(_ODD_GAPS, len(gaps) * _ODD_SHARE)
+    return fastest, irregular > max(_MAX_IRREGULAR_GAPS, len(gaps) * _MAX_IRREGULAR_SHARE)
 
 
-def copy_packets(job: Job, streams: list[Any], format_name: str, begin: float) -> None:
-    """Write a piece of some streams into a new container without decoding them.
+def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -> None:
+    """Write a segment of some streams into a new container without decoding them.
 
     Args:
-        job: What is prepared.
-        streams: Which of the open source's streams.
-        format_name: The new container, in FFmpeg's words.
-        begin: Where to begin; of a video a key frame.
+        job: The prepare call.
+        streams: Streams of the open source.
+        format_name: FFmpeg's name of the new container.
+        start: Where to start, in seconds; for a video, the time of a key frame.
 
     Raises:
-        av.error.FFmpegError: The new container cannot hold them.
+        av.error.FFmpegError: The new container cannot hold the streams.
     """
     av = import_av()
-    start, end = job.found.begin + begin, job.found.begin + job.span.end
+    first, end = job.survey.start_time + start, job.survey.start_time + job.time_range.end
     container = streams[0].container
-    container.seek(int(start * av.time_base))
+    container.seek(int(first * av.time_base))
     options = {"movflags": "faststart"} if format_name in ("mp4", "ipod") else {}
     with av.open(os.fspath(job.draft), "w", format=format_name, options=options) as out:
-        copies = {stream.index: _copy_of(out, stream) for stream in streams}
+        copies = {stream.index: _add_copy(out, stream) for stream in streams}
         for packet in container.demux(*streams):
             if packet.dts is None or packet.pts is None:
                 continue
             time = float(packet.pts * packet.time_base)
-            if not start - 1e-6 <= time < end:
+            if not first - 1e-6 <= time < end:
                 continue
-            shift = round(Fraction(start).limit_denominator(10**6) / packet.time_base)
+            shift = round(Fraction(first).limit_denominator(10**6) / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             packet.stream = copies[packet.stream.index]
             out.mux(packet)
 
 
-def _copy_of(out: Any, stream: Any) -> Any:
-    """Add a stream like another one; PyAV renamed this in version 14."""
+def _add_copy(out: Any, stream: Any) -> Any:
+    """Add a stream with the parameters of another one; PyAV 14 renamed the method."""
     if hasattr(out, "add_stream_from_template"):
         return out.add_stream_from_template(stream)
     return out.add_stream(template=stream)
 
 
-def decoded(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
-    """Decode the piece that is wanted.
+def decode_frames(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
+    """Decode the segment to keep.
 
     Yields:
-        Frames with their time in seconds from the start of the piece; those that begin before it
-        or after it are left out.
+        Each frame that starts within the segment, with its time in seconds from the segment's
+        start.
 
     Raises:
-        MediaError: Too much of it is damaged, or the time limit has passed.
+        MediaError: Too many packets are damaged, or the time limit has expired.
     """
     av = import_av()
-    container, span = streams[0].container, job.span
-    start = job.found.begin + span.start
+    container, seconds = streams[0].container, job.time_range.seconds
+    start = job.survey.start_time + job.time_range.start
     container.seek(int(start * av.time_base))
     damaged = 0
     for packet in container.demux(*streams):
@@ -249,36 +259,36 @@ def decoded(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
             damaged += 1
             if damaged > MAX_DAMAGED_PACKETS:
                 raise MediaError(
-                    f"more than {MAX_DAMAGED_PACKETS} of its packets are damaged; get another copy."
+                    f"more than {MAX_DAMAGED_PACKETS} of its packets are damaged; get another copy"
                 ) from None
             continue
         for frame in frames:
             if frame.pts is None:
                 continue
             time = float(frame.pts * frame.time_base) - start
-            if -1e-6 <= time < span.seconds:
-                job.work.at(0.05 + 0.9 * time / span.seconds)
+            if -1e-6 <= time < seconds:
+                job.monitor.report(0.05 + 0.9 * time / seconds)
                 yield frame, max(0.0, time)
     if damaged:
-        job.notes.append(f"{damaged} damaged packets were left out.")
+        job.notes.append(f"Skipped {damaged} damaged packets.")
 
 
 class AudioEncoder:
-    """Encodes decoded sound into a stream of a new container.
+    """Encodes decoded audio into a stream of a new container.
 
     Args:
         out: The new container.
-        codec: The encoder's name.
-        source: The stream the frames come from.
+        codec: FFmpeg's name of the encoder.
+        source: The stream that the frames come from.
         bit_rate: Bits per second.
     """
 
     def __init__(self, out: Any, codec: str, source: Any, bit_rate: int) -> None:
         context = source.codec_context
-        is_fine = bit_rate >= _SPEECH_BITS
+        is_full_quality = bit_rate >= _SPEECH_BIT_RATE
         rate = context.sample_rate if context.sample_rate in (44100, 48000) else 44100
-        rate = rate if is_fine else _SPEECH_RATE
-        layout = "stereo" if is_fine and context.layout.nb_channels > 1 else "mono"
+        rate = rate if is_full_quality else _SPEECH_SAMPLE_RATE
+        layout = "stereo" if is_full_quality and context.layout.nb_channels > 1 else "mono"
         self._out = out
         self._stream = out.add_stream(codec, rate=rate, layout=layout)
         self._stream.bit_rate = bit_rate
@@ -287,15 +297,15 @@ class AudioEncoder:
         self._next = 0
 
     def encode(self, frame: Any, time: float) -> None:
-        """Encode a frame that begins at `time` seconds."""
+        """Encode a frame that starts at `time` seconds."""
         frame.pts = None
-        wanted = round(time * self._rate)
-        if abs(wanted - self._next) > self._rate // 10:  # a gap in the sound stays a gap
-            self._next = max(self._next, wanted)
+        expected = round(time * self._rate)
+        if abs(expected - self._next) > self._rate // 10:  # keep gaps in the audio
+            self._next = max(self._next, expected)
         self._mux(self._resampler.resample(frame))
 
     def finish(self) -> None:
-        """Encode what is left."""
+        """Encode the buffered rest."""
         self._mux(self._resampler.resample(None))
         self._out.mux(self._stream.encode(None))
 

@@ -1,4 +1,4 @@
-"""The sides of a picture: neither so short nor so unequal that MiMo refuses it."""
+"""Image sides: long enough and close enough in length for MiMo to accept them."""
 
 from __future__ import annotations
 
@@ -11,53 +11,52 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def has_good_sides(image: Image) -> bool:
-    """Whether MiMo is known to take a picture of this size."""
+def has_accepted_sides(image: Image) -> bool:
+    """Whether MiMo is known to accept an image of this size."""
     short, long = sorted(image.size)
     return short >= MIN_IMAGE_SIDE and long <= MAX_ASPECT_RATIO * short
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Return a size shrunk so that rounding makes the picture no longer than MiMo takes."""
+    """Return a scaled size whose aspect ratio MiMo accepts even after rounding."""
     width, height = (max(1, round(side * scale)) for side in size)
-    least = _least_short_side(max(width, height))
-    return max(width, least), max(height, least)
+    minimum = _min_short_side(max(width, height))
+    return max(width, minimum), max(height, minimum)
 
 
 def padded(image: Image, notes: list[str]) -> Image:
-    """Give a picture that is too long a border, white or transparent, on its long sides."""
-    from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow costs its import only here
+    """Add a white or transparent border to the long sides of an image that is too long."""
+    from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
 
-    least = _least_short_side(max(image.size))
-    width, height = max(image.width, least), max(image.height, least)
+    minimum = _min_short_side(max(image.size))
+    width, height = max(image.width, minimum), max(image.height, minimum)
     if (width, height) == image.size:
         return image
     background = (255, 255, 255, 0) if image.mode == "RGBA" else (255, 255, 255)
-    whole = pillow.new(image.mode, (width, height), background)
-    whole.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
-    whole.info = dict(image.info)
+    bordered = pillow.new(image.mode, (width, height), background)
+    bordered.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    bordered.info = dict(image.info)
     notes.append(
-        f"It was given a border to {width} x {height} pixels: MiMo refuses pictures longer than "
+        f"Added a border to make {width} x {height} pixels: MiMo refuses images longer than "
         f"{MAX_ASPECT_RATIO} to 1."
     )
-    return whole
+    return bordered
 
 
-def enlarged(image: Image, least: int, notes: list[str]) -> Image:
-    """Enlarge a picture with a side below `least` pixels to what MiMo's own processor makes of it.
+def enlarged(image: Image, minimum: int, notes: list[str]) -> Image:
+    """Enlarge an image with a side below `minimum` pixels until its short side is 32 pixels.
 
-    That enlarges sides under 32 pixels to 32, so that no tokens are added.
+    The model's own processor enlarges sides under 32 pixels to 32, so this adds no tokens.
     """
     short = min(image.size)
-    if short >= least:
+    if short >= minimum:
         return image
     width, height = (side * CELL // short for side in image.size)
     notes.append(
-        f"It was enlarged to {width} x {height} pixels: MiMo refuses pictures with very short "
-        "sides."
+        f"Enlarged to {width} x {height} pixels: MiMo refuses images with very short sides."
     )
     return image.resize((width, height))
 
 
-def _least_short_side(long: int) -> int:
+def _min_short_side(long: int) -> int:
     return -(-long // MAX_ASPECT_RATIO)

@@ -1,4 +1,4 @@
-"""Where a prepared medium goes, how far the work is, and when it has taken too long."""
+"""What the three prepare functions share: source and output files, progress, time limit."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from langchain_mimo._media.local_files import open_trusted_file
 from langchain_mimo.errors import MediaError, as_input_error
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes"
-"""A local path, or the bytes themselves."""
+"""A local path, or the bytes."""
 
 Output: TypeAlias = "str | os.PathLike[str] | None"
-"""A path to write, or None for bytes in memory."""
+"""A path to write to, or None to return the result in memory."""
 
 ProgressCallback: TypeAlias = Callable[[float], None]
-"""Called with the share of the work that is done, 0.0 to 1.0."""
+"""Called with the completed share of the work, 0.0 to 1.0."""
 
 DEFAULT_TIME_LIMIT = 600.0
-"""Seconds that a preparation may take."""
+"""Default time limit of a prepare call, in seconds."""
 
 _BAR_WIDTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A medium that MiMo takes.
+    """An image, a video or audio that MiMo accepts.
 
     Attributes:
         path: The file written, or None when the result is in memory.
-        data: The bytes, or None when they went to a file.
-        mime_type: What it is.
-        notes: What was done to it, one sentence each.
+        data: The bytes, or None when they were written to a file.
+        mime_type: MIME type of the result.
+        notes: What was done, one sentence each.
     """
 
     path: Path | None
@@ -52,31 +52,32 @@ class Prepared:
 
     @property
     def source(self) -> Path | bytes:
-        """What to give to `image_block`, `video_block` or `audio_block`."""
+        """The argument for `image_block`, `video_block` or `audio_block`."""
         return self.path if self.path is not None else self.data or b""
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[IO[bytes]]:
-    """Open the source for reading, and name it in whatever is said of it meanwhile.
+def open_source(source: Source) -> Iterator[IO[bytes]]:
+    """Open the source for reading; a `MediaError` raised meanwhile is prefixed with its name.
 
     Raises:
-        MediaError: The path does not exist or is no regular file.
+        MediaError: The path does not exist or is not a regular file.
     """
     if isinstance(source, bytes):
-        with _named("the bytes given"):
+        with _named_in_errors("the given bytes"):
             yield io.BytesIO(source)
         return
     try:
         descriptor = open_trusted_file(source)
     except ValueError as error:
         raise MediaError(str(error)) from None
-    with os.fdopen(descriptor, "rb") as file, _named(repr(str(Path(source).absolute()))):
+    name = repr(str(Path(source).absolute()))
+    with os.fdopen(descriptor, "rb") as file, _named_in_errors(name):
         yield file
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def _named_in_errors(name: str) -> Iterator[None]:
     try:
         yield
     except MediaError as error:
@@ -84,15 +85,16 @@ def _named(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def workplace(source: Source, output: Output) -> Iterator[Path]:
-    """Yield a path to write to, beside the output, and remove what is left there at the end.
+def draft_file(source: Source, output: Output) -> Iterator[Path]:
+    """Create a draft in the output's folder and remove it at the end unless it was moved.
 
     Raises:
-        MediaError: The output is no path, a folder, or the source; or its folder does not exist.
+        MediaError: The output is not a path, is a folder or the source, or its folder does not
+            exist.
     """
-    target = _target(output)
-    if target is not None and not isinstance(source, bytes) and _is_same(target, source):
-        raise MediaError(f"{str(target)!r} is the source itself; name another output.")
+    target = _check_output(output)
+    if target is not None and not isinstance(source, bytes) and _is_same_file(target, source):
+        raise MediaError(f"output {str(target)!r} is the source itself; choose another path")
     draft = _new_file(target.parent) if target is not None else _new_temporary_file()
     try:
         yield draft
@@ -100,51 +102,49 @@ def workplace(source: Source, output: Output) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def _target(output: Output) -> Path | None:
-    """Check where the result is to go, before any work is done."""
+def _check_output(output: Output) -> Path | None:
+    """Check the output before any work is done, and return it as an absolute path."""
     if output is None:
         return None
     if not isinstance(output, str | os.PathLike) or not isinstance(os.fspath(output), str):
-        raise MediaError(
-            f"output is of type {type(output).__name__}; give a path to write, or leave it out."
-        )
+        raise MediaError(f"output must be a path or None, got {type(output).__name__}")
     target = Path(output).absolute()
     if target.is_dir():
         raise MediaError(
-            f"output is {os.fspath(output)!r}, which is a folder; name a file to write."
+            f"output must be a file, but {os.fspath(output)!r} is a folder; add a file name"
         )
     if not target.parent.is_dir():
-        raise MediaError(f"the folder {str(target.parent)!r} does not exist; make it first.")
+        raise MediaError(f"the folder {str(target.parent)!r} does not exist; create it first")
     return target
 
 
-def fits(output: Output, mime_type: str) -> bool:
-    """Whether the output may be called what it is called when it is of this MIME type."""
+def suffix_fits(output: Output, mime_type: str) -> bool:
+    """Whether the suffix of the output is one of this MIME type; a missing suffix always fits."""
     suffix = suffix_of(output)
     return not suffix or suffix in SUFFIXES[mime_type]
 
 
 def suffix_of(output: Output) -> str:
-    """Return how the name of the output ends, in lower case; empty when it has no such ending."""
+    """Return the file name suffix of the output in lower case, or an empty string."""
     return Path(output).suffix.lower() if output is not None else ""
 
 
-def require_fitting(output: Output, mime_type: str) -> None:
-    """Refuse a name that says the result is something else.
+def check_suffix(output: Output, mime_type: str) -> None:
+    """Check that the suffix of the output matches the format of the result.
 
     Raises:
-        MediaError: The ending of the name is that of another format, or of none.
+        MediaError: The suffix belongs to another format or to none.
     """
-    if output is not None and not fits(output, mime_type):
+    if output is not None and not suffix_fits(output, mime_type):
         better = Path(output).with_suffix(SUFFIXES[mime_type][0]).name
         raise MediaError(
-            f"what is made of it is {mime_type} and does not fit the output "
-            f"{Path(output).name!r}; name it {better!r}."
+            f"the result is {mime_type}, which does not match the output "
+            f"{Path(output).name!r}; name it {better!r}"
         )
 
 
 def _new_file(folder: Path) -> Path:
-    """Make an empty file with the permissions that any new file there gets."""
+    """Create an empty file with default permissions; `mkstemp` would make it private."""
     draft = folder / f".prepare-{secrets.token_hex(8)}"
     draft.touch(exist_ok=False)
     return draft
@@ -156,15 +156,15 @@ def _new_temporary_file() -> Path:
     return Path(name)
 
 
-def _is_same(target: Path, source: str | os.PathLike[str]) -> bool:
+def _is_same_file(target: Path, source: str | os.PathLike[str]) -> bool:
     return target.exists() and Path(source).exists() and target.samefile(source)
 
 
 def check_limits(max_bytes: float, token_budget: float | None, time_limit: float) -> None:
-    """Check what all preparations are limited by.
+    """Check the limits that all three functions accept.
 
     Raises:
-        MiMoInputError: One of them is no number, or too small for anything.
+        MiMoInputError: A limit is not a number or is out of range.
     """
     with as_input_error():
         number("max_bytes", max_bytes, 1)
@@ -174,12 +174,12 @@ def check_limits(max_bytes: float, token_budget: float | None, time_limit: float
 
 
 def finish(draft: Path, output: Output, mime_type: str, notes: list[str]) -> Prepared:
-    """Move a finished draft to its place, at once and whole, or read it into memory.
+    """Move a finished draft to the output in one atomic step, or read it into memory.
 
     Raises:
-        MediaError: The output is named like another format.
+        MediaError: The suffix of the output belongs to another format.
     """
-    require_fitting(output, mime_type)
+    check_suffix(output, mime_type)
     if output is None:
         return Prepared(None, draft.read_bytes(), mime_type, tuple(notes))
     target = Path(output).absolute()
@@ -187,13 +187,13 @@ def finish(draft: Path, output: Output, mime_type: str, notes: list[str]) -> Pre
     return Prepared(target, None, mime_type, tuple(notes))
 
 
-class Work:
-    """Reports how far a preparation is, and stops it when it takes too long.
+class ProgressMonitor:
+    """Reports the progress of a prepare call and enforces its time limit.
 
     Args:
-        progress: Called with the share that is done, or None.
-        show: Whether to draw a bar on standard error.
-        time_limit: Seconds that the whole may take.
+        progress: Called with the completed share, or None.
+        show: Whether to draw a progress bar on standard error.
+        time_limit: Seconds that the whole call may take.
     """
 
     def __init__(self, progress: ProgressCallback | None, *, show: bool, time_limit: float) -> None:
@@ -201,24 +201,24 @@ class Work:
         self._show = show
         self._time_limit = time_limit
         self._deadline = time.monotonic() + time_limit
-        self._drawn = -1
+        self._reported = -1
 
-    def at(self, share: float) -> None:
-        """Say which share of the work is done.
+    def report(self, share: float) -> None:
+        """Report the completed share of the work, when it has grown by a percent or more.
 
         Raises:
-            MediaError: The time limit has passed.
+            MediaError: The time limit has expired.
         """
         if time.monotonic() > self._deadline:
             raise MediaError(
-                f"preparing took longer than its limit of {self._time_limit:g} s; cut the medium "
-                "with start and end, or raise time_limit."
+                f"preparing took longer than time_limit={self._time_limit:g} s; shorten the source "
+                "with start and end, or raise time_limit"
             )
         share = min(1.0, max(0.0, share))
         percent = int(share * 100)
-        if percent <= self._drawn:
+        if percent <= self._reported:
             return
-        self._drawn = percent
+        self._reported = percent
         if self._progress is not None:
             self._progress(share)
         if self._show:

@@ -1,4 +1,4 @@
-"""prepare_video: any video that FFmpeg can read becomes an MP4 that MiMo takes."""
+"""prepare_video: converts any video that FFmpeg reads to an MP4 that MiMo accepts."""
 
 from __future__ import annotations
 
@@ -14,59 +14,61 @@ from langchain_mimo._media.av_container import import_av, open_container
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.inspection import inspect_source
 from langchain_mimo._media.local_files import check_source
+from langchain_mimo.catalogue import FPS_RANGE
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.av_streams import (
     KEY_FRAME_TOLERANCE,
     AudioEncoder,
     Job,
-    check_span,
+    check_time_range,
     copy_packets,
-    decoded,
-    known_audio,
-    survey,
-    wanted_span,
+    decodable_audio,
+    decode_frames,
+    resolve_time_range,
+    survey_packets,
 )
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
     Output,
     Prepared,
     ProgressCallback,
+    ProgressMonitor,
     Source,
-    Work,
     check_limits,
+    check_suffix,
+    draft_file,
     finish,
-    fits,
-    opened,
-    require_fitting,
-    workplace,
+    open_source,
+    suffix_fits,
 )
-from langchain_mimo.prepare.video_frames import SteadyFrames, rotation_of
-from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution, VideoTokens, video_tokens
+from langchain_mimo.prepare.video_frames import FrameNormalizer, rotation_of
+from langchain_mimo.tokens import CELL, DEFAULT_FPS, MediaResolution, VideoTokens, video_tokens
 
-MAX_RATE = 30
-"""Frames per second that are kept."""
+MAX_FRAME_RATE = Fraction(30)
+"""Highest frame rate of an encoded video, in frames per second."""
 
-ENOUGH_RATE = 10
-"""Frames per second that are kept when every byte counts: MiMo samples no more than 10."""
-
-FPS_RANGE = (0.1, 10.0)
-"""Frames per second MiMo can be asked to sample, as in the catalogue, which has no place here."""
+LOW_FRAME_RATE = Fraction(10)
+"""Frame rate when bytes are scarce: MiMo samples at most 10 frames per second."""
 
 _PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float"})
 _AUDIO_BIT_RATE = 96_000
-_SMALL_AUDIO_BIT_RATE = 32_000
+_LOW_AUDIO_BIT_RATE = 32_000
 _GOOD_BITS_PER_PIXEL = 0.06
-_LEAST_BITS_PER_PIXEL = 0.03
-_CONTAINER_SHARE = 0.92
-_ATTEMPTS = 4
-_SMALLEST_SIDE = 32
+_MIN_BITS_PER_PIXEL = 0.03
+_PAYLOAD_SHARE = 0.92
+"""Share of `max_bytes` left for the streams themselves, after container overhead."""
+
+_MAX_ATTEMPTS = 4
+_MIN_FRAME_SIDE = CELL
+"""Pixels. Shrinking a side below the edge of one token saves no tokens."""
+
 _QUALITY = {"crf": "23", "preset": "veryfast"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """What the result has to cost at most, and how MiMo will look at it."""
+class _Target:
+    """The token budget of the result and the settings with which MiMo will sample it."""
 
     token_budget: int | None
     fps: float
@@ -79,14 +81,14 @@ class _Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """How a video is encoded."""
+class _EncodingSettings:
+    """How the result is encoded; rates are per second."""
 
     width: int
     height: int
-    rate: Fraction
-    video_bits: int
-    audio_bits: int
+    frame_rate: Fraction
+    video_bit_rate: int
+    audio_bit_rate: int
 
 
 def prepare_video(
@@ -104,76 +106,75 @@ def prepare_video(
     progress: ProgressCallback | None = None,
     show_progress: bool = False,
 ) -> Prepared:
-    """Make a video that MiMo takes: MP4 with H.264 in yuv420p at an even pace, and AAC.
+    """Convert a video to one that MiMo accepts: MP4, H.264 in yuv420p, constant frame rate, AAC.
 
-    What MiMo takes already is left as it is. What needs only another container, or a cut at a key
-    frame, is copied without encoding. All else is decoded and encoded anew.
+    A file that MiMo accepts is left unchanged. Streams that only need another container, or a cut
+    at a key frame, are copied without encoding. Everything else is decoded and re-encoded.
 
     Args:
-        source: A local path, or the bytes.
-        output: Where to write the result; None for bytes in memory. The ending of its name has to
-            fit: ".mp4", or that of the source where that is left as it is.
-        max_bytes: Bytes it may have. Default: 37,500,000, which fits into MiMo's 50 MB of base64
-            whichever MB is meant.
-        token_budget: Tokens it may cost at `fps` and `media_resolution`; its picture is shrunk to
-            that. Default: no limit.
-        start: Seconds from which it is wanted. Default: its beginning.
-        end: Seconds to which it is wanted. Default: its end.
-        fps: Frames per second MiMo will be asked to sample; for the tokens alone.
-        media_resolution: Resolution MiMo will be asked for; for the tokens alone.
-        convert: Encode it anew even when it looks fine, because MiMo refused it.
-        time_limit: Seconds this may take.
-        progress: Called with the share that is done, 0.0 to 1.0.
-        show_progress: Draw a bar on standard error.
+        source: Local path or bytes of a video.
+        output: Path to write to. Default: the result stays in memory. Suffix: ".mp4", or that of a
+            source that can be left unchanged.
+        max_bytes: Maximum size of the result. Default: 37,500,000, which fits MiMo's base64 limit.
+        token_budget: Maximum tokens at `fps` and `media_resolution`; the frames are shrunk to fit.
+            Default: no limit.
+        start: Start of the segment to keep, in seconds. Default: the beginning.
+        end: End of the segment to keep, in seconds. Default: the end.
+        fps: The `fps` that the request will set; used for `token_budget` only.
+        media_resolution: The `media_resolution` that the request will set; likewise.
+        convert: Re-encode even an acceptable video, because MiMo refused it.
+        time_limit: Maximum duration of the call, in seconds.
+        progress: Called with the completed share, 0.0 to 1.0.
+        show_progress: Whether to draw a progress bar on standard error.
 
     Returns:
-        The video; `video_block(prepared.source)` makes a block of it.
+        The video; `video_block(prepared.source)` creates a block from it.
 
     Raises:
-        MediaError: It is no video, is damaged, the piece wanted is empty, it cannot be brought
-            within the limits, or the time limit has passed.
-        MiMoInputError: A number is none, or out of its range.
+        MediaError: The source is not a video or is damaged, the segment is empty, the result
+            cannot be brought within the limits, or the time limit has expired.
+        MiMoInputError: An argument is not a number or is out of range.
         MiMoConfigurationError: PyAV is not installed.
     """
     source = check_source("prepare_video", source)
     check_limits(max_bytes, token_budget, time_limit)
-    check_span(start, end)
+    check_time_range(start, end)
     with as_input_error():
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, get_args(MediaResolution))
-    wish = _Wish(token_budget, fps, media_resolution)
-    work = Work(progress, show=show_progress, time_limit=time_limit)
-    work.at(0)
-    with workplace(source, output) as draft, opened(source) as file:
+    target = _Target(token_budget, fps, media_resolution)
+    monitor = ProgressMonitor(progress, show=show_progress, time_limit=time_limit)
+    monitor.report(0)
+    with draft_file(source, output) as draft, open_source(source) as file:
         with closing(open_container(file)) as container:
-            video = _video_of(container)
-            found = survey(container, _streams(container), work)
-        span = wanted_span(start, end, found.duration)
-        job = Job(file, draft, output, max_bytes, found, span, work, [])
-        why = ["it was to be encoded anew"] if convert else _reasons(job, video, wish)
-        mime_type = _as_it_is(job) if not why else None
+            video = _video_info(container)
+            survey = survey_packets(container, _selected_streams(container), monitor)
+        time_range = resolve_time_range(start, end, survey.duration)
+        job = Job(file, draft, output, max_bytes, survey, time_range, monitor, [])
+        reasons = ["convert=True"] if convert else _reasons_to_encode(job, video, target)
+        mime_type = _copy_file(job) if not reasons else None
         if mime_type is None:
             mime_type = "video/mp4"
-            require_fitting(output, mime_type)
-            if why or not _copied(job, wish):
-                _encoded(job, wish, why)
-        work.at(1)
+            check_suffix(output, mime_type)
+            if reasons or not _copy_streams(job, target):
+                _encode_within_limits(job, target, reasons)
+        monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
 
 
-def _as_it_is(job: Job) -> str | None:
-    """Take a file that MiMo takes as it is, and return its MIME type; None for others."""
+def _copy_file(job: Job) -> str | None:
+    """Copy a file that MiMo accepts and return its MIME type; return None for other files."""
     found = job.accepted_format()
     mime_type = found.mime_types.get("video") if found is not None else None
-    if not job.is_whole or mime_type is None or not fits(job.output, mime_type):
+    if not job.is_whole or mime_type is None or not suffix_fits(job.output, mime_type):
         return None
     job.copy_file()
     return mime_type
 
 
 @dataclass(frozen=True, slots=True)
-class _Video:
-    """The video stream as its codec tells it, upright."""
+class _VideoInfo:
+    """The parameters of the video stream, as stated by its codec."""
 
     codec: str
     pixel_format: str | None
@@ -182,195 +183,196 @@ class _Video:
     has_audio: bool
 
 
-def _video_of(container: Any) -> _Video:
+def _video_info(container: Any) -> _VideoInfo:
     if not container.streams.video:
-        raise MediaError("it has no video track; prepare a sound with prepare_audio.")
+        raise MediaError("it has no video track; prepare audio with prepare_audio")
     context = container.streams.video[0].codec_context
     if context is None:
-        raise MediaError("it has a video track in a codec that FFmpeg does not know.")
-    return _Video(
+        raise MediaError("the codec of its video track is unknown to FFmpeg")
+    return _VideoInfo(
         context.name,
         context.pix_fmt,
         context.width,
         context.height,
-        bool(known_audio(container)),
+        bool(decodable_audio(container)),
     )
 
 
-def _streams(container: Any) -> list[Any]:
-    """Return the first video and the first sound that can be decoded."""
-    return [*container.streams.video[:1], *known_audio(container)[:1]]
+def _selected_streams(container: Any) -> list[Any]:
+    """Return the first video stream and the first decodable audio stream, if any."""
+    return [*container.streams.video[:1], *decodable_audio(container)[:1]]
 
 
-def _reasons(job: Job, video: _Video, wish: _Wish) -> list[str]:
-    """Say why copying the packets would not do."""
-    why = []
+def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str]:
+    """Return why copying the packets is not enough; empty when it is."""
+    reasons = []
     if video.pixel_format not in _PIXEL_FORMATS:
-        why.append(f"its pixel format was {video.pixel_format}")
-    if job.found.is_variable:
-        why.append("its frames came at an uneven pace")
-    if wish.token_budget is not None:
-        tokens = wish.tokens(job.span.seconds, video.width, video.height, mute=not video.has_audio)
-        if tokens.total > wish.token_budget:
-            why.append(f"it cost {tokens.total} tokens")
-    return why
+        reasons.append(f"pixel format {video.pixel_format}")
+    if job.survey.is_variable_rate:
+        reasons.append("variable frame rate")
+    if target.token_budget is not None:
+        seconds = job.time_range.seconds
+        tokens = target.tokens(seconds, video.width, video.height, mute=not video.has_audio)
+        if tokens.total > target.token_budget:
+            reasons.append(f"a cost of {tokens.total} tokens")
+    return reasons
 
 
-def _copied(job: Job, wish: _Wish) -> bool:
-    """Copy the packets into an MP4, if their codecs, the key frames and the size allow it."""
+def _copy_streams(job: Job, target: _Target) -> bool:
+    """Copy the packets into an MP4 if codecs, key frames and limits allow it."""
     av = import_av()
-    span = job.span
-    keys = job.found.keys
-    start = max((key for key in keys if key <= span.start + 1e-6), default=min(keys, default=None))
-    if start is None or abs(span.start - start) > KEY_FRAME_TOLERANCE:
-        job.notes.append(f"There is no key frame near {span.start:g} s, so it was encoded anew.")
+    wanted_start, end = job.time_range.start, job.time_range.end
+    key_frames = job.survey.key_frames
+    earlier = (time for time in key_frames if time <= wanted_start + 1e-6)
+    start = max(earlier, default=min(key_frames, default=None))
+    if start is None or abs(wanted_start - start) > KEY_FRAME_TOLERANCE:
+        job.notes.append(f"Re-encoded: there is no key frame near {wanted_start:g} s.")
         return False
     with job.container() as container:
-        streams = _streams(container)
+        streams = _selected_streams(container)
         codecs = {stream.type: stream.codec_context.name for stream in streams}
         if codecs["video"] != "h264" or codecs.get("audio", "aac") not in _AUDIO_CODECS:
-            job.notes.append(f"It held {' and '.join(codecs.values())}, so it was encoded anew.")
+            job.notes.append(f"Re-encoded: its codecs are {' and '.join(codecs.values())}.")
             return False
         try:
             copy_packets(job, streams, "mp4", start)
         except av.error.FFmpegError:
-            job.notes.append("An MP4 could not hold its streams, so it was encoded anew.")
+            job.notes.append("Re-encoded: MP4 cannot hold its streams.")
             return False
     size = job.draft.stat().st_size
     if size > job.max_bytes:
-        job.notes.append(f"Copied it would have {size:,} bytes, so it was encoded anew.")
+        job.notes.append(f"Re-encoded: a copy would have {size:,} bytes.")
         return False
-    if _too_dear_length(job, wish) is not None:
-        job.notes.append("Copied it would cost too many tokens, so it was encoded anew.")
+    if _duration_over_budget(job, target) is not None:
+        job.notes.append("Re-encoded: a copy would cost too many tokens.")
         return False
-    job.notes.append(f"It was copied from {start:.2f} s to {span.end:.2f} s without encoding.")
+    job.notes.append(f"Copied from {start:.2f} s to {end:.2f} s without encoding.")
     return True
 
 
-def _too_dear_length(job: Job, wish: _Wish) -> float | None:
-    """Return the length that the draft came to when that makes it too dear, else None."""
+def _duration_over_budget(job: Job, target: _Target) -> float | None:
+    """Return the draft's duration in seconds if it exceeds the token budget, else None."""
     header = inspect_source("video", job.draft).header
-    if wish.token_budget is None or not isinstance(header, AVHeader):
+    if target.token_budget is None or not isinstance(header, AVHeader):
         return None
     seconds, width, height = header.duration or 0.0, header.width or 1, header.height or 1
-    tokens = wish.tokens(seconds, width, height, mute=not header.has_audio)
-    return seconds if tokens.total > wish.token_budget else None
+    tokens = target.tokens(seconds, width, height, mute=not header.has_audio)
+    return seconds if tokens.total > target.token_budget else None
 
 
-def _encoded(job: Job, wish: _Wish, why: list[str]) -> None:
-    """Encode, and again when the result came out too large or a trifle too long."""
-    share, seconds = _CONTAINER_SHARE, job.span.seconds
-    before = len(job.notes)
-    for _ in range(_ATTEMPTS):
-        del job.notes[before:]
+def _encode_within_limits(job: Job, target: _Target, reasons: list[str]) -> None:
+    """Encode, and encode again if the result is too large or slightly too long."""
+    share, seconds = _PAYLOAD_SHARE, job.time_range.seconds
+    earlier_notes = len(job.notes)
+    for _ in range(_MAX_ATTEMPTS):
+        del job.notes[earlier_notes:]
         with job.container() as container:
-            upright = _upright(container)
-        shape = _shape(job, upright, _within_tokens(upright, seconds, wish), share)
+            video = _upright_video_info(container)
+        size = _size_within_budget(video, seconds, target)
+        settings = _encoding_settings(job, video, size, share)
         with job.container() as container:
-            _encode(job, container, shape)
-        size = job.draft.stat().st_size
-        too_long = _too_dear_length(job, wish)
-        if size <= job.max_bytes and too_long is None:
-            because = f", since {' and '.join(why)}" if why else ""
+            _encode(job, container, settings)
+        written = job.draft.stat().st_size
+        over_budget = _duration_over_budget(job, target)
+        if written <= job.max_bytes and over_budget is None:
+            because = f" because of {' and '.join(reasons)}" if reasons else ""
             job.notes.append(
-                f"It is H.264 of {shape.width} x {shape.height} pixels at "
-                f"{float(shape.rate):g} frames a second now{because}."
+                f"Encoded as H.264, {settings.width} x {settings.height} pixels, "
+                f"{float(settings.frame_rate):g} frames per second{because}."
             )
             return
-        seconds = too_long or seconds
-        share *= min(1.0, 0.9 * job.max_bytes / size) if size > job.max_bytes else 1.0
+        seconds = over_budget or seconds
+        share *= min(1.0, 0.9 * job.max_bytes / written) if written > job.max_bytes else 1.0
     raise MediaError(
-        f"it could not be brought within {job.max_bytes:,} bytes and the budget of tokens; "
-        "cut it with start and end."
+        f"it does not fit in {job.max_bytes:,} bytes and the token budget; "
+        "cut it with start and end"
     )
 
 
-def _upright(container: Any) -> _Video:
-    """Return the video as it will be once it is turned the way its header says."""
-    video = _video_of(container)
-    if _rotation(container) % 180 == 0:
+def _upright_video_info(container: Any) -> _VideoInfo:
+    """Return the parameters after the rotation that the header asks for."""
+    video = _video_info(container)
+    if _first_rotation(container) % 180 == 0:
         return video
-    return _Video(
-        video.codec,
-        video.pixel_format,
-        video.height,
-        video.width,
-        video.has_audio,
-    )
+    return _VideoInfo(video.codec, video.pixel_format, video.height, video.width, video.has_audio)
 
 
-def _rotation(container: Any) -> int:
-    """Return by how many degrees, counter-clockwise, players turn the picture; 0 when unsaid."""
+def _first_rotation(container: Any) -> int:
+    """Return the rotation of the first frame; see `rotation_of`."""
     for frame in container.decode(video=0):
         return rotation_of(frame)
-    raise MediaError("not a single frame of it can be decoded; get another copy.")
+    raise MediaError("none of its frames can be decoded; get another copy")
 
 
-def _shape(job: Job, video: _Video, size: tuple[int, int], share: float) -> _Shape:
-    """Choose pace and bits for the limit of bytes, and a smaller size where bits are few."""
-    seconds = job.span.seconds
+def _encoding_settings(
+    job: Job, video: _VideoInfo, size: tuple[int, int], share: float
+) -> _EncodingSettings:
+    """Choose frame rate and bit rates for the byte limit, and a smaller size if bits are scarce."""
+    seconds = job.time_range.seconds
     width, height = size
-    bits = int(job.max_bytes * 8 * share / seconds)
-    audio_bits = _AUDIO_BIT_RATE if bits > 8 * _AUDIO_BIT_RATE else _SMALL_AUDIO_BIT_RATE
-    video_bits = bits - (audio_bits if video.has_audio else 0)
-    rate = min(job.found.rate or Fraction(ENOUGH_RATE), Fraction(MAX_RATE))
-    if video_bits < _GOOD_BITS_PER_PIXEL * width * height * rate:
-        rate = min(rate, Fraction(ENOUGH_RATE))
-    while video_bits < _LEAST_BITS_PER_PIXEL * width * height * rate:
+    bit_rate = int(job.max_bytes * 8 * share / seconds)
+    audio_bit_rate = _AUDIO_BIT_RATE if bit_rate > 8 * _AUDIO_BIT_RATE else _LOW_AUDIO_BIT_RATE
+    video_bit_rate = bit_rate - (audio_bit_rate if video.has_audio else 0)
+    frame_rate = min(job.survey.frame_rate or LOW_FRAME_RATE, MAX_FRAME_RATE)
+    if video_bit_rate < _GOOD_BITS_PER_PIXEL * width * height * frame_rate:
+        frame_rate = min(frame_rate, LOW_FRAME_RATE)
+    while video_bit_rate < _MIN_BITS_PER_PIXEL * width * height * frame_rate:
         width, height = _even(width * 0.9), _even(height * 0.9)
-        if min(width, height) <= _SMALLEST_SIDE:
+        if min(width, height) <= _MIN_FRAME_SIDE:
             raise MediaError(
-                f"{seconds:.0f} s cannot be brought to {job.max_bytes:,} bytes; "
-                "cut it with start and end."
+                f"{seconds:.0f} s do not fit in {job.max_bytes:,} bytes; cut it with start and end"
             )
-    return _Shape(width, height, rate, video_bits, audio_bits)
+    return _EncodingSettings(width, height, frame_rate, video_bit_rate, audio_bit_rate)
 
 
-def _within_tokens(video: _Video, seconds: float, wish: _Wish) -> tuple[int, int]:
+def _size_within_budget(video: _VideoInfo, seconds: float, target: _Target) -> tuple[int, int]:
     width, height = _even(video.width), _even(video.height)
-    if wish.token_budget is None:
+    if target.token_budget is None:
         return width, height
     while True:
-        tokens = wish.tokens(seconds, width, height, mute=not video.has_audio)
-        if tokens.total <= wish.token_budget:
+        tokens = target.tokens(seconds, width, height, mute=not video.has_audio)
+        if tokens.total <= target.token_budget:
             return width, height
-        if min(width, height) <= _SMALLEST_SIDE:
+        if min(width, height) <= _MIN_FRAME_SIDE:
             raise MediaError(
-                f"{seconds:.1f} s cost {tokens.total} tokens even at {width} x {height} "
-                f"pixels, more than {wish.token_budget}; lower fps, or cut it with start and end."
+                f"{seconds:.1f} s cost {tokens.total} tokens even at {width} x {height} pixels, "
+                f"more than token_budget={target.token_budget}; lower fps, or cut it with start "
+                "and end"
             )
         width, height = _even(width * 0.95), _even(height * 0.95)
 
 
 def _even(side: float) -> int:
+    """Round down to an even number of pixels, at least 2, as yuv420p requires."""
     return max(2, int(side) // 2 * 2)
 
 
-def _encode(job: Job, container: Any, shape: _Shape) -> None:
+def _encode(job: Job, container: Any, settings: _EncodingSettings) -> None:
     av = import_av()
+    width, height, frame_rate = settings.width, settings.height, settings.frame_rate
     with av.open(os.fspath(job.draft), "w", format="mp4", options={"movflags": "faststart"}) as out:
         options = {
             **_QUALITY,
-            "maxrate": str(shape.video_bits),
-            "bufsize": str(2 * shape.video_bits),
+            "maxrate": str(settings.video_bit_rate),
+            "bufsize": str(2 * settings.video_bit_rate),
         }
-        images = out.add_stream("h264", rate=shape.rate, options=options)
-        images.width, images.height, images.pix_fmt = shape.width, shape.height, "yuv420p"
+        video = out.add_stream("h264", rate=frame_rate, options=options)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         audio = None
-        if known := known_audio(container):
-            audio = AudioEncoder(out, "aac", known[0], shape.audio_bits)
-        steady: SteadyFrames | None = None
-        for frame, time in decoded(job, _streams(container)):
+        if streams := decodable_audio(container):
+            audio = AudioEncoder(out, "aac", streams[0], settings.audio_bit_rate)
+        normalizer: FrameNormalizer | None = None
+        for frame, time in decode_frames(job, _selected_streams(container)):
             if isinstance(frame, av.VideoFrame):
-                steady = steady or SteadyFrames(frame, shape.width, shape.height, shape.rate)
-                for ready in steady.push(frame, time):
-                    out.mux(images.encode(ready))
+                normalizer = normalizer or FrameNormalizer(frame, width, height, frame_rate)
+                for ready in normalizer.push(frame, time):
+                    out.mux(video.encode(ready))
             elif audio is not None:
                 audio.encode(frame, time)
-        if steady is None:
-            raise MediaError("the piece wanted holds not a single frame; choose another one.")
-        for ready in steady.until(job.span.seconds):
-            out.mux(images.encode(ready))
-        out.mux(images.encode(None))
+        if normalizer is None:
+            raise MediaError("the segment contains no video frame; choose another start and end")
+        for ready in normalizer.fill_until(job.time_range.seconds):
+            out.mux(video.encode(ready))
+        out.mux(video.encode(None))
         if audio is not None:
             audio.finish()

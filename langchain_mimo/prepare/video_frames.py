@@ -1,4 +1,4 @@
-"""Decoded frames on their way to the encoder."""
+"""Normalizes decoded frames for the encoder: upright, one size, constant frame rate."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from langchain_mimo._media.av_container import import_av
 
 
 def rotation_of(frame: Any) -> int:
-    """Return by how many degrees, counter-clockwise, players turn a frame; 0 when unsaid."""
+    """Return the counter-clockwise rotation of a frame in degrees; 0 when not set."""
     return int(getattr(frame, "rotation", 0) or 0)
 
 
-class SteadyFrames:
-    """Turns frames upright, brings them to one size and pixel format, and to an even pace.
+class FrameNormalizer:
+    """Rotates frames upright and converts them to one size, pixel format and frame rate.
 
     Args:
-        first: The first frame, which says what the others are like.
-        width: Pixels, upright.
-        height: Pixels, upright.
-        rate: Frames per second.
+        first: The first frame; its size, format and rotation configure the conversion.
+        width: Width of the upright result in pixels.
+        height: Height of the upright result in pixels.
+        rate: Frames per second of the result.
     """
 
-    _TURNS = ((-90, ("transpose", "clock")), (90, ("transpose", "cclock")))
+    _ROTATIONS = ((-90, ("transpose", "clock")), (90, ("transpose", "cclock")))
 
     def __init__(self, first: Any, width: int, height: int, rate: Fraction) -> None:
         av = import_av()
@@ -39,7 +39,7 @@ class SteadyFrames:
             time_base=1 / self._rate,
         )
         rotation = rotation_of(first)
-        steps = [graph.add(*turn) for angle, turn in self._TURNS if angle == rotation]
+        steps = [graph.add(*step) for angle, step in self._ROTATIONS if angle == rotation]
         if abs(rotation) == 180:
             steps = [graph.add("hflip"), graph.add("vflip")]
         steps += [
@@ -52,16 +52,16 @@ class SteadyFrames:
         self._size = first.width, first.height, first.format.name
 
     def push(self, frame: Any, time: float) -> Iterator[Any]:
-        """Take a frame that is shown at `time`; yield what is ready to be encoded.
+        """Add the frame shown at `time` seconds; yield the frames that are ready to be encoded.
 
-        A frame that comes too soon after another one is left out; one that comes late is preceded
-        by as many of its predecessor as fill the gap.
+        A frame too close to its predecessor is dropped. A gap is filled by repeating the
+        predecessor.
         """
         index = round(time * self._rate)
         if index < self._next:
             return
         if self._last is not None:
-            yield from self._repeated(index)
+            yield from self._repeat_until(index)
         width, height, name = self._size
         if (frame.width, frame.height, frame.format.name) != self._size:
             frame = frame.reformat(width, height, name)
@@ -70,13 +70,13 @@ class SteadyFrames:
         self._last = self._graph.pull()
         self._last.pict_type = 0  # the encoder chooses key frames itself
         self._next = index
-        yield from self._repeated(index + 1)
+        yield from self._repeat_until(index + 1)
 
-    def until(self, time: float) -> Iterator[Any]:
-        """Yield the last frame as often as it takes to `time`."""
-        yield from self._repeated(round(time * self._rate))
+    def fill_until(self, time: float) -> Iterator[Any]:
+        """Yield repetitions of the last frame up to `time` seconds."""
+        yield from self._repeat_until(round(time * self._rate))
 
-    def _repeated(self, end: int) -> Iterator[Any]:
+    def _repeat_until(self, end: int) -> Iterator[Any]:
         while self._next < end:
             self._last.pts, self._last.time_base = self._next, 1 / self._rate
             self._next += 1
