@@ -1,4 +1,4 @@
-"""Links inside the documentation: pages, anchors, and the site's navigation."""
+"""Links, anchors and navigation of the documentation."""
 
 import importlib
 import re
@@ -14,7 +14,7 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def anchors_of(page):
-    """The anchors that a site and GitHub give a page's headings."""
+    """The anchors of a page's headings, on the site and on GitHub."""
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     found = set()
     for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
@@ -26,12 +26,12 @@ def anchors_of(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_every_anchor_exists(page):
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
-    lost = [
+    missing = [
         f"{target}#{anchor}"
         for target, anchor in LINK.findall(text)
         if anchor not in anchors_of(page.parent / target if target else page)
     ]
-    assert not lost
+    assert not missing
 
 
 def test_every_page_is_in_the_navigation_once():
@@ -46,7 +46,7 @@ def test_every_page_is_in_the_navigation_once():
     assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
 
 
-def test_the_reference_names_things_that_exist():
+def test_the_names_in_the_reference_exist():
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
     for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
         module, _, attribute = name.rpartition(".")

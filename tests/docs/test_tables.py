@@ -1,4 +1,4 @@
-"""The figures of the documentation, held to the code: tokens, money, models, errors, facts."""
+"""The tables of the documentation agree with the code: tokens, prices, models, errors, facts."""
 
 import ast
 import dataclasses
@@ -16,7 +16,7 @@ PRICED = ("mimo-v2.6-flash", "mimo-v2.6-pro")
 
 
 def money(count, digits):
-    """The price of tokens of a prompt, in US dollars, for each of the priced models."""
+    """The price of input tokens in US dollars, for each of the priced models."""
     return [f"{count * catalogue.MODELS[name].price.input / 1e6:.{digits}f}" for name in PRICED]
 
 
@@ -36,12 +36,10 @@ def image_rows():
 def video_rows():
     for resolution in ("default", "max"):
         for width, height in ((1920, 1080), (640, 360)):
-            for pace in (0.5, 1, 2, 5, 10):
-                video = tokens.video_tokens(
-                    60, width, height, fps=pace, media_resolution=resolution
-                )
-                what = [f"{width} × {height}", f"{pace:g}", f'`"{resolution}"`']
-                yield [*what, f"{video.frames:,}", f"{video.total:,}", *money(video.total, 4)]
+            for fps in (0.5, 1, 2, 5, 10):
+                video = tokens.video_tokens(60, width, height, fps=fps, media_resolution=resolution)
+                settings = [f"{width} × {height}", f"{fps:g}", f'`"{resolution}"`']
+                yield [*settings, f"{video.frames:,}", f"{video.total:,}", *money(video.total, 4)]
 
 
 def audio_rows():
@@ -51,14 +49,14 @@ def audio_rows():
 
 
 TABLES = {
-    "pictures.md": ("pictures", image_rows),
+    "images.md": ("images", image_rows),
     "video.md": ("video", video_rows),
-    "sound.md": ("sound", audio_rows),
+    "audio.md": ("audio", audio_rows),
 }
 
 
 @pytest.mark.parametrize("page", TABLES)
-def test_the_table_of_a_page_is_what_the_arithmetic_gives(page):
+def test_the_table_of_a_page_agrees_with_the_arithmetic(page):
     name, rows = TABLES[page]
     text = (DOCS / page).read_text(encoding="utf-8")
     shown = re.search(rf"<!-- table: {name} -->\n\n(.*?)<!-- end -->", text, re.DOTALL)[1]
@@ -74,7 +72,7 @@ def test_the_table_of_a_page_is_what_the_arithmetic_gives(page):
 
 
 def rows_of(text):
-    """Each row of each table of a page, by its first cell without its quotes."""
+    """Every table row of a page as its cells, without backticks."""
     return [
         [cell.strip().strip("`") for cell in line.strip("|").split("|")]
         for line in text.splitlines()
@@ -84,13 +82,13 @@ def rows_of(text):
 
 def test_models_md_agrees_with_the_catalogue():
     rows = rows_of((DOCS / "models.md").read_text(encoding="utf-8"))
-    serving = {row[0]: row[1:] for row in rows if len(row) == 6}
+    available = {row[0]: row[1:] for row in rows if len(row) == 6}
     priced = {row[0]: row[1:] for row in rows if len(row) == 4}
-    ended = {row[0]: row[1:] for row in rows if len(row) == 3}
-    words = {"text": "text", "image": "pictures", "video": "video", "audio": "sound"}
+    retired = {row[0]: row[1:] for row in rows if len(row) == 3}
+    words = {"text": "text", "image": "images", "video": "video", "audio": "audio"}
     for model in (m for m in catalogue.MODELS.values() if m.conversational):
         if model.ended is None:
-            assert serving.pop(model.id) == [
+            assert available.pop(model.id) == [
                 f"{model.context_tokens:,}",
                 f"{model.max_output_tokens:,}",
                 ", ".join(word for kind, word in words.items() if kind in model.inputs),
@@ -102,8 +100,8 @@ def test_models_md_agrees_with_the_catalogue():
                 f"{number:g}" for number in (price.input, price.cache_hit, price.output)
             ]
         else:
-            assert ended.pop(model.id) == [f"{model.ended:%Y-%m-%d %H:%M}", model.successor]
-    assert [*serving, *priced, *ended] == ["model", "model", "model"]
+            assert retired.pop(model.id) == [f"{model.ended:%Y-%m-%d %H:%M}", model.successor]
+    assert [*available, *priced, *retired] == ["model", "model", "model"]
 
 
 # ---------------------------------------------------------- errors-and-retries.md, self-hosting.md
@@ -119,18 +117,18 @@ def test_the_time_limits_shown_are_the_defaults():
     }
 
 
-def test_the_dialects_shown_are_those_that_are_written():
+def test_the_dialects_shown_are_those_of_the_code():
     rows = rows_of((DOCS / "self-hosting.md").read_text(encoding="utf-8"))
     table = {row[0]: row[1:] for row in rows if len(row) == 4}
     for column, server in enumerate(("mimo", "vllm", "sglang")):
-        cells = {what: row[column] for what, row in table.items()}
+        cells = {trait: row[column] for trait, row in table.items()}
         dialect = DIALECTS[server]
         assert cells[""] == server
-        assert cells["switch for thinking"] == (
+        assert cells["thinking switch"] == (
             "chat_template_kwargs" if dialect.thinking_in_template else "thinking"
         )
-        assert cells["thoughts handed back as"] == dialect.reasoning_field
-        assert cells["sound"].split("`")[0] == dialect.audio_part
+        assert cells["reasoning sent back as"] == dialect.reasoning_field
+        assert cells["audio"].split("`")[0] == dialect.audio_part
         assert ("media_io_kwargs" in cells["fps"]) == dialect.fps_in_media_io
         assert (cells["tool_choice"] == "enforced") == dialect.forces_tools
         assert (cells["JSON schema"] == "enforced") == dialect.enforces_schema
@@ -163,7 +161,7 @@ PLACE = re.compile(r"`(?P<file>[\w/.]+\.py):(?P<name>[\w.]+)`")
 
 
 def names_in(path):
-    """What a module defines: `NAME`, `function`, `Class`, `Class.attribute`."""
+    """The names that a module defines: `NAME`, `function`, `Class`, `Class.attribute`."""
     found = set()
 
     def visit(body, prefix):
@@ -191,29 +189,29 @@ def fact_rows():
     return [row for row in rows if not row.startswith("| fact ")]
 
 
-def test_every_fact_names_its_source_its_day_and_its_place():
+def test_every_fact_names_its_source_its_date_and_its_code():
     assert len(fact_rows()) >= 40
     for row in fact_rows():
-        _, source, day, places = (cell.strip() for cell in row.strip("|").rsplit("|", 3)[-4:])
+        _, source, date, places = (cell.strip() for cell in row.strip("|").rsplit("|", 3)[-4:])
         assert source, row
-        assert re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", day), row
+        assert re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", date), row
         assert PLACE.search(places), row
 
 
-def test_every_place_of_a_fact_exists():
-    lost = []
+def test_the_code_of_every_fact_exists():
+    missing = []
     for match in PLACE.finditer((DOCS / "api-facts.md").read_text(encoding="utf-8")):
         path = ROOT / "langchain_mimo" / match["file"]
         if not path.exists() or match["name"] not in names_in(path):
-            lost.append(match[0])
-    assert not lost
+            missing.append(match[0])
+    assert not missing
 
 
 # ------------------------------------------------------------------------------------ docstrings
 
 
 @pytest.mark.parametrize("name", langchain_mimo.__all__)
-def test_every_public_name_says_what_it_is(name):
+def test_every_public_name_has_a_docstring(name):
     value = getattr(langchain_mimo, name)
     assert value.__doc__
     assert len(value.__doc__.strip()) > 20

@@ -1,4 +1,4 @@
-"""The Chinese pages are kept in step with the English ones: headings, code, tables, links."""
+"""The Chinese pages match the English ones: headings, code, tables, links."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 class WithoutProse(ast.NodeTransformer):
-    """Leaves of every string that is written for people nothing but that there is one."""
+    """Replaces every string that contains prose by a placeholder."""
 
     def visit_Constant(self, node):
         is_prose = isinstance(node.value, str) and (
@@ -26,7 +26,7 @@ class WithoutProse(ast.NodeTransformer):
 
 
 def code_of(text):
-    """Every block of code, without comments and prose."""
+    """Every code block, without comments and prose."""
     blocks = [
         (language, ast.dump(WithoutProse().visit(ast.parse(code))))
         if language == "python"
@@ -50,14 +50,14 @@ def headings_of(text):
 
 
 def rows_of(text):
-    """Every row of every table: its cells that are no words."""
+    """The cells of every table row that are not prose."""
     rows = [line.strip("|").split("|") for line in prose_of(text).splitlines() if line[:1] == "|"]
     return [[cell.strip() for cell in row if re.fullmatch(r" [✓`\d\w.-]+ ", cell)] for row in rows]
 
 
 @pytest.fixture(params=PAIRS, ids=str)
 def pages(request):
-    """An English page and its Chinese twin."""
+    """The text of an English page and of its translation."""
     names = (request.param, PAIRS[request.param])
     return [(ROOT / name).read_text(encoding="utf-8") for name in names]
 
