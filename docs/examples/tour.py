@@ -1,7 +1,7 @@
-"""A tour of ChatMiMo: a picture, a clip and a sound, thoughts, tools, and the bill.
+"""A tour of ChatMiMo: an image, a video, audio, streaming, tools, usage and cost.
 
-With MIMO_API_KEY set it talks to the real API (MIMO_MODEL names another model); without, it starts
-the emulator inside itself. `make demo` runs it.
+With MIMO_API_KEY set, it uses the real API (MIMO_MODEL selects another model); without a key, it
+starts the emulator in the same process. `make demo` runs it.
 """
 
 from __future__ import annotations
@@ -28,26 +28,27 @@ from langchain_mimo.errors import MiMoError
 from langchain_mimo.tokens import audio_tokens, image_tokens, video_tokens
 
 console = Console(highlight=False)
-Bill = list[tuple[str, AIMessage]]
+Responses = list[tuple[str, AIMessage]]
+"""Titles and responses, for the table of usage and cost."""
 
 
 def main() -> int:
-    """Take the tour; return 0 when everything was as it should be."""
+    """Run the tour; return 0 if all token counts match the published formulas."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         llm = stack.enter_context(connect(stack, folder))
-        bill: Bill = []
-        as_published = see_and_hear(llm, folder, bill)
-        # The page calls its formulas estimates, so only the emulator is held to them.
-        as_published = as_published or "MIMO_API_KEY" in os.environ
-        think_aloud(llm, bill)
-        use_tools(llm, bill)
-        show(bill, llm.model)
-    return 0 if as_published else 1
+        responses: Responses = []
+        counts_match = send_media(llm, folder, responses)
+        # MiMo calls its formulas estimates, so only the emulator has to match them.
+        counts_match = counts_match or "MIMO_API_KEY" in os.environ
+        stream_answer(llm, responses)
+        use_tools(llm, responses)
+        show_cost(responses, llm.model)
+    return 0 if counts_match else 1
 
 
 def connect(stack: ExitStack, folder: Path) -> ChatMiMo:
-    """Make a ChatMiMo on the real API when there is a key, else on an emulator started here."""
+    """Create a ChatMiMo for the real API if there is a key, else for a new emulator."""
     model = os.environ.get("MIMO_MODEL", "mimo-v2.6-flash")
     shared = {"model": model, "allowed_media_dirs": [str(folder)]}
     if os.environ.get("MIMO_API_KEY"):
@@ -57,68 +58,70 @@ def connect(stack: ExitStack, folder: Path) -> ChatMiMo:
         emulator = stack.enter_context(MiMoEmulator())
         llm = ChatMiMo(base_url=emulator.base_url, api_key=emulator.api_key, **shared)
         where = (
-            "the [bold]emulator[/] on this machine, since MIMO_API_KEY is not set.\n"
-            "It is no language model: it opens what it is sent and says what it found."
+            "the local [bold]emulator[/], because MIMO_API_KEY is not set.\n"
+            "It is not a language model: it opens the files it gets and reports what is in them."
         )
-    console.print(Panel(f"Talking as [bold]{model}[/] to {where}", title="langchain-mimo"))
+    console.print(Panel(f"Using [bold]{model}[/] on {where}", title="langchain-mimo"))
     return llm
 
 
-def see_and_hear(llm: ChatMiMo, folder: Path, bill: Bill) -> bool:
-    """Ask about three real files; return whether they were billed by the published formulas."""
+def send_media(llm: ChatMiMo, folder: Path, responses: Responses) -> bool:
+    """Ask about three files; return whether the token counts match the published formulas."""
     image = make_image(folder / "sunset.png")
     video = make_video(folder / "sunset.mp4")
     audio = make_audio(folder / "melody.wav")
-    source_video = video_tokens(4.0, 320, 240, fps=2)
-    asked = [
-        ("Picture", "What do you see?", image_block(image), {"image": image_tokens(640, 480)}),
+    expected_video = video_tokens(4.0, 320, 240, fps=2)
+    prompts = [
+        ("Image", "What do you see?", image_block(image), {"image": image_tokens(640, 480)}),
         (
-            "Clip",
+            "Video",
             "What happens?",
             video_block(video, fps=2),
-            {"video": source_video.vision, "audio": source_video.audio},
+            {"video": expected_video.vision, "audio": expected_video.audio},
         ),
-        ("Sound", "What do you hear?", audio_block(audio), {"audio": audio_tokens(4.0)}),
+        ("Audio", "What do you hear?", audio_block(audio), {"audio": audio_tokens(4.0)}),
     ]
-    right = True
-    for title, question, block, formula in asked:
-        answer = llm.invoke([HumanMessage([block, {"type": "text", "text": question}])])
-        bill.append((title, answer))
-        details = answer.usage_metadata["input_token_details"]
+    all_match = True
+    for title, prompt, block, formula in prompts:
+        response = llm.invoke([HumanMessage([block, {"type": "text", "text": prompt}])])
+        responses.append((title, response))
+        details = response.usage_metadata["input_token_details"]
         counts = []
         for kind, tokens in formula.items():
-            same = details.get(kind) == tokens
-            right = right and same
-            counts.append(f"{kind} {details.get(kind)} ({'=' if same else '≠'} formula {tokens})")
+            matches = details.get(kind) == tokens
+            all_match = all_match and matches
+            counts.append(
+                f"{kind} {details.get(kind)} ({'=' if matches else '≠'} formula {tokens})"
+            )
         console.print(
             Panel(
-                Text(answer.text),
-                title=f"{title}: {question}",
+                Text(response.text),
+                title=f"{title}: {prompt}",
                 subtitle=f"tokens: {', '.join(counts)}",
             )
         )
-    return right
+    return all_match
 
 
-def think_aloud(llm: ChatMiMo, bill: Bill) -> None:
-    """Stream an answer: thoughts dimmed, then the answer."""
-    question = "Why is the sky orange at sunset? One sentence."
-    console.rule(f"Streamed: {question}")
-    whole: AIMessageChunk | None = None
-    for chunk in llm.stream(question):
+def stream_answer(llm: ChatMiMo, responses: Responses) -> None:
+    """Stream one response: the reasoning dimmed, then the answer."""
+    prompt = "Why is the sky orange at sunset? One sentence."
+    console.rule(f"Streaming: {prompt}")
+    full: AIMessageChunk | None = None
+    for chunk in llm.stream(prompt):
         reasoning = chunk.additional_kwargs.get("reasoning_content", "")
         console.print(Text(reasoning, style="dim italic"), end="")
-        if chunk.text and not (whole and whole.text):
+        if chunk.text and not (full and full.text):
             console.print()
         console.print(Text(chunk.text), end="")
-        whole = chunk if whole is None else whole + chunk
+        full = chunk if full is None else full + chunk
     console.print("\n")
-    assert whole is not None
-    bill.append(("Stream", whole))
+    assert full is not None
+    responses.append(("Stream", full))
 
 
-def use_tools(llm: ChatMiMo, bill: Bill) -> None:
-    """Let an agent use two tools until it can answer."""
+def use_tools(llm: ChatMiMo, responses: Responses) -> None:
+    """Run an agent with two tools."""
 
     def get_weather(city: str) -> str:
         """Get the weather of a city today."""
@@ -128,12 +131,12 @@ def use_tools(llm: ChatMiMo, bill: Bill) -> None:
         """Multiply two numbers."""
         return a * b
 
-    question = "What is the weather in Qingdao, and what is 17 times 23?"
-    console.rule(f"Agent with two tools: {question}")
+    prompt = "What is the weather in Qingdao, and what is 17 times 23?"
+    console.rule(f"Agent with two tools: {prompt}")
     agent = create_agent(llm, [get_weather, multiply])
-    for message in agent.invoke({"messages": [HumanMessage(question)]})["messages"]:
+    for message in agent.invoke({"messages": [HumanMessage(prompt)]})["messages"]:
         if isinstance(message, AIMessage):
-            bill.append(("Agent", message))
+            responses.append(("Agent", message))
             for call in message.tool_calls:
                 arguments = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
                 console.print(f"  [cyan]→ {call['name']}({arguments})[/]")
@@ -144,33 +147,42 @@ def use_tools(llm: ChatMiMo, bill: Bill) -> None:
     console.print()
 
 
-def show(bill: Bill, model: str) -> None:
-    """Print what everything cost, by modality and in money."""
+def show_cost(responses: Responses, model: str) -> None:
+    """Print the usage by modality and the cost of all responses."""
     known = catalogue.find(model)
     price = known.price if known else None
     columns = ("input", "image", "video", "audio", "cached", "output", "reasoning", "US$")
     table = Table(
-        title=f"The bill: {model}", show_footer=True, box=box.SIMPLE_HEAD, collapse_padding=True
+        title=f"Usage and cost: {model}",
+        show_footer=True,
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
     )
-    table.add_column("", "Sum")
+    table.add_column("", "Total")
     rows = []
-    for title, message in bill:
+    for title, message in responses:
         usage = message.usage_metadata
-        ins, outs = usage["input_token_details"], usage["output_token_details"]
-        cached = ins.get("cache_read", 0)
-        money = price and (
+        inputs, outputs = usage["input_token_details"], usage["output_token_details"]
+        cached = inputs.get("cache_read", 0)
+        cost = price and (
             (usage["input_tokens"] - cached) * price.input
             + cached * price.cache_hit
             + usage["output_tokens"] * price.output
         )
-        media = [ins.get(kind, 0) for kind in ("image", "video", "audio")]
-        used = (usage["input_tokens"], *media, cached, usage["output_tokens"], outs["reasoning"])
-        rows.append((title, *used, (money or 0) / 1e6))
+        media = [inputs.get(kind, 0) for kind in ("image", "video", "audio")]
+        counts = (
+            usage["input_tokens"],
+            *media,
+            cached,
+            usage["output_tokens"],
+            outputs["reasoning"],
+        )
+        rows.append((title, *counts, (cost or 0) / 1e6))
     for column, values in zip(columns, list(zip(*rows, strict=True))[1:], strict=True):
         total = f"{sum(values):.6f}" if column == "US$" else str(sum(values))
         table.add_column(column, total, justify="right")
-    for title, *numbers, money in rows:
-        table.add_row(title, *(str(n) if n else "·" for n in numbers), f"{money:.6f}")
+    for title, *counts, cost in rows:
+        table.add_row(title, *(str(n) if n else "·" for n in counts), f"{cost:.6f}")
     console.print(table)
     if price:
         console.print(f"Prices per million tokens as of {price.as_of}.", style="dim")
