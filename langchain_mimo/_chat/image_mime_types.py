@@ -1,4 +1,4 @@
-"""Pictures without a MIME type: LangChain's tracing wants one before a model sees the message."""
+"""Adds the MIME type to image blocks without one, since LangChain's tracing requires it."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from langchain_mimo._media.references import InlineBase64
 from langchain_mimo.errors import MediaError
 
 
-def _unnamed(block: Any) -> str | None:
-    """Return the base64 of a standard block (v1 or v0) that is a picture without a MIME type."""
+def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
+    """Add the MIME type to base64 image blocks that state none, by their first bytes.
+
+    Args:
+        messages: A conversation; not changed.
+
+    Returns:
+        A copy with the MIME types filled in, or None when none is missing.
+
+    Raises:
+        MediaError: The bytes are not an image that MiMo accepts.
+    """
+    changed: dict[int, BaseMessage] = {}
+    for index, message in enumerate(messages):
+        content = message.content
+        if isinstance(content, list) and any(map(_untyped_base64, content)):
+            blocks = [_with_mime_type(block, index, at) for at, block in enumerate(content)]
+            changed[index] = message.model_copy(update={"content": blocks})
+    if not changed:
+        return None
+    return [changed.get(index, message) for index, message in enumerate(messages)]
+
+
+def _untyped_base64(block: Any) -> str | None:
+    """Return the base64 of a standard image block (v1 or v0) that states no MIME type."""
     if not isinstance(block, dict) or block.get("type") != "image" or block.get("mime_type"):
         return None
     data = block.get("base64", block.get("data") if "source_type" in block else None)
     return data if isinstance(data, str) and data else None
 
 
-def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
-    """Name the pictures that are unnamed, by their first bytes.
-
-    Args:
-        messages: A conversation; not changed.
-
-    Returns:
-        A copy with the MIME types filled in, or None when there is nothing to fill in.
-
-    Raises:
-        MediaError: The bytes are not those of a picture that MiMo takes.
-    """
-    named: dict[int, BaseMessage] = {}
-    for index, message in enumerate(messages):
-        content = message.content
-        if isinstance(content, list) and any(map(_unnamed, content)):
-            blocks = [_named(block, index, at) for at, block in enumerate(content)]
-            named[index] = message.model_copy(update={"content": blocks})
-    if not named:
-        return None
-    return [named.get(index, message) for index, message in enumerate(messages)]
-
-
-def _named(block: Any, message_index: int, block_index: int) -> Any:
-    data = _unnamed(block)
+def _with_mime_type(block: Any, message_index: int, block_index: int) -> Any:
+    data = _untyped_base64(block)
     if data is None:
         return block
     return {**block, "mime_type": _mime_type(data, message_index, block_index)}

@@ -1,1 +1,1 @@
-"""Media: what they are, where they are, and how their bytes travel."""
+"""Media: identifying files, opening references, and encoding them while a request is sent."""

@@ -1,8 +1,8 @@
-"""Opening a video or a sound with PyAV, so that it can reach nothing but its own bytes.
+"""Opens a video or audio file with PyAV so that FFmpeg can read nothing but the file's own bytes.
 
-FFmpeg can follow play lists, concatenations and references to files and hosts. Here it is given an
-open file instead of a name, no protocol at all, and a list of formats in which nothing refers to
-anything else.
+FFmpeg follows playlists, concatenations and references to files and hosts. Here it gets an open
+file instead of a name, no protocol at all, and a list of formats that cannot refer to anything
+else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 MAX_FRAME_PIXELS = 64_000_000
-"""Pixels of a frame beyond which a video is not decoded (8K has 33 million)."""
+"""Most pixels per frame of a video that is decoded (8K has 33 million)."""
 
 _FORMATS = (
     "mov,matroska,webm,avi,asf,flv,mpegts,mpeg,mpegvideo,ogg,mp3,wav,w64,flac,aac,ac3,aiff,amr,caf,"
@@ -25,29 +25,30 @@ _NO_PROTOCOL = "none"
 
 
 def import_av() -> Any:
-    """Return PyAV, silenced.
+    """Import PyAV and turn its logging off.
 
     Raises:
-        MiMoConfigurationError: It is not installed; the text says how to install it.
+        MiMoConfigurationError: PyAV is not installed; the text says how to install it.
     """
     try:
         import av  # noqa: PLC0415 - an optional extra, and slow to import
     except ImportError as error:
         raise MiMoConfigurationError(
-            "PyAV is needed for this and is not installed: pip install 'langchain-mimo[av]'."
+            "PyAV is required but not installed; run pip install 'langchain-mimo[av]'"
         ) from error
     av.logging.set_level(av.logging.PANIC)
     return av
 
 
 def open_container(file: IO[bytes]) -> InputContainer:
-    """Open a video or a sound for reading.
+    """Open a video or audio file for reading.
 
     Args:
-        file: Its bytes, seekable; the container reads from it until it is closed.
+        file: A seekable binary file; the container reads from it until it is closed.
 
     Raises:
-        MediaError: FFmpeg does not know it, or it is a play list or the like.
+        MediaError: FFmpeg does not recognise it, it is a playlist or similar, or its frames are
+            larger than `MAX_FRAME_PIXELS`.
         MiMoConfigurationError: PyAV is not installed.
     """
     av = import_av()
@@ -56,16 +57,14 @@ def open_container(file: IO[bytes]) -> InputContainer:
         container: InputContainer = av.open(file, "r", options=options, metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError, OSError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise MediaError(
-            f"it cannot be opened as a video or a sound: {why}; check the file."
-        ) from None
+        raise MediaError(f"it cannot be opened as video or audio: {why}; check the file") from None
     for stream in container.streams.video:
         context = stream.codec_context  # None where FFmpeg does not know the codec
         pixels = (context.width or 0) * (context.height or 0) if context is not None else 0
         if pixels > MAX_FRAME_PIXELS:
             container.close()
             raise MediaError(
-                f"it has frames of {pixels / 1e6:.0f} million pixels, and at most "
-                f"{MAX_FRAME_PIXELS / 1e6:.0f} million are decoded here."
+                f"its frames have {pixels / 1e6:.0f} million pixels, but at most "
+                f"{MAX_FRAME_PIXELS / 1e6:.0f} million are decoded; scale the video down"
             )
     return container

@@ -1,14 +1,15 @@
-"""What to say when MiMo answers "Multimodal data is corrupted or cannot be processed"."""
+"""Describes media that MiMo refused as "corrupted", and how to repair them."""
 
 from __future__ import annotations
 
+import binascii
 import io
 import os
 from contextlib import closing, suppress
 from typing import IO
 
 from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.headers.reader import MediaHeader, ImageHeader, AVHeader
+from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
 from langchain_mimo._media.local_files import open_allowed_file
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
@@ -25,29 +26,29 @@ _SAFE_PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 
 
 def describe_rejected_media(reference: MediaReference, policy: MediaPolicy) -> str:
-    """Say what a refused medium is, and which call makes something of it that MiMo reads.
+    """Describe media that MiMo refused, and the call that converts them to what MiMo accepts.
 
-    Called after MiMo refused a request. Headers are read again, with PyAV too when it is installed.
+    Called after MiMo refused a request. Headers are read again, also with PyAV if it is installed.
 
     Args:
-        reference: The medium.
+        reference: The media.
         policy: Which files may be opened.
 
     Returns:
-        One sentence that names container, codec, pixel format and size as far as they are known,
-        and the remedy. It never raises.
+        One sentence without a period that names container, codecs, pixel format and size as far as
+        they are known, and the remedy. Never raises.
     """
     place = f"messages[{reference.message_index}], block {reference.block_index}"
     if isinstance(reference.source, RemoteURL):
-        what = f"a {reference.kind} by URL, which is not opened here"
+        what = f"{reference.kind} by URL, which this package does not open"
     else:
-        what = "a file that can no longer be read"
+        what = f"{reference.kind} that can no longer be read"
         with suppress(MiMoError, ValueError, OSError):
-            what = _description(reference, policy)
+            what = _describe(reference, policy)
     return f"{place}: {what}; {_remedy(reference)}"
 
 
-def _description(reference: MediaReference, policy: MediaPolicy) -> str:
+def _describe(reference: MediaReference, policy: MediaPolicy) -> str:
     inspection = inspect_media(reference, policy)
     words = [inspection.format.name if inspection.format else inspection.mime_type]
     pixel_format = None
@@ -60,13 +61,13 @@ def _description(reference: MediaReference, policy: MediaPolicy) -> str:
         words += [codec for codec in (header.video_codec, header.audio_codec) if codec]
         pixel_format = header.pixel_format
     words += [pixel_format] if pixel_format else []
-    words += _measures(header)
-    return ", ".join(words) + _suspicion(header, pixel_format)
+    words += _dimensions(header)
+    return ", ".join(words) + _known_cause(header, pixel_format)
 
 
 def _codecs(source: MediaSource, policy: MediaPolicy) -> tuple[list[str], str | None]:
-    """Ask PyAV for the names of the codecs and for the pixel format."""
-    with _file(source, policy) as file, closing(open_container(file)) as container:
+    """Read the names of the codecs and the pixel format with PyAV."""
+    with _open_source(source, policy) as file, closing(open_container(file)) as container:
         names = [
             f"{stream.type} {stream.codec_context.name}"
             for stream in container.streams
@@ -77,17 +78,15 @@ def _codecs(source: MediaSource, policy: MediaPolicy) -> tuple[list[str], str | 
         return names, next(pixel_formats, None)
 
 
-def _file(source: MediaSource, policy: MediaPolicy) -> IO[bytes]:
+def _open_source(source: MediaSource, policy: MediaPolicy) -> IO[bytes]:
     if isinstance(source, LocalFile):
         return os.fdopen(open_allowed_file(source, policy.allowed_dirs), "rb")
     if isinstance(source, InlineBase64):
-        import binascii  # noqa: PLC0415 - only after a refusal
-
         return io.BytesIO(binascii.a2b_base64(source.text[source.start :]))
-    raise ValueError("a URL is never opened")
+    raise ValueError("URLs are never opened")
 
 
-def _measures(header: MediaHeader | None) -> list[str]:
+def _dimensions(header: MediaHeader | None) -> list[str]:
     if header is None:
         return []
     size = f"{header.width} x {header.height} pixels" if header.width and header.height else None
@@ -95,25 +94,23 @@ def _measures(header: MediaHeader | None) -> list[str]:
     return [*([size] if size else []), *([f"{seconds:.1f} s"] if seconds is not None else [])]
 
 
-def _suspicion(header: MediaHeader | None, pixel_format: str | None) -> str:
-    """Name what is known to be refused, when it is that."""
+def _known_cause(header: MediaHeader | None, pixel_format: str | None) -> str:
+    """Return the property of the media that MiMo is known to refuse, or an empty string."""
     if isinstance(header, ImageHeader):
         short, long = sorted((header.width, header.height))
         if short < MIN_IMAGE_SIDE:
             return f" (sides under {MIN_IMAGE_SIDE} pixels are refused)"
         if long > MAX_ASPECT_RATIO * short:
-            return f" (pictures longer than {MAX_ASPECT_RATIO} to 1 are refused)"
+            return f" (aspect ratios above {MAX_ASPECT_RATIO} to 1 are refused)"
     if pixel_format is not None and pixel_format not in _SAFE_PIXEL_FORMATS:
-        return f" (MiMo is known to refuse pixel formats other than yuv420p, as {pixel_format})"
+        return " (MiMo is known to refuse pixel formats other than yuv420p)"
     return ""
 
 
 def _remedy(reference: MediaReference) -> str:
     kind, source = reference.kind, reference.source
     if isinstance(source, RemoteURL):
-        return (
-            "download it yourself and convert it with "
-            f"langchain_mimo.prepare.prepare_{kind}(path, convert=True)."
-        )
+        call = f"langchain_mimo.prepare.prepare_{kind}(path, convert=True)"
+        return f"download it and convert it with {call}"
     argument = repr(source.path[:200]) if isinstance(source, LocalFile) else "data"
-    return f"langchain_mimo.prepare.prepare_{kind}({argument}, convert=True) makes what MiMo reads."
+    return f"re-encode it with langchain_mimo.prepare.prepare_{kind}({argument}, convert=True)"

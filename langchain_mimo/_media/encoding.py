@@ -1,4 +1,4 @@
-"""Base64 in slices, from text that is already base64 and from a file."""
+"""Base64 in slices, from text that is already base64 or from a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import binascii
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from langchain_mimo._media import limits
+from langchain_mimo._media.limits import base64_length
 from langchain_mimo._media.local_files import shown_path
 from langchain_mimo._media.readers import Reader
 from langchain_mimo._media.references import InlineBase64, LocalFile
@@ -19,49 +19,45 @@ _CHECKED_AT_ONCE = 256 * 1024
 
 
 class Encoder(Protocol):
-    """Base64 that can be generated again and again.
-
-    Attributes:
-        encoded_length: Its characters.
-    """
-
-    encoded_length: int
-
-    def slices(self, characters: int) -> Iterator[bytes]:
-        """Yield it in slices of so many characters, a multiple of four; the last may be shorter."""
-
-
-class TextEncoder:
-    """Base64 text of a message, checked where it stands and never copied whole.
+    """Base64 that can be generated repeatedly, once for each attempt to send it.
 
     Attributes:
         encoded_length: Characters of base64.
     """
 
-    def __init__(self, source: InlineBase64, limit: int | None = None) -> None:
-        """Check the text.
+    encoded_length: int
+
+    def slices(self, characters: int) -> Iterator[bytes]:
+        """Yield slices of `characters` characters, a multiple of four; the last may be shorter."""
+
+
+class TextEncoder:
+    """Base64 text of a message, checked in place and sliced without ever copying it completely.
+
+    Attributes:
+        encoded_length: Characters of base64.
+    """
+
+    def __init__(self, source: InlineBase64) -> None:
+        """Check the text, whose length is within the limits.
 
         Args:
-            source: Where the base64 stands.
-            limit: Most characters of base64; None for MiMo's own limit.
+            source: Where the base64 is.
 
         Raises:
-            ValueError: It is empty, too long, or no standard base64 with its padding; what is not
-                quite base64 (line breaks, the URL-safe alphabet) is refused and not mended, since
-                what the server would make of it is not known.
+            ValueError: It is not standard base64 with padding. Line breaks and the URL-safe
+                alphabet are refused and not repaired, since it is not known how the server
+                decodes them.
         """
         self._text = source.text
         self._start = source.start
         self.encoded_length = len(source.text) - source.start
-        reason = limits.wrong_length(self.encoded_length, limit)
-        if reason is not None:
-            raise ValueError(reason)
         self._check_alphabet()
         if self.encoded_length % 4:
-            raise ValueError("its base64 is cut off or lacks its padding; encode it again.")
+            raise ValueError("its base64 is truncated or lacks its padding; encode it again")
 
     def slices(self, characters: int) -> Iterator[bytes]:
-        """Yield the text in slices of so many characters."""
+        """Yield the text in slices of `characters` characters."""
         for at in range(self._start, len(self._text), characters):
             yield self._text[at : at + characters].encode("ascii")
 
@@ -78,16 +74,16 @@ class TextEncoder:
             return
         strange = strange.strip(b"=")
         if strange.isspace():
-            why = "it has line breaks or blanks; remove them"
-        elif strange and not strange.strip(b"-_"):
-            why = "it uses the URL-safe alphabet; encode it with base64.b64encode"
-        else:
-            why = "it has characters that base64 does not use; encode it again"
-        raise ValueError(f"its base64 cannot be sent: {why}.")
+            raise ValueError("its base64 has line breaks or spaces; remove them")
+        if strange and not strange.strip(b"-_"):
+            raise ValueError(
+                "its base64 uses the URL-safe alphabet; encode it with base64.b64encode"
+            )
+        raise ValueError("its base64 has invalid characters; encode it again")
 
 
 class FileEncoder:
-    """A file that is read and encoded slice by slice, and compared with what its block says.
+    """A file that is read and encoded slice by slice, and compared with what its block states.
 
     Attributes:
         encoded_length: Characters of base64.
@@ -98,22 +94,22 @@ class FileEncoder:
 
         Args:
             reader: The open file.
-            source: What the block says of it: its size and its digest, where it says them.
+            source: What the block states about it: its size and digest, if any.
 
         Raises:
-            ValueError: It is not of the size that the block says.
+            ValueError: The file does not have the size that the block states.
         """
         self._reader = reader
         self._source = source
-        self.encoded_length = -(-reader.size // 3) * 4
+        self.encoded_length = base64_length(reader.size)
         if source.size is not None and source.size != reader.size:
             raise self._changed()
 
     def slices(self, characters: int) -> Iterator[bytes]:
-        """Yield the base64 in slices of so many characters.
+        """Yield the base64 in slices of `characters` characters.
 
         Raises:
-            ValueError: Instead of the last slice: the file has become another one.
+            ValueError: In place of the last slice: the file has changed.
         """
         import hashlib  # noqa: PLC0415 - only files need it
 
@@ -130,7 +126,7 @@ class FileEncoder:
             yield binascii.b2a_base64(piece, newline=False)
 
     def _has_changed(self, digest: hashlib._Hash | None) -> bool:
-        """Whether the file has grown, or is not the one with that digest."""
+        """Whether the file has grown or has another digest than the block states."""
         if self._reader.read(self._reader.size, 1):
             return True
         return digest is not None and digest.hexdigest() != self._source.sha256
@@ -138,5 +134,5 @@ class FileEncoder:
     def _changed(self) -> ValueError:
         return ValueError(
             f"the file {shown_path(self._source.path)} has changed since the block was created; "
-            "create the block again."
+            "create the block again"
         )

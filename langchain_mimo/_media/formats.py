@@ -1,8 +1,8 @@
-"""What MiMo accepts, its limits, and how a file is known by its first bytes.
+"""File formats: those that MiMo accepts, their MIME types, and those that can be converted.
 
-Source unless said otherwise: MiMo's image-, video- and audio-understanding pages, April 2026; the
-MIME types are those of its Anthropic-format page. The first bytes decide what a medium is; names
-and stated MIME types do not.
+Source unless stated otherwise: MiMo's image, video and audio understanding pages, April 2026. The
+MIME types are those of its Anthropic-format page. A file's first bytes decide its format (see
+`identify`), not its name and not its stated MIME type.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ class Format:
     """A file format.
 
     Attributes:
-        name: What people call it, such as "PNG".
-        mime_types: The MIME type to state, by the kind of block it may stand in; empty when MiMo
-            takes it in none.
-        nature: What it is in plain words, such as "a picture".
-        preparer: The function of `langchain_mimo.prepare` that turns it into what MiMo takes, or
-            None.
+        name: The usual name, such as "PNG".
+        mime_types: The MIME type to send, by the kind of block that may hold it; empty when MiMo
+            accepts it in none.
+        description: What it is in plain words, such as "image".
+        preparer: The function of `langchain_mimo.prepare` that converts it to a format that MiMo
+            accepts, or None.
     """
 
     name: str
     mime_types: dict[MediaKind, str] = field(default_factory=dict)
-    nature: str = "a file"
+    description: str = "file"
     preparer: Preparer | None = None
 
 
 def _image(name: str, mime_type: str) -> Format:
-    return Format(name, {"image": mime_type}, "a picture")
+    return Format(name, {"image": mime_type}, "image")
 
 
 def _audio(name: str, mime_type: str) -> Format:
-    return Format(name, {"audio": mime_type}, "a sound")
+    return Format(name, {"audio": mime_type}, "audio")
 
 
 def _video(name: str, mime_type: str) -> Format:
-    return Format(name, {"video": mime_type}, "a video")
+    return Format(name, {"video": mime_type}, "video")
 
 
 JPEG = _image("JPEG", "image/jpeg")
@@ -59,14 +59,14 @@ OGG = _audio("OGG", "audio/ogg")
 MOV = _video("MOV", "video/quicktime")
 AVI = _video("AVI", "video/x-msvideo")
 WMV = _video("WMV", "video/x-ms-wmv")
-MP4 = Format("MP4", {"video": "video/mp4", "audio": "audio/mp4"}, "a video or a sound")
-"""The same container holds clips and M4A sound; which it is stands behind its first bytes."""
+MP4 = Format("MP4", {"video": "video/mp4", "audio": "audio/mp4"}, "video or audio")
+"""One container for videos and M4A audio; which of them it holds is beyond the first bytes."""
 
-VIDEO = _video("MP4 with a video track", "video/mp4")
-"""What an MP4 turns out to be once its tracks are known."""
+MP4_WITH_VIDEO = _video("MP4", "video/mp4")
+"""An MP4 whose tracks have been read."""
 
 ACCEPTED = (JPEG, PNG, GIF, WEBP, BMP, MP3, WAV, FLAC, M4A, OGG, MOV, AVI, WMV, MP4)
-"""Everything MiMo's pages list."""
+"""All formats that MiMo's pages list."""
 
 ACCEPTED_NAMES: dict[MediaKind, str] = {
     "image": "JPEG, PNG, GIF, WebP, BMP",
@@ -75,11 +75,29 @@ ACCEPTED_NAMES: dict[MediaKind, str] = {
 }
 """The lists of the pages, for error messages."""
 
-MATROSKA = Format("Matroska or WebM", {}, "a video or a sound", "prepare_video")
-HEIC = Format("HEIC", {}, "a picture", "prepare_image")
-AVIF = Format("AVIF", {}, "a picture", "prepare_image")
-TIFF = Format("TIFF", {}, "a picture", "prepare_image")
-THEORA = Format("OGG with Theora video", {}, "a video", "prepare_video")
+MATROSKA = Format("Matroska or WebM", {}, "video or audio", "prepare_video")
+HEIC = Format("HEIC", {}, "image", "prepare_image")
+AVIF = Format("AVIF", {}, "image", "prepare_image")
+TIFF = Format("TIFF", {}, "image", "prepare_image")
+THEORA = Format("OGG with Theora video", {}, "video", "prepare_video")
+
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png",),
+    "image/gif": (".gif",),
+    "image/webp": (".webp",),
+    "image/bmp": (".bmp", ".dib"),
+    "video/mp4": (".mp4", ".m4v"),
+    "video/quicktime": (".mov", ".qt"),
+    "video/x-msvideo": (".avi",),
+    "video/x-ms-wmv": (".wmv", ".asf"),
+    "audio/mpeg": (".mp3",),
+    "audio/wav": (".wav", ".wave"),
+    "audio/flac": (".flac",),
+    "audio/mp4": (".m4a", ".mp4", ".m4b"),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+}
+"""File name extensions by MIME type, the usual one first."""
 
 _MIME_ALIASES = {
     "image/jpg": "image/jpeg",
@@ -115,44 +133,25 @@ _MIME_ALIASES = {
     "video/x-m4v": "video/mp4",
 }
 
-_MIME_TYPES_THAT_SAY_NOTHING = frozenset(
+_GENERIC_MIME_TYPES = frozenset(
     {"", "*/*", "application/octet-stream", "binary/octet-stream", "application/mp4"}
 )
 
 
 def normalise_mime_type(mime_type: str | None) -> str | None:
-    """Return a MIME type as MiMo spells it, or None when the given one says nothing.
+    """Return a MIME type in MiMo's spelling, or None when the given one is generic.
 
     Args:
-        mime_type: As stated: any case, with parameters, under an old or private name.
+        mime_type: As stated: in any case, with parameters, under an old or private name.
     """
     if mime_type is None:
         return None
     bare = mime_type.split(";", 1)[0].strip().lower()
-    if bare in _MIME_TYPES_THAT_SAY_NOTHING:
+    if bare in _GENERIC_MIME_TYPES:
         return None
     return _MIME_ALIASES.get(bare, bare)
 
 
 def is_accepted(kind: MediaKind, mime_type: str) -> bool:
-    """Whether a normalised MIME type is one that MiMo lists for this kind of block."""
+    """Whether MiMo lists a normalised MIME type for this kind of block."""
     return any(candidate.mime_types.get(kind) == mime_type for candidate in ACCEPTED)
-
-
-SUFFIXES: dict[str, tuple[str, ...]] = {
-    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "image/png": (".png",),
-    "image/gif": (".gif",),
-    "image/webp": (".webp",),
-    "image/bmp": (".bmp", ".dib"),
-    "video/mp4": (".mp4", ".m4v"),
-    "video/quicktime": (".mov", ".qt"),
-    "video/x-msvideo": (".avi",),
-    "video/x-ms-wmv": (".wmv", ".asf"),
-    "audio/mpeg": (".mp3",),
-    "audio/wav": (".wav", ".wave"),
-    "audio/flac": (".flac",),
-    "audio/mp4": (".m4a", ".mp4", ".m4b"),
-    "audio/ogg": (".ogg", ".oga", ".opus"),
-}
-"""How the names of files end that are of a MIME type, the usual ending first."""

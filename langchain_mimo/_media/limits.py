@@ -1,80 +1,86 @@
-"""Limits on the size and shape of media, and the sentences that explain them."""
+"""Limits on the size and shape of media, and the checks against them."""
 
 from __future__ import annotations
 
-from langchain_mimo._media.references import (
-    MediaKind,
-)
+from langchain_mimo._media.references import MediaKind
 
 MAX_BASE64_CHARACTERS = 50 * (1 << 20)
-"""Characters of base64 that one medium may have. The pages say 50 MB and not which MB: the client
-refuses only what is too long by either reading."""
-
+"""Most characters of base64 per image, video or audio. MiMo's pages say 50 MB without saying which
+MB; this is the larger reading, so only what exceeds both readings is refused."""
 
 MAX_INLINE_BYTES = MAX_BASE64_CHARACTERS // 4 * 3
-"""Bytes of a file whose base64 just fits."""
-
+"""Size of the largest file whose base64 fits into `MAX_BASE64_CHARACTERS`."""
 
 SAFE_INLINE_BYTES = 50 * 10**6 // 4 * 3
-"""Bytes of a file whose base64 fits by the stricter reading of MB too, 10**6 characters: 37.5 MB.
-`langchain_mimo.prepare` aims at this, since what it makes is to be taken whichever MB is meant.
-What lies between the two is sent with a warning."""
-
+"""Size of the largest file whose base64 fits the smaller reading too, 10**6 characters per MB:
+37.5 MB. `langchain_mimo.prepare` stays below it. Files between the two are sent with a warning."""
 
 MAX_URL_BYTES: dict[MediaKind, int] = {
     "image": 50 * (1 << 20),
     "video": 300 * (1 << 20),
     "audio": 100 * (1 << 20),
 }
-"""Bytes that a medium given by URL may have, likewise by the larger reading of MB."""
+"""Most bytes of media given by URL, by the larger reading of MB."""
+
+MIN_IMAGE_SIDE = 9
+"""Pixels. MiMo refused an 8 x 8 image (recorded May 2026); the exact limit is not known."""
+
+MAX_ASPECT_RATIO = 200
+"""Longer images are refused by the model's image processor (vLLM, measured)."""
+
+BOMB_PIXELS = 89_478_485
+"""Pixels above which Pillow, and servers built on it, suspect a decompression bomb."""
 
 
-def wrong_length(encoded_length: int, limit: int | None = None) -> str | None:
-    """Say why base64 of this length would be refused, or return None when it fits.
+def base64_length(size: int) -> int:
+    """Return the characters of base64, padding included, that `size` bytes encode to."""
+    return -(-size // 3) * 4
+
+
+def check_base64_length(encoded_length: int, limit: int | None = None) -> None:
+    """Check that base64 of this length may be sent.
 
     Args:
         encoded_length: Characters of base64.
-        limit: Most that the server takes; None for MiMo's own limit.
+        limit: Most characters that the server accepts. Default: MiMo's limit.
+
+    Raises:
+        ValueError: It is empty or too long; the text is the reason, for a MediaError.
     """
     if encoded_length == 0:
-        return "it is empty."
+        raise ValueError("it is empty")
     if encoded_length <= (MAX_BASE64_CHARACTERS if limit is None else limit):
-        return None
+        return
     if limit is not None:
-        return (
-            f"its base64 has {encoded_length:,} characters and media_limits allows {limit:,} (a "
-            f"file of {limit // 4 * 3:,} bytes); shrink or cut it with langchain_mimo.prepare."
+        raise ValueError(
+            f"its base64 has {encoded_length:,} characters, but media_limits allows {limit:,} (a "
+            f"file of {limit // 4 * 3:,} bytes); shrink or cut it with langchain_mimo.prepare"
         )
-    return (
-        f"its base64 has {encoded_length:,} characters and MiMo takes at most "
+    raise ValueError(
+        f"its base64 has {encoded_length:,} characters, but MiMo accepts at most "
         f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); shrink or cut it with "
-        "langchain_mimo.prepare, or give a public URL."
+        "langchain_mimo.prepare, or give a public URL"
     )
 
 
 def length_warning(kind: MediaKind, encoded_length: int) -> str | None:
-    """Say why base64 of this length may be refused, or return None when it surely fits."""
-    if encoded_length <= SAFE_INLINE_BYTES // 3 * 4:
+    """Return why MiMo might refuse base64 of this length, or None when it fits either reading."""
+    if encoded_length <= base64_length(SAFE_INLINE_BYTES):
         return None
     return (
-        f"has {encoded_length:,} characters of base64; MiMo takes 50 MB, and if that is 50 million "
-        f"it refuses this. langchain_mimo.prepare.prepare_{kind} makes it small enough."
+        f"has {encoded_length:,} characters of base64, which MiMo refuses if its limit of 50 MB "
+        f"means 50 million; shrink it with langchain_mimo.prepare.prepare_{kind}"
     )
 
 
-def too_large_for_url(kind: MediaKind, size: int) -> str | None:
-    """Say why a medium of `size` bytes by URL would be refused, or return None when it fits."""
-    if size <= MAX_URL_BYTES[kind]:
-        return None
-    return (
-        f"it has {size:,} bytes and MiMo takes at most {MAX_URL_BYTES[kind]:,} by URL; shrink or "
-        "cut it with langchain_mimo.prepare."
-    )
+def check_url_size(kind: MediaKind, size: int) -> None:
+    """Check that media of `size` bytes may be given by URL.
 
-
-MIN_IMAGE_SIDE = 9
-"""Pixels. An 8 x 8 picture was refused (recorded May 2026); where the border lies is not known."""
-
-
-MAX_ASPECT_RATIO = 200
-"""The model's image processor refuses what is longer (vLLM, measured)."""
+    Raises:
+        ValueError: It is too large; the text is the reason, for a MediaError.
+    """
+    if size > MAX_URL_BYTES[kind]:
+        raise ValueError(
+            f"it has {size:,} bytes, but MiMo accepts at most {MAX_URL_BYTES[kind]:,} by URL; "
+            "shrink or cut it with langchain_mimo.prepare"
+        )

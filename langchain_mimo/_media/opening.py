@@ -1,7 +1,8 @@
-"""Opening what a message may name, and handing it out as base64 while it is sent.
+"""Opens the media that a request refers to and encodes them as base64 while it is sent.
 
-A reference is opened once, checked by its bytes, and then encoded in slices as often as a request
-has to be sent. Neither the file nor its base64 is ever whole in memory. No URL is ever fetched.
+A reference is opened once, checked by its bytes, and then encoded in slices for each attempt to
+send the request. Neither the file nor its base64 is ever completely in memory. URLs are never
+fetched.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Self
 
 from langchain_mimo._media import limits
 from langchain_mimo._media.encoding import Encoder, FileEncoder, TextEncoder
-from langchain_mimo._media.inspection import Inspection, inspect
+from langchain_mimo._media.inspection import Inspection, inspect, inspect_headers
 from langchain_mimo._media.local_files import open_allowed_file
 from langchain_mimo._media.readers import Base64Reader, FileReader, Reader
 from langchain_mimo._media.references import (
@@ -30,19 +31,19 @@ from langchain_mimo._media.references import (
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
 SLICE_CHARACTERS = 256 * 1024
-"""Characters of base64 in a slice; a multiple of four, so that slices join without a seam."""
+"""Characters of base64 in a slice; a multiple of four, so that slices can be concatenated."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaPolicy:
-    """What a program allows to be opened on behalf of its messages.
+    """What a program allows to be opened for its messages.
 
     Attributes:
-        allowed_dirs: Folders under which files named in messages may be opened. Relative ones and
-            `~` are the program's own and are made absolute here. Default: none, so that no file is
-            ever opened.
-        limits: Most characters of base64 that one medium may have, by kind, where the server's
-            limit is another than MiMo's.
+        allowed_dirs: Folders in which files named by messages may be opened. Relative paths and
+            `~` come from the program and are made absolute here. Default: none, so that no file
+            is ever opened.
+        limits: Most characters of base64 per image, video or audio, by kind, for servers whose
+            limit is not MiMo's.
 
     Raises:
         MiMoConfigurationError: `allowed_dirs` is a single path, or one of its paths is empty.
@@ -52,16 +53,16 @@ class MediaPolicy:
     limits: Mapping[MediaKind, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make every folder absolute, once."""
+        """Make every folder absolute."""
         if isinstance(self.allowed_dirs, str | os.PathLike):
             raise MiMoConfigurationError(
-                f"allowed_media_dirs is the single path {os.fspath(self.allowed_dirs)!r}; "
-                "give a list of folders."
+                "allowed_media_dirs must be a list of folders, got the single path "
+                f"{os.fspath(self.allowed_dirs)!r}"
             )
         folders = [os.fspath(folder) for folder in self.allowed_dirs]
         if not all(folders):
             raise MiMoConfigurationError(
-                "allowed_media_dirs holds an empty path; name the folder, or leave it out."
+                "allowed_media_dirs contains an empty path; name the folder or remove it"
             )
         absolute = tuple(str(Path(folder).expanduser().absolute()) for folder in folders)
         object.__setattr__(self, "allowed_dirs", absolute)
@@ -69,14 +70,14 @@ class MediaPolicy:
 
 @dataclass(slots=True)
 class OpenMedia:
-    """One medium, opened and checked, ready to be encoded as often as it has to be sent.
+    """Media that are opened and checked, ready to be encoded for each attempt to send them.
 
     Attributes:
-        reference: What was opened.
-        mime_type: What it is, by its bytes, as MiMo spells it.
-        prefix: What goes before the base64: `b"data:video/mp4;base64,"`, or nothing.
-        encoded_length: Characters of base64, the prefix not counted.
-        blocking: Whether `slices` reads from a disk and belongs off an event loop.
+        reference: The reference that was opened.
+        mime_type: The MIME type by the bytes, in MiMo's spelling.
+        prefix: What precedes the base64: `b"data:video/mp4;base64,"`, or nothing.
+        encoded_length: Characters of base64, without the prefix.
+        blocking: Whether `slices` reads from a disk and must not run in an event loop.
     """
 
     reference: MediaReference
@@ -88,17 +89,17 @@ class OpenMedia:
     _descriptor: int | None = field(default=None, repr=False)
 
     def slices(self, characters: int = SLICE_CHARACTERS) -> Iterator[bytes]:
-        """Yield the base64 from its start, each time this is called.
+        """Yield the base64 from the beginning, each time this is called.
 
         Args:
-            characters: How much base64 a slice has at most, rounded down to a multiple of four.
+            characters: Maximum length of a slice, rounded down to a multiple of four.
 
         Yields:
-            ASCII; joined, the base64 of exactly the bytes that the block named.
+            ASCII; concatenated, the base64 of exactly the bytes that the block named.
 
         Raises:
-            MediaError: The file is no longer the one the block named. It is raised in place of the
-                last slice, so that the server never has a whole body.
+            MediaError: The file has changed since the block was created. Raised in place of the
+                last slice, so that the server never receives a complete body.
         """
         try:
             yield from self._encoder.slices(max(4, characters - characters % 4))
@@ -106,13 +107,13 @@ class OpenMedia:
             raise _refused(self.reference, error) from None
 
     def close(self) -> None:
-        """Close the file, if there is one; more than once does no harm."""
+        """Close the file, if there is one; may be called repeatedly."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return this object."""
         return self
 
     def __exit__(
@@ -126,44 +127,38 @@ class OpenMedia:
 
 
 def open_media(leaf: DeferredMedia, policy: MediaPolicy) -> OpenMedia:
-    """Open one medium of a request, checking everything that can be known before it is sent.
+    """Open the media of one leaf and check everything that can be known before they are sent.
 
-    The bytes decide what it is: see `mime_type_for` for the rule when they contradict the
-    block or say nothing. Headers are measured; pictures and frames are never decoded.
+    The bytes decide the format: see `mime_type_for` for what happens when they contradict the block
+    or have an unknown signature. Headers are measured; images and frames are never decoded.
 
     Args:
         leaf: The leaf of the request's tree.
         policy: Which files may be opened.
 
     Returns:
-        The open medium; whoever called closes it.
+        The open media; the caller closes them.
 
     Warns:
-        UserWarning: It is within the limits and yet such that a server may refuse to decode it: a
-            picture of very many pixels or frames, a header of very many parts, base64 that is
-            within 50 MB by the larger reading of MB only.
+        UserWarning: They are within the limits, but a server may refuse them: an image with very
+            many pixels or frames, a header with very many entries, base64 that is within 50 MB only
+            by the larger reading of MB.
 
     Raises:
-        MediaError: It is of a kind or a size that MiMo refuses, damaged, empty, no longer the file
-            the block named, or may not be opened. The error carries the indices of the block.
-        TypeError: The reference is a URL, which is sent as it is and never opened.
+        MediaError: They have a format or size that MiMo refuses, are damaged, empty, changed since
+            the block was created, or may not be opened. The error carries the indices of the block.
+        TypeError: The reference is a URL, which is sent unchanged and never opened.
     """
     reference = leaf.reference
     descriptor = None
     try:
         reader, encoder, descriptor = _open(reference, policy)
-        limit = policy.limits.get(reference.kind)
-        inspection = inspect(reference.kind, reference.mime_type, reader, limit)
+        inspection = inspect_headers(reference.kind, reference.mime_type, reader)
     except (ValueError, OSError) as error:
         if descriptor is not None:
             os.close(descriptor)
         raise _refused(reference, error) from None
-    doubts = [inspection.warning]
-    if limit is None:
-        doubts.append(limits.length_warning(reference.kind, encoder.encoded_length))
-    for doubt in filter(None, doubts):
-        place = f"messages[{reference.message_index}], block {reference.block_index}"
-        warnings.warn(f"{place}: the {reference.kind} {doubt}", stacklevel=2)
+    _warn(reference, inspection, encoder.encoded_length, policy)
     prefix = f"data:{inspection.mime_type};base64,".encode() if leaf.data_url else b""
     return OpenMedia(
         reference,
@@ -177,26 +172,26 @@ def open_media(leaf: DeferredMedia, policy: MediaPolicy) -> OpenMedia:
 
 
 def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
-    """Look at a medium's headers as `open_media` does, and close it again.
+    """Inspect the headers of media as `open_media` does, and close them again.
 
-    Of base64 only the pieces that are looked at are checked and decoded.
+    Of base64, only the parts that are read are checked and decoded.
 
     Args:
-        reference: The medium; no URL.
+        reference: The media; not a URL.
         policy: Which files may be opened.
 
     Raises:
         MediaError: As `open_media`.
         TypeError: As `open_media`.
     """
-    source = reference.source
-    limit = policy.limits.get(reference.kind)
+    kind, source = reference.kind, reference.source
     descriptor = None
     try:
         if isinstance(source, InlineBase64):
-            return inspect(reference.kind, reference.mime_type, Base64Reader(source), limit)
+            limit = policy.limits.get(kind)
+            return inspect(kind, reference.mime_type, Base64Reader(source), limit)
         reader, _, descriptor = _open(reference, policy)
-        return inspect(reference.kind, reference.mime_type, reader, limit)
+        return inspect_headers(kind, reference.mime_type, reader)
     except (ValueError, OSError) as error:
         raise _refused(reference, error) from None
     finally:
@@ -205,28 +200,45 @@ def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
 
 
 def _open(reference: MediaReference, policy: MediaPolicy) -> tuple[Reader, Encoder, int | None]:
-    """Open a source; a file's descriptor is the caller's to close."""
+    """Open a source and check its length; the caller closes the descriptor of a file."""
     source = reference.source
+    limit = policy.limits.get(reference.kind)
     if isinstance(source, RemoteURL):
-        raise TypeError("A URL is sent as it is; only base64 and local files are opened.")
+        raise TypeError("a URL is sent unchanged; only base64 and local files are opened")
     if isinstance(source, InlineBase64):
-        limit = policy.limits.get(reference.kind)
-        return Base64Reader(source), TextEncoder(source, limit), None
-    return _open_file(source, policy)
+        limits.check_base64_length(len(source.text) - source.start, limit)
+        return Base64Reader(source), TextEncoder(source), None
+    return _open_file(source, limit, policy)
 
 
-def _open_file(source: LocalFile, policy: MediaPolicy) -> tuple[Reader, Encoder, int]:
+def _open_file(
+    source: LocalFile, limit: int | None, policy: MediaPolicy
+) -> tuple[Reader, Encoder, int]:
     descriptor = open_allowed_file(source, policy.allowed_dirs)
     try:
         reader = FileReader(descriptor)
-        return reader, FileEncoder(reader, source), descriptor
+        encoder = FileEncoder(reader, source)
+        limits.check_base64_length(encoder.encoded_length, limit)
     except BaseException:
         os.close(descriptor)
         raise
+    return reader, encoder, descriptor
+
+
+def _warn(
+    reference: MediaReference, inspection: Inspection, encoded_length: int, policy: MediaPolicy
+) -> None:
+    """Warn about media that a server may refuse; the warning points at `open_media`'s caller."""
+    warned = [inspection.warning]
+    if policy.limits.get(reference.kind) is None:
+        warned.append(limits.length_warning(reference.kind, encoded_length))
+    for text in filter(None, warned):
+        place = f"messages[{reference.message_index}], block {reference.block_index}"
+        warnings.warn(f"{place}: the {reference.kind} {text}", stacklevel=3)
 
 
 def _refused(reference: MediaReference, error: ValueError | OSError) -> MediaError:
-    """Make the one sentence: which block, what, what to do."""
+    """Return the error that names the block, the reason and the remedy."""
     reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
     return MediaError(
         f"the {reference.kind} cannot be sent: {reason}",

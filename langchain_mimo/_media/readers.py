@@ -1,4 +1,4 @@
-"""Reading parts of a medium wherever its bytes are: in a file, in base64 text, in memory."""
+"""Random access to the bytes of media in a file, in base64 text, or in memory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from langchain_mimo._media.references import InlineBase64
 
 
 class Reader(Protocol):
-    """Bytes that can be read at any place.
+    """Bytes that can be read at any offset.
 
     Attributes:
-        size: How many bytes there are.
+        size: Number of bytes.
     """
 
     size: int
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset` on; fewer only where the bytes end."""
+        """Return up to `length` bytes from `offset`; fewer only at the end of the data."""
 
 
 class MemoryReader:
@@ -31,15 +31,15 @@ class MemoryReader:
         self._data = data
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset` on."""
+        """Return up to `length` bytes from `offset`."""
         return self._data[offset : offset + length]
 
 
 class FileReader:
-    """An open file descriptor, which it does not own.
+    """An open file descriptor, which the caller owns and closes.
 
     Attributes:
-        size: Bytes the file had when this was made.
+        size: Size of the file when this reader was created.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -48,7 +48,7 @@ class FileReader:
         self._lock = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset` on."""
+        """Return up to `length` bytes from `offset`."""
         if hasattr(os, "pread"):
             return os.pread(self._descriptor, length, offset)
         with self._lock:  # Windows has no pread
@@ -57,10 +57,10 @@ class FileReader:
 
 
 class Base64Reader:
-    """The bytes behind base64 text, of which only the parts asked for are decoded.
+    """The bytes that base64 text encodes; only the parts that are read are decoded.
 
     Attributes:
-        size: Bytes that the whole text stands for.
+        size: Number of bytes that the complete text encodes.
     """
 
     def __init__(self, source: InlineBase64) -> None:
@@ -71,16 +71,16 @@ class Base64Reader:
         self.size = max(0, length // 4 * 3 - padding)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset` on.
+        """Return up to `length` bytes from `offset`.
 
         Raises:
-            ValueError: That part of the text is not base64.
+            ValueError: That part of the text is not valid base64.
         """
         first, last = offset // 3, -(-(offset + length) // 3)
         text = self._text[self._start + first * 4 : self._start + last * 4]
         try:
             decoded = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
         except (binascii.Error, UnicodeEncodeError):
-            raise ValueError("its base64 is damaged.") from None
+            raise ValueError("its base64 is invalid; encode it again") from None
         skip = offset - first * 3
         return decoded[skip : skip + length]

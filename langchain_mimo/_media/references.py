@@ -1,7 +1,8 @@
-"""What a medium is, without opening it: a URL, base64 text, or a file on this disk.
+"""References to media that are not opened: a URL, base64 text, or a local file.
 
-`wire` turns LangChain's content blocks into these references and puts them, unopened, into the
-JSON tree of a request; `media.sources` opens what may be opened; `transport.body` writes them.
+`_wire` turns LangChain's content blocks into these references and puts them, unopened, into the
+JSON tree of a request. `_media.opening` opens those that may be opened, and
+`_transport.request_body` writes them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from langchain_mimo.errors import MediaError
 
 MediaKind: TypeAlias = Literal["image", "video", "audio"]
 
-DATA_URL_HEADER_LIMIT = 256
-"""Characters in which a data URL's comma must be found; MIME types with parameters fit easily."""
+MAX_DATA_URL_HEADER = 256
+"""Characters within which a data URL must have its comma; MIME types with parameters fit easily."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteURL:
-    """An http or https URL: it goes to the server as it is and is never fetched here."""
+    """An http or https URL: it is sent unchanged and never fetched here."""
 
     url: str
 
@@ -30,8 +31,8 @@ class InlineBase64:
     """Base64 text that is already in the message.
 
     Attributes:
-        text: The string that holds it; a whole data URL, or bare base64.
-        start: Where in `text` the base64 begins, so that a data URL need not be copied.
+        text: The string that holds it: a complete data URL, or bare base64.
+        start: Index in `text` at which the base64 begins, so that a data URL need not be copied.
     """
 
     text: str
@@ -43,9 +44,9 @@ class LocalFile:
     """A file on this machine, named by a `file://` URL in a block.
 
     Attributes:
-        path: The path as written in the URL, decoded, not resolved.
-        size: Bytes the file had when the block was made, or None if the block does not say.
-        sha256: Hex digest the file had when the block was made, or None if the block does not say.
+        path: The path as written in the URL, decoded but not resolved.
+        size: Size in bytes when the block was created, or None if the block does not state it.
+        sha256: Hex digest when the block was created, or None if the block does not state it.
     """
 
     path: str
@@ -58,13 +59,13 @@ MediaSource: TypeAlias = RemoteURL | InlineBase64 | LocalFile
 
 @dataclass(frozen=True, slots=True)
 class MediaReference:
-    """One medium of a conversation, and where it stands in it.
+    """An image, video or audio of a conversation, and its position there.
 
     Attributes:
         kind: "image", "video" or "audio", as the block says.
         source: Where its bytes are.
-        mime_type: What the block says its MIME type is, or None; the bytes decide in the end.
-        message_index: Index of the message in the list the caller gave.
+        mime_type: The MIME type that the block states, or None; the bytes decide in the end.
+        message_index: Index of the message in the list that the caller passed.
         block_index: Index of the block in that message's content.
     """
 
@@ -77,11 +78,11 @@ class MediaReference:
 
 @dataclass(frozen=True, slots=True)
 class DeferredMedia:
-    """A leaf of a request's JSON tree: a string that will be written while it is sent.
+    """A leaf of a request's JSON tree: a string of base64 that is written while it is sent.
 
     Attributes:
-        reference: The medium.
-        data_url: True for `data:{mime};base64,{...}`, False for the bare base64.
+        reference: The media.
+        data_url: True for `data:{mime};base64,{...}`, False for bare base64.
     """
 
     reference: MediaReference
@@ -90,12 +91,12 @@ class DeferredMedia:
 
 @dataclass(frozen=True, slots=True)
 class DeferredMimeType:
-    """A leaf of a request's JSON tree: the MIME type of a medium, known once that is opened.
+    """A leaf of a request's JSON tree: the MIME type of media, known once it is opened.
 
-    Formats that state a medium's type beside bare base64 need it; the bytes decide what it is.
+    API formats that state the MIME type beside bare base64 need it, since the bytes decide it.
 
     Attributes:
-        reference: The medium; the very object of an `DeferredMedia` in the same tree.
+        reference: The media; the same object as in a `DeferredMedia` of the same tree.
     """
 
     reference: MediaReference
@@ -109,11 +110,11 @@ def split_data_url(url: str) -> tuple[str | None, InlineBase64] | None:
 
     Returns:
         The MIME type in lower case without parameters (None when the URL states none) and the
-        place of the base64; or None when `url` is not a base64 data URL.
+        position of the base64; or None when `url` is not a base64 data URL.
     """
     if url[:5].lower() != "data:":
         return None
-    comma = url.find(",", 5, DATA_URL_HEADER_LIMIT)
+    comma = url.find(",", 5, MAX_DATA_URL_HEADER)
     if comma < 0:
         return None
     mime_type, *parameters = url[5:comma].split(";")
@@ -130,34 +131,34 @@ def parse_file_url(
     message_index: int | None = None,
     block_index: int | None = None,
 ) -> LocalFile:
-    """Read a `file://` URL without asking the disk anything.
+    """Parse a `file://` URL without touching the disk.
 
     Args:
         url: The URL: `file:///folder/cat.png`, or with the host `localhost`.
-        size: Bytes the block says the file had, or None.
-        sha256: Hex digest the block says the file had, or None.
+        size: Size in bytes that the block states, or None.
+        sha256: Hex digest that the block states, or None.
         message_index: For the error: index of the message.
         block_index: For the error: index of the block.
 
     Returns:
-        The file, its path decoded; whether it may be opened is decided later, by the policy.
+        The file with its path decoded. Whether it may be opened is decided later, by the policy.
 
     Raises:
-        MediaError: The URL is not a file URL, names another host, or has a bare `?` or `#`; or the
-            digest is no SHA-256.
+        MediaError: The URL is not a file URL, names another host, or has an unescaped `?` or `#`;
+            or the digest is not a SHA-256.
     """
     reason = None
     scheme, _, rest = url.partition(":")
     host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
     path = slash + path
     if scheme.lower() != "file":
-        reason = "it is not a file:// URL."
+        reason = "it is not a file:// URL"
     elif host.lower() not in ("", "localhost"):
-        reason = f"it names a file on the host {host[:80]!r}; only local files are opened."
+        reason = f"it names a file on the host {host[:80]!r}; only local files are opened"
     elif "?" in path or "#" in path:
-        reason = "its file:// URL has a bare ? or #; write %3F or %23 if the path has one."
+        reason = "its file:// URL has an unescaped ? or #; write %3F or %23 instead"
     elif sha256 is not None and not _is_sha256(sha256):
-        reason = "its sha256 is not 64 hexadecimal digits; make the block anew."
+        reason = "its sha256 is not 64 hexadecimal digits; create the block again"
     if reason is not None:
         raise MediaError(reason, message_index, block_index)
     decoded = unquote(path, errors="surrogateescape")

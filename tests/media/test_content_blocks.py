@@ -1,4 +1,4 @@
-"""image_block, video_block, audio_block."""
+"""Tests of image_block, video_block and audio_block."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def cat(tmp_path):
     return path
 
 
-def test_a_url_goes_as_it_is():
+def test_a_url_is_stored_unchanged():
     assert image_block("https://a.example/cat.png") == {
         "type": "image",
         "url": "https://a.example/cat.png",
@@ -52,16 +52,16 @@ def test_a_url_goes_as_it_is():
 @pytest.mark.parametrize(
     ("make", "megabytes"), [(image_block, 50), (video_block, 300), (audio_block, 100)]
 )
-def test_a_url_of_known_size_is_held_to_its_limit(make, megabytes):
+def test_the_size_of_a_url_is_checked_against_its_limit(make, megabytes):
     url = "https://a.example/x"
     assert make(url, size=megabytes * 2**20) == make(url)
     with pytest.raises(MediaError, match="by URL; shrink or cut it"):
         make(url, size=megabytes * 2**20 + 1)
 
 
-@pytest.mark.parametrize("spell", [str, lambda path: path, lambda path: path.as_uri()])
-def test_a_path_becomes_a_reference(cat, spell):
-    assert image_block(spell(cat)) == {
+@pytest.mark.parametrize("convert", [str, lambda path: path, lambda path: path.as_uri()])
+def test_a_path_becomes_a_reference(cat, convert):
+    assert image_block(convert(cat)) == {
         "type": "image",
         "url": cat.as_uri(),
         "mime_type": "image/png",
@@ -82,13 +82,13 @@ def test_a_reference_can_be_opened_again(cat):
         assert b"".join(opened.slices()) == base64.b64encode(png())
 
 
-def test_a_changed_file_is_another_block(cat):
+def test_a_changed_file_gives_a_different_block(cat):
     first = image_block(cat)
     cat.write_bytes(png(size=(2, 3)))
     assert image_block(cat) != first
 
 
-def test_two_blocks_of_one_file_are_equal(cat):
+def test_blocks_of_the_same_file_are_equal(cat):
     assert image_block(cat) == image_block(cat)
 
 
@@ -118,7 +118,7 @@ def test_a_data_url_becomes_base64():
 @pytest.mark.parametrize(
     ("mime_type", "name"), [(None, "PNG"), ("image/jpg", "JPEG"), ("image/webp", "WEBP")]
 )
-def test_a_pil_image_of_any_mode_is_written(mode, mime_type, name):
+def test_a_pil_image_of_any_mode_is_saved(mode, mime_type, name):
     block = image_block(Image.new(mode, (5, 4)), mime_type=mime_type)
     image = Image.open(io.BytesIO(base64.b64decode(block["base64"])))
     assert (image.format, image.size) == (name, (5, 4))
@@ -126,7 +126,7 @@ def test_a_pil_image_of_any_mode_is_written(mode, mime_type, name):
 
 
 @pytest.mark.parametrize("mode", ["I", "I;16"])
-def test_sixteen_bits_are_kept_in_a_png_and_refused_elsewhere(mode):
+def test_16_bit_images_are_saved_as_png_and_refused_as_jpeg(mode):
     image = Image.new(mode, (1, 1), 54321)
     back = Image.open(io.BytesIO(base64.b64decode(image_block(image)["base64"])))
     assert back.getpixel((0, 0)) == 54321
@@ -134,18 +134,18 @@ def test_sixteen_bits_are_kept_in_a_png_and_refused_elsewhere(mode):
         image_block(image, mime_type="image/jpeg")
 
 
-def test_a_pil_image_of_numbers_is_refused():
+def test_a_pil_image_of_floats_is_refused():
     with pytest.raises(MediaError, match="mode F"):
         image_block(Image.new("F", (1, 1)))
 
 
-def test_a_pil_image_keeps_its_pixels_and_its_transparency():
+def test_a_pil_image_keeps_its_pixels_and_transparency():
     image = Image.new("RGBA", (2, 1), (10, 20, 30, 40))
     back = Image.open(io.BytesIO(base64.b64decode(image_block(image)["base64"])))
     assert back.getpixel((0, 0)) == (10, 20, 30, 40)
 
 
-def test_a_pil_image_is_turned_as_its_exif_says(tmp_path):
+def test_a_pil_image_is_rotated_by_its_exif_orientation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (4, 2)).save(tmp_path / "x.jpg", exif=exif)
@@ -157,17 +157,17 @@ def test_a_pil_image_is_turned_as_its_exif_says(tmp_path):
 BAD = [
     (image_block, "nowhere/cat.png", {}, "nowhere/cat.png': No such file or directory; check the"),
     (image_block, "~/cat.png", {}, "expanduser"),
-    (image_block, "{folder}", {}, "it is a folder; name a file"),
-    (image_block, "{folder}/pipe", {}, "it is a pipe; name a file"),
+    (image_block, "{folder}", {}, "it is a folder; give the path of a file"),
+    (image_block, "{folder}/pipe", {}, "it is a pipe; give the path of a file"),
     (image_block, "{folder}/x\0y", {}, "check the path"),
     (image_block, "ftp://a.example/cat.png", {}, "URL scheme 'ftp'"),
     (image_block, "s3://bucket/cat.png", {}, "URL scheme 's3'"),
     (image_block, "file://host/share/cat.png", {}, "on the host 'host'"),
     (image_block, "data:image/png,abc", {}, "data:<MIME type>;base64"),
-    (image_block, "{folder}/text.png", {}, "first bytes"),
+    (image_block, "{folder}/text.png", {}, "unrecognised file signature"),
     (image_block, "{folder}/empty.png", {}, "it is empty"),
-    (image_block, "{folder}/sound.mp3", {}, "use a block of type 'audio'"),
-    (audio_block, "{folder}/sound.mp3", {"mime_type": "video/mp4"}, "states the MIME type"),
+    (image_block, "{folder}/voice.mp3", {}, "use a block of type 'audio'"),
+    (audio_block, "{folder}/voice.mp3", {"mime_type": "video/mp4"}, "states the MIME type"),
     (video_block, "{folder}/video.mkv", {}, "prepare_video"),
     (image_block, b"", {}, "it is empty"),
     (image_block, b"%PDF-1.4", {}, "PDF"),
@@ -180,10 +180,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("make", "source", "options", "reason"), BAD)
-def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, make, source, options, reason):
-    (tmp_path / "text.png").write_text("not a picture")
+def test_unusable_sources_are_refused_in_one_line(tmp_path, make, source, options, reason):
+    (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "sound.mp3").write_bytes(MP3)
+    (tmp_path / "voice.mp3").write_bytes(MP3)
     (tmp_path / "video.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
     os.mkfifo(tmp_path / "pipe")
     if isinstance(source, str):
@@ -198,29 +198,29 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, make, source, 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"mime_type": 5}, "mime_type is of type int"),
-        ({"mime_type": b"image/png"}, "mime_type is of type bytes"),
+        ({"mime_type": 5}, "mime_type must be a string or None, got 5"),
+        ({"mime_type": b"image/png"}, "mime_type must be a string or None, got b'image/png'"),
         ({"size": "5"}, "size must be an integer >= 0, got '5'"),
         ({"size": -1}, "size must be an integer >= 0, got -1"),
         ({"size": 1.5}, "size must be an integer >= 0, got 1.5"),
         ({"size": True}, "size must be an integer >= 0, got True"),
     ],
 )
-def test_arguments_of_another_type_are_refused(make, source, options, reason):
+def test_arguments_of_the_wrong_type_are_refused(make, source, options, reason):
     with pytest.raises(MiMoInputError, match=f"^{make.__name__}'s {reason}"):
         make(source, **options)
 
 
-def test_an_endless_file_object_is_not_read_to_its_end():
+def test_an_endless_file_object_is_not_read_completely():
     class Endless:
         def read(self, size):
-            self.asked = size
+            self.requested = size
             return bytes(size)
 
     endless = Endless()
     with pytest.raises(MediaError, match="at most"):
         image_block(endless)
-    assert endless.asked < 40 * 10**6
+    assert endless.requested < 40 * 10**6
 
 
 def test_pillow_is_imported_only_for_a_pil_image():
@@ -228,6 +228,5 @@ def test_pillow_is_imported_only_for_a_pil_image():
         "import sys, langchain_mimo.media as m, langchain_mimo._media.opening;"
         f"m.audio_block({MP3!r}); sys.exit('PIL' in sys.modules or 'av' in sys.modules)"
     )
-    root = ROOT
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
-    assert done.returncode == 0
+    completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert completed.returncode == 0

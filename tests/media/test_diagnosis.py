@@ -1,4 +1,4 @@
-"""What is said when MiMo calls a medium corrupted."""
+"""Tests of the description of media that MiMo refuses as corrupted."""
 
 import base64
 import sys
@@ -10,11 +10,13 @@ from langchain_mimo._media.diagnosis import describe_rejected_media
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import InlineBase64, LocalFile, MediaReference, RemoteURL
 
-make, image = media_files.make, media_files.make_image
+make, make_image = media_files.make, media_files.make_image
 
 
-def about(kind, source, policy=None):
-    return describe_rejected_media(MediaReference(kind, source, None, 4, 2), policy or MediaPolicy())
+def describe(kind, source, policy=None):
+    return describe_rejected_media(
+        MediaReference(kind, source, None, 4, 2), policy or MediaPolicy()
+    )
 
 
 def inline(data):
@@ -31,36 +33,38 @@ def inline(data):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["file", "base64"])
-def test_container_codec_and_pixel_format_are_named(tmp_path, kind, name, words, where):
+def test_the_description_names_container_codec_and_pixel_format(tmp_path, kind, name, words, where):
     path = tmp_path / name
     path.write_bytes(make(name))
     source = LocalFile(str(path)) if where == "file" else inline(make(name))
-    said = about(kind, source, MediaPolicy([tmp_path]))
-    assert said.startswith("messages[4], block 2: ")
+    description = describe(kind, source, MediaPolicy([tmp_path]))
+    assert description.startswith("messages[4], block 2: ")
     for word in words:
-        assert word in said
+        assert word in description
     argument = repr(str(path)) if where == "file" else "data"
-    assert said.endswith(f"prepare_{kind}({argument}, convert=True) makes what MiMo reads.")
+    assert description.endswith(
+        f"; re-encode it with langchain_mimo.prepare.prepare_{kind}({argument}, convert=True)"
+    )
 
 
-def test_without_pyav_the_header_is_told(monkeypatch):
+def test_without_pyav_the_description_uses_the_header(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    said = about("video", inline(make("colourful.mp4")))
-    assert "MP4, avc1, mp4a, yuv444p, 96 x 64 pixels, 2.0 s" in said
+    description = describe("video", inline(make("colourful.mp4")))
+    assert "MP4, avc1, mp4a, yuv444p, 96 x 64 pixels, 2.0 s" in description
 
 
 @pytest.mark.parametrize(
     ("size", "words"), [((8, 8), "under 9 pixels"), ((402, 2), "under 9"), ((2010, 10), "200 to 1")]
 )
-def test_images_that_are_known_to_be_refused_are_told(size, words):
-    assert words in about("image", inline(image("PNG", size)))
+def test_the_description_names_image_sizes_that_mimo_refuses(size, words):
+    assert words in describe("image", inline(make_image("PNG", size)))
 
 
-def test_a_url_and_a_lost_file_do_not_raise(tmp_path):
-    remote = about("video", RemoteURL("http://127.0.0.1:9/x"))
-    assert "download it yourself" in remote
+def test_urls_and_missing_files_do_not_raise(tmp_path):
+    remote = describe("video", RemoteURL("http://127.0.0.1:9/x"))
+    assert "download it and convert it" in remote
     assert "prepare_video(path, convert=True)" in remote
-    lost = LocalFile(str(tmp_path / "gone.mp4"))
-    assert "can no longer be read" in about("video", lost, MediaPolicy([tmp_path]))
-    assert "can no longer be read" in about("video", LocalFile("/etc/passwd"))
-    assert "can no longer be read" in about("image", InlineBase64("%%%"))
+    missing = LocalFile(str(tmp_path / "gone.mp4"))
+    assert "can no longer be read" in describe("video", missing, MediaPolicy([tmp_path]))
+    assert "can no longer be read" in describe("video", LocalFile("/etc/passwd"))
+    assert "can no longer be read" in describe("image", InlineBase64("%%%"))

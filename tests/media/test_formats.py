@@ -1,4 +1,4 @@
-"""What a medium is, told by its first bytes, and which MIME types mean the same."""
+"""Tests of format detection by first bytes, MIME type aliases, and size limits."""
 
 import io
 import wave
@@ -56,7 +56,7 @@ HEADS = [
 
 @pytest.mark.parametrize(("kind", "head", "mime_type"), HEADS)
 @pytest.mark.parametrize("stated", [None, "application/octet-stream", "{kind}/anything"])
-def test_the_bytes_decide(kind, head, mime_type, stated):
+def test_the_signature_decides_the_mime_type(kind, head, mime_type, stated):
     stated = stated and stated.format(kind=kind)
     decided, found = mime_type_for(kind, head[:1024], stated)
     assert decided == mime_type
@@ -77,10 +77,10 @@ REFUSED = [
     ("image", ftyp(b"mif1", b"heic"), "HEIC"),
     ("image", ftyp(b"mif1", b"avif"), "AVIF"),
     ("image", ftyp(b"avif", b"mif1"), "AVIF"),
-    ("image", b"MZ\x90\x00", "not those of any image"),
-    ("image", b"\x7fELF", "not those of any image"),
-    ("image", b"hello, world", "not those of any image"),
-    ("image", b"BMW is a car", "not those of any image"),
+    ("image", b"MZ\x90\x00", "unrecognised file signature"),
+    ("image", b"\x7fELF", "unrecognised file signature"),
+    ("image", b"hello, world", "unrecognised file signature"),
+    ("image", b"BMW is a car", "unrecognised file signature"),
     ("image", ftyp(b"isom"), "use a block of type 'video'"),
     ("image", b"ID3\x04\x00", "use a block of type 'audio'"),
     ("video", make_image("PNG"), "use a block of type 'image'"),
@@ -100,7 +100,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "head", "reason"), REFUSED)
-def test_what_mimo_would_refuse_is_refused_with_the_reason(kind, head, reason):
+def test_formats_that_mimo_refuses_are_refused_with_the_reason(kind, head, reason):
     with pytest.raises(ValueError, match=reason):
         mime_type_for(kind, head, None)
 
@@ -110,23 +110,23 @@ def test_what_mimo_would_refuse_is_refused_with_the_reason(kind, head, reason):
     [("image", "video/mp4"), ("image", "application/pdf"), ("image", "text/html"),
      ("audio", "video/mp4"), ("video", "image/png"), ("video", "audio/ogg")],
 )  # fmt: skip
-def test_a_stated_mime_type_of_another_family_is_refused(kind, stated):
+def test_a_stated_mime_type_of_another_kind_is_refused(kind, stated):
     head = next(head for other, head, _ in HEADS if other == kind)
     with pytest.raises(ValueError, match="states the MIME type"):
         mime_type_for(kind, head, stated)
 
 
-def test_unknown_bytes_pass_under_a_listed_mime_type_unless_they_should_be_a_image():
+def test_unknown_signatures_pass_under_a_listed_mime_type_except_in_image_blocks():
     assert mime_type_for("audio", b"\x00\x00\x00\x00junk", "audio/mpeg3") == ("audio/mpeg", None)
     assert mime_type_for("video", b"\x00\x00\x00\x00junk", "video/avi") == ("video/x-msvideo", None)
-    with pytest.raises(ValueError, match="none that MiMo takes"):
+    with pytest.raises(ValueError, match=r"'video/webm' is not supported by MiMo"):
         mime_type_for("video", b"\x00\x00\x00\x00junk", "video/webm")
     with pytest.raises(ValueError, match="check the file"):
         mime_type_for("image", b"\x00\x00\x00\x00junk", "image/png")
 
 
 @pytest.mark.parametrize(
-    ("stated", "meant"),
+    ("stated", "normalised"),
     [
         (None, None),
         ("", None),
@@ -146,19 +146,25 @@ def test_unknown_bytes_pass_under_a_listed_mime_type_unless_they_should_be_a_ima
         ("image/tiff", "image/tiff"),
     ],
 )
-def test_mime_types_that_mean_the_same(stated, meant):
-    assert normalise_mime_type(stated) == meant
+def test_mime_types_are_normalised(stated, normalised):
+    assert normalise_mime_type(stated) == normalised
 
 
-def test_every_alias_leads_to_what_mimo_takes():
+def test_every_alias_normalises_to_an_accepted_mime_type():
     for alias in formats._MIME_ALIASES:
-        meant = normalise_mime_type(alias)
-        assert formats.is_accepted(meant.split("/")[0], meant), alias
+        normalised = normalise_mime_type(alias)
+        assert formats.is_accepted(normalised.split("/")[0], normalised), alias
 
 
-def test_the_length_limit_is_fifty_times_two_to_the_twenty():
-    assert limits.wrong_length(50 * 2**20) is None
-    assert "at most 52,428,800" in limits.wrong_length(50 * 2**20 + 4)
-    assert limits.wrong_length(0) == "it is empty."
-    assert limits.too_large_for_url("video", 300 * 2**20) is None
-    assert "at most" in limits.too_large_for_url("audio", 100 * 2**20 + 1)
+def test_base64_may_have_52428800_characters():
+    limits.check_base64_length(50 * 2**20)
+    with pytest.raises(ValueError, match="at most 52,428,800"):
+        limits.check_base64_length(50 * 2**20 + 4)
+    with pytest.raises(ValueError, match=r"^it is empty$"):
+        limits.check_base64_length(0)
+
+
+def test_urls_have_their_own_limits():
+    limits.check_url_size("video", 300 * 2**20)
+    with pytest.raises(ValueError, match="at most"):
+        limits.check_url_size("audio", 100 * 2**20 + 1)

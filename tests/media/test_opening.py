@@ -1,4 +1,4 @@
-"""Opening references: what may be opened, what is sent, and what is refused."""
+"""Tests of opening references: what may be opened, what is sent, and what is refused."""
 
 import base64
 import hashlib
@@ -42,7 +42,7 @@ def inline(data, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder that is allowed, beside one that is not, with links of all sorts."""
+    """An allowed folder next to one that is not allowed, with links in all directions."""
     allowed, outside = tmp_path / "allowed", tmp_path / "outside"
     (allowed / "deep" / "er").mkdir(parents=True)
     outside.mkdir()
@@ -62,7 +62,7 @@ def folder(tmp_path):
 
 @pytest.fixture(scope="module")
 def watched():
-    """Paths that were really opened, by whatever means, while the test ran."""
+    """Paths that were really opened, by any means, while the test ran."""
     opened, listening = [], [False]
 
     def hook(event, arguments):
@@ -94,7 +94,7 @@ def read(opened):
 # --- what is sent -------------------------------------------------------------------------------
 
 
-def test_base64_in_a_message_is_sent_as_it_is():
+def test_base64_in_a_message_is_sent_unchanged():
     opened = open_media(inline(GIF), NOTHING)
     assert opened.prefix == b"data:image/gif;base64,"
     assert not opened.blocking
@@ -128,7 +128,7 @@ def test_a_file_is_sent_and_can_be_sent_again(folder):
     ["cat.gif", "deep/er/cat.gif", "deep/../cat.gif", "link_in.gif", "folder_in/er/cat.gif",
      "../outside/link_in.gif", "with space #1?.gif"],
 )  # fmt: skip
-def test_a_path_that_ends_inside_is_opened_once(folder, watched, name):
+def test_a_path_that_resolves_inside_is_opened_once(folder, watched, name):
     reference = leaf(LocalFile(f"{folder}/{name}"))
     policy = MediaPolicy([folder])
     with Watch(watched) as opened:
@@ -139,12 +139,12 @@ def test_a_path_that_ends_inside_is_opened_once(folder, watched, name):
 
 
 @pytest.mark.parametrize("folders", [["{}"], ["/nowhere", "{}"], ["{}/"], ["{}/deep/.."]])
-def test_folders_may_be_written_in_many_ways(folder, folders):
+def test_allowed_folders_may_be_spelt_in_many_ways(folder, folders):
     policy = MediaPolicy([f.format(folder) for f in folders])
     assert read(open_media(leaf(LocalFile(str(folder / "cat.gif"))), policy))
 
 
-def test_a_relative_folder_is_the_programs_own(folder, monkeypatch):
+def test_a_relative_folder_is_resolved_when_the_policy_is_created(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     policy = MediaPolicy(["allowed"])
     monkeypatch.chdir("/")
@@ -152,49 +152,49 @@ def test_a_relative_folder_is_the_programs_own(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("folders", ["/srv", Path("/srv"), ["/srv", ""]])
-def test_folders_that_cannot_be_meant_are_refused(folders):
+def test_invalid_folders_are_refused(folders):
     with pytest.raises(MiMoConfigurationError):
         MediaPolicy(folders)
 
 
-# --- what is refused, and that nothing was opened ---------------------------------------------------
+# --- what is refused without opening anything ---------------------------------------------------
 
 HOSTILE_PATHS = [
-    ("/etc/passwd", "does not lie in any folder"),
-    ("/proc/self/environ", "does not lie in any folder"),
-    ("/dev/zero", "does not lie in any folder"),
-    ("/dev/stdin", "does not lie in any folder"),
-    ("{folder}/../outside/cat.gif", "does not lie in any folder"),
-    ("{folder}/link_out.gif", "does not lie in any folder"),
-    ("{folder}/folder_out/cat.gif", "does not lie in any folder"),
-    ("{folder}", "does not lie in any folder"),
-    ("{folder}-more/cat.gif", "does not lie in any folder"),
+    ("/etc/passwd", "outside the folders in allowed_media_dirs"),
+    ("/proc/self/environ", "outside the folders in allowed_media_dirs"),
+    ("/dev/zero", "outside the folders in allowed_media_dirs"),
+    ("/dev/stdin", "outside the folders in allowed_media_dirs"),
+    ("{folder}/../outside/cat.gif", "outside the folders in allowed_media_dirs"),
+    ("{folder}/link_out.gif", "outside the folders in allowed_media_dirs"),
+    ("{folder}/folder_out/cat.gif", "outside the folders in allowed_media_dirs"),
+    ("{folder}", "outside the folders in allowed_media_dirs"),
+    ("{folder}-more/cat.gif", "outside the folders in allowed_media_dirs"),
     ("{folder}/pipe.gif", "a pipe"),
     ("{folder}/deep", "a folder"),
     ("{folder}/loop.gif", "cannot be opened"),
     ("{folder}/none.gif", "No such file"),
     ("{folder}/cat.gif/x", "cannot be opened"),
     ("{folder}/" + "x" * 300, "cannot be opened"),
-    ("cat.gif", "by a relative path"),
-    ("./cat.gif", "by a relative path"),
-    ("../cat.gif", "by a relative path"),
-    ("~/cat.gif", "by a relative path"),
-    ("~root/cat.gif", "by a relative path"),
-    ("", "by a relative path"),
-    ("C:\\cat.gif", "by a relative path"),
-    ("//host/share/cat.gif", "network path"),
-    ("\\\\host\\share\\cat.gif", "network path"),
-    ("{folder}/cat.gif\0.png", "zero byte"),
+    ("cat.gif", "a relative path"),
+    ("./cat.gif", "a relative path"),
+    ("../cat.gif", "a relative path"),
+    ("~/cat.gif", "a relative path"),
+    ("~root/cat.gif", "a relative path"),
+    ("", "a relative path"),
+    ("C:\\cat.gif", "a relative path"),
+    ("//host/share/cat.gif", "a network path"),
+    ("\\\\host\\share\\cat.gif", "a network path"),
+    ("{folder}/cat.gif\0.png", "a null byte"),
 ]
 
 
 @pytest.mark.parametrize(("path", "reason"), HOSTILE_PATHS)
-def test_a_path_that_may_not_be_opened_is_not(folder, watched, path, reason):
+def test_a_path_that_is_not_allowed_is_not_opened(folder, watched, path, reason):
     reference = leaf(LocalFile(path.format(folder=folder)))
     policy = MediaPolicy([folder])
     with Watch(watched) as opened, pytest.raises(MediaError, match=reason) as raised:
         open_media(reference, policy)
-    # Only what is taken for a folder on the way down from the root.
+    # Only directories on the way down from the allowed folder are opened.
     allowed_steps = {str(folder), "deep", *(["cat.gif"] if path.endswith("/x") else [])}
     assert [path for _, path in opened if path not in allowed_steps] == []
     assert (raised.value.message_index, raised.value.block_index) == (2, 1)
@@ -224,13 +224,13 @@ def test_a_socket_is_not_opened(folder):
             open_media(leaf(LocalFile(str(folder / "s.gif"))), MediaPolicy([folder]))
 
 
-def test_a_link_put_in_between_is_not_followed(folder, monkeypatch):
-    """The path is honest when it is resolved, and a link when it is opened."""
-    honest = os.path.realpath
+def test_a_link_that_is_swapped_in_is_not_followed(folder, monkeypatch):
+    """The path has no links when it is resolved, but has one when it is opened."""
+    realpath = os.path.realpath
     target = folder / "deep" / "er" / "cat.gif"
 
     def swap(path, *arguments, **options):
-        resolved = honest(path, *arguments, **options)
+        resolved = realpath(path, *arguments, **options)
         if str(path) == str(target):
             (folder / "deep" / "er").rename(folder / "gone")
             (folder / "deep" / "er").symlink_to(folder.parent / "outside")
@@ -243,36 +243,36 @@ def test_a_link_put_in_between_is_not_followed(folder, monkeypatch):
 
 BAD_BASE64 = [
     ("", "it is empty"),
-    ("QUJD\nREVG", "line breaks or blanks"),
-    (" QUJD", "line breaks or blanks"),
-    ("QUJD\r\n", "line breaks or blanks"),
+    ("QUJD\nREVG", "line breaks or spaces"),
+    (" QUJD", "line breaks or spaces"),
+    ("QUJD\r\n", "line breaks or spaces"),
     ("QUJD_-8=", "URL-safe"),
-    ('QUJD","x":"', "characters that base64 does not use"),
-    ("QUJDR", "cut off or lacks its padding"),
-    ("QUJDRA", "cut off or lacks its padding"),
-    ("QUI=QUJD", "characters that base64 does not use"),
-    ("QUI===", "characters that base64 does not use"),
-    ("QUJDRA=", "cut off or lacks its padding"),
-    ("R0lGODlh\u00e9A==", "characters that base64 does not use"),
-    ("R0lGODlh\ud800A==", "characters that base64 does not use"),
-    ("====", "characters that base64 does not use"),
-    ("%FF%D8%FF", "characters that base64 does not use"),
-    ("/etc/passwd" + "A", "first bytes"),
+    ('QUJD","x":"', "invalid characters"),
+    ("QUJDR", "truncated or lacks its padding"),
+    ("QUJDRA", "truncated or lacks its padding"),
+    ("QUI=QUJD", "invalid characters"),
+    ("QUI===", "invalid characters"),
+    ("QUJDRA=", "truncated or lacks its padding"),
+    ("R0lGODlh\u00e9A==", "invalid characters"),
+    ("R0lGODlh\ud800A==", "invalid characters"),
+    ("====", "invalid characters"),
+    ("%FF%D8%FF", "invalid characters"),
+    ("/etc/passwd" + "A", "unrecognised file signature"),
 ]
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD_BASE64)
 @pytest.mark.parametrize("start", [0, 22])
-def test_what_is_not_quite_base64_is_refused(text, reason, start):
+def test_invalid_base64_is_refused(text, reason, start):
     source = InlineBase64("data:image/gif;base64,"[:start] + text, start)
     with pytest.raises(MediaError, match=reason):
         open_media(leaf(source), NOTHING)
 
 
-def test_damage_far_into_the_text_is_found_before_anything_is_sent():
+def test_damage_late_in_the_text_is_found_before_anything_is_sent():
     text = base64.b64encode(GIF + bytes(10**6)).decode()
     broken = text[:900_000] + '"' + text[900_001:]
-    with pytest.raises(MediaError, match="characters that base64 does not use"):
+    with pytest.raises(MediaError, match="invalid characters"):
         open_media(leaf(InlineBase64(broken)), NOTHING)
 
 
@@ -299,7 +299,9 @@ def test_a_file_too_large_is_refused_without_reading_it(folder):
 
 
 @pytest.mark.parametrize(("size", "warned"), [(37_500_000, False), (37_500_001, True)])
-def test_what_fits_by_one_reading_of_megabytes_only_is_sent_with_a_warning(folder, size, warned):
+def test_a_file_that_fits_only_one_reading_of_megabytes_is_sent_with_a_warning(
+    folder, size, warned
+):
     big = folder / "big.gif"
     with big.open("wb") as writer:
         writer.write(GIF)
@@ -307,11 +309,11 @@ def test_what_fits_by_one_reading_of_megabytes_only_is_sent_with_a_warning(folde
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         open_media(leaf(LocalFile(str(big))), MediaPolicy([folder])).close()
-    said = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    assert len(said) == warned
+    texts = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert len(texts) == warned
     if warned:
-        assert said[0].startswith("messages[2], block 1: the image has 50,000,004 characters")
-        assert "prepare_image" in said[0]
+        assert texts[0].startswith("messages[2], block 1: the image has 50,000,004 characters")
+        assert "prepare_image" in texts[0]
 
 
 def test_an_empty_file_is_refused(folder):
@@ -325,10 +327,10 @@ def test_a_url_is_never_opened(watched):
     assert opened == []
 
 
-# --- a file that has become another one ----------------------------------------------------------------
+# --- a file that has changed ----------------------------------------------------------------
 
 
-def test_another_size_is_noticed_before_anything_is_sent(folder):
+def test_a_changed_size_is_noticed_before_anything_is_sent(folder):
     file = LocalFile(str(folder / "cat.gif"), len(GIF) + 1)
     with pytest.raises(MediaError, match="has changed") as raised:
         open_media(leaf(file), MediaPolicy([folder]))
@@ -336,7 +338,7 @@ def test_another_size_is_noticed_before_anything_is_sent(folder):
 
 
 @pytest.mark.parametrize("size", [None, len(GIF)])
-def test_another_content_withholds_the_last_slice(folder, size):
+def test_changed_content_withholds_the_last_slice(folder, size):
     file = LocalFile(str(folder / "cat.gif"), size, hashlib.sha256(b"dog").hexdigest())
     sent = []
     with (
@@ -344,15 +346,15 @@ def test_another_content_withholds_the_last_slice(folder, size):
         pytest.raises(MediaError, match="has changed") as raised,
     ):
         sent.extend(opened.slices(8))
-    whole = base64.b64encode(GIF)
-    assert whole.startswith(b"".join(sent))
-    assert len(whole) - 8 <= len(b"".join(sent)) < len(whole)
+    complete = base64.b64encode(GIF)
+    assert complete.startswith(b"".join(sent))
+    assert len(complete) - 8 <= len(b"".join(sent)) < len(complete)
     assert repr(str(folder / "cat.gif")) in str(raised.value)
     assert raised.value.block_index == 1
 
 
 @pytest.mark.parametrize("change", ["grow", "shrink"])
-def test_a_file_that_changes_its_size_while_it_is_sent_never_arrives_whole(folder, change):
+def test_a_file_that_changes_size_while_it_is_sent_never_arrives_completely(folder, change):
     path = folder / "cat.gif"
     with open_media(leaf(LocalFile(str(path))), MediaPolicy([folder])) as opened:
         pieces = opened.slices(8)
@@ -362,7 +364,7 @@ def test_a_file_that_changes_its_size_while_it_is_sent_never_arrives_whole(folde
             list(pieces)
 
 
-def test_a_refusal_leaves_no_descriptor_open(folder):
+def test_a_refused_file_leaves_no_descriptor_open(folder):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for name in ("empty.gif", "link_out.gif", "pipe.gif", "deep", "none.gif"):
         with pytest.raises(MediaError):
@@ -399,8 +401,8 @@ def test_file_urls(url, path):
     [
         ("file://host/share/cat.png", None, "on the host 'host'"),
         ("file://127.0.0.1/etc/passwd", None, "on the host"),
-        ("file:///srv/cat.png?x", None, "bare"),
-        ("file:///srv/cat.png#x", None, "bare"),
+        ("file:///srv/cat.png?x", None, "unescaped"),
+        ("file:///srv/cat.png#x", None, "unescaped"),
         ("http://host/cat.png", None, "not a file"),
         ("file:///srv/cat.png", "abc", "64 hexadecimal"),
     ],
@@ -416,7 +418,7 @@ def test_file_urls_that_are_refused(url, sha256, reason):
 
 @settings(deadline=None)
 @given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
-def test_slices_of_a_file_join_without_a_seam(data, characters):
+def test_slices_of_a_file_concatenate_to_its_base64(data, characters):
     encoder = FileEncoder(
         MemoryReader(data), LocalFile("x", len(data), hashlib.sha256(data).hexdigest())
     )
@@ -428,7 +430,7 @@ def test_slices_of_a_file_join_without_a_seam(data, characters):
 
 @settings(deadline=None)
 @given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
-def test_slices_of_text_join_without_a_seam(data, characters):
+def test_slices_of_text_concatenate_to_the_text(data, characters):
     text = base64.b64encode(data).decode()
     encoder = TextEncoder(InlineBase64("data:;base64," + text, 13))
     assert b"".join(encoder.slices(characters)) == text.encode()
@@ -436,7 +438,7 @@ def test_slices_of_text_join_without_a_seam(data, characters):
 
 @settings(deadline=None)
 @given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
-def test_base64_is_read_anywhere(data, offset, length):
+def test_base64_can_be_read_at_any_offset(data, offset, length):
     reader = Base64Reader(InlineBase64("," + base64.b64encode(data).decode(), 1))
     assert reader.size == len(data)
     assert reader.read(offset, length) == data[offset : offset + length]
@@ -444,7 +446,7 @@ def test_base64_is_read_anywhere(data, offset, length):
 
 @settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
-def test_a_file_is_read_anywhere(data, offset, length):
+def test_a_file_can_be_read_at_any_offset(data, offset, length):
     descriptor = os.memfd_create("media")
     os.write(descriptor, data)
     assert FileReader(descriptor).read(offset, length) == data[offset : offset + length]

@@ -1,1 +1,1 @@
-"""Measures media from their headers, without decoding."""
+"""Measures media from their headers, without decoding them."""

@@ -1,14 +1,14 @@
-"""Lengths of WAV, MP3, FLAC and OGG from their headers."""
+"""Measures the duration of WAV, MP3, FLAC and OGG from their headers."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from langchain_mimo._media.headers.reader import HeaderReader, AVHeader, cut_off, damaged
+from langchain_mimo._media.headers.reader import AVHeader, HeaderReader, damaged, truncated
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
 _WAV_CODECS = {1: "pcm", 2: "adpcm_ms", 3: "pcm_float", 6: "alaw", 7: "mulaw", 17: "adpcm_ima_wav"}
-_WAV_PLAIN = frozenset({1, 3, 6, 7, 0xFFFE})
+_WAV_UNCOMPRESSED = frozenset({1, 3, 6, 7, 0xFFFE})
 _MP3_RATES = (44100, 48000, 32000)
 _MP3_BITRATES_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MP3_BITRATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -17,8 +17,8 @@ _OGG_TAIL = 128 * 1024
 _OGG_NO_GRANULE = 0xFFFFFFFFFFFFFFFF
 
 
-class _WaveForm(NamedTuple):
-    """What a format chunk says that matters here."""
+class _WavFormat(NamedTuple):
+    """The fields of a WAV format chunk that are used here."""
 
     tag: int
     channels: int
@@ -32,9 +32,9 @@ def _audio(duration: float | None, codec: str | None) -> AVHeader:
 
 
 def probe_wav(reader: HeaderReader) -> AVHeader:
-    """Measure a WAV by its format chunk and the length of its data."""
+    """Measure a WAV by its format chunk and the size of its data."""
     offset, wide_length, samples = 12, 0, 0
-    form: _WaveForm | None = None
+    fmt: _WavFormat | None = None
     while True:
         name, length = reader.exactly(offset, 4), reader.little(offset + 4, 4)
         if name == b"ds64":
@@ -42,29 +42,29 @@ def probe_wav(reader: HeaderReader) -> AVHeader:
         elif name == b"fact":
             samples = reader.little(offset + 8, 4)
         elif name == b"fmt ":
-            places = ((8, 2), (10, 2), (12, 4), (16, 4), (22, 2))
-            form = _WaveForm(*(reader.little(offset + at, size) for at, size in places))
+            fields = ((8, 2), (10, 2), (12, 4), (16, 4), (22, 2))
+            fmt = _WavFormat(*(reader.little(offset + at, size) for at, size in fields))
         elif name == b"data":
             break
         offset += 8 + length + length % 2
-    if form is None:
-        raise damaged("its data come before its format")
+    if fmt is None:
+        raise damaged("its data chunk precedes its format chunk")
     rest = reader.size - offset - 8
     if length in _UNKNOWN_LENGTHS:
         length = wide_length or rest
     if length > rest:
-        raise cut_off()
-    return _audio(_wav_seconds(length, samples, form), _WAV_CODECS.get(form.tag, "other"))
+        raise truncated()
+    return _audio(_wav_seconds(length, samples, fmt), _WAV_CODECS.get(fmt.tag, "other"))
 
 
-def _wav_seconds(length: int, samples: int, form: _WaveForm) -> float | None:
-    """Return the length of a WAV: exact for plain samples, by the count or the rate for others."""
-    sample_bits = form.channels * form.bits * form.rate
-    if form.tag in _WAV_PLAIN and sample_bits:
+def _wav_seconds(length: int, samples: int, fmt: _WavFormat) -> float | None:
+    """Return the duration: exact for uncompressed samples, else by sample count or byte rate."""
+    sample_bits = fmt.channels * fmt.bits * fmt.rate
+    if fmt.tag in _WAV_UNCOMPRESSED and sample_bits:
         return length * 8 / sample_bits
-    if samples and form.rate:
-        return samples / form.rate
-    return length / form.byte_rate if form.byte_rate else None
+    if samples and fmt.rate:
+        return samples / fmt.rate
+    return length / fmt.byte_rate if fmt.byte_rate else None
 
 
 def probe_flac(reader: HeaderReader) -> AVHeader:
@@ -81,7 +81,7 @@ def _flac_seconds(stream_info: bytes) -> float | None:
 
 
 def probe_ogg(reader: HeaderReader) -> AVHeader:
-    """Measure an OGG by the position that its last page states."""
+    """Measure an OGG by the granule position of its last page."""
     segments = reader.big(26, 1)
     packet = reader.read(27 + segments, 80)
     serial = reader.exactly(14, 4)
@@ -96,14 +96,14 @@ def probe_ogg(reader: HeaderReader) -> AVHeader:
             continue
         lacing = page[27 : 27 + page[26]]
         if len(lacing) < page[26] or tail_at + at + 27 + page[26] + sum(lacing) > reader.size:
-            raise cut_off("its last page is not whole")
+            raise truncated("its last page is incomplete")
         if granule != _OGG_NO_GRANULE:
             return _audio(granule / rate if rate else None, codec)
     return _audio(None, codec)
 
 
 def _ogg_codec(packet: bytes) -> tuple[str | None, int]:
-    """Return the codec and the rate that its positions count in."""
+    """Return the codec and the rate of its granule positions, in units per second."""
     if packet.startswith(b"\x01vorbis"):
         return "vorbis", int.from_bytes(packet[12:16], "little")
     if packet.startswith(b"OpusHead"):
@@ -116,11 +116,11 @@ def _ogg_codec(packet: bytes) -> tuple[str | None, int]:
 
 
 def probe_mp3(reader: HeaderReader) -> AVHeader:
-    """Measure an MP3: by the frame count in its first frame, else by its size and bit rate."""
-    offset = _after_id3(reader)
+    """Measure an MP3 by the frame count in its first frame, else by its size and bit rate."""
+    offset = _skip_id3(reader)
     window = reader.read(offset, _MP3_WINDOW)
-    at = _first_frame(window)
-    frame = _frame(window, at) if at is not None else None
+    at = _find_first_frame(window)
+    frame = _parse_frame(window, at) if at is not None else None
     if at is None or frame is None:
         return _audio(None, "mp3")
     mono_side, stereo_side = (17, 32) if frame.version == 3 else (9, 17)
@@ -133,15 +133,16 @@ def probe_mp3(reader: HeaderReader) -> AVHeader:
 
 
 def _mean_bit_rate(window: bytes, at: int) -> float:
-    """Return the bit rate of the frames in the window; exact where all have the same."""
+    """Return the mean bit rate of the frames in the window; exact if it is constant."""
     rates = []
-    while at < len(window) and (frame := _frame(window, at)) is not None:
+    while at < len(window) and (frame := _parse_frame(window, at)) is not None:
         rates.append(frame.bit_rate)
         at += frame.length
     return sum(rates) / len(rates)
 
 
-def _after_id3(reader: HeaderReader) -> int:
+def _skip_id3(reader: HeaderReader) -> int:
+    """Return the offset after the ID3 tags at the beginning."""
     offset = 0
     while reader.read(offset, 3) == b"ID3":
         sizes = reader.exactly(offset + 6, 4)
@@ -150,12 +151,12 @@ def _after_id3(reader: HeaderReader) -> int:
         )
         offset += 10 + length + (10 if reader.big(offset + 5, 1) & 0x10 else 0)
         if offset > reader.size:
-            raise cut_off("its ID3 tag is not whole")
+            raise truncated("its ID3 tag is incomplete")
     return offset
 
 
 class _Frame(NamedTuple):
-    """An MPEG layer III frame by its first four bytes."""
+    """The header of an MPEG layer III frame."""
 
     version: int
     bit_rate: int
@@ -164,7 +165,7 @@ class _Frame(NamedTuple):
     length: int
 
 
-def _frame(window: bytes, at: int) -> _Frame | None:
+def _parse_frame(window: bytes, at: int) -> _Frame | None:
     head = window[at : at + 4]
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None
@@ -179,21 +180,21 @@ def _frame(window: bytes, at: int) -> _Frame | None:
     return _Frame(version, bit_rate, rate, samples, samples // 8 * bit_rate // rate + padding)
 
 
-def _first_frame(window: bytes) -> int | None:
-    """Find the first frame that is followed by another one, or by the end of the window."""
+def _find_first_frame(window: bytes) -> int | None:
+    """Find the first frame that is followed by another one or by the end of the window."""
     at = window.find(b"\xff")
     while at >= 0:
-        frame = _frame(window, at)
+        frame = _parse_frame(window, at)
         if frame is not None:
             following = at + frame.length
-            if following >= len(window) - 3 or _frame(window, following):
+            if following >= len(window) - 3 or _parse_frame(window, following):
                 return at
         at = window.find(b"\xff", at + 1)
     return None
 
 
 def _counted_samples(frame: bytes, xing_at: int, samples_per_frame: int) -> int | None:
-    """Return the samples that a Xing, Info or VBRI header counts, without the encoder's padding."""
+    """Return the number of samples by a Xing, Info or VBRI header, less the encoder's padding."""
     if frame[xing_at : xing_at + 4] in (b"Xing", b"Info"):
         flags = int.from_bytes(frame[xing_at + 4 : xing_at + 8], "big")
         frames = int.from_bytes(frame[xing_at + 8 : xing_at + 12], "big")

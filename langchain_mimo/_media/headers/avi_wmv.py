@@ -1,15 +1,15 @@
-"""AVI and WMV: lengths, sizes and codecs from their headers."""
+"""Measures AVI and WMV: duration, size and codecs from their headers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from langchain_mimo._media.headers.reader import (
+    AVHeader,
     HeaderReader,
     HeaderTooComplexError,
-    AVHeader,
-    cut_off,
     damaged,
+    truncated,
 )
 
 _MAX_DEPTH = 8
@@ -37,7 +37,7 @@ class _AviStream:
 def probe_avi(reader: HeaderReader) -> AVHeader:
     """Measure an AVI by the headers of its streams."""
     if reader.little(4, 4) + 8 > reader.size:
-        raise cut_off()
+        raise truncated()
     streams: list[_AviStream] = []
     _read_avi_list(reader, 12, reader.size, streams)
     video = next((s for s in streams if s.kind == b"vids"), None)
@@ -54,21 +54,21 @@ def probe_avi(reader: HeaderReader) -> AVHeader:
 
 
 def _avi_seconds(streams: list[_AviStream]) -> float | None:
-    """Return the longest stream; plain samples are padded at will and count only when alone."""
-    sure = [s.seconds for s in streams if s.codec != "pcm"] or [s.seconds for s in streams]
-    return max(sure, default=0.0) or None
+    """Return the longest stream's duration; PCM may be padded and counts only when alone."""
+    exact = [s.seconds for s in streams if s.codec != "pcm"] or [s.seconds for s in streams]
+    return max(exact, default=0.0) or None
 
 
 def _read_avi_list(
     reader: HeaderReader, offset: int, end: int, streams: list[_AviStream], depth: int = 0
 ) -> None:
-    """Read the chunks of a list until the frames begin."""
+    """Read the chunks of a list up to the first frame."""
     if depth > _MAX_DEPTH:
         raise HeaderTooComplexError
     while offset + 8 <= end:
         name, length = reader.exactly(offset, 4), reader.little(offset + 4, 4)
         if offset + 8 + length > end:
-            raise cut_off()
+            raise truncated()
         kind = reader.read(offset + 8, 4) if name == b"LIST" else b""
         if kind == b"movi":
             return
@@ -91,7 +91,7 @@ def _read_avi_format(reader: HeaderReader, at: int, stream: _AviStream) -> None:
     if stream.kind == b"vids":
         stream.width = reader.little(at + 4, 4)
         stream.height = abs(int.from_bytes(reader.exactly(at + 8, 4), "little", signed=True))
-        stream.codec = _four_characters(reader.exactly(at + 16, 4))
+        stream.codec = _four_character_code(reader.exactly(at + 16, 4))
     elif stream.kind == b"auds":
         stream.codec = _audio_codec(reader.little(at, 2))
 
@@ -100,33 +100,33 @@ def probe_asf(reader: HeaderReader) -> AVHeader:
     """Measure a WMV by the objects of its header."""
     end = reader.little(16, 8)
     if end > reader.size:
-        raise cut_off()
+        raise truncated()
     header, flags, offset = AVHeader(has_video=False, has_audio=False), 0, 30
     while offset + 24 <= end:
         name, length = reader.exactly(offset, 16), reader.little(offset + 16, 8)
         if length < 24 or offset + length > end:
-            raise damaged("an object in its header has an impossible length")
+            raise damaged("an object in its header has an invalid length")
         if name == _ASF_FILE:
             header = replace(header, duration=_asf_seconds(reader, offset))
             flags = reader.little(offset + 88, 4)
         elif name == _ASF_STREAM:
-            header = _with_asf_stream(reader, offset, header)
+            header = _add_asf_stream(reader, offset, header)
         offset += length
     length = reader.little(end + 16, 8) if reader.read(end, 16) == _ASF_DATA else 0
     if end + length > reader.size and not flags & _ASF_BROADCAST:
-        raise cut_off()
+        raise truncated()
     return header
 
 
 def _asf_seconds(reader: HeaderReader, at: int) -> float | None:
-    """Return the play time without the preroll; a live recording does not know it."""
+    """Return the play time without the preroll; a live broadcast does not state it."""
     if reader.little(at + 88, 4) & _ASF_BROADCAST:
         return None
     play, preroll = reader.little(at + 64, 8) / 10_000_000, reader.little(at + 80, 8) / 1000
     return play - preroll if play > preroll else None
 
 
-def _with_asf_stream(reader: HeaderReader, at: int, header: AVHeader) -> AVHeader:
+def _add_asf_stream(reader: HeaderReader, at: int, header: AVHeader) -> AVHeader:
     kind, data = reader.exactly(at + 24, 16), at + 78
     if kind == _ASF_AUDIO and not header.has_audio:
         return replace(header, has_audio=True, audio_codec=_audio_codec(reader.little(data, 2)))
@@ -136,7 +136,7 @@ def _with_asf_stream(reader: HeaderReader, at: int, header: AVHeader) -> AVHeade
             has_video=True,
             width=reader.little(data, 4) or None,
             height=reader.little(data + 4, 4) or None,
-            video_codec=_four_characters(reader.exactly(data + 27, 4)),
+            video_codec=_four_character_code(reader.exactly(data + 27, 4)),
         )
     return header
 
@@ -145,5 +145,5 @@ def _audio_codec(tag: int) -> str:
     return _AUDIO_TAGS.get(tag, f"wave format {tag:#06x}")
 
 
-def _four_characters(code: bytes) -> str:
+def _four_character_code(code: bytes) -> str:
     return code.decode("latin-1") if code.strip(b"\0") else "uncompressed"

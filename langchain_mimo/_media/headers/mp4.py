@@ -1,4 +1,4 @@
-"""MP4, MOV and M4A: lengths, sizes and codecs from the boxes of their index."""
+"""Measures MP4, MOV and M4A: duration, size and codecs from the boxes of their index."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from langchain_mimo._media.headers.reader import (
+    AVHeader,
     HeaderReader,
     HeaderTooComplexError,
-    AVHeader,
-    cut_off,
     damaged,
+    truncated,
 )
 
 _TOP_BOXES = frozenset(
@@ -26,7 +26,7 @@ _CHROMA = {0: "gray", 1: "yuv420p", 2: "yuv422p", 3: "yuv444p"}
 
 @dataclass(slots=True)
 class _Track:
-    """What is known of a track; times are in its own units."""
+    """What is known of a track; times are in units of its own timescale."""
 
     number: int = 0
     handler: bytes = b""
@@ -46,6 +46,8 @@ class _Track:
 
 @dataclass(slots=True)
 class _Movie:
+    """What is known of the movie; times are in units of its timescale."""
+
     timescale: int = 0
     duration: int = 0
     is_fragmented: bool = False
@@ -56,26 +58,26 @@ def probe_mp4(reader: HeaderReader) -> AVHeader:
     """Measure a file of the MP4 family.
 
     Raises:
-        ValueError: Its index is missing, or a box reaches beyond the end.
-        HeaderTooComplexError: It has more boxes than are looked at.
+        ValueError: Its index is missing, or a box extends beyond the end of the file.
+        HeaderTooComplexError: It has more boxes than are read.
     """
     movie: _Movie | None = None
     for name, start, end in _boxes(reader, 0, reader.size):
         if end > reader.size:
             if movie is not None and name not in _TOP_BOXES:
-                break  # something appended to a whole file
-            raise cut_off()
+                break  # data appended to a complete file
+            raise truncated()
         if name == b"moov" and movie is None:
             movie = _read_movie(reader, start, end)
         elif name == b"moof" and movie is not None:
             _read_fragment(reader, start, end, movie)
     if movie is None:
-        raise cut_off("its index (the moov box) is missing, as in a recording never finished")
+        raise truncated("its index (the moov box) is missing, as in a file that was never finished")
     return _header(movie)
 
 
 def _boxes(reader: HeaderReader, offset: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start of the content and end of each box; the end may lie beyond the file."""
+    """Yield name, content start and end of each box; the end may be beyond the file."""
     while offset + 8 <= end:
         size, name, start = reader.big(offset, 4), reader.exactly(offset + 4, 4), offset + 8
         if size == 1:
@@ -83,22 +85,22 @@ def _boxes(reader: HeaderReader, offset: int, end: int) -> Iterator[tuple[bytes,
         elif size == 0:
             size = end - offset
         if size < start - offset:
-            raise damaged(f"a box in it says that it has {size} bytes")
+            raise damaged(f"one of its boxes states an invalid size of {size} bytes")
         yield name, start, offset + size
         offset += size
 
 
-def _inner(reader: HeaderReader, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the boxes within a box, none of which may reach beyond it."""
+def _inner_boxes(reader: HeaderReader, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the boxes within a box, none of which may extend beyond it."""
     for name, inner_start, inner_end in _boxes(reader, start, end):
         if inner_end > end:
-            raise damaged("a box in it reaches beyond the box around it")
+            raise damaged("one of its boxes extends beyond its parent")
         yield name, inner_start, inner_end
 
 
 def _read_movie(reader: HeaderReader, start: int, end: int) -> _Movie:
     movie = _Movie()
-    for name, at, stop in _inner(reader, start, end):
+    for name, at, stop in _inner_boxes(reader, start, end):
         if name == b"mvhd":
             movie.timescale, movie.duration = _scale_and_duration(reader, at)
         elif name == b"trak":
@@ -111,7 +113,7 @@ def _read_movie(reader: HeaderReader, start: int, end: int) -> _Movie:
 
 
 def _scale_and_duration(reader: HeaderReader, at: int) -> tuple[int, int]:
-    """Read what `mvhd` and `mdhd` share; all bits set mean that the duration is not known."""
+    """Read timescale and duration of `mvhd` or `mdhd`; all bits set mean an unknown duration."""
     if reader.big(at, 1) == 1:
         scale, duration, unknown = reader.big(at + 20, 4), reader.big(at + 24, 8), (1 << 64) - 1
     else:
@@ -122,7 +124,7 @@ def _scale_and_duration(reader: HeaderReader, at: int) -> tuple[int, int]:
 def _read_track(reader: HeaderReader, start: int, end: int, track: _Track, depth: int = 0) -> None:
     if depth > _MAX_DEPTH:
         raise HeaderTooComplexError
-    for name, at, stop in _inner(reader, start, end):
+    for name, at, stop in _inner_boxes(reader, start, end):
         if name in (b"mdia", b"minf", b"stbl", b"edts"):
             _read_track(reader, at, stop, track, depth + 1)
         elif name == b"stsd" and stop - at >= 16:
@@ -136,7 +138,7 @@ def _read_track(reader: HeaderReader, start: int, end: int, track: _Track, depth
 
 
 def _read_times(reader: HeaderReader, name: bytes, at: int, stop: int, track: _Track) -> None:
-    """Read what says how long a track is, and which part of it is played."""
+    """Read the boxes that state a track's duration and which parts of it are played."""
     if name == b"mdhd":
         track.timescale, track.duration = _scale_and_duration(reader, at)
     elif name == b"stts":
@@ -149,7 +151,7 @@ def _read_times(reader: HeaderReader, name: bytes, at: int, stop: int, track: _T
 
 
 def _pairs(reader: HeaderReader, at: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield the rows of a table of two numbers; of a table too long to be read, none."""
+    """Yield the rows of a two-column table, or none if the table is too long to read."""
     size = reader.big(at, 4) * 8
     if size > min(stop - at - 4, _MAX_TABLE):
         return
@@ -157,16 +159,16 @@ def _pairs(reader: HeaderReader, at: int, stop: int) -> Iterator[tuple[int, int]
 
 
 def _edits(reader: HeaderReader, at: int) -> list[tuple[int, int]]:
-    """Return what is played: lengths in the movie's units, and starts in the track's, -1 for a gap.
+    """Return the edit list: lengths in the movie's timescale, starts in the track's, -1 for a gap.
 
-    A track that is cut into more pieces than this is taken as if it were whole.
+    An edit list of more than 64 entries is ignored.
     """
     is_wide, count = reader.big(at, 1) == 1, reader.big(at + 4, 4)
     if count > 64:
         return []
-    row, form = (20, ">Qq") if is_wide else (12, ">Ii")
+    row, layout = (20, ">Qq") if is_wide else (12, ">Ii")
     rows = (reader.exactly(at + 8 + row * index, row - 4) for index in range(count))
-    return [struct.unpack(form, data) for data in rows]
+    return [struct.unpack(layout, data) for data in rows]
 
 
 def _signed(number: int) -> int:
@@ -174,7 +176,7 @@ def _signed(number: int) -> int:
 
 
 def _read_sample_entry(reader: HeaderReader, at: int, stop: int, track: _Track) -> None:
-    """Read codec and picture size of the first kind of sample."""
+    """Read the codec and, for video, the frame size from the first sample entry."""
     end = min(stop, at + reader.big(at, 4))
     track.codec = reader.exactly(at + 4, 4).decode("latin-1")
     if track.handler == b"soun" or end - at < 86:
@@ -190,7 +192,7 @@ def _read_sample_entry(reader: HeaderReader, at: int, stop: int, track: _Track) 
 
 def _read_extensions(reader: HeaderReader, start: int, end: int, movie: _Movie) -> None:
     movie.is_fragmented = True
-    for name, at, _ in _inner(reader, start, end):
+    for name, at, _ in _inner_boxes(reader, start, end):
         if name == b"trex":
             number, sample_duration = reader.big(at + 4, 4), reader.big(at + 12, 4)
             for track in movie.tracks:
@@ -199,14 +201,14 @@ def _read_extensions(reader: HeaderReader, start: int, end: int, movie: _Movie) 
 
 
 def _read_fragment(reader: HeaderReader, start: int, end: int, movie: _Movie) -> None:
-    for name, at, stop in _inner(reader, start, end):
+    for name, at, stop in _inner_boxes(reader, start, end):
         if name == b"traf":
             _read_track_fragment(reader, at, stop, movie)
 
 
 def _read_track_fragment(reader: HeaderReader, start: int, end: int, movie: _Movie) -> None:
-    track, sample_duration, began = None, 0, 0
-    for name, at, _ in _inner(reader, start, end):
+    track, sample_duration, decode_time = None, 0, 0
+    for name, at, _ in _inner_boxes(reader, start, end):
         if name == b"tfhd":
             number, flags = reader.big(at + 4, 4), reader.big(at + 1, 3)
             track = next((t for t in movie.tracks if t.number == number), None)
@@ -217,21 +219,21 @@ def _read_track_fragment(reader: HeaderReader, start: int, end: int, movie: _Mov
                 skipped = (8 if flags & 0x01 else 0) + (4 if flags & 0x02 else 0)
                 sample_duration = reader.big(at + 8 + skipped, 4)
         elif name == b"tfdt":
-            began = reader.big(at + 4, 8 if reader.big(at, 1) == 1 else 4)
+            decode_time = reader.big(at + 4, 8 if reader.big(at, 1) == 1 else 4)
         elif name == b"trun" and track is not None:
-            _add_run(reader, at, track, sample_duration, began)
+            _add_run(reader, at, track, sample_duration, decode_time)
 
 
 def _add_run(
-    reader: HeaderReader, at: int, track: _Track, sample_duration: int, began: int
+    reader: HeaderReader, at: int, track: _Track, sample_duration: int, decode_time: int
 ) -> None:
-    """Add the samples of a run to the length of its track."""
+    """Add the samples of a run to the duration of its track."""
     flags, count = reader.big(at + 1, 3), reader.big(at + 4, 4)
     first = at + 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
     width = 4 * (flags & 0xF00).bit_count()
     if track.fragments_begin is None:
         shift = reader.big(first + width - 4, 4) if flags & 0x800 and count else 0
-        track.fragments_begin = began + _signed(shift)
+        track.fragments_begin = decode_time + _signed(shift)
     if not flags & 0x100:
         track.fragments_duration += count * sample_duration
         return
@@ -256,7 +258,7 @@ def _header(movie: _Movie) -> AVHeader:
 
 
 def _duration(movie: _Movie) -> float | None:
-    """Return the time from the first thing shown or heard to the last."""
+    """Return the seconds from the start of the earliest track to the end of the last."""
     tracks = [t for t in movie.tracks if t.timescale and t.handler in (b"vide", b"soun")]
     measure = _fragments_span if movie.is_fragmented else _span
     spans = [span for t in tracks if (span := measure(t, movie.timescale)) is not None]
@@ -266,21 +268,21 @@ def _duration(movie: _Movie) -> float | None:
 
 
 def _span(track: _Track, movie_timescale: int) -> tuple[float, float] | None:
-    """Return when a track begins and ends, after its edit list."""
-    whole = track.samples_duration or track.duration
-    if not whole:
+    """Return the start and end of a track in seconds, by its edit list."""
+    duration = track.samples_duration or track.duration
+    if not duration:
         return None
-    seconds = whole / track.timescale
+    seconds = duration / track.timescale
     if not track.edits or not movie_timescale:
         start = track.first_shift / track.timescale
         return start, start + seconds
     gap = sum(length for length, start in track.edits if start < 0) / movie_timescale
-    wanted = sum(length for length, start in track.edits if start >= 0) / movie_timescale
-    return gap, gap + (min(seconds, wanted) if wanted else seconds)
+    played = sum(length for length, start in track.edits if start >= 0) / movie_timescale
+    return gap, gap + (min(seconds, played) if played else seconds)
 
 
 def _fragments_span(track: _Track, _: int) -> tuple[float, float] | None:
-    """Return when a track begins and ends by the samples of its index and of its fragments."""
+    """Return the start and end of a track in seconds, by its index and its fragments."""
     length = track.samples_duration + track.fragments_duration
     if not length:
         return None

@@ -1,7 +1,7 @@
-"""Sizes and lengths of media from their headers, without decoding and without other packages.
+"""Measures the size and duration of media from their headers, without decoding or other packages.
 
-The work is bounded whatever the file says: see `headers.MAX_STEPS` and `headers.MAX_BYTES`.
-Lengths are the container's own account, which is also what MiMo's emulator bills.
+The work is bounded whatever the file says: see `reader.MAX_STEPS` and `reader.MAX_BYTES`.
+Durations are those that the container states, which MiMo's emulator bills too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from langchain_mimo._media.headers.images import (
     probe_webp,
 )
 from langchain_mimo._media.headers.mp4 import probe_mp4
-from langchain_mimo._media.headers.reader import MediaHeader, HeaderReader, HeaderTooComplexError
+from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError, MediaHeader
 from langchain_mimo._media.readers import Reader
 
 _PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {
@@ -42,18 +42,18 @@ _PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {
 
 
 def probe(reader: Reader, found: Format) -> MediaHeader | None:
-    """Measure a medium.
+    """Measure media by their header.
 
     Args:
-        reader: Its bytes.
-        found: Its format, by `identify`.
+        reader: The bytes.
+        found: The format, from `identify`.
 
     Returns:
-        What its header says; None for a format that is not measured here, and for a header with
-        more parts than an honest one has.
+        What the header says; None for a format that is not measured here, and for a header with
+        too many entries.
 
     Raises:
-        ValueError: The medium is cut off or damaged; the text is the reason, for a MediaError.
+        ValueError: The file is truncated or damaged; the text is the reason, for a MediaError.
     """
     measure = _PROBES.get(found.name)
     if measure is None:

@@ -1,4 +1,4 @@
-"""What the header of a medium says, and a reader that hostile headers cannot keep busy."""
+"""The contents of media headers, and a reader whose work is bounded for malicious files."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from langchain_mimo._media.readers import Reader
 
 MAX_STEPS = 40_000
-"""Parts of a header that are looked at; a file that has more is not measured any further."""
+"""Most reads per header; a file that needs more is not measured."""
 
 MAX_BYTES = 8 << 20
-"""Bytes of a file that are read to measure it."""
+"""Most bytes of a file that are read to measure it."""
 
 _BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """A picture by its header.
+    """The header of an image.
 
     Attributes:
-        width: Pixels as stored; whether MiMo turns a picture by its EXIF tag is not known, and its
-            tokens do not depend on it.
+        width: Pixels as stored. Whether MiMo applies the EXIF orientation is not known; the number
+            of tokens does not depend on it.
         height: Pixels as stored.
-        frames: Pictures in it, counted up to 1000, or None when it was not counted.
+        frames: Number of frames, counted up to 1000, or None when they were not counted.
     """
 
     width: int
@@ -33,17 +33,17 @@ class ImageHeader:
 
 @dataclass(frozen=True, slots=True)
 class AVHeader:
-    """A video or a sound by its header. None stands for what the header does not say.
+    """The header of a video or audio file. None stands for what the header does not say.
 
     Attributes:
-        duration: Seconds by the container's own account.
+        duration: Seconds, as the container states them.
         width: Pixels of the first video track as coded.
         height: Pixels of the first video track as coded.
         has_video: Whether there is a video track.
-        has_audio: Whether there is a sound track.
-        video_codec: Name or four-character code of the picture's codec.
-        audio_codec: Name or four-character code of the sound's codec.
-        pixel_format: How colours are stored, in FFmpeg's words, such as "yuv420p".
+        has_audio: Whether there is an audio track.
+        video_codec: Name or four-character code of the video codec.
+        audio_codec: Name or four-character code of the audio codec.
+        pixel_format: FFmpeg's name of the pixel format, such as "yuv420p".
     """
 
     duration: float | None = None
@@ -60,14 +60,14 @@ MediaHeader = ImageHeader | AVHeader
 
 
 class HeaderTooComplexError(Exception):
-    """A header has more parts than an honest one; it is left unmeasured."""
+    """The header has more entries than are read; the file is not measured."""
 
 
 class HeaderReader:
-    """Reads small pieces of a medium from blocks it keeps, and stops after a fixed effort.
+    """Reads small pieces of a file through a buffer, up to `MAX_STEPS` reads and `MAX_BYTES` bytes.
 
     Attributes:
-        size: Bytes of the whole medium.
+        size: Size of the file in bytes.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -79,10 +79,10 @@ class HeaderReader:
         self._block_at = 0
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset` on; fewer only at the end of the medium.
+        """Return up to `length` bytes from `offset`; fewer only at the end of the file.
 
         Raises:
-            HeaderTooComplexError: The effort that any honest header needs is spent.
+            HeaderTooComplexError: `MAX_STEPS` or `MAX_BYTES` is exceeded.
         """
         self._steps -= 1
         if self._steps < 0:
@@ -98,31 +98,31 @@ class HeaderReader:
         return self._block[start : start + length]
 
     def exactly(self, offset: int, length: int) -> bytes:
-        """Return exactly `length` bytes from `offset` on.
+        """Return exactly `length` bytes from `offset`.
 
         Raises:
-            ValueError: The medium ends before.
+            ValueError: The file ends before that.
             HeaderTooComplexError: As `read`.
         """
         data = self.read(offset, length)
         if len(data) != length:
-            raise cut_off()
+            raise truncated()
         return data
 
     def little(self, offset: int, length: int) -> int:
-        """Return a number written with its least byte first."""
+        """Read a little-endian unsigned integer."""
         return int.from_bytes(self.exactly(offset, length), "little")
 
     def big(self, offset: int, length: int) -> int:
-        """Return a number written with its greatest byte first."""
+        """Read a big-endian unsigned integer."""
         return int.from_bytes(self.exactly(offset, length), "big")
 
 
-def cut_off(detail: str = "it ends before its header says") -> ValueError:
-    """Return the refusal of a medium of which a piece is missing."""
-    return ValueError(f"it is cut off: {detail}; get the whole file.")
+def truncated(detail: str = "it ends before its header says") -> ValueError:
+    """Return the error for a file whose end is missing."""
+    return ValueError(f"it is truncated: {detail}; get the complete file")
 
 
 def damaged(detail: str) -> ValueError:
-    """Return the refusal of a medium whose header contradicts itself."""
-    return ValueError(f"it is damaged: {detail}; repair it or get another copy.")
+    """Return the error for a file whose header contradicts itself."""
+    return ValueError(f"it is damaged: {detail}; repair it or get another copy")
