@@ -1,17 +1,17 @@
-# Every target makes the environment it needs by itself, with python3's venv and pip, and makes it
-# again when pyproject.toml or the constraints change. `make` alone lists the targets.
+# Every target creates the environment that it needs, with python3's venv and pip, and recreates it
+# when pyproject.toml or the constraints change. `make` alone lists the targets.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# The interpreter: python3 when it is new enough, else the newest that is found.
+# The interpreter: python3 if it is new enough, else the newest one found.
 # $(call supported,PATH) is a shell test of one interpreter.
 supported = $(1) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $(call supported,$$python); then echo $$python; break; fi; done)
 
-# $(call interpreter,3.12) is that interpreter, on PATH or kept by pyenv; nothing when absent.
+# $(call interpreter,3.12) is that interpreter, from PATH or pyenv; empty if there is none.
 interpreter = $(shell for python in python$(1) "$$(pyenv root 2>/dev/null)"/versions/$(1).*/bin/python; do \
 	if "$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null; \
 	then echo "$$python"; break; fi; done)
@@ -27,15 +27,15 @@ WORKERS ?= 2
 comma := ,
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# $(call make_environment,DIR,EXTRAS,GROUPS,CONSTRAINTS): dependency groups want a newer pip than
-# Python 3.11 and 3.12 bring, so pip itself comes first.
+# $(call make_environment,DIR,EXTRAS,GROUPS,CONSTRAINTS): dependency groups need a newer pip than
+# Python 3.11 and 3.12 include, so pip is upgraded first.
 define make_environment
 	@$(MAKE) --no-print-directory check PYTHON='$(PYTHON)'
-	@echo "Making $(1) with $$($(PYTHON) --version) …"
+	@echo "Creating $(1) with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv $(1)
 	@$(1)/bin/python -m pip install -qq -c constraints.txt pip
 	@$(1)/bin/python -m pip install -qq -c $(4) -e '.[$(2)]' $(foreach group,$(3),--group $(group)) \
-		|| { echo "pip could not install the packages listed in pyproject.toml into $(1); see its message above." >&2; exit 1; }
+		|| { echo "pip could not install the dependencies from pyproject.toml into $(1); see its output above." >&2; exit 1; }
 	@touch $(1)/.made
 endef
 
@@ -46,9 +46,9 @@ help:  ## List the targets
 .PHONY: check
 check:
 	@if [ -z '$(PYTHON)' ] || ! $(call supported,$(PYTHON)); then \
-		echo "langchain-mimo needs Python 3.11 or newer: install it, or name it with make PYTHON=python3.12" >&2; exit 1; fi
+		echo "langchain-mimo needs Python 3.11 or newer; install it, or select it with make PYTHON=python3.12" >&2; exit 1; fi
 	@if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
-		echo "$(PYTHON) lacks venv or pip: install them (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; fi
+		echo "$(PYTHON) has no venv or pip; install them (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; fi
 
 $(TEST_ENV)/.made: pyproject.toml $(CONSTRAINTS)
 	$(call make_environment,$(TEST_ENV),av$(comma)emulator,test-integration lint,$(CONSTRAINTS))
@@ -60,27 +60,27 @@ $(DOCS_ENV)/.made: pyproject.toml constraints.txt
 	$(call make_environment,$(DOCS_ENV),av,docs,constraints.txt)
 
 .PHONY: demo
-demo: $(DEMO_ENV)/.made  ## Run the tour: picture, video and sound, tools, streaming, the bill
+demo: $(DEMO_ENV)/.made  ## Run the tour: image, video, audio, streaming, tools, usage and cost
 	@$(DEMO_ENV)/bin/python docs/examples/tour.py
 
 .PHONY: test
-test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_tests/ on the emulator
+test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_tests/ with the emulator
 	$(TEST_ENV)/bin/python -m pytest tests $(ARGS)
 	$(TEST_ENV)/bin/python -m pytest integration_tests -n $(WORKERS) $(ARGS)
 
 .PHONY: test-all
-test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, where present
+test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, if installed
 	@failed=; \
 	for pair in '3.11 $(call interpreter,3.11)' '3.12 $(call interpreter,3.12)' '3.13 $(call interpreter,3.13)'; do \
 		set -- $$pair; \
-		if [ $$# -lt 2 ]; then echo "Python $$1 is not on this machine: not tested."; continue; fi; \
+		if [ $$# -lt 2 ]; then echo "Python $$1 is not installed: skipped."; continue; fi; \
 		echo "=== Python $$1"; \
 		$(MAKE) --no-print-directory test PYTHON=$$2 TEST_ENV=.venv-$$1 || failed="$$failed $$1"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Failed on Python$$failed." >&2; exit 1; fi
 
 .PHONY: test-min
-test-min:  ## Run all tests on the lowest dependencies that pyproject.toml claims, on Python 3.11
+test-min:  ## Run all tests with the lowest supported dependencies, on Python 3.11
 	@$(MAKE) --no-print-directory test TEST_ENV=$(MIN_ENV) CONSTRAINTS=constraints-min.txt \
 		PYTHON=$(or $(call interpreter,3.11),$(PYTHON))
 
@@ -94,20 +94,20 @@ types: $(TEST_ENV)/.made  ## Check types: mypy, strict for the package
 	$(TEST_ENV)/bin/mypy
 
 .PHONY: imports
-imports: $(TEST_ENV)/.made  ## Check who imports whom: import-linter
+imports: $(TEST_ENV)/.made  ## Check imports between modules: import-linter
 	$(TEST_ENV)/bin/lint-imports
 
 .PHONY: format
-format: $(TEST_ENV)/.made  ## Format the code, mend what ruff can mend
+format: $(TEST_ENV)/.made  ## Format the code and apply ruff's fixes
 	$(TEST_ENV)/bin/ruff check --fix .
 	$(TEST_ENV)/bin/ruff format .
 
 .PHONY: docs
-docs: $(DOCS_ENV)/.made  ## Build the documentation into site/; a broken link is an error
+docs: $(DOCS_ENV)/.made  ## Build the documentation into site/; broken links are errors
 	$(DOCS_ENV)/bin/zensical build --strict --clean
 
 .PHONY: constraints
-constraints:  ## Renew constraints.txt with what pip resolves today, on Python 3.11
+constraints:  ## Update constraints.txt with pip's current resolution, on Python 3.11
 	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
 	$$python -m venv .venv-constraints \
 	&& .venv-constraints/bin/python -m pip install -qq -U pip \
@@ -116,20 +116,20 @@ constraints:  ## Renew constraints.txt with what pip resolves today, on Python 3
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
 	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
 
-# Packages of others are measured beside ours, so this environment has pins of its own.
+# The benchmarks also measure other packages, so this environment has its own pinned versions.
 $(BENCHMARK_ENV)/.made: pyproject.toml benchmarks/requirements.txt
 	@$(MAKE) --no-print-directory check PYTHON='$(PYTHON)'
-	@echo "Making $(BENCHMARK_ENV) with $$($(PYTHON) --version) …"
+	@echo "Creating $(BENCHMARK_ENV) with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv $(BENCHMARK_ENV)
 	@$(BENCHMARK_ENV)/bin/python -m pip install -qq -r benchmarks/requirements.txt -e . \
-		|| { echo "pip could not install benchmarks/requirements.txt into $(BENCHMARK_ENV); see its message above." >&2; exit 1; }
+		|| { echo "pip could not install benchmarks/requirements.txt into $(BENCHMARK_ENV); see its output above." >&2; exit 1; }
 	@touch $(BENCHMARK_ENV)/.made
 
 .PHONY: benchmark
-benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory beside other chat models (ARGS=--quick)
+benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory against other chat models (ARGS=--quick)
 	@$(BENCHMARK_ENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: clean
-clean:  ## Remove the environments and caches that these targets made
+clean:  ## Remove the environments and caches that these targets created
 	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
