@@ -1,4 +1,4 @@
-"""Which requests a fault strikes: every fault, whole answers and streams, in both API formats."""
+"""Which requests a fault applies to: every fault, with and without streaming, in both formats."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ HELLO = [{"role": "user", "content": "Hello, 你好"}]
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/anthropic/v1/messages"}
 BOTH, STREAMS = "both", "streams"
 
-# fault, its parameters, the requests that it strikes
+# fault, its parameters, the requests that it applies to
 ROWS = [
     ("cut_after", {}, BOTH),
     ("cut_after", {"clean": True}, BOTH),
@@ -56,20 +56,20 @@ ROWS = [
 ]
 
 
-def named(row):
+def row_id(row):
     return " ".join([row[0], *(f"{key}={value}" for key, value in row[1].items())])
 
 
 @pytest.fixture
 def client(emulator):
-    """A client with one connection, which waits for an answer much longer than any takes."""
+    """A client with one connection and a timeout much longer than any response takes."""
     with httpx2.Client(
         base_url=emulator.root_url,
         headers={"api-key": emulator.api_key},
         limits=httpx2.Limits(max_connections=1),
         timeout=httpx2.Timeout(10, pool=1),
-    ) as made:
-        yield made
+    ) as client:
+        yield client
 
 
 def body(*, streaming=False, **changes):
@@ -82,8 +82,8 @@ def body(*, streaming=False, **changes):
     }
 
 
-def meet(client, path):
-    """Ask for a stream, and leave as soon as something of it arrived or nothing can any more."""
+def start_stream(client, path):
+    """Request a stream, and disconnect after its first bytes or its failure."""
     try:
         with client.stream("POST", path, json=body(streaming=True)) as response:
             next(response.iter_raw(), None)
@@ -91,31 +91,31 @@ def meet(client, path):
         pass
 
 
-def test_the_table_has_every_fault():
+def test_the_rows_cover_every_fault():
     assert {row[0] for row in ROWS} == set(FAULTS)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row[2] is STREAMS], ids=named)
-def test_a_fault_of_streams_leaves_whole_answers_and_their_connection_alone(
+@pytest.mark.parametrize("row", [row for row in ROWS if row[2] is STREAMS], ids=row_id)
+def test_a_stream_fault_does_not_apply_to_other_responses_and_their_connection(
     emulator, client, api_format, row
 ):
     name, parameters, _ = row
     path = PATHS[api_format]
     emulator.fault(name, **parameters)
     for _ in range(2):
-        answer = client.post(path, json=body())
-        assert answer.status_code == 200
-        assert answer.headers["content-length"] == str(len(answer.content))
-        assert answer.json()["usage"]
+        response = client.post(path, json=body())
+        assert response.status_code == 200
+        assert response.headers["content-length"] == str(len(response.content))
+        assert response.json()["usage"]
     assert emulator.connections == 1
     assert [request.fault for request in emulator.requests] == [None, None]
-    meet(client, path)
-    assert emulator.requests[-1].fault == name  # it still waited
+    start_stream(client, path)
+    assert emulator.requests[-1].fault == name  # it was still waiting
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("row", [row for row in ROWS if row[2] is BOTH], ids=named)
-def test_a_fault_of_both_strikes_once_and_the_next_answer_is_well(
+@pytest.mark.parametrize("row", [row for row in ROWS if row[2] is BOTH], ids=row_id)
+def test_a_fault_applies_once_and_the_next_response_is_intact(
     emulator, client, api_format, row, streaming
 ):
     name, parameters, _ = row
@@ -126,40 +126,40 @@ def test_a_fault_of_both_strikes_once_and_the_next_answer_is_well(
     emulator.fault(name, **parameters)
     with contextlib.suppress(httpx2.TransportError):
         client.post(path, json=body(streaming=streaming))
-    # By a connection of its own: no client can know yet that the server closed the other one.
-    address, headers = emulator.root_url + path, {"api-key": emulator.api_key}
-    answer = httpx2.post(address, json=body(), headers=headers)
-    assert answer.status_code == 200
-    assert answer.json()["usage"]
+    # A new connection: the client cannot know yet that the server closed the other one.
+    url, headers = emulator.root_url + path, {"api-key": emulator.api_key}
+    response = httpx2.post(url, json=body(), headers=headers)
+    assert response.status_code == 200
+    assert response.json()["usage"]
     assert [request.fault for request in emulator.requests] == [name, None]
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS if row[2] is STREAMS or row[0] == "half_tool_call"], ids=named
+    "row", [row for row in ROWS if row[2] is STREAMS or row[0] == "half_tool_call"], ids=row_id
 )
-def test_a_stream_that_is_refused_is_refused_as_usual(emulator, client, row):
+def test_a_refused_stream_is_not_changed_by_the_fault(emulator, client, row):
     name, parameters, _ = row
     emulator.fault(name, **parameters)
     for _ in range(2):
-        answer = client.post(PATHS["openai"], json=body(streaming=True, model="gpt-4o"))
-        assert answer.status_code == 400
-        assert answer.text.startswith('data:{"error":')
+        response = client.post(PATHS["openai"], json=body(streaming=True, model="gpt-4o"))
+        assert response.status_code == 400
+        assert response.text.startswith('data:{"error":')
     assert [request.fault for request in emulator.requests] == [name, None]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row[2] is STREAMS], ids=named)
-def test_a_fault_of_streams_counts_streams_only(emulator, client, row):
+@pytest.mark.parametrize("row", [row for row in ROWS if row[2] is STREAMS], ids=row_id)
+def test_a_stream_fault_counts_only_streams(emulator, client, row):
     name, parameters, _ = row
     emulator.fault(name, skip=1, **parameters)
     path = PATHS["openai"]
     assert client.post(path, json=body()).status_code == 200
     assert client.post(path, json=body(streaming=True)).text.endswith("[DONE]\n\n")
-    meet(client, path)
+    start_stream(client, path)
     assert [request.fault for request in emulator.requests] == [None, None, name]
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_client_that_hangs_up_in_a_long_stream_makes_no_noise(emulator, caplog, capfd, reset):
+def test_a_client_that_leaves_a_long_stream_causes_no_log_output(emulator, caplog, capfd, reset):
     emulator.reply(pieces=["word "] * 50_000)
     raw = json.dumps(body(streaming=True)).encode()
     head = (

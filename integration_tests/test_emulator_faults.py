@@ -1,4 +1,4 @@
-"""Every fault of the emulator over a real socket, seen by plain httpx2 and by raw sockets."""
+"""Every fault of the emulator over a real socket, seen by an httpx2 client and by raw sockets."""
 
 import email.utils
 import json
@@ -35,8 +35,8 @@ def emulator():
 @pytest.fixture
 def client(emulator):
     headers = {"api-key": emulator.api_key}
-    with httpx2.Client(base_url=emulator.base_url, headers=headers, timeout=5) as made:
-        yield made
+    with httpx2.Client(base_url=emulator.base_url, headers=headers, timeout=5) as client:
+        yield client
 
 
 def ask(client, **changes):
@@ -53,7 +53,7 @@ def data_of(text):
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def test_the_table_has_a_test_for_every_fault():
+def test_every_fault_has_a_test():
     here = Path(__file__).read_text(encoding="utf-8")
     assert [name for name in FAULTS if f'"{name}"' not in here] == []
 
@@ -73,14 +73,14 @@ def test_cut_after(emulator, client, streaming, reset, count):
 
     with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
         read()
-    # A reset may drop what was not read yet; nothing beyond the limit ever goes out.
+    # A reset can drop bytes that were not read yet; nothing beyond the limit is ever sent.
     assert len(received) <= count if reset else len(received) == count
     assert ask(client).status_code == 200
     assert emulator.requests[0].fault == "cut_after"
     assert emulator.disconnects == []
 
 
-def test_a_clean_cut_is_whole_for_http(emulator, client):
+def test_a_clean_cut_is_complete_for_http(emulator, client):
     emulator.fault("cut_after", bytes=300, clean=True)
     response = stream(client)
     assert len(response.content) == 300
@@ -96,7 +96,7 @@ def test_cut_before_headers(emulator, client, reset):
     assert ask(client).status_code == 200
 
 
-def test_reset_kept_alive_strikes_only_reused_connections(emulator, client):
+def test_reset_kept_alive_applies_only_to_reused_connections(emulator, client):
     emulator.fault("reset_kept_alive")
     assert ask(client).status_code == 200
     with pytest.raises(httpx2.ReadError):
@@ -117,7 +117,7 @@ def test_close_idle(emulator, client):
 
 
 @pytest.mark.parametrize("after", [None, 0, 3])
-def test_stall_and_the_client_that_hangs_up(emulator, client, after):
+def test_stall_until_the_client_disconnects(emulator, client, after):
     emulator.fault("stall", after_events=after)
     with pytest.raises(httpx2.ReadTimeout):
         client.post(
@@ -125,16 +125,16 @@ def test_stall_and_the_client_that_hangs_up(emulator, client, after):
             json={"model": "mimo-v2.6-flash", "messages": MESSAGES, "stream": True},
             timeout=httpx2.Timeout(5, read=0.3),
         )
-    (gone,) = emulator.wait_for_disconnects(1, timeout=5)
-    assert gone.path == "/v1/chat/completions"
-    assert gone.elapsed > 0.2
+    (disconnect,) = emulator.wait_for_disconnects(1, timeout=5)
+    assert disconnect.path == "/v1/chat/completions"
+    assert disconnect.elapsed > 0.2
 
 
 def test_stall_that_ends(emulator, client):
     emulator.fault("stall", after_events=2, seconds=0.2)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert "[DONE]" in stream(client).text
-    assert time.monotonic() - begun >= 0.2
+    assert time.monotonic() - started >= 0.2
 
 
 def test_pings_only(emulator, client):
@@ -147,18 +147,18 @@ def test_pings_only(emulator, client):
 @pytest.mark.parametrize("part", ["body", "headers"])
 def test_slow_loris(emulator, client, part):
     emulator.fault("slow_loris", part=part, interval=0.001, size=50)
-    begun = time.monotonic()
+    started = time.monotonic()
     response = ask(client)
     assert response.json()["choices"][0]["finish_reason"] == "stop"
-    assert time.monotonic() - begun > 0.005
+    assert time.monotonic() - started > 0.005
 
 
 def test_split_writes(emulator, client):
     emulator.fault("split_writes", size=2, interval=0)
-    whole = stream(client)
+    response = stream(client)
     assert "你好" in "".join(
         event["choices"][0]["delta"]["content"] or ""
-        for event in data_of(whole.text)
+        for event in data_of(response.text)
         if event["choices"]
     )
 
@@ -185,7 +185,7 @@ def test_keep_open_after_done(emulator, client):
         ("rate_limit", 429, '"message":"Too many requests"'),
     ],
 )
-def test_refusals(emulator, client, name, status, piece, streaming):
+def test_error_responses(emulator, client, name, status, piece, streaming):
     emulator.fault(name)
     response = ask(client, stream=streaming)
     assert response.status_code == status
@@ -211,7 +211,7 @@ def test_server_error_then_success(emulator, client, status):
     assert [ask(client).status_code for _ in range(3)] == [status, status, 200]
 
 
-def test_odd_error_bodies(emulator, client):
+def test_unusual_error_bodies(emulator, client):
     emulator.fault("string_error")
     assert ask(client).json() == {"error": "Unauthorized"}
     emulator.fault("html_error_page")
@@ -248,7 +248,7 @@ def test_error_in_stream(emulator, client, space):
     assert "[DONE]" not in response.text
 
 
-def finishes(text):
+def finish_reasons(text):
     return [
         event["choices"][0]["finish_reason"]
         for event in data_of(text)
@@ -256,17 +256,17 @@ def finishes(text):
     ]
 
 
-def test_endings(emulator, client):
+def test_stream_endings(emulator, client):
     emulator.fault("duplicated_finish")
-    assert finishes(stream(client).text) == ["stop", "stop"]
+    assert finish_reasons(stream(client).text) == ["stop", "stop"]
     emulator.fault("no_done")
     text = stream(client).text
-    assert finishes(text) == ["stop"]
+    assert finish_reasons(text) == ["stop"]
     assert "[DONE]" not in text
     for done in (True, False):
         emulator.fault("no_finish", done=done)
         text = stream(client).text
-        assert finishes(text) == []
+        assert finish_reasons(text) == []
         assert ("[DONE]" in text) is done
         assert data_of(text)
 
@@ -281,8 +281,8 @@ def test_usage_on_every_chunk(emulator, client):
 @pytest.mark.parametrize("reason", ["length", "tool_calls", None])
 def test_half_tool_call_in_a_stream(emulator, client, reason):
     emulator.fault("half_tool_call", characters=9, finish_reason=reason)
-    question = [{"role": "user", "content": "What is the weather in Paris?"}]
-    text = stream(client, messages=question, tools=[TOOL]).text
+    prompt = [{"role": "user", "content": "What is the weather in Paris?"}]
+    text = stream(client, messages=prompt, tools=[TOOL]).text
     arguments = "".join(
         call["function"]["arguments"]
         for event in data_of(text)
@@ -290,19 +290,19 @@ def test_half_tool_call_in_a_stream(emulator, client, reason):
         for call in event["choices"][0]["delta"]["tool_calls"] or []
     )
     assert arguments == '{"locatio'
-    assert finishes(text) == ([reason] if reason else [])
+    assert finish_reasons(text) == ([reason] if reason else [])
     assert ("[DONE]" in text) is (reason is not None)
 
 
-def test_half_tool_call_whole(emulator, client):
+def test_half_tool_call_without_a_stream(emulator, client):
     emulator.fault("half_tool_call", characters=9)
-    question = [{"role": "user", "content": "What is the weather in Paris?"}]
-    choice = ask(client, messages=question, tools=[TOOL]).json()["choices"][0]
+    prompt = [{"role": "user", "content": "What is the weather in Paris?"}]
+    choice = ask(client, messages=prompt, tools=[TOOL]).json()["choices"][0]
     assert choice["finish_reason"] == "length"
     assert choice["message"]["tool_calls"][0]["function"]["arguments"] == '{"locatio'
 
 
-def test_legal_but_odd_forms(emulator, client):
+def test_unusual_but_legal_forms(emulator, client):
     emulator.fault("crlf")
     assert b"\r\n\r\n" in stream(client).content
     emulator.fault("comments")
@@ -326,16 +326,18 @@ def test_skip_and_every(emulator, client):
 
 
 def test_unknown_faults_and_parameters(emulator):
-    with pytest.raises(ValueError, match="There is no fault 'melt'"):
+    with pytest.raises(ValueError, match="unknown fault 'melt'; the faults are cut_after, "):
         emulator.fault("melt")
-    with pytest.raises(ValueError, match="it has: bytes, reset, clean"):
+    with pytest.raises(
+        ValueError, match="no parameter byte; its parameters are bytes, reset, clean"
+    ):
         emulator.fault("cut_after", byte=1)
 
 
-def test_stopping_frees_clients_that_wait():
+def test_stopping_disconnects_waiting_clients():
     emulator = MiMoEmulator().start()
     emulator.fault("stall")
-    failed = []
+    errors = []
 
     def wait():
         try:
@@ -346,7 +348,7 @@ def test_stopping_frees_clients_that_wait():
                 timeout=30,
             )
         except httpx2.TransportError as error:
-            failed.append(error)
+            errors.append(error)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
@@ -354,10 +356,10 @@ def test_stopping_frees_clients_that_wait():
         time.sleep(0.01)
     emulator.stop()
     waiting.join(5)
-    assert len(failed) == 1
+    assert len(errors) == 1
 
 
-def test_a_reset_is_a_reset(emulator):
+def test_a_reset_reaches_the_client(emulator):
     emulator.fault("cut_before_headers", reset=True)
     body = json.dumps({"model": "mimo-v2.6-flash", "messages": MESSAGES}).encode()
     head = (

@@ -1,8 +1,8 @@
-"""The samples of MiMo's own pages, as published, against the emulator on the day of their page.
+"""The code samples of MiMo's documentation against the emulator, set to the date of each page.
 
-The Python ones are run by the official `openai` and `anthropic` SDKs, clients that no one here wrote;
-only address and key are changed, and placeholders are filled from real files. The curl bodies are
-sent as they stand.
+The Python samples run unchanged with the official `openai` and `anthropic` SDKs, except for the URL,
+the key and placeholders, which are filled from real files. The bodies of the curl samples are sent
+unchanged.
 """
 
 import base64
@@ -30,7 +30,7 @@ RESELLER = "https://api.shubiaobiao.com"
 FILES = "https://example-files.cnbj1.mi-fds.com/example-files/"
 PLACEHOLDER = "data:{MIME_TYPE};base64,$BASE64_"
 
-# What the pages' own sample answers bill for their media.
+# The usage of media in the sample responses of the pages.
 PAGE_USAGE = {
     "image-understanding": {"image_tokens": 1024},
     "audio-understanding": {"audio_tokens": 25},
@@ -42,7 +42,7 @@ WITHOUT_COMMA = {
     "reseller-image-input/03-anthropic",
     "reseller-image-input/04-anthropic",
 }
-FINDINGS = {"image": "1024", "audio": "second", "video": "second"}
+DESCRIPTIONS = {"image": "1024", "audio": "second", "video": "second"}
 
 
 def samples(pattern):
@@ -54,7 +54,7 @@ def samples(pattern):
 
 @pytest.fixture(scope="module")
 def example_files(tmp_path_factory):
-    """Files under the names the pages use, of the sizes their sample answers were billed for."""
+    """Files with the names of the pages and the sizes that their sample responses were billed for."""
     folder = tmp_path_factory.mktemp("example-files")
     for name in ("image", "audio", "video"):
         (folder / name).mkdir()
@@ -68,7 +68,7 @@ def example_files(tmp_path_factory):
 
 @pytest.fixture
 def emulator_of(example_files):
-    """A function that starts the emulator on the day of a page."""
+    """A function that starts the emulator, set to the date of a page."""
     running = []
 
     def start(page):
@@ -100,7 +100,7 @@ def filled(source, folder):
 
 
 def run(path, emulator, folder, *, repairs=()):
-    """Run a Python sample with the emulator's address, and return the one request it made."""
+    """Run a Python sample against the emulator, and return its only request."""
     source = path.read_text(encoding="utf-8")
     assert MIMO in source or RESELLER in source
     source = source.replace(MIMO, emulator.root_url).replace(RESELLER, emulator.root_url)
@@ -116,16 +116,16 @@ def run(path, emulator, folder, *, repairs=()):
 
 
 def curl(path):
-    """Return path, headers and body of a curl command."""
+    """Return the path, headers and body of a curl command."""
     text = path.read_text(encoding="utf-8")
-    address = re.search(r"POST 'https://[^/]+([^']+)'", text)
+    url = re.search(r"POST 'https://[^/]+([^']+)'", text)
     headers = dict(line.split(": ") for line in re.findall(r'--header "([^"]+)"', text))
     assert headers.pop("api-key") == "$MIMO_API_KEY"
     body = re.search(r"--data-raw '(.*)'$", text, re.DOTALL).group(1)
-    return address.group(1) if address else None, headers, body
+    return url.group(1) if url else None, headers, body
 
 
-def test_every_page_is_here():
+def test_every_page_has_its_samples():
     assert {path.name for path in SAMPLES.iterdir() if path.is_dir()} == set(PAGE_DAYS)
     assert len(samples("*-openai.py")) == 12
     assert len(samples("*-openai.curl")) == 13
@@ -148,21 +148,21 @@ def test_python_sample(path, emulator_of, example_files, monkeypatch, capsys):
     assert completion["choices"][0]["finish_reason"] == "stop"
     assert message["content"]
     assert message["reasoning_content"]
-    for medium in request.media:
-        assert FINDINGS[medium.kind] in message["content"], "the file was opened and described"
+    for item in request.media:
+        assert DESCRIPTIONS[item.kind] in message["content"], "the file was opened and described"
     details = completion["usage"]["prompt_tokens_details"] or {}
     for name, tokens in PAGE_USAGE.get(page, {}).items():
-        images = sum(medium.kind == "image" for medium in request.media) or 1
+        images = sum(item.kind == "image" for item in request.media) or 1
         assert details[name] == tokens * images
 
 
 @pytest.mark.parametrize("path", samples("*-openai.curl"))
 def test_curl_sample(path, emulator_of):
-    where, headers, body = curl(path)
+    url_path, headers, body = curl(path)
     emulator = emulator_of(path.parent.name)
 
     response = httpx2.post(
-        f"{emulator.root_url}{where}",
+        f"{emulator.root_url}{url_path}",
         content=body.encode(),
         headers={**headers, "api-key": emulator.api_key},
     )
@@ -177,7 +177,7 @@ def test_curl_sample(path, emulator_of):
 
 COMMA = ('"media_type": "image/png"\n', '"media_type": "image/png",\n')
 REPAIRS = {
-    # Later SDKs have no sampling parameters any more, the format still has.
+    # Later SDKs have no sampling parameters; the API format still has them.
     "first-api-call/02-anthropic": [
         ("top_p=0.95,", 'extra_body={"top_p": 0.95, "temperature": 1.0},'),
         ("    temperature=1.0,\n", ""),
@@ -203,19 +203,19 @@ def test_anthropic_python_sample(path, emulator_of, example_files, monkeypatch, 
 
     assert request.status == 200
     assert request.path.endswith("/anthropic/v1/messages")
-    answer = capsys.readouterr().out
-    assert "TextBlock" in answer
-    for medium in request.media:
-        assert FINDINGS[medium.kind] in answer
+    output = capsys.readouterr().out
+    assert "TextBlock" in output
+    for item in request.media:
+        assert DESCRIPTIONS[item.kind] in output
 
 
 @pytest.mark.parametrize("path", samples("*-anthropic.curl"))
 def test_anthropic_curl_sample(path, emulator_of):
-    where, headers, body = curl(path)
+    url_path, headers, body = curl(path)
     emulator = emulator_of(path.parent.name)
 
     response = httpx2.post(
-        f"{emulator.root_url}{where or '/anthropic/v1/messages'}",
+        f"{emulator.root_url}{url_path or '/anthropic/v1/messages'}",
         content=body.encode(),
         headers={**headers, "api-key": emulator.api_key},
     )
@@ -229,11 +229,11 @@ def test_anthropic_curl_sample(path, emulator_of):
 
 
 def test_the_weather_sample_calls_its_tool(emulator_of):
-    """The first page's sample with tools begins with an assistant turn, and asks about Hebei."""
-    where, _, body = curl(SAMPLES / "first-api-call/05-openai.curl")
+    """The tool sample of the first page starts with an assistant turn and asks about Hebei."""
+    path, _, body = curl(SAMPLES / "first-api-call/05-openai.curl")
     emulator = emulator_of("first-api-call")
     response = httpx2.post(
-        f"{emulator.root_url}{where}",
+        f"{emulator.root_url}{path}",
         content=body.encode(),
         headers={"api-key": emulator.api_key},
     )

@@ -206,7 +206,7 @@ def test_an_invalid_fault(name, values, start, value):
 
 
 def test_a_fault_name_that_is_not_a_string():
-    with pytest.raises(ValueError, match="There is no fault 5"):
+    with pytest.raises(ValueError, match="unknown fault 5"):
         MiMoEmulator().fault(5)
 
 

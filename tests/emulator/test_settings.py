@@ -61,10 +61,14 @@ ARGUMENTS = [
     (["--as-of", "yesterday"], "--as-of: must be a date such as 2026-04-22", "got 'yesterday'"),
     (["--media-root", "nowhere"], "--media-root: must be PREFIX=DIR", "got 'nowhere'"),
     (["--media-root", "P=/nonexistent"], "--media-root: must be an existing", "got '/nonexistent'"),
-    (["--fault", "melt"], "--fault: There is no fault 'melt'", ""),
-    (["--fault", "stall:second=1"], "it has: after_events, seconds", ""),
-    (["--fault", "stall:seconds"], "'seconds' is not name=value", ""),
-    (["--fault", "stall:name=x"], "Fault stall has no name", ""),
+    (["--fault", "melt"], "--fault: unknown fault 'melt'", ""),
+    (
+        ["--fault", "stall:second=1"],
+        "no parameter second; its parameters are after_events, seconds",
+        "",
+    ),
+    (["--fault", "stall:seconds"], "an option of a fault must be KEY=VALUE, got 'seconds'", ""),
+    (["--fault", "stall:name=x"], "fault stall has no parameter name", ""),
     (["--fault", "stall:seconds=-1"], "--fault: seconds of stall must be a number of", "got -1"),
     (
         ["--fault", "stall:seconds=NaN"],

@@ -1,4 +1,7 @@
-"""Faults of the connection and of the HTTP layer: cuts, silence, refusals, foreign pages."""
+"""Faults of the connection and the HTTP layer: cuts, stalls, error responses, proxy pages.
+
+The functions that alter or replace a response; `FAULTS` in `faults.table` says what each does.
+"""
 
 from __future__ import annotations
 
@@ -26,80 +29,80 @@ GARBAGE = {
     "binary": bytes(range(256)),
     "json": b'{"status":"ok"}',
 }
-"""What `garbage` can send, by its parameter `kind`."""
+"""The bodies that `garbage` can send, by its parameter `kind`."""
 
 RETRY_AFTER = ("none", "seconds", "milliseconds", "date")
-"""The forms in which `rate_limit` can say when to come again."""
+"""The forms of the Retry-After header of `rate_limit`."""
 
-_REFUSED_INSIDE = (
+_CONNECTION_REFUSED = (
     "finishConnect(..) failed: Connection refused: "
     "s-20260501.abcstackcn-nx-prod-cloudml.xiaomi.srv/10.137.1.77:80"
 )
 
 
-def cut_after(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """End the connection after so many bytes of the body."""
+def cut_after(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """End the connection after a number of bytes of the body."""
     cut = Cut.RESET if options["reset"] else Cut.CLOSE
     return replace(
-        _as_steps(answer),
-        steps=_until(_steps_of(answer), int(options["bytes"]), cut),
+        _as_steps(response),
+        steps=_cut_steps(_steps_of(response), int(options["bytes"]), cut),
         until_close=bool(options["clean"]),
     )
 
 
-def cut_before_headers(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """End the connection in place of an answer."""
-    return replace(answer, cut=Cut.RESET if options["reset"] else Cut.CLOSE)
+def cut_before_headers(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """End the connection instead of responding."""
+    return replace(response, cut=Cut.RESET if options["reset"] else Cut.CLOSE)
 
 
-def reset(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
-    """Reset the connection in place of an answer."""
-    return replace(answer, cut=Cut.RESET)
+def reset(response: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
+    """Reset the connection instead of responding."""
+    return replace(response, cut=Cut.RESET)
 
 
-def close_idle(answer: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
-    """Close the connection when the answer is whole."""
-    return replace(answer, close_after=True)
+def close_idle(response: HttpResponse, _options: Mapping[str, Any]) -> HttpResponse:
+    """Close the connection after the complete response."""
+    return replace(response, close_after=True)
 
 
-def stall(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """Fall silent before the status line, or after some events."""
+def stall(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """Send nothing for a while, before the status line or after a number of events."""
     seconds = float(options["seconds"])
     if options["after_events"] is None:
-        return replace(answer, delay=answer.delay + seconds)
-    return replace(answer, steps=_insert(answer.steps, int(options["after_events"]), [seconds]))
+        return replace(response, delay=response.delay + seconds)
+    return replace(response, steps=_insert(response.steps, int(options["after_events"]), [seconds]))
 
 
-def pings_only(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """Send comments in place of events."""
+def pings_only(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """Send SSE comments instead of events for a while."""
     interval = float(options["interval"])
     count = math.ceil(float(options["seconds"]) / interval)
     ping = str(options["text"]).encode()
     pings = (step for _ in range(count) for step in (ping, interval))
-    inserted = _insert(answer.steps, int(options["after_events"]), pings)
-    return replace(answer, steps=inserted)
+    inserted = _insert(response.steps, int(options["after_events"]), pings)
+    return replace(response, steps=inserted)
 
 
-def slow_loris(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """Let headers or body trickle."""
+def slow_loris(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """Send the headers or the body slowly, in small pieces."""
     interval = float(options["interval"])
     if options["part"] == "headers":
-        return replace(answer, header_interval=interval)
-    return replace(_as_steps(answer), steps=_trickle(answer, int(options["size"]), interval))
+        return replace(response, header_interval=interval)
+    return replace(_as_steps(response), steps=_split_body(response, int(options["size"]), interval))
 
 
-def split_writes(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """Cut the body into small writes, anywhere."""
-    return slow_loris(answer, {"part": "body", **options})
+def split_writes(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """Split the body into small writes, at any byte."""
+    return slow_loris(response, {"part": "body", **options})
 
 
-def keep_open_after_done(answer: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
-    """Leave the body open behind its last event."""
-    return replace(answer, steps=chain(answer.steps, [float(options["seconds"])]))
+def keep_open_after_done(response: HttpResponse, options: Mapping[str, Any]) -> HttpResponse:
+    """Keep the body open after its last event."""
+    return replace(response, steps=chain(response.steps, [float(options["seconds"])]))
 
 
 def rate_limit(options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """429, with Retry-After in one of its forms or without."""
+    """429 with one of the forms of Retry-After, or without it."""
     seconds = float(options["seconds"])
     due = datetime.now(UTC) + timedelta(seconds=seconds)
     forms: list[list[tuple[bytes, bytes]]] = [
@@ -109,18 +112,18 @@ def rate_limit(options: Mapping[str, Any], streaming: bool) -> HttpResponse:
         [(b"retry-after", format_datetime(due, usegmt=True).encode())],
     ]
     error = {"code": "429", "message": "Too many requests", "type": "limitation"}
-    answer = _error(429, error, streaming)
-    return replace(answer, headers=forms[RETRY_AFTER.index(options["retry_after"])])
+    response = _error(429, error, streaming)
+    return replace(response, headers=forms[RETRY_AFTER.index(options["retry_after"])])
 
 
 def quota(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """429, the Token Plan's quota is used up."""
+    """429 for an exhausted quota of the Token Plan."""
     error = {"code": "429", "message": "quota exhausted", "param": "", "type": "limitation"}
     return _error(429, error, streaming)
 
 
 def payment_required(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """402, no money left."""
+    """402 for an insufficient balance."""
     error = {
         "code": "402",
         "message": "Insufficient account balance",
@@ -130,13 +133,13 @@ def payment_required(_options: Mapping[str, Any], streaming: bool) -> HttpRespon
 
 
 def forbidden(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """403, region or risk."""
+    """403 for a blocked region or risk control."""
     error = {"code": "403", "message": "Illegal access", "type": "illegal_access"}
     return _error(403, error, streaming)
 
 
 def moderation(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """421, the content filter."""
+    """421 from the content filter."""
     error = {
         "code": "421",
         "message": "Moderation Block",
@@ -147,39 +150,39 @@ def moderation(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
 
 
 def server_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
-    """A bare 5xx."""
+    """5xx with a plain-text body."""
     return HttpResponse(int(options["status"]), "text/plain", body=str(options["body"]).encode())
 
 
 def connection_refused(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """A transient failure inside MiMo, dressed as 400."""
-    error = {"code": "400", "message": _REFUSED_INSIDE, "param": "", "type": ""}
+    """400 for a temporary outage inside MiMo."""
+    error = {"code": "400", "message": _CONNECTION_REFUSED, "param": "", "type": ""}
     return _error(400, error, streaming)
 
 
 def string_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
-    """An error that is no object, as vLLM's 401."""
+    """An error that is a string instead of an object, like vLLM's 401."""
     return HttpResponse(int(options["status"]), body=orjson.dumps({"error": options["error"]}))
 
 
 def html_error_page(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
-    """A proxy's page."""
+    """The HTML error page of a proxy."""
     return HttpResponse(int(options["status"]), "text/html", body=_HTML)
 
 
 def empty_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
-    """A status and nothing else."""
+    """An error status without a body."""
     return HttpResponse(int(options["status"]), body=b"")
 
 
 def redirect(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
-    """Another address."""
+    """A redirect to another URL."""
     headers = [(b"location", str(options["location"]).encode("latin-1"))]
     return HttpResponse(int(options["status"]), "text/plain", body=b"", headers=headers)
 
 
 def garbage(options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """200, and a body of something else."""
+    """200 with a body that is not an API response."""
     content_type = _EVENT_STREAM if streaming else "application/json"
     return HttpResponse(200, content_type, body=GARBAGE[str(options["kind"])])
 
@@ -191,17 +194,17 @@ def _error(status: int, error: Mapping[str, str], streaming: bool) -> HttpRespon
     return HttpResponse(status, body=encoded)
 
 
-def _as_steps(answer: HttpResponse) -> HttpResponse:
-    if answer.body is None:
-        return answer
-    return replace(answer, body=None, declared_length=len(answer.body))
+def _as_steps(response: HttpResponse) -> HttpResponse:
+    if response.body is None:
+        return response
+    return replace(response, body=None, declared_length=len(response.body))
 
 
-def _steps_of(answer: HttpResponse) -> Iterable[Step]:
-    return answer.steps if answer.body is None else [answer.body]
+def _steps_of(response: HttpResponse) -> Iterable[Step]:
+    return response.steps if response.body is None else [response.body]
 
 
-def _until(steps: Iterable[Step], limit: int, cut: Cut) -> Iterator[Step]:
+def _cut_steps(steps: Iterable[Step], limit: int, cut: Cut) -> Iterator[Step]:
     for step in steps:
         if isinstance(step, bytes) and len(step) >= limit:
             if limit:
@@ -224,8 +227,8 @@ def _insert(steps: Iterable[Step], position: int, inserted: Iterable[Step]) -> I
     yield from remaining
 
 
-def _trickle(answer: HttpResponse, size: int, interval: float) -> Iterator[Step]:
-    for step in _steps_of(answer):
+def _split_body(response: HttpResponse, size: int, interval: float) -> Iterator[Step]:
+    for step in _steps_of(response):
         if not isinstance(step, bytes):
             yield step
             continue

@@ -1,4 +1,4 @@
-"""What the parameters of faults must be: the same for all faults, but for a few."""
+"""Checks of the parameters of faults. A name means the same for all faults, with few exceptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARAMETERS: Mapping[str, Expected] = {
     "bytes": integer(0),
     "characters": integer(0),
     "clean": FLAG,
-    "code": Expected("a text or a number", lambda value: type(value) in {str, int}),
+    "code": Expected("a string or an integer", lambda value: type(value) in {str, int}),
     "done": FLAG,
     "error": TEXT,
     "finish_reason": or_none(TEXT),
@@ -43,13 +43,13 @@ _PARAMETERS: Mapping[str, Expected] = {
     "status": _ERROR_STATUS,
     "text": TEXT,
 }
-_EXCEPTIONS: Mapping[tuple[str, str], Expected] = {
-    ("pings_only", "interval"): seconds(0.00001),  # how many there are is counted by it
+_PARAMETERS_BY_FAULT: Mapping[tuple[str, str], Expected] = {
+    ("pings_only", "interval"): seconds(0.00001),  # the number of comments follows from it
     ("redirect", "status"): integer(300, 399),
     ("server_error", "status"): integer(500, 599),
     ("stall", "after_events"): or_none(integer(0)),
 }
-_CHOICE: Mapping[str, Expected] = {
+_SCHEDULE: Mapping[str, Expected] = {
     "times": or_none(integer(0)),
     "skip": integer(0),
     "every": integer(1),
@@ -57,21 +57,21 @@ _CHOICE: Mapping[str, Expected] = {
 
 
 def check_parameters(fault: str, parameters: Mapping[str, Any]) -> None:
-    """Check the parameters of a fault that has them.
+    """Check the values of parameters that a fault has.
 
     Raises:
-        ValueError: One of them is not what it must be.
+        ValueError: A value is not valid.
     """
     for name, value in parameters.items():
-        expected = _EXCEPTIONS.get((fault, name), _PARAMETERS[name])
+        expected = _PARAMETERS_BY_FAULT.get((fault, name), _PARAMETERS[name])
         expected.check(f"{name} of {fault}", value)
 
 
-def check_schedule(fault: str, choice: Mapping[str, Any]) -> None:
-    """Check `times`, `skip` and `every` of a fault.
+def check_schedule(fault: str, schedule: Mapping[str, Any]) -> None:
+    """Check the values of `times`, `skip` and `every`.
 
     Raises:
-        ValueError: One of them is not what it must be.
+        ValueError: A value is not valid.
     """
-    for name, value in choice.items():
-        _CHOICE[name].check(f"{name} of {fault}", value)
+    for name, value in schedule.items():
+        _SCHEDULE[name].check(f"{name} of {fault}", value)

@@ -1,1 +1,1 @@
-"""The HTTP side: connections, and how responses are delivered over them."""
+"""The HTTP layer: connections, and the delivery of responses."""

@@ -1,4 +1,4 @@
-"""TCP connections of the emulator: counted, and reachable from a request."""
+"""The emulator's TCP connections: the count of all, and the one that a request came by."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from dataclasses import dataclass, field
 
 from langchain_mimo.emulator.conversation.records import Disconnect
 
+CLOSING_SECONDS = 5.0
+"""Longest time that a connection may take to close."""
+
 
 class ConnectionLog:
-    """Counts connections and remembers clients that hung up; safe to read from any thread."""
+    """Counts connections and records disconnects. Can be read from any thread.
+
+    Attributes:
+        accepted: Number of connections accepted so far.
+        open: Number of open connections.
+        disconnects: The clients that disconnected before their response was complete.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -26,7 +35,11 @@ class ConnectionLog:
             return self.accepted
 
     def closed(self, disconnect: Disconnect | None) -> None:
-        """Count a connection that is gone, and the answer it cut short if it did."""
+        """Count a closed connection.
+
+        Args:
+            disconnect: Set if the client disconnected before its response was complete.
+        """
         with self._changed:
             self.open -= 1
             if disconnect is not None:
@@ -34,14 +47,18 @@ class ConnectionLog:
             self._changed.notify_all()
 
     def wait_for(self, count: int, timeout: float) -> list[Disconnect]:
-        """Wait until so many clients hung up, or the time is over; return those that did."""
+        """Wait for a number of disconnects.
+
+        Args:
+            count: The number of disconnects to wait for, counted from the start.
+            timeout: Longest wait in seconds.
+
+        Returns:
+            All disconnects so far; fewer than `count` after a timeout.
+        """
         with self._changed:
             self._changed.wait_for(lambda: len(self.disconnects) >= count, timeout)
             return list(self.disconnects)
-
-
-CLOSING_SECONDS = 5.0
-"""How long a closing connection may take at most."""
 
 
 @dataclass(slots=True)
@@ -49,13 +66,13 @@ class Connection:
     """One TCP connection, as the application sees it.
 
     Attributes:
-        number: From 1; 0 for a request that came without a socket.
-        transport: For faults that write below HTTP; None without a socket.
+        number: Number of the connection, from 1; 0 for a request without a socket.
+        transport: Its transport, for faults that bypass HTTP; None without a socket.
         gone: Set when the connection is closed.
-        path: Of the request being answered.
-        received_at: `time.monotonic()` when that request was whole.
-        requests: How many requests came by it, the present one included.
-        closed_here: Whether the emulator itself cuts it, so that it is no hang-up of the client.
+        path: Path of the current request.
+        received_at: `time.monotonic()` when the current request was complete.
+        requests: Number of requests received on it, including the current one.
+        closed_here: Whether the emulator closes it; if so, its end is no disconnect of the client.
     """
 
     number: int = 0
@@ -67,7 +84,14 @@ class Connection:
     closed_here: bool = False
 
     async def pause(self, seconds: float) -> bool:
-        """Wait; return False as soon as the client is gone."""
+        """Wait, but not longer than the connection lasts.
+
+        Args:
+            seconds: Time to wait; 0 only checks the connection.
+
+        Returns:
+            Whether the connection is still open.
+        """
         if seconds > 0:
             try:
                 await asyncio.wait_for(self.gone.wait(), seconds)
@@ -75,10 +99,10 @@ class Connection:
                 return True
         return not self.gone.is_set()
 
-    async def lost(self) -> bool:
-        """Return whether the client is gone, also when asyncio has yet to say so.
+    async def is_lost(self) -> bool:
+        """Return whether the connection is closed, even if asyncio has not yet reported it.
 
-        Between a write that failed and asyncio's word of it further writes would only make it warn.
+        asyncio reports a failed write with a delay, and logs a warning for writes in between.
         """
         if self.transport is not None and self.transport.is_closing():
             await self.pause(CLOSING_SECONDS)

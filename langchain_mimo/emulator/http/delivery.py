@@ -1,4 +1,4 @@
-"""Writing an answer: at once or event by event, with pauses, until someone hangs up."""
+"""Sends a response at once or step by step, with pauses, until the client disconnects."""
 
 from __future__ import annotations
 
@@ -13,43 +13,44 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from langchain_mimo.emulator.http.connections import CLOSING_SECONDS, Connection
 
-if TYPE_CHECKING:  # the extra's; the table of faults is read without it
+if TYPE_CHECKING:  # part of the extra; the table of faults must be importable without it
     from starlette.types import Send
 
-_EVENTS_PER_TURN = 32
+_STEPS_PER_YIELD = 32
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Cut(enum.Enum):
-    """The connection ends here: by an orderly close, or by a reset."""
+    """The end of a connection: an orderly close, or a reset."""
 
     CLOSE = enum.auto()
     RESET = enum.auto()
 
 
 Step: TypeAlias = "bytes | float | Cut"
-"""What an answer is made of: bytes to write, seconds to wait, or the end of the connection."""
+"""One step of a body: bytes to write, seconds to wait, or the end of the connection."""
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
 class HttpResponse:
-    """An HTTP answer.
+    """An HTTP response.
 
     Attributes:
         status: HTTP status.
-        content_type: Of the body.
-        body: Whole body, or None when `steps` make it.
-        steps: Encoded server-sent events, waits and cuts, made while they are sent.
+        content_type: Content type of the body.
+        body: The complete body; None if `steps` produce it.
+        steps: Encoded server-sent events, waits and cuts, produced while they are sent.
         headers: Further headers.
         delay: Seconds before the status line.
-        pause: Seconds before every step but the first.
-        cut: Ends the connection in place of the status line.
-        declared_length: `content-length` of a body that is made of steps.
-        until_close: Send the body without a length: the connection's end is the body's.
-        header_interval: Seconds between single bytes of the head; 0 writes it at once.
-        close_after: Close the connection in silence when the answer is whole.
+        pause: Seconds before every step except the first.
+        cut: How to end the connection instead of sending the status line.
+        declared_length: `content-length` of a body that is sent in steps.
+        until_close: Whether to send the body without a length, so that the end of the connection
+            ends it.
+        header_interval: Seconds between single bytes of the head; 0 sends it at once.
+        close_after: Whether to close the connection after the response without announcing it.
     """
 
     status: int
@@ -66,7 +67,7 @@ class HttpResponse:
     close_after: bool = False
 
     def all_headers(self) -> Headers:
-        """The headers as sent, `content-length` among them when the length is known."""
+        """Return the headers as sent, including `content-length` if the length is known."""
         headers: Headers = [
             (b"content-type", self.content_type.encode("latin-1")),
             (b"access-control-allow-origin", b"*"),
@@ -74,76 +75,78 @@ class HttpResponse:
         length = self.declared_length if self.body is None else len(self.body)
         if length is not None and not self.until_close:
             headers.append((b"content-length", str(length).encode()))
-        replaced = {name for name, _ in self.headers}
-        return [header for header in headers if header[0] not in replaced] + self.headers
+        overridden = {name for name, _ in self.headers}
+        return [header for header in headers if header[0] not in overridden] + self.headers
 
 
 def header_list(headers: Sequence[tuple[str, str]]) -> Headers:
-    """Encode headers, names in lower case."""
+    """Encode headers, with names in lower case."""
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-async def deliver(answer: HttpResponse, send: Send, connection: Connection) -> None:
-    """Send an answer; stop in silence when the client is gone.
+async def deliver(response: HttpResponse, send: Send, connection: Connection) -> None:
+    """Send a response; stop silently when the client disconnects.
 
     Raises:
-        RuntimeError: The answer needs a socket and there is none (a fault on `ASGITransport`).
+        RuntimeError: The response ends its connection, but there is no socket (a fault on
+            `ASGITransport`).
     """
-    if not await connection.pause(answer.delay):
+    if not await connection.pause(response.delay):
         return
-    if answer.cut is not None:
-        await _end(connection, answer.cut)
-    elif answer.until_close or answer.header_interval:
-        await _deliver_raw(answer, connection)
+    if response.cut is not None:
+        await _end(connection, response.cut)
+    elif response.until_close or response.header_interval:
+        await _deliver_raw(response, connection)
     else:
-        await _deliver_by_asgi(answer, send, connection)
-    if answer.close_after:
+        await _deliver_asgi(response, send, connection)
+    if response.close_after:
         connection.closed_here = True
         _transport(connection).close()
 
 
-async def _deliver_by_asgi(answer: HttpResponse, send: Send, connection: Connection) -> None:
-    headers = answer.all_headers()
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if answer.body is not None:
-        await send({"type": "http.response.body", "body": answer.body})
+async def _deliver_asgi(response: HttpResponse, send: Send, connection: Connection) -> None:
+    headers = response.all_headers()
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if response.body is not None:
+        await send({"type": "http.response.body", "body": response.body})
         return
-    for number, step in enumerate(answer.steps):
-        if number and answer.pause and not await connection.pause(answer.pause):
+    for number, step in enumerate(response.steps):
+        if number and response.pause and not await connection.pause(response.pause):
             return
-        if number % _EVENTS_PER_TURN == 0:
-            await asyncio.sleep(0)  # others get their turn, and a hang-up is noticed
+        if number % _STEPS_PER_YIELD == 0:
+            await asyncio.sleep(0)  # lets other tasks run, and disconnects be noticed
         if isinstance(step, Cut):
             await _end(connection, step)
         elif isinstance(step, bytes):
             await send({"type": "http.response.body", "body": step, "more_body": True})
         else:
             await connection.pause(step)
-        if await connection.lost():
+        if await connection.is_lost():
             return
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _deliver_raw(answer: HttpResponse, connection: Connection) -> None:
-    """Write below HTTP's rules, and close: the protocol's own state knows nothing of it."""
+async def _deliver_raw(response: HttpResponse, connection: Connection) -> None:
+    """Write to the transport and close it, bypassing the HTTP protocol and its state."""
     transport = _transport(connection)
-    lines = [f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}".encode()]
-    headers = [*answer.all_headers(), (b"connection", b"close")]
+    lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}".encode()]
+    headers = [*response.all_headers(), (b"connection", b"close")]
     lines += [name + b": " + value for name, value in headers]
     head = b"\r\n".join(lines) + b"\r\n\r\n"
-    size = 1 if answer.header_interval else len(head)
-    pieces: list[Step] = []
+    size = 1 if response.header_interval else len(head)
+    head_steps: list[Step] = []
     for start in range(0, len(head), size):
-        pieces += [head[start : start + size], answer.header_interval]
-    for part in (pieces, [answer.body] if answer.body is not None else answer.steps):
-        for step in part:
+        head_steps += [head[start : start + size], response.header_interval]
+    body_steps = [response.body] if response.body is not None else response.steps
+    for steps in (head_steps, body_steps):
+        for step in steps:
             if isinstance(step, Cut):
                 await _end(connection, step)
             elif isinstance(step, bytes):
                 transport.write(step)
             else:
                 await connection.pause(step)
-            if await connection.lost():
+            if await connection.is_lost():
                 return
     await _end(connection, Cut.CLOSE)
 
@@ -152,9 +155,9 @@ async def _end(connection: Connection, cut: Cut) -> None:
     transport = _transport(connection)
     connection.closed_here = True
     if cut is Cut.RESET:
-        peer = transport.get_extra_info("socket")
-        # With a linger time of nothing, closing sends RST and drops what was not yet delivered.
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        tcp_socket = transport.get_extra_info("socket")
+        # With a linger time of 0, closing sends RST and drops data that is not yet delivered.
+        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
     else:
         transport.close()
@@ -164,6 +167,6 @@ async def _end(connection: Connection, cut: Cut) -> None:
 def _transport(connection: Connection) -> asyncio.Transport:
     if connection.transport is None:
         raise RuntimeError(
-            "This answer cuts its connection: it needs a socket, start the emulator."
+            "This fault ends the connection, which needs a socket: start the emulator."
         )
     return connection.transport

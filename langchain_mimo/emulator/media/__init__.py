@@ -1,1 +1,1 @@
-"""Opens and judges the media of a request with Pillow and PyAV."""
+"""Opens and checks the media of a request, with Pillow and PyAV."""

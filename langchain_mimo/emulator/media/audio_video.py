@@ -1,4 +1,4 @@
-"""Video and sound opened with PyAV: length, frame rate, colours, loudness, pitch."""
+"""Inspects video and audio with PyAV: duration, frame rate, colours, loudness, pitch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,10 @@ from av.audio.resampler import AudioResampler
 from langchain_mimo.emulator.conversation.request import MediaInfo, MediaKind
 from langchain_mimo.emulator.media.colours import main_colours
 from langchain_mimo.emulator.media.limits import check_image_size, damaged_media
-from langchain_mimo.emulator.refusals import (
-    AUDIO_FORMAT,
-    MEDIA_DAMAGED,
-    VIDEO_FORMAT,
-    param_incorrect,
-)
+from langchain_mimo.emulator.refusals import AUDIO_FORMAT, VIDEO_FORMAT, param_incorrect
 
-LISTENED_SECONDS = 30.0
-"""Loudness and pitch are taken from the beginning; the rest is only demultiplexed."""
+DECODED_SECONDS = 30.0
+"""Loudness and pitch are measured on this much audio from the start; the rest is only demuxed."""
 
 _DEMUXERS = {
     "MP3": "mp3",
@@ -34,19 +29,28 @@ _DEMUXERS = {
     "ASF": "asf",
 }
 _COVER_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp"})
-_RATE = 8000
+_SAMPLE_RATE = 8000
 _PITCH_WINDOW = 2048
 _MIN_PITCH = 50
 _MAX_PITCH = 1000
-_CLEAR_PITCH = 0.85
+_MIN_CORRELATION = 0.85
 _FULL_SCALE = 32768.0
 
 
 def inspect_audio_video(kind: MediaKind, container: str, data: bytes) -> MediaInfo:
-    """Open a video or a sound and say what it is; refuse a damaged one."""
+    """Open a video or audio file and describe it.
+
+    Args:
+        kind: `video` or `audio`.
+        container: The container that the first bytes show, in upper case.
+        data: The bytes of the file.
+
+    Raises:
+        Refusal: The file is damaged, or it is not of that kind.
+    """
     try:
-        with av.open(io.BytesIO(data), mode="r", format=_DEMUXERS[container]) as opened:
-            source = cast("Any", opened)
+        with av.open(io.BytesIO(data), mode="r", format=_DEMUXERS[container]) as file:
+            source = cast("Any", file)
             return (
                 _inspect_video(container, source)
                 if kind == "video"
@@ -64,7 +68,7 @@ def _inspect_video(container: str, source: Any) -> MediaInfo:
     width, height = stream.codec_context.width, stream.codec_context.height
     duration = _duration(source, stream)
     check_image_size(width, height)
-    colours, samples = _look_and_listen(source, stream, audio)
+    colours, samples = _decode_start(source, stream, audio)
     if colours is None or duration <= 0:
         raise damaged_media()
     details = [stream.codec_context.name]
@@ -72,20 +76,20 @@ def _inspect_video(container: str, source: Any) -> MediaInfo:
         details.append(f"{float(stream.average_rate):g} frames per second")
     details.append(f"mainly {colours}")
     if audio is None:
-        details.append("without sound")
+        details.append("without audio")
     else:
-        details.append(f"with sound ({', '.join(_audio_details(audio, samples))})")
+        details.append(f"with audio ({', '.join(_audio_details(audio, samples))})")
     return MediaInfo(container, width, height, duration, audio is not None, tuple(details))
 
 
 def _inspect_audio(container: str, source: Any) -> MediaInfo:
-    if not source.streams.audio or _moving_images(source):
+    if not source.streams.audio or _has_video(source):
         raise param_incorrect(AUDIO_FORMAT)
     stream = source.streams.audio[0]
     duration = _duration(source, stream)
-    _, samples = _look_and_listen(source, None, stream)
+    _, samples = _decode_start(source, None, stream)
     if duration <= 0 or not samples:
-        raise param_incorrect(MEDIA_DAMAGED)
+        raise damaged_media()
     return MediaInfo(
         container,
         duration=duration,
@@ -94,8 +98,8 @@ def _inspect_audio(container: str, source: Any) -> MediaInfo:
     )
 
 
-def _moving_images(source: Any) -> bool:
-    # A cover picture is a video stream too, of a still picture's codec; it makes no song a film.
+def _has_video(source: Any) -> bool:
+    # A cover image is a video stream too, but with the codec of a still image.
     return any(stream.codec_context.name not in _COVER_CODECS for stream in source.streams.video)
 
 
@@ -107,18 +111,22 @@ def _duration(source: Any, stream: Any) -> float:
     return 0.0
 
 
-def _look_and_listen(source: Any, video: Any, audio: Any) -> tuple[str | None, array[int]]:
-    """Decode one picture and the first seconds of sound; read every packet once."""
+def _decode_start(source: Any, video: Any, audio: Any) -> tuple[str | None, array[int]]:
+    """Decode the first video frame and the first seconds of audio; read every packet once.
+
+    Returns:
+        The main colours of the frame, or None without one, and mono 16-bit samples.
+    """
     colours: str | None = None
     samples: array[int] = array("h")
-    resampler = AudioResampler(format="s16", layout="mono", rate=_RATE)
+    resampler = AudioResampler(format="s16", layout="mono", rate=_SAMPLE_RATE)
     wanted = [stream for stream in (video, audio) if stream is not None]
     for packet in source.demux(*wanted):
         if packet.stream is video and colours is None:
             for frame in packet.decode():
                 colours = main_colours(frame.to_image())
                 break
-        elif packet.stream is audio and len(samples) < LISTENED_SECONDS * _RATE:
+        elif packet.stream is audio and len(samples) < DECODED_SECONDS * _SAMPLE_RATE:
             for frame in packet.decode():
                 for piece in resampler.resample(frame):
                     samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
@@ -136,7 +144,7 @@ def _audio_details(stream: Any, samples: array[int]) -> list[str]:
 
 
 def loudness(samples: array[int]) -> str:
-    """Say how loud 16-bit samples are, in dBFS of their mean power, and in a word."""
+    """Describe the loudness of 16-bit samples: a word, and the mean power in dBFS."""
     power = sum(value * value for value in samples) / max(len(samples), 1)
     if power < 1:
         return "silent"
@@ -146,32 +154,33 @@ def loudness(samples: array[int]) -> str:
 
 
 def dominant_pitch(samples: array[int]) -> int:
-    """Return the pitch of a steady tone in Hz by autocorrelation, or 0 when there is none."""
+    """Return the pitch of a steady tone in Hz, or 0 if there is none; uses autocorrelation."""
     start = max(0, (len(samples) - _PITCH_WINDOW) // 2)
     window = samples[start : start + _PITCH_WINDOW]
-    size = len(window) - _RATE // _MIN_PITCH
+    size = len(window) - _SAMPLE_RATE // _MIN_PITCH
     energy = sum(value * value for value in window[:size]) if size > 0 else 0
-    if energy < size * 100:  # nearly silent, or too short to tell
+    if energy < size * 100:  # nearly silent, or too short
         return 0
 
     def correlation(lag: int) -> float:
         return sum(a * b for a, b in zip(window[:size], window[lag : lag + size], strict=True))
 
-    lags = range(_RATE // _MAX_PITCH, _RATE // _MIN_PITCH)
+    lags = range(_SAMPLE_RATE // _MAX_PITCH, _SAMPLE_RATE // _MIN_PITCH)
     values = {lag: correlation(lag) / energy for lag in lags}
-    best = _first_peak(values)
-    if best is None:
+    peak = _first_peak(values)
+    if peak is None:
         return 0
-    left, middle, right = (values.get(best + step, values[best]) for step in (-1, 0, 1))
-    bend = left - 2 * middle + right
-    shift = (left - right) / (2 * bend) if bend else 0.0
-    return round(_RATE / (best + shift))
+    # A parabola through the peak and its neighbours gives a period between two whole lags.
+    left, middle, right = (values.get(peak + step, values[peak]) for step in (-1, 0, 1))
+    curvature = left - 2 * middle + right
+    shift = (left - right) / (2 * curvature) if curvature else 0.0
+    return round(_SAMPLE_RATE / (peak + shift))
 
 
 def _first_peak(values: dict[int, float]) -> int | None:
-    # Multiples of the period correlate as well as the period itself: the first peak is the pitch.
+    # Multiples of the period correlate as well as the period itself, so the first peak counts.
     for lag, value in values.items():
         before, after = values.get(lag - 1, value), values.get(lag + 1)
-        if after is not None and value >= _CLEAR_PITCH and before <= value >= after:
+        if after is not None and value >= _MIN_CORRELATION and before <= value >= after:
             return lag
     return None

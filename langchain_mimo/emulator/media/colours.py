@@ -8,13 +8,12 @@ from collections import Counter
 from PIL import Image
 
 _SAMPLE_SIDE = 64
-
+"""Images are reduced to a square of this side, in pixels, before their colours are counted."""
 
 _MIN_SHARE = 0.08
-
+"""Smallest share of the pixels for a colour to be named."""
 
 _MAX_NAMED = 3
-
 
 _HUES = (
     (15, "red"),
@@ -27,10 +26,11 @@ _HUES = (
     (345, "pink"),
     (361, "red"),
 )
+"""The upper limit of each hue, in degrees."""
 
 
 def main_colours(image: Image.Image) -> str:
-    """Name the colours that cover most of a picture, the largest first."""
+    """Name the colours that cover most of an image, the most frequent first."""
     small = image.convert("RGB").resize((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.NEAREST)
     pixels = small.tobytes()
     counts = Counter(colour_name(*pixels[index : index + 3]) for index in range(0, len(pixels), 3))
@@ -41,7 +41,7 @@ def main_colours(image: Image.Image) -> str:
 
 
 def colour_name(red: int, green: int, blue: int) -> str:
-    """Name one colour of eight bits a channel."""
+    """Name a colour, given its channels from 0 to 255."""
     hue, lightness, saturation = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
     if lightness < 0.12:
         return "black"

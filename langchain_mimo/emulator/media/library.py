@@ -1,7 +1,7 @@
-"""From what a request says of a medium to the medium itself, opened and measured.
+"""Opens the media of a request: decodes base64, maps URLs to local files, detects the container.
 
-Written from mimo-api.md §3.2 and from the formats' own documents, apart from the client's reading
-of them on purpose: what the client gets wrong must show here.
+Written from docs/api-facts.md and from the specifications of the file formats. It deliberately
+shares no code with the client, so that errors of the client show up here.
 """
 
 from __future__ import annotations
@@ -46,15 +46,16 @@ MIME_FORMATS: dict[MediaKind, dict[str, frozenset[str]]] = {
         "video/x-ms-wmv": frozenset({"ASF"}),
     },
 }
-"""The MIME names that the platform lists, and the containers that may stand behind each."""
+"""The MIME types that MiMo documents, and the containers that each may hold."""
 
-NOMINAL: dict[MediaKind, MediaInfo] = {
+NOMINAL_INFO: dict[MediaKind, MediaInfo] = {
     "image": MediaInfo("", 1024, 1024),
     "audio": MediaInfo("", duration=3.9, has_audio=True),
     "video": MediaInfo("", 1216, 720, 3.02, has_audio=True),
 }
-"""What an address that is not served counts as. The three give the very counts of the official
-pages' sample answers: 1024 image tokens; 25 audio tokens; 1144 video and 19 audio tokens."""
+"""What a URL that is not mapped to a file counts as. The token counts are those of the sample
+responses in MiMo's documentation: 1024 for the image, 25 for the audio, 1144 video and 19 audio
+tokens for the video."""
 
 _FORMAT_REFUSALS: dict[MediaKind, str] = {
     "image": IMAGE_FORMAT,
@@ -67,9 +68,9 @@ _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
 def detect_container(data: bytes) -> str:
-    """Return the container that the first bytes tell, upper case, or "" when it is none of ours."""
+    """Return the container that the first bytes show, in upper case; "" for an unknown one."""
     head = data[:16]
-    simple = (
+    signatures = (
         (b"\x89PNG\r\n\x1a\n", "PNG"),
         (b"\xff\xd8\xff", "JPEG"),
         (b"GIF87a", "GIF"),
@@ -80,8 +81,8 @@ def detect_container(data: bytes) -> str:
         (b"ID3", "MP3"),
         (_ASF_HEADER, "ASF"),
     )
-    for magic, name in simple:
-        if head.startswith(magic):
+    for signature, name in signatures:
+        if head.startswith(signature):
             return name
     if head[:4] == b"RIFF":
         return {b"WEBP": "WEBP", b"WAVE": "WAV", b"AVI ": "AVI"}.get(head[8:12], "")
@@ -94,7 +95,11 @@ def detect_container(data: bytes) -> str:
 
 
 def check_container(kind: MediaKind, mime_type: str, data: bytes) -> str:
-    """Return the container of `data`, or refuse when kind, MIME name and bytes disagree."""
+    """Return the container of a media file, checked against its declared kind and MIME type.
+
+    Raises:
+        Refusal: The container is not accepted for this kind, or is not what the MIME type says.
+    """
     allowed = MIME_FORMATS[kind].get(mime_type)
     container = detect_container(data)
     if allowed is None or not any(container in names for names in MIME_FORMATS[kind].values()):
@@ -105,7 +110,11 @@ def check_container(kind: MediaKind, mime_type: str, data: bytes) -> str:
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode strictly (no line breaks, no URL alphabet, right padding), within the size limit."""
+    """Decode base64 strictly: no line breaks, no URL-safe alphabet, correct padding.
+
+    Raises:
+        Refusal: The text is too long, empty or not valid.
+    """
     if len(text) > MAX_BASE64_CHARACTERS:
         raise param_incorrect(
             f"The base64 string has {len(text)} characters, "
@@ -121,18 +130,19 @@ def decode_base64(text: str) -> bytes:
 
 
 class MediaLibrary:
-    """Opens media, remembers what it found, and serves mapped addresses from local folders.
+    """Opens media, and serves mapped URLs from local folders.
 
     Args:
-        roots: From an URL prefix to the folder whose files stand behind it.
-        remembered: How many findings are kept, by digest: an agent sends the same file each turn.
+        roots: Maps URL prefixes to the folders that hold the files.
+        cache_size: Number of inspection results kept, by digest; an agent sends the same file with
+            every turn.
     """
 
     def __init__(
-        self, roots: Mapping[str, str | Path] | None = None, *, remembered: int = 128
+        self, roots: Mapping[str, str | Path] | None = None, *, cache_size: int = 128
     ) -> None:
         self._roots = {prefix: Path(folder).resolve() for prefix, folder in (roots or {}).items()}
-        self._remembered = remembered
+        self._cache_size = cache_size
         self._inspected: OrderedDict[tuple[str, MediaKind], MediaInfo] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -144,7 +154,11 @@ class MediaLibrary:
         fps: float | None = None,
         media_resolution: str | None = None,
     ) -> MediaItem:
-        """Open a data URL or an address, or refuse it."""
+        """Open a data URL, or a URL.
+
+        Raises:
+            Refusal: MiMo would refuse it.
+        """
         if reference[:5].lower() == "data:":
             match = _DATA_URL.match(reference)
             if match is None:
@@ -167,7 +181,11 @@ class MediaLibrary:
         fps: float | None = None,
         media_resolution: str | None = None,
     ) -> MediaItem:
-        """Open bytes that came along, or refuse them."""
+        """Open inline media.
+
+        Raises:
+            Refusal: MiMo would refuse them.
+        """
         if mime_type not in MIME_FORMATS[kind]:
             raise param_incorrect(_FORMAT_REFUSALS[kind])
         data = decode_base64(text)
@@ -181,23 +199,21 @@ class MediaLibrary:
         fps: float | None = None,
         media_resolution: str | None = None,
     ) -> MediaItem:
-        """Serve an address from its folder, or let it count as nominal: nothing is fetched."""
+        """Open the local file that a URL is mapped to, or return a nominal item for other URLs.
+
+        Nothing is fetched.
+
+        Raises:
+            Refusal: The URL is not valid, its file does not exist, or MiMo would refuse the file.
+        """
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise damaged_media()
-        path = self._mapped(url)
+        path = self._mapped_path(url)
         if path is None:
             digest = hashlib.sha256(url.encode()).hexdigest()
-            return MediaItem(
-                kind,
-                url,
-                "",
-                None,
-                digest,
-                NOMINAL[kind],
-                fps=fps,
-                media_resolution=media_resolution,
-            )
+            info = NOMINAL_INFO[kind]
+            return MediaItem(kind, url, "", None, digest, info, fps, media_resolution)
         if not path.is_file() or path.stat().st_size > MAX_URL_BYTES[kind]:
             raise damaged_media()
         data = path.read_bytes()
@@ -207,7 +223,7 @@ class MediaLibrary:
         )
         return self._open(kind, url, mime_type, data, fps=fps, media_resolution=media_resolution)
 
-    def _mapped(self, url: str) -> Path | None:
+    def _mapped_path(self, url: str) -> Path | None:
         for prefix, folder in self._roots.items():
             if not url.startswith(prefix):
                 continue
@@ -234,7 +250,7 @@ class MediaLibrary:
         return MediaItem(kind, url, mime_type, data, digest, info, fps, media_resolution)
 
     def _inspect(self, kind: MediaKind, container: str, data: bytes, digest: str) -> MediaInfo:
-        # Imported here: a server that only ever sees text needs neither Pillow nor PyAV.
+        # Imported here for start-up time: text requests need neither Pillow nor PyAV.
         from langchain_mimo.emulator.media.audio_video import inspect_audio_video  # noqa: PLC0415
         from langchain_mimo.emulator.media.images import inspect_image  # noqa: PLC0415
 
@@ -250,6 +266,6 @@ class MediaLibrary:
             info = inspect_audio_video(kind, container, data)
         with self._lock:
             self._inspected[key] = info
-            while len(self._inspected) > self._remembered:
+            while len(self._inspected) > self._cache_size:
                 self._inspected.popitem(last=False)
         return info

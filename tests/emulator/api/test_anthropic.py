@@ -1,4 +1,4 @@
-"""The emulator's second format: /anthropic/v1/messages."""
+"""The emulator's Anthropic format: POST /anthropic/v1/messages."""
 
 import base64
 import io
@@ -44,16 +44,16 @@ async def post(emulator, body, headers=None):
         return await client.post("/anthropic/v1/messages", json=body, headers=headers)
 
 
-def events(response):
-    found = []
+def read_events(response):
+    events = []
     pieces = response.text.split("\n\n")
     assert pieces[-2:] == ["data: [DONE]", ""]
     for piece in pieces[:-2]:
         name, data = piece.split("\n")
         event = json.loads(data.removeprefix("data: "))
         assert name == f"event: {event['type']}"
-        found.append(event)
-    return found
+        events.append(event)
+    return events
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def events(response):
         {"authorization": "Bearer sk-emulator"},
     ],
 )
-async def test_three_headers_carry_the_key(headers):
+async def test_three_headers_accept_the_key(headers):
     assert (await post(MiMoEmulator(), request(), headers)).status_code == 200
 
 
-async def test_another_key():
-    answer = await post(MiMoEmulator(), request(), {"x-api-key": "sk-other"})
-    assert answer.status_code == 401
-    assert answer.json()["error"]["type"] == "invalid_key"
+async def test_a_wrong_key_is_refused():
+    response = await post(MiMoEmulator(), request(), {"x-api-key": "sk-other"})
+    assert response.status_code == 401
+    assert response.json()["error"]["type"] == "invalid_key"
 
 
-async def test_a_whole_answer():
+async def test_a_response_without_streaming():
     body = (await post(MiMoEmulator(), request())).json()
     assert list(body) == ["id", "type", "role", "content", "model", "stop_reason", "usage"]
     assert [block["type"] for block in body["content"]] == ["thinking", "text"]
@@ -85,7 +85,7 @@ async def test_a_whole_answer():
     assert [block["type"] for block in off.json()["content"]] == ["text"]
 
 
-async def test_cached_tokens_are_counted_apart():
+async def test_cached_tokens_are_counted_separately():
     emulator = MiMoEmulator()
     long = request([{"role": "user", "content": "word " * 300}])
     first = (await post(emulator, long)).json()["usage"]
@@ -96,22 +96,22 @@ async def test_cached_tokens_are_counted_apart():
 
 
 async def test_a_stream():
-    asked = request([{"role": "user", "content": "Weather in Oslo?"}], tools=[WEATHER], stream=True)
-    found = events(await post(MiMoEmulator(), asked))
-    kinds = [event["type"] for event in found]
+    body = request([{"role": "user", "content": "Weather in Oslo?"}], tools=[WEATHER], stream=True)
+    events = read_events(await post(MiMoEmulator(), body))
+    kinds = [event["type"] for event in events]
     assert kinds[0] == "message_start"
     assert kinds[-2:] == ["message_delta", "message_stop"]
-    assert found[0]["message"]["content"] == []
-    assert found[0]["message"]["stop_reason"] is None
-    starts = [event for event in found if event["type"] == "content_block_start"]
+    assert events[0]["message"]["content"] == []
+    assert events[0]["message"]["stop_reason"] is None
+    starts = [event for event in events if event["type"] == "content_block_start"]
     assert [start["content_block"]["type"] for start in starts] == ["thinking", "tool_use"]
     assert starts[1]["content_block"]["input"] == {}
-    deltas = [event["delta"] for event in found if event["type"] == "content_block_delta"]
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     arguments = "".join(delta.get("partial_json", "") for delta in deltas)
     assert json.loads(arguments) == {"location": "Oslo"}
     assert {"type": "signature_delta", "signature": ""} in deltas
-    assert found[-2]["delta"] == {"stop_reason": "tool_use"}
-    assert found[-2]["usage"]["output_tokens"] > 0
+    assert events[-2]["delta"] == {"stop_reason": "tool_use"}
+    assert events[-2]["usage"]["output_tokens"] > 0
 
 
 async def test_a_tool_round():
@@ -139,7 +139,7 @@ async def test_media_and_system():
     }
     audio = {"type": "audio", "source": {"type": "url", "url": "https://x.example/a.wav"}}
     emulator = MiMoEmulator()
-    asked = request(
+    body = request(
         [
             {
                 "role": "user",
@@ -148,9 +148,9 @@ async def test_media_and_system():
         ],
         system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
     )
-    text = (await post(emulator, asked)).json()["content"][1]["text"]
+    text = (await post(emulator, body)).json()["content"][1]["text"]
     assert text.startswith("Image 1: PNG, 640×480 pixels, mainly red.\nVideo 1: ")
-    assert [(m.kind, m.fps) for m in emulator.requests[0].media] == [
+    assert [(item.kind, item.fps) for item in emulator.requests[0].media] == [
         ("image", None),
         ("video", 1),
         ("audio", None),
@@ -171,15 +171,17 @@ async def test_an_image_in_a_tool_result():
     assert refused.status_code == 404
 
 
-async def test_one_call_at_most_when_told():
-    asked = [{"role": "user", "content": "Weather in Oslo and Rome?"}]
-    both = (await post(MiMoEmulator(), request(asked, tools=[WEATHER]))).json()
+async def test_parallel_tool_calls_can_be_disabled():
+    messages = [{"role": "user", "content": "Weather in Oslo and Rome?"}]
+    both = (await post(MiMoEmulator(), request(messages, tools=[WEATHER]))).json()
     assert len([b for b in both["content"] if b["type"] == "tool_use"]) == 2
     choice = {"type": "auto", "disable_parallel_tool_use": True}
-    one = (await post(MiMoEmulator(), request(asked, tools=[WEATHER], tool_choice=choice))).json()
+    one = (
+        await post(MiMoEmulator(), request(messages, tools=[WEATHER], tool_choice=choice))
+    ).json()
     assert len([b for b in one["content"] if b["type"] == "tool_use"]) == 1
-    dropped = {"type": "any", "disable_parallel_tool_use": True}
-    hello = (await post(MiMoEmulator(), request(tools=[WEATHER], tool_choice=dropped))).json()
+    ignored = {"type": "any", "disable_parallel_tool_use": True}
+    hello = (await post(MiMoEmulator(), request(tools=[WEATHER], tool_choice=ignored))).json()
     assert hello["stop_reason"] == "end_turn"
 
 
@@ -188,13 +190,13 @@ REFUSED = {
     "top_k": (request(top_k=5), "extra_forbidden"),
     "a penalty": (request(presence_penalty=1), "extra_forbidden"),
     "budget": (request(thinking={"type": "enabled", "budget_tokens": 5}), "extra_forbidden"),
-    "stop as text": (request(stop_sequences="x"), "list_type"),
+    "stop as a string": (request(stop_sequences="x"), "list_type"),
     "empty text": (
         request([{"role": "user", "content": [{"type": "text", "text": ""}]}]),
         "text is not present",
     ),
     "null content": (request([{"role": "user", "content": None}]), "text is not present"),
-    "the other format's part": (
+    "a part of the chat format": (
         request([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]),
         "literal_error",
     ),
@@ -212,7 +214,7 @@ REFUSED = {
         ),
         "extra_forbidden",
     ),
-    "fps of a picture": (
+    "fps of an image": (
         request(
             [
                 {
@@ -247,8 +249,8 @@ REFUSED = {
     ),
     "a tool without schema": (request(tools=[{"name": "f"}]), "missing"),
     "a search tool": (request(tools=[{"type": "web_search", "name": "w"}]), "literal_error"),
-    "a tool twice": (request(tools=[WEATHER, WEATHER]), "Tool names must be unique"),
-    "input as text": (
+    "two tools with one name": (request(tools=[WEATHER, WEATHER]), "Tool names must be unique"),
+    "input as a string": (
         request([{"role": "assistant", "content": [REASONING, {**USE, "input": "{}"}]}]),
         "dict_type",
     ),
@@ -260,13 +262,13 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_refusals(name):
-    body, piece = REFUSED[name]
-    answer = await post(MiMoEmulator(), body)
-    assert answer.status_code == 400
-    assert piece in json.dumps(answer.json()["error"])
+    body, text = REFUSED[name]
+    response = await post(MiMoEmulator(), body)
+    assert response.status_code == 400
+    assert text in json.dumps(response.json()["error"])
 
 
-async def test_scripts_serve_this_format_too():
+async def test_scripted_replies_in_this_format():
     emulator = MiMoEmulator()
     emulator.reply("cut", finish_reason="length", reasoning="")
     body = (await post(emulator, request())).json()
@@ -277,30 +279,30 @@ async def test_scripts_serve_this_format_too():
     assert body["content"][-1]["input"] == {}
 
 
-async def test_faults_serve_this_format_too():
+async def test_faults_in_this_format():
     emulator = MiMoEmulator()
-    asked = request([{"role": "user", "content": "Weather in Oslo?"}], tools=[WEATHER], stream=True)
+    body = request([{"role": "user", "content": "Weather in Oslo?"}], tools=[WEATHER], stream=True)
     emulator.fault("no_finish", done=False)
-    text = (await post(emulator, asked)).text
+    text = (await post(emulator, body)).text
     assert "content_block_stop" in text
     assert "message_delta" not in text
     assert "message_stop" not in text
     emulator.fault("half_tool_call", characters=9, finish_reason="length")
-    found = events(await post(emulator, asked))
-    deltas = [event["delta"] for event in found if event["type"] == "content_block_delta"]
+    events = read_events(await post(emulator, body))
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert "".join(delta.get("partial_json", "") for delta in deltas) == '{"locatio'
-    assert found[-2]["delta"]["stop_reason"] == "max_tokens"
+    assert events[-2]["delta"]["stop_reason"] == "max_tokens"
     emulator.fault("half_tool_call", finish_reason=None)
-    text = (await post(emulator, asked)).text
+    text = (await post(emulator, body)).text
     assert text.rstrip().endswith("}")
     assert "message_stop" not in text
     emulator.fault("line_separator")
     assert "\u2028" in (await post(emulator, request(stream=True))).text
     emulator.fault("error_in_stream", after_events=2)
-    assert (await post(emulator, asked)).text.count("data:") == 3
+    assert (await post(emulator, body)).text.count("data:") == 3
 
 
-async def test_models_are_not_listed_here():
+async def test_this_format_has_no_list_of_models():
     transport = httpx2.ASGITransport(app=MiMoEmulator().application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         assert (await client.get("/anthropic/v1/models")).status_code == 404

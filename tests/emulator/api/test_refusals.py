@@ -1,4 +1,4 @@
-"""What the emulator refuses, with the very bytes of the answer."""
+"""What the emulator refuses, and the exact bytes of the responses."""
 
 import base64
 import io
@@ -77,7 +77,7 @@ PARAM_REFUSALS = {
         "`tool_call_id` is not set",
     ),
     "function without a name": (request(tools=[function(None)]), "`name` is not set"),
-    "the same tool twice": (
+    "two tools with one name": (
         request(tools=[function("f"), function("f")]),
         "Tool names must be unique: f",
     ),
@@ -100,23 +100,23 @@ PARAM_REFUSALS = {
         request(messages=[USER, assistant(reasoning_content=""), RESULT]),
         "The reasoning_content in the thinking mode must be passed back to the API.",
     ),
-    "a video as a picture": (
+    "a video as an image": (
         request(messages=user(image(data_url("video/mp4", b"\0\0\0\x18ftypmp42")))),
         "invalid image format, only bmp/gif/png/jpeg/webp are supported",
     ),
-    "a video's bytes as a picture": (
+    "the bytes of a video as an image": (
         request(messages=user(image(data_url("image/png", b"\0\0\0\x18ftypmp42")))),
         "invalid image format, only bmp/gif/png/jpeg/webp are supported",
     ),
-    "a name that is no MIME name of MiMo's": (
+    "a MIME type that MiMo does not list": (
         request(messages=user(image(data_url("image/jpg", png())))),
         "invalid image format, only bmp/gif/png/jpeg/webp are supported",
     ),
-    "the placeholder of the pages": (
+    "the placeholder of the official samples": (
         request(messages=user(image("data:{MIME_TYPE};base64,$BASE64_IMAGE"))),
         "invalid image format, only bmp/gif/png/jpeg/webp are supported",
     ),
-    "a picture with another's name": (
+    "an image with the wrong MIME type": (
         request(messages=user(image(data_url("image/jpeg", png())))),
         "Multimodal data is corrupted or cannot be processed.",
     ),
@@ -132,23 +132,23 @@ PARAM_REFUSALS = {
         request(messages=user(image(base64.b64encode(png()).decode()))),
         "Multimodal data is corrupted or cannot be processed.",
     ),
-    "a file address": (
+    "a file URL": (
         request(messages=user(image("file:///etc/passwd"))),
         "Multimodal data is corrupted or cannot be processed.",
     ),
-    "a tiny picture": (
+    "a tiny image": (
         request(messages=user(image(data_url("image/png", png(8, 8))))),
         "Multimodal data is corrupted or cannot be processed.",
     ),
-    "a ribbon": (
+    "an extreme aspect ratio": (
         request(messages=user(image(data_url("image/png", png(4000, 10))))),
         "Multimodal data is corrupted or cannot be processed.",
     ),
-    "half a picture": (
+    "a truncated image": (
         request(messages=user(image(data_url("image/png", png(400, 400)[:-90])))),
         "Multimodal data is corrupted or cannot be processed.",
     ),
-    "sound with a picture's bytes": (
+    "audio with the bytes of an image": (
         request(
             messages=user(
                 {"type": "input_audio", "input_audio": {"data": data_url("audio/wav", png())}}
@@ -156,7 +156,7 @@ PARAM_REFUSALS = {
         ),
         "invalid audio format, only mp3/wav/flac/m4a/ogg are supported",
     ),
-    "a broken sound": (
+    "damaged audio": (
         request(
             messages=user(
                 {
@@ -167,7 +167,7 @@ PARAM_REFUSALS = {
         ),
         "Multimodal data is corrupted or cannot be processed.",
     ),
-    "a broken video": (
+    "a damaged video": (
         request(
             messages=user(
                 {
@@ -182,7 +182,7 @@ PARAM_REFUSALS = {
 
 
 @pytest.mark.parametrize("name", PARAM_REFUSALS)
-async def test_param_refusals_are_byte_for_byte(name):
+async def test_param_refusals_to_the_byte(name):
     body, param = PARAM_REFUSALS[name]
     expected = (
         '{"error":{"code":"400","message":"Param Incorrect","param":'
@@ -206,7 +206,7 @@ FIELD_REFUSALS = {
         "extra_forbidden",
         ("body", "messages", 0, "content", 0, "video_url", "fps"),
     ),
-    "detail of a picture": (
+    "detail of an image": (
         request(
             messages=user(
                 {"type": "image_url", "image_url": {"url": "https://x.y/z", "detail": "low"}}
@@ -215,7 +215,7 @@ FIELD_REFUSALS = {
         "extra_forbidden",
         ("body", "messages", 0, "content", 0, "image_url", "detail"),
     ),
-    "an address without its object": (
+    "a URL without its object": (
         request(messages=user({"type": "video_url", "video_url": "https://x.y/z"})),
         "dict_type",
         ("body", "messages", 0, "content", 0, "video_url"),
@@ -225,7 +225,7 @@ FIELD_REFUSALS = {
         "literal_error",
         ("body", "messages", 0, "content", 0, "type"),
     ),
-    "a picture in a system message": (
+    "an image in a system message": (
         request(messages=[{"role": "system", "content": [image("https://x.y/z")]}, USER]),
         "literal_error",
         ("body", "messages", 0, "content", 0, "type"),
@@ -242,7 +242,7 @@ FIELD_REFUSALS = {
         "greater_than_equal",
         ("body", "messages", 0, "content", 0, "fps"),
     ),
-    "another resolution": (
+    "an unknown resolution": (
         request(
             messages=user(
                 {
@@ -256,7 +256,7 @@ FIELD_REFUSALS = {
         ("body", "messages", 0, "content", 0, "media_resolution"),
     ),
     "temperature": (request(temperature=1.6), "less_than_equal", ("body", "temperature")),
-    "temperature as text": (request(temperature="1"), "float_type", ("body", "temperature")),
+    "temperature as a string": (request(temperature="1"), "float_type", ("body", "temperature")),
     "top_p": (request(top_p=0.001), "greater_than_equal", ("body", "top_p")),
     "presence": (request(presence_penalty=-3), "greater_than_equal", ("body", "presence_penalty")),
     "frequency": (request(frequency_penalty=3), "less_than_equal", ("body", "frequency_penalty")),
@@ -266,13 +266,13 @@ FIELD_REFUSALS = {
         ("body", "max_completion_tokens"),
     ),
     "five stops": (request(stop=list("abcde")), "too_long", ("body", "stop")),
-    "thinking as a word": (request(thinking="enabled"), "dict_type", ("body", "thinking")),
+    "thinking as a string": (request(thinking="enabled"), "dict_type", ("body", "thinking")),
     "thinking budget": (
         request(thinking={"type": "enabled", "budget_tokens": 100}),
         "extra_forbidden",
         ("body", "thinking", "budget_tokens"),
     ),
-    "stream as a word": (request(stream="yes"), "bool_type", ("body", "stream")),
+    "stream as a string": (request(stream="yes"), "bool_type", ("body", "stream")),
     "tool name with a space": (
         request(tools=[function("two words")]),
         "string_pattern_mismatch",
@@ -283,12 +283,12 @@ FIELD_REFUSALS = {
         "string_pattern_mismatch",
         ("body", "tools", 0, "function", "name"),
     ),
-    "another kind of tool": (
+    "an unknown tool type": (
         request(tools=[{"type": "custom"}]),
         "literal_error",
         ("body", "tools", 0, "type"),
     ),
-    "search for too many words": (
+    "too many search keywords": (
         request(tools=[{"type": "web_search", "max_keyword": 51}]),
         "less_than_equal",
         ("body", "tools", 0, "max_keyword"),
@@ -301,7 +301,7 @@ FIELD_REFUSALS = {
 
 
 @pytest.mark.parametrize("name", FIELD_REFUSALS)
-async def test_field_refusals_have_the_validators_form(name):
+async def test_field_refusals_have_the_form_of_the_validator(name):
     body, kind, location = FIELD_REFUSALS[name]
     response = await post(MiMoEmulator(), body)
     error = response.json()["error"]
@@ -312,7 +312,7 @@ async def test_field_refusals_have_the_validators_form(name):
         assert f"'loc': {location!r}" in error["message"]
 
 
-async def test_the_recorded_validator_error_to_the_letter():
+async def test_the_known_validator_error_to_the_byte():
     response = await post(MiMoEmulator(), request(reasoning_effort="max"))
     assert response.json()["error"]["message"] == (
         "[{'type': 'literal_error', 'loc': ('body', 'reasoning_effort'), "
@@ -330,7 +330,7 @@ async def test_the_recorded_validator_error_to_the_letter():
         {"x-api-key": "sk-emulator"},
     ],
 )
-async def test_another_key_is_refused(headers):
+async def test_a_wrong_key_is_refused(headers):
     response = await post(MiMoEmulator(), request(), headers=headers)
     assert response.status_code == 401
     assert response.text == (
@@ -340,7 +340,7 @@ async def test_another_key_is_refused(headers):
 
 
 @pytest.mark.parametrize("headers", [{"api-key": "sk-7"}, {"authorization": "Bearer sk-7"}])
-async def test_both_headers_carry_the_key(headers):
+async def test_both_headers_accept_the_key(headers):
     response = await post(MiMoEmulator("sk-7"), request(), headers=headers)
     assert response.status_code == 200
 
@@ -363,17 +363,17 @@ async def test_media_for_a_text_model(part, kind):
     )
 
 
-async def test_list_content_of_tool_messages_by_model():
+async def test_list_content_in_tool_messages_depends_on_the_model():
     listed = {**RESULT, "content": [{"type": "text", "text": "7"}]}
     messages = [USER, assistant(reasoning_content="x"), listed]
     emulator = MiMoEmulator(as_of="2026-06-20")
     refused = await post(emulator, request(model="mimo-v2.5-pro", messages=messages))
     assert refused.json()["error"]["param"] == "`text` is not set"
-    taken = await post(MiMoEmulator(), request(messages=messages))
-    assert taken.status_code == 200
+    accepted = await post(MiMoEmulator(), request(messages=messages))
+    assert accepted.status_code == 200
 
 
-async def test_reasoning_is_demanded_only_where_there_are_calls_and_reasoning():
+async def test_reasoning_is_required_only_with_tool_calls_and_thinking():
     without = request(messages=[USER, assistant(), RESULT])
     assert (await post(MiMoEmulator(lenient=True), without)).status_code == 200
     off = {**without, "thinking": {"type": "disabled"}}
@@ -384,18 +384,18 @@ async def test_reasoning_is_demanded_only_where_there_are_calls_and_reasoning():
     assert (await post(MiMoEmulator(), padded)).status_code == 200
 
 
-async def test_orphans_are_refused_only_when_told():
+async def test_orphaned_tool_turns_are_refused_only_with_strict_tool_turns():
     orphan = request(messages=[USER, RESULT])
     open_call = request(messages=[USER, assistant(reasoning_content="x"), USER])
     for body in (orphan, open_call):
         assert (await post(MiMoEmulator(), body)).status_code == 200
         refused = await post(MiMoEmulator(strict_tool_turns=True), body)
         assert refused.status_code == 400
-    whole = request(messages=[USER, assistant(reasoning_content="x"), RESULT, USER])
-    assert (await post(MiMoEmulator(strict_tool_turns=True), whole)).status_code == 200
+    complete = request(messages=[USER, assistant(reasoning_content="x"), RESULT, USER])
+    assert (await post(MiMoEmulator(strict_tool_turns=True), complete)).status_code == 200
 
 
-async def test_unknown_names_pass_when_told():
+async def test_unknown_parameters_pass_without_strict_parameters():
     emulator = MiMoEmulator(strict_parameters=False)
     assert (await post(emulator, request(seed=7, n=1))).status_code == 200
 
@@ -412,12 +412,12 @@ async def test_unknown_names_pass_when_told():
         ("2026-09-22", "mimo-v2.6-pro", 200),
     ],
 )
-async def test_the_day_decides_the_models(day, model, status):
+async def test_as_of_decides_which_models_are_available(day, model, status):
     emulator = MiMoEmulator(as_of=day)
     assert (await post(emulator, request(model=model))).status_code == status
 
 
-async def test_too_large_a_medium_and_too_large_a_body():
+async def test_media_and_bodies_that_are_too_large():
     part = image("data:image/png;base64," + "A" * (50 * 10**6 + 4))
     emulator = MiMoEmulator(keep_bodies=False)
     refused = await post(emulator, request(messages=user(part)))
@@ -425,8 +425,8 @@ async def test_too_large_a_medium_and_too_large_a_body():
     assert emulator.requests[0].body is None
     assert emulator.requests[0].raw_length > 50 * 10**6
     small = MiMoEmulator(max_body_bytes=1000)
-    answer = await post(small, request(messages=[{"role": "user", "content": "x" * 1000}]))
-    assert answer.status_code == 413
+    response = await post(small, request(messages=[{"role": "user", "content": "x" * 1000}]))
+    assert response.status_code == 413
 
 
 async def test_other_paths_and_methods():

@@ -1,4 +1,4 @@
-"""What the emulator finds in media, and what it bills for them."""
+"""How the emulator describes media, and the tokens it bills for them."""
 
 import base64
 import io
@@ -100,10 +100,10 @@ def opened(kind, mime_type, data, **options):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
-def test_images_of_every_kind(form):
-    medium = opened("image", f"image/{form.lower()}", make_image(form))
-    assert describe(medium, 1) == f"Image 1: {form}, 640×480 pixels, mainly red."
-    assert media_tokens(medium).image == 300
+def test_images_of_every_format(form):
+    item = opened("image", f"image/{form.lower()}", make_image(form))
+    assert describe(item, 1) == f"Image 1: {form}, 640×480 pixels, mainly red."
+    assert media_tokens(item).image == 300
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_images_of_every_kind(form):
         ("audio/mp4", encoded_audio("ipod", "aac"), "MP4"),
     ],
 )
-def test_audio_of_every_kind(mime_type, data, container):
-    medium = opened("audio", mime_type, data)
-    assert medium.info.format == container
-    assert medium.info.duration == pytest.approx(1.5 if container == "WAV" else 2, abs=0.06)
-    assert "dBFS" in describe(medium, 1)
+def test_audio_of_every_format(mime_type, data, container):
+    item = opened("audio", mime_type, data)
+    assert item.info.format == container
+    assert item.info.duration == pytest.approx(1.5 if container == "WAV" else 2, abs=0.06)
+    assert "dBFS" in describe(item, 1)
 
 
-def test_a_tone_is_heard():
+def test_the_pitch_of_a_tone_is_found():
     text = describe(opened("audio", "audio/wav", tone()), 2)
     assert text == (
         "Audio 2: WAV, 1.50 seconds long, 16000 Hz mono, loud (-11.7 dBFS), a tone of about 440 Hz."
@@ -140,27 +140,27 @@ def test_a_tone_is_heard():
         ("video/x-ms-wmv", make_video("asf", "wmv2"), "ASF"),
     ],
 )
-def test_videos_of_every_kind(mime_type, data, container):
-    medium = opened("video", mime_type, data)
-    info = medium.info
+def test_videos_of_every_format(mime_type, data, container):
+    item = opened("video", mime_type, data)
+    info = item.info
     assert (info.format, info.width, info.height) == (container, 320, 240)
     assert info.duration == pytest.approx(2, abs=0.1)
     assert not info.has_audio
-    assert "25 frames per second" in describe(medium, 1)
-    assert "mainly blue, without sound" in describe(medium, 1)
+    assert "25 frames per second" in describe(item, 1)
+    assert "mainly blue, without audio" in describe(item, 1)
 
 
 def test_a_video_with_audio_is_billed_for_both():
-    medium = opened("video", "video/mp4", make_video(audio="aac"), fps=4.0, media_resolution="max")
-    count = media_tokens(medium)
-    assert "with sound (44100 Hz mono" in describe(medium, 1)
+    item = opened("video", "video/mp4", make_video(audio="aac"), fps=4.0, media_resolution="max")
+    count = media_tokens(item)
+    assert "with audio (44100 Hz mono" in describe(item, 1)
     # 2 s at 4 fps: 8 frames, 4 grids; a frame of 320×240 has 10 × 8 cells.
     assert count.video == 4 * 80
     assert count.audio == 13
     assert count.total > count.video + count.audio
 
 
-def test_the_counts_of_the_official_samples():
+def test_token_counts_match_the_official_samples():
     library = MediaLibrary()
     image = media_tokens(library.from_reference("image", "https://x.example/a.png"))
     audio = media_tokens(library.from_reference("audio", "https://x.example/a.wav"))
@@ -186,18 +186,18 @@ def test_the_counts_of_the_official_samples():
         (b"", ""),
     ],
 )
-def test_magic_bytes(head, container):
+def test_containers_by_their_first_bytes(head, container):
     assert detect_container(head) == container
 
 
-def test_a_video_is_no_audio_and_audio_is_no_video():
+def test_video_as_audio_and_audio_as_video_are_refused():
     with pytest.raises(Refusal, match="invalid audio format"):
         opened("audio", "audio/mp4", make_video(audio="aac"))
     with pytest.raises(Refusal, match="invalid video format"):
         opened("video", "video/mp4", encoded_audio("ipod", "aac"))
 
 
-def test_a_cover_image_makes_no_video_of_a_song():
+def test_a_song_with_a_cover_image_counts_as_audio():
     song = encoded_audio("mp3", "mp3")
     if song.startswith(b"ID3"):
         song = song[10 + int.from_bytes(song[6:10], "big") :]
@@ -205,8 +205,8 @@ def test_a_cover_image_makes_no_video_of_a_song():
     frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\0\0" + cover
     length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     tagged = b"ID3\3\0\0" + length + frame + song
-    medium = opened("audio", "audio/mpeg", tagged)
-    assert medium.info.duration == pytest.approx(2, abs=0.1)
+    item = opened("audio", "audio/mpeg", tagged)
+    assert item.info.duration == pytest.approx(2, abs=0.1)
 
 
 @pytest.mark.parametrize("keep", [30, 200])
@@ -215,23 +215,23 @@ def test_a_truncated_video_is_refused(keep):
         opened("video", "video/mp4", make_video()[:keep])
 
 
-def test_a_huge_image_is_measured_and_not_decoded():
+def test_a_huge_image_is_measured_but_not_decoded():
     stream = io.BytesIO()
     Image.new("1", (14000, 14000)).save(stream, "PNG", optimize=False)
     limit = Image.MAX_IMAGE_PIXELS
-    medium = opened("image", "image/png", stream.getvalue())
-    assert "too large to be looked at" in describe(medium, 1)
+    item = opened("image", "image/png", stream.getvalue())
+    assert "too large to decode" in describe(item, 1)
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
-def test_folders_behind_addresses(tmp_path):
+def test_urls_mapped_to_folders(tmp_path):
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "a b.png").write_bytes(make_image())
     (tmp_path / "secret.png").write_bytes(make_image())
     library = MediaLibrary({"https://files.example/m/": tmp_path / "media"})
-    medium = library.from_reference("image", "https://files.example/m/a%20b.png?x=1")
-    assert medium.info.format == "PNG"
-    assert medium.mime_type == "image/png"
+    item = library.from_reference("image", "https://files.example/m/a%20b.png?x=1")
+    assert item.info.format == "PNG"
+    assert item.mime_type == "image/png"
     for path in ("../secret.png", "%2e%2e/secret.png", "none.png"):
         with pytest.raises(Refusal, match="corrupted"):
             library.from_reference("image", f"https://files.example/m/{path}")
@@ -254,7 +254,7 @@ def test_folders_behind_addresses(tmp_path):
         ((255, 105, 180), "pink"),
     ],
 )
-def test_colours_have_their_names(rgb, name):
+def test_colour_names(rgb, name):
     assert colour_name(*rgb) == name
 
 
@@ -263,7 +263,7 @@ def conversation(*texts):
     return Conversation(model, [Turn("user", [text]) for text in texts])
 
 
-def test_the_beginning_of_a_prompt_is_cached_in_blocks_of_64():
+def test_a_repeated_prompt_prefix_is_cached_in_blocks_of_64():
     cache = PrefixCache()
     long = "word " * 200
     count, cached = cache.count_prompt(conversation(long))
