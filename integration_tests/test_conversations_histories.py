@@ -1,4 +1,4 @@
-"""Any history becomes a request that MiMo takes: stored, trimmed, another provider's, broken."""
+"""Any history becomes a request that MiMo accepts: stored, trimmed, another provider's, broken."""
 
 import base64
 import copy
@@ -24,20 +24,19 @@ from langchain_core.messages import (
 from langchain_core.tools import tool
 from langgraph.checkpoint.serde import _msgpack
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from repository import FOREIGN_HISTORIES
+from repository import PROVIDER_HISTORIES
 from request_bodies import chat_body
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
 from langchain_mimo.errors import HistoryError, MiMoInvalidRequestError
 
-FIXTURES = FOREIGN_HISTORIES
-MAGIC_NUMBER_OF_PNG = "iVBORw0KGgo="
+PNG_SIGNATURE = "iVBORw0KGgo="
 REASONING = ' First,\n\t"look"  先看 😀 then add.\r\n'
-QUESTION = HumanMessage("How is it in Ulm and Bonn?")
+PROMPT = HumanMessage("How is it in Ulm and Bonn?")
 
 openai_only = pytest.mark.parametrize("api_format", ["openai"])
-"""For what the Anthropic format does not have, or what is told by events of the other one."""
+"""For features that the Anthropic format lacks, and for tests written as OpenAI events."""
 
 
 @tool
@@ -69,13 +68,13 @@ def model(api_format):
 
 
 def sent(emulator):
-    """The messages of the last request, which was taken, in OpenAI's terms."""
+    """The messages of the last request, which was accepted, in the OpenAI format."""
     assert emulator.requests[-1].status == 200
     return chat_body(emulator.requests[-1])["messages"]
 
 
 def arguments_as_sent(text, api_format):
-    """The Anthropic format has arguments as an object, so that their white space is lost."""
+    """The Anthropic format sends arguments as an object, which loses their whitespace."""
     return text if api_format == "openai" else json.dumps(json.loads(text))
 
 
@@ -83,7 +82,7 @@ def turns_of(messages):
     return [message for message in messages if message["role"] == "assistant"]
 
 
-# ------------------------------------------------------------------- what the model itself said
+# ----------------------------------------------------------------------- MiMo's own messages
 
 CALLS = [
     {"name": "weather", "args": '{"city":"Ulm"}', "id": "call_1"},
@@ -91,24 +90,24 @@ CALLS = [
 ]
 
 
-async def answer(llm, emulator, way):
-    """One answer with thoughts and two calls, in each of the ways to ask for it."""
+async def response(llm, emulator, way):
+    """A response with reasoning and two calls, requested in one of several ways."""
     emulator.reply("Looking.", reasoning=REASONING, tool_calls=CALLS, argument_pieces=2)
     match way:
         case "invoke":
-            return llm.invoke([QUESTION])
+            return llm.invoke([PROMPT])
         case "ainvoke":
-            return await llm.ainvoke([QUESTION])
+            return await llm.ainvoke([PROMPT])
         case "stream":
-            return reduce(add, llm.stream([QUESTION]))
+            return reduce(add, llm.stream([PROMPT]))
         case "astream":
-            return reduce(add, [chunk async for chunk in llm.astream([QUESTION])])
+            return reduce(add, [chunk async for chunk in llm.astream([PROMPT])])
         case "merged":
-            return message_chunk_to_message(reduce(add, llm.stream([QUESTION])))
+            return message_chunk_to_message(reduce(add, llm.stream([PROMPT])))
         case "events":
-            return llm.stream_events([QUESTION], version="v3").output
+            return llm.stream_events([PROMPT], version="v3").output
         case "aevents":
-            return await (await llm.astream_events([QUESTION], version="v3"))
+            return await (await llm.astream_events([PROMPT], version="v3"))
 
 
 def serialized(messages):
@@ -121,7 +120,7 @@ def trimmed(messages):
 
 
 STORES = {
-    "as it is": lambda messages: messages,
+    "unchanged": lambda messages: messages,
     "dicts": lambda messages: messages_from_dict(
         json.loads(json.dumps(messages_to_dict(messages)))
     ),
@@ -138,14 +137,14 @@ STORES = {
 @pytest.mark.parametrize(
     "way", ["invoke", "ainvoke", "stream", "astream", "merged", "events", "aevents"]
 )
-async def test_a_turn_goes_back_to_the_letter(
+async def test_a_turn_is_sent_back_exactly(
     model, emulator, api_format, monkeypatch, way, version, store
 ):
     monkeypatch.setattr(_msgpack, "STRICT_MSGPACK_ENABLED", True)
     llm = model(emulator, output_version=version).bind_tools([weather])
     history = [
-        QUESTION,
-        await answer(llm, emulator, way),
+        PROMPT,
+        await response(llm, emulator, way),
         ToolMessage("Rain.", tool_call_id="call_1"),
         ToolMessage("Sun.", tool_call_id="call_2"),
     ]
@@ -171,30 +170,30 @@ async def test_a_turn_goes_back_to_the_letter(
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["invoke", "stream", "events"])
-async def test_reasoning_survive_when_only_their_block_is_left(model, emulator, way):
-    """Some stores keep content alone, and with output_version="v1" the thoughts are in it."""
+async def test_reasoning_survives_when_only_its_block_is_kept(model, emulator, way):
+    """Some stores keep only the content; with output_version="v1" it includes the reasoning."""
     llm = model(emulator, output_version="v1").bind_tools([weather])
-    message = await answer(llm, emulator, way)
+    message = await response(llm, emulator, way)
     bare = AIMessage(message.content, tool_calls=message.tool_calls)
     results = [ToolMessage("ok", tool_call_id=call["id"]) for call in message.tool_calls]
-    llm.invoke([QUESTION, bare, *results])
+    llm.invoke([PROMPT, bare, *results])
     [turn] = turns_of(sent(emulator))
     assert turn["content"] == "Looking."
     assert turn["reasoning_content"] == REASONING
 
 
 @openai_only
-def test_invalid_arguments_go_back_to_the_letter_in_their_place(model, emulator):
+def test_invalid_arguments_are_sent_back_exactly_and_in_order(model, emulator):
     written = ['{"city": "Ulm"', '{"city":"Bonn"}', "[1,  2]", '{"city": "Köln"}']
     calls = [{"name": "weather", "args": text, "id": f"call_{n}"} for n, text in enumerate(written)]
     llm = model(emulator).bind_tools([weather])
     for streamed in (False, True):
         emulator.reply("", reasoning="Hm.", tool_calls=calls, argument_pieces=2)
-        message = reduce(add, llm.stream([QUESTION])) if streamed else llm.invoke([QUESTION])
+        message = reduce(add, llm.stream([PROMPT])) if streamed else llm.invoke([PROMPT])
         assert [call["args"] for call in message.tool_calls] == [{"city": "Bonn"}, {"city": "Köln"}]
         assert len(message.invalid_tool_calls) == 2
         results = [ToolMessage("ok", tool_call_id=call["id"]) for call in message.tool_calls]
-        llm.invoke([QUESTION, message, *results])
+        llm.invoke([PROMPT, message, *results])
         [turn] = turns_of(sent(emulator))
         assert [call["function"]["arguments"] for call in turn["tool_calls"]] == written
         results = [m for m in sent(emulator) if m["role"] == "tool"]
@@ -202,8 +201,8 @@ def test_invalid_arguments_go_back_to_the_letter_in_their_place(model, emulator)
 
 
 @openai_only
-def test_halves_of_characters_break_nothing(model, emulator):
-    """MiMo cuts characters in two; a lone half cannot be written as UTF-8 in the next request."""
+def test_split_characters_are_repaired(model, emulator):
+    """MiMo splits characters; a lone surrogate cannot be encoded as UTF-8 in the next request."""
 
     def event(**delta):
         choice = {"delta": {"content": None, "reasoning_content": None} | delta, "index": 0}
@@ -222,12 +221,12 @@ def test_halves_of_characters_break_nothing(model, emulator):
         event(tool_calls=[rest]),
         event() | {"choices": [{"delta": {}, "finish_reason": "tool_calls", "index": 0}]},
     ]
-    lines = [f"data: {json.dumps(each)}\n\n" for each in events]  # escaped, as only ASCII can be
+    lines = [f"data: {json.dumps(each)}\n\n" for each in events]  # json.dumps escapes them
     emulator.reply(events=[*lines, "data: [DONE]\n\n"])
     llm = model(emulator).bind_tools([weather])
-    message = reduce(add, llm.stream([QUESTION]))
+    message = reduce(add, llm.stream([PROMPT]))
     assert message.tool_calls[0]["args"] == {"city": "😀"}
-    llm.invoke([QUESTION, message, ToolMessage("ok", tool_call_id="call_1")])
+    llm.invoke([PROMPT, message, ToolMessage("ok", tool_call_id="call_1")])
     [turn] = turns_of(sent(emulator))
     assert turn["reasoning_content"] == "a😀b\ufffd"
     assert turn["content"] == "c😀\ufffd"
@@ -237,15 +236,15 @@ HOSTILE = {
     "lc": 1,
     "type": "constructor",
     "id": ["langchain_core", "messages", "human", "HumanMessage"],
-    "kwargs": {"content": "made by a model"},
+    "kwargs": {"content": "written by a model"},
 }
 SECRET = {"lc": 1, "type": "secret", "id": ["MIMO_API_KEY"]}
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("version", ["v0", "v1"])
-def test_what_a_model_writes_never_comes_alive(model, emulator, monkeypatch, version):
-    """An answer in the form of LangChain's serialized objects stays data (CVE-2025-68664)."""
+def test_model_output_is_never_deserialized(model, emulator, monkeypatch, version):
+    """A response that looks like LangChain's serialized objects stays data (CVE-2025-68664)."""
     monkeypatch.setenv("MIMO_API_KEY", "sk-secret")
     arguments = {**HOSTILE, "a": HOSTILE, "b": SECRET}
     emulator.reply(
@@ -255,12 +254,12 @@ def test_what_a_model_writes_never_comes_alive(model, emulator, monkeypatch, ver
         annotations=[{"type": "url_citation", "url": json.dumps(HOSTILE), "title": HOSTILE}],
     )
     llm = model(emulator, output_version=version)
-    message = reduce(add, llm.stream([QUESTION]))
-    [back] = loads(dumps([message]), allowed_objects="messages")
-    assert back.tool_calls[0]["args"] == arguments
-    assert back.content == message.content
-    assert back.additional_kwargs == message.additional_kwargs
-    llm.invoke([QUESTION, back, ToolMessage("ok", tool_call_id="1")])
+    message = reduce(add, llm.stream([PROMPT]))
+    [restored] = loads(dumps([message]), allowed_objects="messages")
+    assert restored.tool_calls[0]["args"] == arguments
+    assert restored.content == message.content
+    assert restored.additional_kwargs == message.additional_kwargs
+    llm.invoke([PROMPT, restored, ToolMessage("ok", tool_call_id="1")])
     [turn] = turns_of(sent(emulator))
     assert turn["tool_calls"][0]["function"]["arguments"] == json.dumps(arguments)
     assert "sk-secret" not in str(sent(emulator))
@@ -269,45 +268,44 @@ def test_what_a_model_writes_never_comes_alive(model, emulator, monkeypatch, ver
 # --------------------------------------------------------------------------- other providers
 
 
-def foreign(name, image):
-    text = (FIXTURES / f"{name}.json").read_text(encoding="utf-8")
-    recorded = json.loads(text.replace(MAGIC_NUMBER_OF_PNG, image))
-    return messages_from_dict(recorded["messages"])
+def stored_history(name, image):
+    text = (PROVIDER_HISTORIES / f"{name}.json").read_text(encoding="utf-8")
+    stored = json.loads(text.replace(PNG_SIGNATURE, image))
+    return messages_from_dict(stored["messages"])
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """A real picture as base64; the emulator looks into what it is sent."""
+    """A real image as base64; the emulator decodes what it receives."""
     path = sample_media.make_image(tmp_path_factory.mktemp("media") / "p.png", 64, 48)
     return base64.b64encode(path.read_bytes()).decode()
 
 
-@pytest.mark.filterwarnings("ignore:MiMo knows no")
 @pytest.mark.filterwarnings("ignore:A non_standard block")
-@pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
-@pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("*.json")))
-def test_a_thread_goes_on_with_mimo(model, emulator, image, name):
-    history = foreign(name, image)
+@pytest.mark.filterwarnings("ignore:The Anthropic format has no participant names")
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROVIDER_HISTORIES.glob("*.json")))
+def test_a_conversation_continues_with_mimo(model, emulator, image, name):
+    history = stored_history(name, image)
     before = copy.deepcopy(history)
     llm = model(emulator).bind_tools([weather])
-    asked = [*history, HumanMessage("Use weather for Ulm.")]
-    call = llm.invoke(asked)
+    messages = [*history, HumanMessage("Use weather for Ulm.")]
+    call = llm.invoke(messages)
     assert call.tool_calls
-    asked += [call, ToolMessage("Rain.", tool_call_id=call.tool_calls[0]["id"])]
-    final = reduce(add, llm.stream(asked))
+    messages += [call, ToolMessage("Rain.", tool_call_id=call.tool_calls[0]["id"])]
+    final = reduce(add, llm.stream(messages))
     assert final.text
     assert [request.status for request in emulator.requests] == [200, 200]
-    assert history == before  # the state is never changed
+    assert history == before
     for turn in turns_of(sent(emulator)):
         assert isinstance(turn["content"], str)
         assert bool(turn.get("tool_calls")) == bool(turn.get("reasoning_content"))
     text = json.dumps(emulator.requests[-1].body).replace('"signature": ""', "")
-    for foreign_key in ("signature", "encrypted", "cache_control", "redacted", "thought_"):
-        assert foreign_key not in text
+    for key in ("signature", "encrypted", "cache_control", "redacted", "thought_"):
+        assert key not in text
 
 
-def test_a_thread_goes_to_another_mimo_and_back(model, emulator):
-    """Thoughts of one model go to the other; the model without thinking gets none."""
+def test_a_conversation_moves_between_mimo_models(model, emulator):
+    """Reasoning is sent to a thinking model, whichever model wrote it, and not to others."""
     pro, flash = model(emulator).bind_tools([weather]), model(emulator, thinking=False)
     call = pro.invoke([HumanMessage("Use weather for Ulm.")])
     history = [
@@ -323,10 +321,10 @@ def test_a_thread_goes_to_another_mimo_and_back(model, emulator):
     assert "reasoning_content" not in turns_of(sent(emulator))[1]
 
 
-# --------------------------------------------------------------- thoughts: which, and when none
+# ------------------------------------------------------------------- reasoning that is replayed
 
 WITH_REASONING = [
-    QUESTION,
+    PROMPT,
     AIMessage("", tool_calls=[{"name": "weather", "args": {}, "id": "1"}]),
     ToolMessage("Rain.", tool_call_id="1"),
     AIMessage("Rain.", additional_kwargs={"reasoning_content": "Easy."}),
@@ -347,7 +345,7 @@ EMPTY[1].additional_kwargs["reasoning_content"] = ""
     ],
 )
 @pytest.mark.parametrize("lenient", [False, True])
-def test_which_reasoning_go_back(model, replay, expected, lenient):
+def test_replay_reasoning(model, replay, expected, lenient):
     with MiMoEmulator(lenient=lenient) as emulator:
         llm = model(emulator, replay_reasoning=replay)
         if replay == "never" and not lenient:
@@ -362,7 +360,7 @@ def test_which_reasoning_go_back(model, replay, expected, lenient):
 @pytest.mark.parametrize("history", [WITHOUT, EMPTY], ids=["absent", "empty"])
 @pytest.mark.parametrize("lenient", [False, True])
 @pytest.mark.parametrize("missing", ["pad", "disable_thinking", "error"])
-def test_what_stands_for_reasoning_that_are_missing(model, missing, lenient, history):
+def test_missing_reasoning(model, missing, lenient, history):
     with MiMoEmulator(lenient=lenient) as emulator:
         llm = model(emulator, missing_reasoning=missing)
         if missing == "error":
@@ -370,33 +368,33 @@ def test_what_stands_for_reasoning_that_are_missing(model, missing, lenient, his
                 llm.invoke(history)
             assert emulator.requests == []
             return
-        answer = llm.invoke(history)
+        message = llm.invoke(history)
         [request] = emulator.requests
         assert request.status == 200
         is_padded = missing == "pad"
         turn = turns_of(chat_body(request)["messages"])[0]
         assert turn.get("reasoning_content") == (" " if is_padded else None)
         assert request.body["thinking"] == {"type": "enabled" if is_padded else "disabled"}
-        assert bool(answer.additional_kwargs.get("reasoning_content")) == is_padded
+        assert bool(message.additional_kwargs.get("reasoning_content")) == is_padded
 
 
 @openai_only
-def test_the_emulator_refuses_what_the_pad_stands_for(model, emulator):
-    """Without the pad these would be 400s: absent, null and empty thoughts."""
+def test_the_emulator_refuses_reasoning_that_is_not_padded(model, emulator):
+    """Without the pad, absent, null and empty reasoning are answered with 400."""
     for reasoning in ({}, {"reasoning_content": None}, {"reasoning_content": ""}):
         llm = model(emulator, replay_reasoning="never")
         call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
         turn = {"role": "assistant", "content": "", "tool_calls": [call], **reasoning}
         result = {"role": "tool", "tool_call_id": "1", "content": "Rain."}
-        question = {"role": "user", "content": "?"}
+        prompt = {"role": "user", "content": "?"}
         with pytest.raises(MiMoInvalidRequestError, match="reasoning_content"):
-            llm.invoke("x", extra_body={"messages": [question, turn, result]})
+            llm.invoke("x", extra_body={"messages": [prompt, turn, result]})
 
 
-# ------------------------------------------------------------------------- trimmed and broken
+# ------------------------------------------------------------------ trimmed and inconsistent
 
 
-def long_thread():
+def long_history():
     messages = [SystemMessage("Be brief.")]
     for number in range(4):
         call = {"name": "weather", "args": {"city": f"city {number}"}, "id": f"call_{number}"}
@@ -409,10 +407,10 @@ def long_thread():
     return messages
 
 
-def test_a_trimmed_thread_that_begins_with_a_result(model, emulator):
+def test_a_trimmed_history_that_begins_with_a_result(model, emulator):
     """trim_messages without start_on cuts between a call and its result."""
     kept = trim_messages(
-        long_thread(), max_tokens=8, token_counter=len, strategy="last", include_system=True
+        long_history(), max_tokens=8, token_counter=len, strategy="last", include_system=True
     )
     kept = [*kept[:1], *kept[2:], HumanMessage("And now?")]
     while not isinstance(kept[1], ToolMessage):
@@ -427,10 +425,10 @@ def test_a_trimmed_thread_that_begins_with_a_result(model, emulator):
 
 
 @pytest.mark.parametrize("limit", [120, 60, 30, 10])
-def test_trimming_by_our_own_count(model, emulator, limit):
+def test_trimming_by_our_token_counter(model, emulator, limit):
     llm = model(emulator)
     kept = trim_messages(
-        [*long_thread(), HumanMessage("And now?")],
+        [*long_history(), HumanMessage("And now?")],
         max_tokens=limit,
         token_counter=llm,
         strategy="last",
@@ -447,23 +445,23 @@ REASONING_FIELD = {"reasoning_content": "T"}
 BROKEN = {
     "a call without a result": (
         [
-            QUESTION,
+            PROMPT,
             AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
             HumanMessage("?"),
         ],
         r"messages\[1\]: tool call 'call_1' \(weather\) has no result before messages\[2\]",
     ),
     "a call at the end": (
-        [QUESTION, AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD)],
+        [PROMPT, AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD)],
         r"messages\[1\]: tool call 'call_1' \(weather\) has no result before the end",
     ),
     "a result without a call": (
-        [QUESTION, ToolMessage("Rain.", tool_call_id="gone")],
+        [PROMPT, ToolMessage("Rain.", tool_call_id="gone")],
         r"messages\[1\]: this tool result has no call 'gone'",
     ),
     "a second result": (
         [
-            QUESTION,
+            PROMPT,
             AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
             ToolMessage("Rain.", tool_call_id="call_1"),
             ToolMessage("Sun.", tool_call_id="call_1"),
@@ -472,7 +470,7 @@ BROKEN = {
     ),
     "a late result": (
         [
-            QUESTION,
+            PROMPT,
             AIMessage("", tool_calls=[CALL], additional_kwargs=REASONING_FIELD),
             HumanMessage("Well?"),
             ToolMessage("Rain.", tool_call_id="call_1"),
@@ -483,10 +481,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_does_not_fit_together_is_told_or_repaired(model, emulator, name):
-    history, words = BROKEN[name]
+def test_inconsistent_histories_are_refused_or_repaired(model, emulator, name):
+    history, match = BROKEN[name]
     before = copy.deepcopy(history)
-    with pytest.raises(HistoryError, match=words):
+    with pytest.raises(HistoryError, match=match):
         model(emulator).invoke(history)
     assert emulator.requests == []
     model(emulator, repair_history=True).invoke(history)
@@ -496,10 +494,10 @@ def test_what_does_not_fit_together_is_told_or_repaired(model, emulator, name):
     assert history == before
 
 
-ODD = {
-    "empty contents": [SystemMessage(""), HumanMessage(""), AIMessage(""), HumanMessage("x")],
+UNUSUAL = {
+    "empty content": [SystemMessage(""), HumanMessage(""), AIMessage(""), HumanMessage("x")],
     "no blocks": [HumanMessage([]), AIMessage([]), HumanMessage("x")],
-    "users in a row": [
+    "consecutive user messages": [
         HumanMessage("a"),
         HumanMessage("b"),
         HumanMessage([{"type": "text", "text": "c"}]),
@@ -522,17 +520,17 @@ ODD = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
-@pytest.mark.parametrize("name", ODD)
-def test_odd_but_whole(model, emulator, name):
-    model(emulator).invoke(ODD[name])
+@pytest.mark.filterwarnings("ignore:The Anthropic format has no participant names")
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_but_consistent_histories(model, emulator, name):
+    model(emulator).invoke(UNUSUAL[name])
     for message in sent(emulator):
         assert message["content"] is not None
         if message["role"] == "tool":
             assert message["content"].strip()
 
 
-def test_markers_of_middleware_stay_here(model, emulator):
+def test_markers_of_middleware_are_not_sent(model, emulator):
     """`cache_control` and the like come with other providers' middleware."""
     block = {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}
     message = HumanMessage([block], additional_kwargs={"lc_source": "summarization", "x": 1})

@@ -1,4 +1,4 @@
-"""Tools: media that they return, calls in every shape of stream, searches, forced choices."""
+"""Tools: media that they return, calls in all stream shapes, web search, forced choices."""
 
 import json
 from functools import reduce
@@ -19,10 +19,10 @@ from langchain_mimo.errors import MiMoInputError, UnsupportedModalityError
 from langchain_mimo.media import audio_block, image_block, video_block
 
 ID = "045bd1a4-688a-4e53-9de2-7631205e0182_5f467b0704184928936bafb270896022"
-DAY = "2026-10-01"  # mimo-v2.5 still serves
+DAY = "2026-10-01"  # mimo-v2.5 is not retired yet
 
 openai_only = pytest.mark.parametrize("api_format", ["openai"])
-"""For what the Anthropic format does not have, or what is told by events of the other one."""
+"""For features that the Anthropic format lacks, and for tests written as OpenAI events."""
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def model(api_format):
     return make
 
 
-def taken(emulator):
-    """The bodies of all requests in OpenAI's terms; none was refused."""
+def accepted_bodies(emulator):
+    """The bodies of all requests in the OpenAI format; none was refused."""
     assert [request.status for request in emulator.requests] == [200] * len(emulator.requests)
     return [chat_body(request) for request in emulator.requests]
 
@@ -58,7 +58,7 @@ def taken(emulator):
 
 @pytest.fixture
 def observe(media):
-    """A tool that returns whatever of the three media is asked for."""
+    """A tool that returns the kinds of media that its argument lists."""
 
     @tool
     def observe(kinds: list[str]) -> list[dict]:
@@ -74,7 +74,7 @@ def observe(media):
     return observe
 
 
-SHOWN = [
+RETURNED_KINDS = [
     [["image"]],
     [["video"]],
     [["audio"]],
@@ -84,52 +84,54 @@ SHOWN = [
 
 
 @pytest.mark.parametrize("tool_media", ["user", "inline"])
-@pytest.mark.parametrize("shown", SHOWN, ids=str)
+@pytest.mark.parametrize("returned", RETURNED_KINDS, ids=str)
 async def test_media_that_tools_return_reach_the_model(
-    model, emulator, observe, media, shown, tool_media
+    model, emulator, observe, media, returned, tool_media
 ):
     llm = model(emulator, tool_media=tool_media)
     assert llm.profile["image_tool_message"] is True
     agent = create_agent(llm, [observe])
-    question = {"messages": [HumanMessage("What do you see and hear?")]}
+    state = {"messages": [HumanMessage("What do you see and hear?")]}
     for is_async in (False, True):
         emulator.reset()
-        calls = [{"name": "observe", "args": {"kinds": kinds}} for kinds in shown]
+        calls = [{"name": "observe", "args": {"kinds": kinds}} for kinds in returned]
         emulator.reply("", reasoning="I look.", tool_calls=calls)
-        state = await agent.ainvoke(question) if is_async else agent.invoke(question)
+        result = await agent.ainvoke(state) if is_async else agent.invoke(state)
         request = emulator.requests[-1]
-        messages = taken(emulator)[-1]["messages"]
+        messages = accepted_bodies(emulator)[-1]["messages"]
         results = [message for message in messages if message["role"] == "tool"]
-        wanted = [kind for kinds in shown for kind in kinds if kind != "text"]
-        assert [medium.kind for medium in request.media] == wanted
+        expected = [kind for kinds in returned for kind in kinds if kind != "text"]
+        assert [medium.kind for medium in request.media] == expected
         files = {"image": media.image, "video": media.video, "audio": media.audio}
         for medium in request.media:
             assert medium.data == files[medium.kind].read_bytes()
             assert medium.fps == (1 if medium.kind == "video" else None)
         if tool_media == "user":
             assert all(isinstance(result["content"], str) for result in results)
-            assert [m["role"] for m in messages[-len(shown) - 1 :]] == [
-                *["tool"] * len(shown),
+            assert [m["role"] for m in messages[-len(returned) - 1 :]] == [
+                *["tool"] * len(returned),
                 "user",
             ]
             labels = [part["text"] for part in messages[-1]["content"] if part["type"] == "text"]
-            shows = [
+            calls_with_media = [
                 result["tool_call_id"]
-                for result, kinds in zip(results, shown, strict=True)
+                for result, kinds in zip(results, returned, strict=True)
                 if set(kinds) - {"text"}
             ]
-            assert labels == [f"Media from tool call {call_id} (observe):" for call_id in shows]
+            assert labels == [
+                f"Media from tool call {call_id} (observe):" for call_id in calls_with_media
+            ]
         else:
             assert messages[-1]["role"] == "tool"
             assert [isinstance(result["content"], list) for result in results] == [
-                bool(set(kinds) - {"text"}) for kinds in shown
+                bool(set(kinds) - {"text"}) for kinds in returned
             ]
-        # The emulator says what it found in each of them.
-        assert len(state["messages"][-1].text) > 20
+        # The emulator describes each of them.
+        assert len(result["messages"][-1].text) > 20
 
 
 def test_models_that_document_no_media_in_tool_messages_get_them_from_the_user(model, media):
-    """`tool_media="inline"` is kept to the models whose page allows it."""
+    """`tool_media="inline"` applies only to models that document it."""
     result = ToolMessage([image_block(media.image.read_bytes())], tool_call_id="1")
     call = {"name": "observe", "args": {}, "id": "1"}
     reasoning = {"reasoning_content": "Look."}
@@ -137,52 +139,52 @@ def test_models_that_document_no_media_in_tool_messages_get_them_from_the_user(m
     with MiMoEmulator(as_of="2026-05-01") as emulator:
         llm = model(emulator, model="mimo-v2-omni", tool_media="inline")
         llm.invoke([*history, result])
-        [body] = taken(emulator)
+        [body] = accepted_bodies(emulator)
     assert [message["role"] for message in body["messages"]][-2:] == ["tool", "user"]
     assert isinstance(body["messages"][-2]["content"], str)
 
 
-def test_a_file_that_a_tool_names_is_sent_from_where_it_lies(model, emulator, media):
-    """LangGraph writes a list with a video in it as JSON; no base64 stands in the state."""
+def test_a_file_that_a_tool_returns_is_read_when_sent(model, emulator, media):
+    """LangGraph writes a list with a video in it as JSON; the state contains no base64."""
 
     @tool
     def video() -> list[dict]:
-        """Film what goes on."""
+        """Record a video."""
         return [video_block(media.video, fps=1)]
 
     llm = model(emulator, allowed_media_dirs=[str(media.folder)])
     emulator.reply("", reasoning="I look.", tool_calls=[{"name": "video", "args": {}}])
     state = create_agent(llm, [video]).invoke({"messages": [HumanMessage("What goes on?")]})
-    taken(emulator)
+    accepted_bodies(emulator)
     [medium] = emulator.requests[-1].media
     assert medium.data == media.video.read_bytes()
     assert len(str(state["messages"])) < 10_000
 
 
-def test_a_model_that_only_reads_gets_no_image_from_a_tool(model, emulator, observe):
+def test_a_text_only_model_gets_no_image_from_a_tool(model, emulator, observe):
     llm = model(emulator, model="mimo-v2.5-pro")
     assert llm.profile["image_tool_message"] is False
     call = {"name": "observe", "args": {"kinds": ["image"]}}
     emulator.reply("", reasoning="I look.", tool_calls=[call])
-    with pytest.raises(UnsupportedModalityError, match=r"mimo-v2\.5-pro takes no image"):
+    with pytest.raises(UnsupportedModalityError, match=r"mimo-v2\.5-pro does not accept image"):
         create_agent(llm, [observe]).invoke({"messages": [HumanMessage("What do you see?")]})
 
 
-# -------------------------------------------------------------------- calls in every shape
+# ------------------------------------------------------------------------ shapes of calls
 
 
 def fragment(index=..., call_id=..., name=..., arguments=...):
-    """One fragment of a call; what is not given is absent."""
-    made, function = {}, {}
+    """One fragment of a call; arguments that are not given are absent."""
+    call, function = {}, {}
     for target, key, value in (
-        (made, "index", index),
-        (made, "id", call_id),
+        (call, "index", index),
+        (call, "id", call_id),
         (function, "name", name),
         (function, "arguments", arguments),
     ):
         if value is not ...:
             target[key] = value
-    return made | {"function": function}
+    return call | {"function": function}
 
 
 TWO = [("a", "f", {"x": 1}), ("b", "g", {"y": 2})]
@@ -197,7 +199,10 @@ SHAPES = {
         TWO,
     ),
     "index null": ([fragment(None, "a", "f", '{"x": '), fragment(None, None, None, "1}")], ONE),
-    "index as text": ([fragment("0", "a", "f", '{"x": '), fragment("0", None, None, "1}")], ONE),
+    "index as a string": (
+        [fragment("0", "a", "f", '{"x": '), fragment("0", None, None, "1}")],
+        ONE,
+    ),
     "index repeated for a second call": (
         [fragment(0, "a", "f", '{"x": 1}'), fragment(0, "b", "g", '{"y": 2}')],
         TWO,
@@ -207,7 +212,7 @@ SHAPES = {
         [(None, "f", {"x": 1}), (None, "g", {"y": 2})],
     ),
     "id repeated": ([fragment(0, "a", "f", '{"x": '), fragment(0, "a", None, "1}")], ONE),
-    "id empty and the word null": (
+    'id empty or "null"': (
         [
             fragment(0, "a", "f", '{"x"'),
             fragment(0, "", None, ": "),
@@ -219,7 +224,7 @@ SHAPES = {
         [fragment(0, "a", "f", ""), fragment(0, None, "f", '{"x": 1'), fragment(0, None, "f", "}")],
         ONE,
     ),
-    "name empty and the word null": (
+    'name empty or "null"': (
         [
             fragment(0, "a", "f", '{"x"'),
             fragment(0, None, "", ": "),
@@ -264,7 +269,7 @@ def events_of(fragments):
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize("shape", SHAPES)
 @openai_only
-async def test_calls_are_put_together_whatever_their_fragments(model, emulator, shape, version):
+async def test_calls_are_assembled_from_any_fragments(model, emulator, shape, version):
     fragments, expected = SHAPES[shape]
     llm = model(emulator, output_version=version)
     messages = []
@@ -275,11 +280,11 @@ async def test_calls_are_put_together_whatever_their_fragments(model, emulator, 
             case 0:
                 for chunk in llm.stream("x"):
                     total = chunk if total is None else total + chunk
-                    check_nothing_is_early(total, expected)
+                    check_only_complete_calls(total, expected)
             case 1:
                 async for chunk in llm.astream("x"):
                     total = chunk if total is None else total + chunk
-                    check_nothing_is_early(total, expected)
+                    check_only_complete_calls(total, expected)
             case 2:
                 total = llm.stream_events("x", version="v3").output
         messages.append(total)
@@ -297,12 +302,12 @@ async def test_calls_are_put_together_whatever_their_fragments(model, emulator, 
     assert len(set(ids[0])) == len(ids[0])
 
 
-def check_nothing_is_early(grown, expected):
-    for call, (_, name, args) in zip(grown.tool_calls, expected, strict=False):
+def check_only_complete_calls(message, expected):
+    for call, (_, name, args) in zip(message.tool_calls, expected, strict=False):
         assert (call["name"], call["args"]) == (name, args)
 
 
-def test_of_two_calls_the_whole_one_runs_and_the_cut_one_does_not(model, emulator):
+def test_a_complete_call_runs_and_a_truncated_one_does_not(model, emulator):
     ran = []
 
     @tool
@@ -321,9 +326,9 @@ def test_of_two_calls_the_whole_one_runs_and_the_cut_one_does_not(model, emulato
         emulator.reply("", reasoning="Two.", tool_calls=calls, finish_reason="length")
         list(agent.stream({"messages": [HumanMessage("Note a and b.")]}, stream_mode=mode))
         assert ran == ["a"]
-        results = [m for m in taken(emulator)[-1]["messages"] if m["role"] == "tool"]
+        results = [m for m in accepted_bodies(emulator)[-1]["messages"] if m["role"] == "tool"]
         assert [result["tool_call_id"] for result in results] == ["1", "2"]
-        assert "arguments" in results[1]["content"]  # LangChain's own words for it
+        assert "arguments" in results[1]["content"]  # LangChain's own text
 
 
 # ------------------------------------------------------------------------------ kinds of tools
@@ -388,10 +393,10 @@ NAMES = [
 def test_tools_of_every_kind(model, emulator, api_format, strict):
     bound = model(emulator).bind_tools(KINDS, strict=strict)
     for name in NAMES:
-        answer = bound.invoke(f"Call {name} for the city 'Ulm'.")
-        assert [call["name"] for call in answer.tool_calls] == [name]
-        assert answer.tool_calls[0]["args"]["city"] == "Ulm"
-    for body in taken(emulator):
+        message = bound.invoke(f"Call {name} for the city 'Ulm'.")
+        assert [call["name"] for call in message.tool_calls] == [name]
+        assert message.tool_calls[0]["args"]["city"] == "Ulm"
+    for body in accepted_bodies(emulator):
         functions = [each["function"] for each in body["tools"]]
         assert [function["name"] for function in functions] == NAMES
         sent = strict if api_format == "openai" else None
@@ -400,9 +405,9 @@ def test_tools_of_every_kind(model, emulator, api_format, strict):
 
 @openai_only
 @pytest.mark.parametrize("parallel", [None, False, True])
-def test_parallel_calls_are_left_to_the_server_unless_said(model, emulator, parallel):
+def test_parallel_tool_calls_is_sent_only_if_given(model, emulator, parallel):
     llm = model(emulator).bind_tools([by_tool], parallel_tool_calls=parallel)
-    # Undocumented at MiMo, so that its strict emulator refuses what we send only when told.
+    # MiMo does not document it, so the emulator refuses it.
     if parallel is None:
         llm.invoke("x")
     else:
@@ -413,38 +418,36 @@ def test_parallel_calls_are_left_to_the_server_unless_said(model, emulator, para
 
 @pytest.mark.parametrize("api_format", ["anthropic"])
 @pytest.mark.parametrize(("parallel", "calls"), [(None, 2), (True, 2), (False, 1)])
-def test_the_anthropic_format_documents_how_to_have_one_call_at_a_time(
-    model, emulator, parallel, calls
-):
+def test_parallel_tool_calls_in_the_anthropic_format(model, emulator, parallel, calls):
     llm = model(emulator).bind_tools([by_tool, ByModel], parallel_tool_calls=parallel)
     assert len(llm.invoke("Use by_tool and ByModel for 'Ulm'.").tool_calls) == calls
     switch = {"type": "auto", "disable_parallel_tool_use": True} if calls == 1 else None
-    assert taken(emulator)[0].get("tool_choice") == switch
+    assert accepted_bodies(emulator)[0].get("tool_choice") == switch
 
 
 def test_tools_and_a_response_format_at_once(model, emulator, api_format):
-    """As create_agent binds them: calls first, the object at the end."""
-    answer_format = {"type": "json_schema", "json_schema": {"name": "B", "schema": BY_SCHEMA}}
-    llm = model(emulator).bind_tools([by_tool], response_format=answer_format)
+    """As `create_agent` binds them: calls first, the object at the end."""
+    response_format = {"type": "json_schema", "json_schema": {"name": "B", "schema": BY_SCHEMA}}
+    llm = model(emulator).bind_tools([by_tool], response_format=response_format)
     call = llm.invoke("Use by_tool for 'Ulm'.")
     assert call.tool_calls
     result = ToolMessage("Rain.", tool_call_id=call.tool_calls[0]["id"])
     final = llm.invoke([HumanMessage("Use by_tool for 'Ulm'."), call, result])
     assert set(json.loads(final.text)) >= {"city"}
-    for body in taken(emulator):
+    for body in accepted_bodies(emulator):
         mode = {"type": "json_object"} if api_format == "openai" else None
         assert body.get("response_format") == mode
         assert '"city"' in body["messages"][-1]["content"]
 
 
-def test_tools_are_not_run_by_name_alone(model, emulator):
+def test_a_tool_choice_must_name_a_bound_tool(model, emulator):
     with pytest.raises(MiMoInputError, match="the tools bound are: by_tool"):
         model(emulator).bind_tools([by_tool], tool_choice="rm").invoke("x")
     assert emulator.requests == []
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-def test_a_fence_is_taken_off_events_too(model, emulator):
+def test_a_code_fence_is_removed_from_events_too(model, emulator):
     emulator.reply('```json\n{"a": 1}\n```', pieces=["``", "`json\n", '{"a": 1}', "\n```"])
     llm = model(emulator).bind(response_format={"type": "json_object"})
     message = llm.stream_events("JSON!", version="v3").output
@@ -452,22 +455,22 @@ def test_a_fence_is_taken_off_events_too(model, emulator):
     assert message.response_metadata["code_fence_removed"] is True
 
 
-# ------------------------------------------------------------------------------------- search
+# --------------------------------------------------------------------------------- web search
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @openai_only
-def test_a_search_cites_its_sources_and_says_what_it_cost(model, emulator, version):
+def test_a_search_has_citations_and_usage(model, emulator, version):
     search = {"type": "web_search", "max_keyword": 2, "limit": 1, "force_search": True}
     llm = model(emulator, output_version=version).bind_tools([search, by_tool])
-    question = "What is the latest news of Ulm?"
+    prompt = "What is the latest news of Ulm?"
     messages = [
-        llm.invoke(question),
-        reduce(add, llm.stream(question)),
-        llm.stream_events(question, version="v3").output,
+        llm.invoke(prompt),
+        reduce(add, llm.stream(prompt)),
+        llm.stream_events(prompt, version="v3").output,
     ]
-    for body in taken(emulator):
+    for body in accepted_bodies(emulator):
         assert body["tools"][0] == search
     for message in messages:
         [text] = [block for block in message.content_blocks if block["type"] == "text"]
@@ -480,14 +483,14 @@ def test_a_search_cites_its_sources_and_says_what_it_cost(model, emulator, versi
             assert note["extras"]["site_name"] == "example.com"
         used = message.response_metadata["web_search_usage"]
         assert used == {"tool_usage": 2, "page_usage": 2}
-    # A search is not a call for anybody to run, and goes back as the plain answer it was.
-    llm.invoke([HumanMessage(question), *messages[1:2], HumanMessage("Thanks.")])
-    turn = taken(emulator)[-1]["messages"][1]
+    # A search is not a call that a program runs; its message is sent back as plain text.
+    llm.invoke([HumanMessage(prompt), *messages[1:2], HumanMessage("Thanks.")])
+    turn = accepted_bodies(emulator)[-1]["messages"][1]
     assert turn == {"role": "assistant", "content": messages[1].text}
 
 
 @openai_only
-def test_a_search_that_failed_says_so(model, emulator):
+def test_a_failed_search_is_reported(model, emulator):
     emulator.reply("I cannot search.", error_message="The plugin is off.")
     llm = model(emulator).bind_tools([{"type": "web_search"}])
     assert llm.invoke("?").response_metadata["error_message"] == "The plugin is off."
@@ -518,19 +521,19 @@ OTHER = {"reasoning": "This.", "tool_calls": [{"name": "ByModel", "args": {"city
 )
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["invoke", "stream", "events"])
-def test_a_forced_choice_is_asked_for_checked_and_reported(
+def test_a_forced_choice_is_requested_checked_and_reported(
     model, emulator, api_format, choice, replies, honoured, way
 ):
     for reply in replies:
         emulator.reply(**reply)
     llm = model(emulator).bind_tools([by_tool, ByModel], tool_choice=choice)
-    ask = {
+    ways = {
         "invoke": lambda: llm.invoke("Hm?"),
         "stream": lambda: reduce(add, llm.stream("Hm?")),
         "events": lambda: llm.stream_events("Hm?", version="v3").output,
     }
-    message = ask[way]()
-    bodies = taken(emulator)
+    message = ways[way]()
+    bodies = accepted_bodies(emulator)
     assert len(bodies) == len(replies)
     assert not any("tool_choice" in body for body in bodies)
     report = message.response_metadata["forced_tool_choice"]
@@ -542,14 +545,14 @@ def test_a_forced_choice_is_asked_for_checked_and_reported(
     assert message.additional_kwargs["reasoning_content"] == "\n\n".join(reasoning)
     assert message.text == replies[-1].get("content", "")
     usage = message.usage_metadata
-    if api_format == "openai":  # the other one does not count thoughts
+    if api_format == "openai":  # the other format does not count reasoning
         assert usage["output_tokens"] > usage["output_token_details"]["reasoning"] > 0
     assert usage["output_tokens"] > len(replies)
 
 
-def test_no_choice_leaves_no_report(model, emulator):
+def test_no_forced_choice_means_no_report(model, emulator):
     message = model(emulator).bind_tools([by_tool], tool_choice="auto").invoke("Hello")
     assert "forced_tool_choice" not in message.response_metadata
     message = model(emulator).bind_tools([by_tool], tool_choice="none").invoke("Use by_tool.")
     assert message.tool_calls == []
-    assert "tools" not in taken(emulator)[-1]
+    assert "tools" not in accepted_bodies(emulator)[-1]
