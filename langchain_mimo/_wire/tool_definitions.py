@@ -42,7 +42,7 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
             contradicts the tool's own.
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
-        raise MiMoInputError(f"tools must be a list of tools, not {type(tools).__name__}")
+        raise MiMoInputError(f"tools must be a list of tools, got {type(tools).__name__}")
     return [_wire_tool(tool, index, strict=strict) for index, tool in enumerate(tools)]
 
 

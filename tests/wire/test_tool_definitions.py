@@ -173,5 +173,5 @@ def test_contradicting_strict():
 
 @pytest.mark.parametrize("tools", [None, 5, "x", {"type": "function"}])
 def test_tools_must_be_a_list(tools):
-    with pytest.raises(MiMoInputError, match="tools must be a list of tools, not"):
+    with pytest.raises(MiMoInputError, match="tools must be a list of tools, got"):
         wire_tools(tools)

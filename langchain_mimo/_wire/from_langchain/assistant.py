@@ -57,7 +57,7 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
     Args:
         message: An AIMessage, or a ChatMessage whose role is assistant.
         index: Its index, for errors and generated ids.
-        repair: Whether to replace media, which only users and tools may send, by a note.
+        repair: Whether to replace media, which only users and tools may send, with a note.
 
     Returns:
         The turn, with the ids of generated and invalid calls.
@@ -145,7 +145,7 @@ def _read_blocks(content: Sequence[Any], index: int, *, repair: bool) -> _BlockC
             _read_block(block, (index, block_index), contents, repair=repair)
         else:
             raise MiMoInputError(
-                f"a content block must be a string or a dict, not {type(block).__name__}",
+                f"a content block must be a string or a dict, got {type(block).__name__}",
                 index,
                 block_index,
             )
@@ -175,7 +175,7 @@ def _read_block(
         case _ if kind in MEDIA_BLOCK_TYPES:
             raise MiMoInputError(
                 f"MiMo does not accept a {kind} block in an assistant message; move it into a user "
-                "message, or set repair_history=True to replace it by a note",
+                "message, or set repair_history=True to replace it with a note",
                 *at,
             )
         case _ if wrapped:

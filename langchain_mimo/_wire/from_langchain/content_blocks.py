@@ -88,7 +88,7 @@ def read_block(block: str | Block, at: BlockPosition, defaults: MediaDefaults) -
         return TextPart(join_surrogates(block))
     if not isinstance(block, Mapping):
         raise MiMoInputError(
-            f"a content block must be a string or a dict, not {type(block).__name__}", *at
+            f"a content block must be a string or a dict, got {type(block).__name__}", *at
         )
     kind = block_type(block)
     if kind == "text":
@@ -181,7 +181,9 @@ def _join_texts(
         return content
     parts = [read_block(block, at, defaults) for block in content]
     if any(isinstance(part, MediaPart) for part in parts):
-        raise MiMoInputError("move the media out of the document block, beside it", *at)
+        raise MiMoInputError(
+            "media inside a document block cannot be sent; place it beside the block", *at
+        )
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))
 
 

@@ -341,5 +341,5 @@ def _handler_for(message: object, index: int) -> _Handler:
         if isinstance(message, known):
             return handler
     raise MiMoInputError(
-        f"a message must be a LangChain message, not {type(message).__name__}", index
+        f"a message must be a LangChain message, got {type(message).__name__}", index
     )

@@ -128,7 +128,7 @@ def _source(
         return InlineBase64(b64encode(value).decode("ascii")), None
     if not isinstance(value, str):
         raise MediaError(
-            f"{key!r} of {_WITH_ARTICLE[kind]} block must be a string, not {type(value).__name__}",
+            f"{key!r} of {_WITH_ARTICLE[kind]} block must be a string, got {type(value).__name__}",
             *at,
         )
     return _parse_location(kind, key, value, block, at)

@@ -82,7 +82,7 @@ def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults)
         turn = ToolTurn(call_id, join_surrogates(content) or NO_OUTPUT, [], is_error)
     else:
         pairs = [(block, (index, block_index)) for block_index, block in enumerate(content)]
-        turn = _turn(call_id, pairs, defaults, is_error=is_error)
+        turn = _build_turn(call_id, pairs, defaults, is_error=is_error)
     return ToolResult(turn, message.name)
 
 
@@ -92,7 +92,7 @@ def parse_json_blocks(text: str) -> list[str | dict[str, Any]] | None:
     Text that a tool returns must not be mistaken for media (a search service's list of movies), nor
     cause a local file to be sent. So every block may have keys of content blocks only. Every media
     block must contain its bytes, or name a file with its SHA-256, or a URL with LangChain's own
-    block id or a MIME type. At least one of them must be a video or audio.
+    block id or a MIME type. At least one of them must be video or audio.
 
     Args:
         text: The content of a tool message.
@@ -110,7 +110,7 @@ def parse_json_blocks(text: str) -> list[str | dict[str, Any]] | None:
 
 
 def _is_block(block: object) -> bool:
-    """Whether a value is a content block of LangChain's or MiMo's, its media identified."""
+    """Whether a value is a content block of LangChain or MiMo that identifies its media."""
     if not isinstance(block, Mapping) or not block.keys() <= _BLOCK_KEYS:
         return False
     kind = block.get("type")
@@ -121,8 +121,8 @@ def _is_block(block: object) -> bool:
 
 def _identifies_media(block: Mapping[str, Any], inner: object) -> bool:
     """Whether a media block gives enough detail that it cannot be some other JSON object."""
-    holder = inner if isinstance(inner, Mapping) else block
-    location = holder.get("url") or holder.get("base64") or holder.get("data")
+    fields = inner if isinstance(inner, Mapping) else block
+    location = fields.get("url") or fields.get("base64") or fields.get("data")
     if not isinstance(location, str):
         return False
     if location.startswith("file:"):
@@ -130,7 +130,7 @@ def _identifies_media(block: Mapping[str, Any], inner: object) -> bool:
         return isinstance(extras, Mapping) and isinstance(extras.get("sha256"), str)
     if location.startswith(("http:", "https:")):
         return str(block.get("id")).startswith(LC_AUTO_PREFIX) or bool(block.get("mime_type"))
-    return location.startswith("data:") or "url" not in holder
+    return location.startswith("data:") or "url" not in fields
 
 
 def read_result_blocks(
@@ -161,12 +161,12 @@ def read_result_blocks(
         call_id = result.get("tool_use_id") or result.get("toolUseId") or ""
         pairs = [(item, (index, block_index)) for item in items]
         is_error = bool(result.get("is_error")) or result.get("status") == "error"
-        turn = _turn(join_surrogates(str(call_id)), pairs, defaults, is_error=is_error)
+        turn = _build_turn(join_surrogates(str(call_id)), pairs, defaults, is_error=is_error)
         results.append(ToolResult(turn, None, block_index))
     return results
 
 
-def _turn(
+def _build_turn(
     call_id: str,
     blocks: Sequence[tuple[Any, BlockPosition]],
     defaults: MediaDefaults,

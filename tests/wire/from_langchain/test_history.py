@@ -125,7 +125,7 @@ REFUSED = {
     "no messages": ([], "there are no messages"),
     "remove": ([HumanMessage("x"), RemoveMessage(id="1")], r"messages\[1\]: a RemoveMessage"),
     "role": ([ChatMessage("x", role="narrator")], r"messages\[0\]: MiMo has no role 'narrator'"),
-    "no message": (["x"], r"messages\[0\]: a message must be a LangChain message, not str"),
+    "no message": (["x"], r"messages\[0\]: a message must be a LangChain message, got str"),
     "system image": (
         [SystemMessage(["x", IMAGE])],
         r"messages\[0\], block 1: MiMo does not accept image content in a system message",
