@@ -1,4 +1,4 @@
-"""Agents that go on for long: through a checkpoint on disk, a killed process, and a summary."""
+"""Long-running agents: checkpoints on disk, a killed process, cut calls, and summaries."""
 
 import json
 import os
@@ -23,9 +23,9 @@ from langchain_mimo.emulator.conversation.reply import Reply
 
 PROGRAM = pathlib.Path(__file__).parent / "agents" / "ten_rounds.py"
 ROUNDS = 10
-DEADLY_ROUND = 5
+FATAL_ROUND = 5
 IMAGE_ROUNDS = (3, 7)
-WAYS = [
+RUNS = [
     ("openai", "invoke", "v0"),
     ("openai", "ainvoke", "v1"),
     ("openai", "stream", "v1"),
@@ -38,12 +38,12 @@ WAYS = [
 
 
 def reasoning(number):
-    """Thoughts that break wherever white space, quotes or wide characters are mishandled."""
+    """Return reasoning that shows any mishandling of white space, quotes or wide characters."""
     return f' Round {number}: 先量一量 😀,\n\t"then" add.\r\n  '
 
 
 def next_round(request):
-    """Answer by what the conversation holds, so that it does not matter which process asks."""
+    """Reply according to the conversation, so that either process can send the request."""
     messages = chat_body(request)["messages"]
     done = sum(1 for message in messages if message.get("tool_calls"))
     if done == ROUNDS:
@@ -58,14 +58,14 @@ def next_round(request):
     return Reply(text, reasoning=reasoning(done), tool_calls=calls, argument_pieces=3)
 
 
-def run(emulator, folder, api_format, way, version):
+def run(emulator, folder, api_format, method, version):
     environment = os.environ | {
         "LANGGRAPH_STRICT_MSGPACK": "true",
         "LC_OUTPUT_VERSION": version,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     return subprocess.run(
-        [sys.executable, PROGRAM, emulator.base_url, emulator.api_key, folder, api_format, way],
+        [sys.executable, PROGRAM, emulator.base_url, emulator.api_key, folder, api_format, method],
         env=environment,
         capture_output=True,
         text=True,
@@ -74,29 +74,29 @@ def run(emulator, folder, api_format, way, version):
     )
 
 
-@pytest.mark.parametrize(("api_format", "way", "version"), WAYS)
-def test_ten_rounds_survive_a_killed_process(api_format, way, version, tmp_path):
-    image = sample_media.make_image(tmp_path / "picture.png").read_bytes()
+@pytest.mark.parametrize(("api_format", "method", "version"), RUNS)
+def test_ten_rounds_survive_a_killed_process(api_format, method, version, tmp_path):
+    image = sample_media.make_image(tmp_path / "image.png").read_bytes()
     with MiMoEmulator(strict_tool_turns=True) as emulator:
         emulator.respond_with(next_round)
-        killed = run(emulator, tmp_path, api_format, way, version)
+        killed = run(emulator, tmp_path, api_format, method, version)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         before = len(emulator.requests)
-        resumed = run(emulator, tmp_path, api_format, way, version)
+        resumed = run(emulator, tmp_path, api_format, method, version)
         assert resumed.returncode == 0, resumed.stderr
         requests = list(emulator.requests)
 
     assert [request.status for request in requests] == [200] * (ROUNDS + 1)
-    assert before == DEADLY_ROUND + 1  # nothing was asked twice
+    assert before == FATAL_ROUND + 1  # no request was repeated
     for number, request in enumerate(requests):
         check_conversation(request, number, image)
-    saw = json.loads(resumed.stdout)
-    assert saw["thoughts"] == [*map(reasoning, range(ROUNDS)), "Enough."]
-    assert saw["calls"] == [3 if n in IMAGE_ROUNDS else 2 for n in range(ROUNDS)] + [0]
-    assert saw["answer"] == "All places are measured."
-    if "invoke" not in way:
-        after = [*map(reasoning, range(DEADLY_ROUND + 1, ROUNDS)), "Enough."]
-        assert saw["streamed"] == "".join(after)
+    output = json.loads(resumed.stdout)
+    assert output["reasoning"] == [*map(reasoning, range(ROUNDS)), "Enough."]
+    assert output["calls"] == [3 if n in IMAGE_ROUNDS else 2 for n in range(ROUNDS)] + [0]
+    assert output["answer"] == "All places are measured."
+    if "invoke" not in method:
+        after = [*map(reasoning, range(FATAL_ROUND + 1, ROUNDS)), "Enough."]
+        assert output["streamed"] == "".join(after)
 
 
 def check_conversation(request, number, image):
@@ -108,7 +108,7 @@ def check_conversation(request, number, image):
         arguments = [call["function"]["arguments"] for call in turn["tool_calls"]]
         written = f'{{"a":{place},"b": 1}}'
         if request.path.endswith("/chat/completions"):
-            assert arguments[-1] == written  # to the letter
+            assert arguments[-1] == written  # byte for byte
         else:
             assert json.loads(arguments[-1]) == json.loads(written)
     results = [message for message in messages if message["role"] == "tool"]
@@ -116,7 +116,7 @@ def check_conversation(request, number, image):
     assert [message["tool_call_id"] for message in results] == called
     assert all(isinstance(message["content"], str) for message in results)
     shown = [place for place in IMAGE_ROUNDS if place < number]
-    assert [medium.data for medium in request.media] == [image] * len(shown)
+    assert [item.data for item in request.media] == [image] * len(shown)
 
 
 # ------------------------------------------------------------------------------- cut calls
@@ -159,30 +159,30 @@ CUT = {
 }
 
 
-def asked(agent, way):
-    question = {"messages": [HumanMessage("Delete /a/b.")]}
-    match way:
+def run_agent(agent, method):
+    state = {"messages": [HumanMessage("Delete /a/b.")]}
+    match method:
         case "invoke":
-            return agent.invoke(question)
+            return agent.invoke(state)
         case "messages":
-            parts = list(agent.stream(question, stream_mode=["messages", "values"]))
+            parts = list(agent.stream(state, stream_mode=["messages", "values"]))
             return [part for mode, part in parts if mode == "values"][-1]
         case "updates":
-            list(agent.stream(question, stream_mode="updates"))
+            list(agent.stream(state, stream_mode="updates"))
             return None
         case "events":
-            return agent.stream_events(question, version="v3").output
+            return agent.stream_events(state, version="v3").output
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
-@pytest.mark.parametrize("way", ["invoke", "messages", "updates", "events"])
+@pytest.mark.parametrize("method", ["invoke", "messages", "updates", "events"])
 @pytest.mark.parametrize("cut", CUT)
-def test_an_agent_runs_no_cut_call(llm, emulator, delete, deleted, cut, way):
+def test_an_agent_runs_no_cut_call(llm, emulator, delete, deleted, cut, method):
     arguments, reason = CUT[cut]
     call = {"name": "delete", "args": arguments}
     emulator.reply("", reasoning="Away with it.", tool_calls=[call], finish_reason=reason)
-    state = asked(create_agent(llm, [delete]), way)
+    state = run_agent(create_agent(llm, [delete]), method)
     assert deleted == []
     if state is not None:
         last = state["messages"][-1]
@@ -192,15 +192,15 @@ def test_an_agent_runs_no_cut_call(llm, emulator, delete, deleted, cut, way):
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("way", ["invoke", "messages", "updates", "events"])
-def test_an_agent_runs_the_same_call_when_it_is_whole(llm, emulator, delete, deleted, way):
+@pytest.mark.parametrize("method", ["invoke", "messages", "updates", "events"])
+def test_an_agent_runs_the_same_call_when_it_is_complete(llm, emulator, delete, deleted, method):
     call = {"name": "delete", "args": '{"path": "/a/b"}'}
     emulator.reply("", reasoning="Away with it.", tool_calls=[call], argument_pieces=2)
-    asked(create_agent(llm, [delete]), way)
+    run_agent(create_agent(llm, [delete]), method)
     assert deleted == ["/a/b"]
 
 
-def test_a_conversation_goes_on_after_a_cut_call(llm, emulator, api_format, delete, deleted):
+def test_a_conversation_continues_after_a_cut_call(llm, emulator, api_format, delete, deleted):
     call = {"name": "delete", "args": '{"path": "/a', "id": "call_1"}
     emulator.reply("", reasoning="Away!", tool_calls=[call], finish_reason="length")
     agent = create_agent(llm, [delete])
@@ -210,13 +210,13 @@ def test_a_conversation_goes_on_after_a_cut_call(llm, emulator, api_format, dele
     body = chat_body(emulator.requests[-1])
     [turn] = [message for message in body["messages"] if message["role"] == "assistant"]
     assert turn["reasoning_content"] == "Away!"
-    # A whole answer of the Anthropic format shows nothing of arguments that were cut.
+    # A complete response in the Anthropic format contains nothing of arguments that were cut.
     written = {"openai": '{"path": "/a', "anthropic": '{"invalid_json": ""}'}
     assert turn["tool_calls"][0]["function"]["arguments"] == written[api_format]
     assert deleted == []
 
 
-# ------------------------------------------------------------------------------ thoughts seen
+# ------------------------------------------------------------------------ streamed reasoning
 
 
 @tool
@@ -234,14 +234,14 @@ async def test_an_agent_streams_the_reasoning_of_every_turn(llm, emulator, versi
         {"content": "Two pongs.", "reasoning": "Enough."},
     ]
     agent = create_agent(llm, [ping])
-    question = {"messages": [HumanMessage("Ping twice.")]}
+    state = {"messages": [HumanMessage("Ping twice.")]}
     for is_async in (False, True):
         for reply in replies:
             emulator.reply(**reply)
         if is_async:
-            parts = [part async for part in agent.astream(question, stream_mode="messages")]
+            parts = [part async for part in agent.astream(state, stream_mode="messages")]
         else:
-            parts = list(agent.stream(question, stream_mode="messages"))
+            parts = list(agent.stream(state, stream_mode="messages"))
         seen = {}
         for chunk, _ in parts:
             if isinstance(chunk, AIMessageChunk):
@@ -254,7 +254,7 @@ async def test_an_agent_streams_the_reasoning_of_every_turn(llm, emulator, versi
 
 
 def test_a_human_changes_a_call(llm, emulator, api_format):
-    """LangChain keeps the model's own call and tells of the change in its result; older ones edit it."""
+    """LangChain keeps the model's call and reports the edit in its result; older versions edit it."""
     call = {"name": "ping", "args": '{"number":1}', "id": "call_1"}
     emulator.reply("", reasoning="I ping one.", tool_calls=[call])
     middleware = HumanInTheLoopMiddleware(interrupt_on={"ping": True})
@@ -279,17 +279,17 @@ def test_a_human_changes_a_call(llm, emulator, api_format):
 
 
 def test_summaries_by_fraction_of_the_context(llm, emulator):
-    """The profile says how large the context is; here a small one is pretended."""
+    """The profile contains the size of the context; here it is set to a small one."""
     llm.profile = {**llm.profile, "max_input_tokens": 600}
     middleware = SummarizationMiddleware(llm, trigger=("fraction", 0.8), keep=("fraction", 0.3))
     agent = create_agent(llm, [ping], middleware=[middleware])
     messages = []
     for number in range(8):
-        question = HumanMessage(f"Ping {number}, please. " + "Mind the weather. " * 10)
+        prompt = HumanMessage(f"Ping {number}, please. " + "Mind the weather. " * 10)
         call = {"name": "ping", "args": {"number": number}, "id": f"call_{number}"}
-        reasoning = {"reasoning_content": f"Thought {number}."}
+        reasoning = {"reasoning_content": f"Reasoning {number}."}
         messages += [
-            question,
+            prompt,
             AIMessage("", tool_calls=[call], additional_kwargs=reasoning),
             ToolMessage(f"pong {number}", tool_call_id=f"call_{number}"),
             AIMessage("Done. " * 20),
@@ -303,5 +303,5 @@ def test_summaries_by_fraction_of_the_context(llm, emulator):
     for turn in request:
         if turn.get("tool_calls"):
             number = turn["tool_calls"][0]["id"].removeprefix("call_")
-            assert turn["reasoning_content"] == f"Thought {number}."
+            assert turn["reasoning_content"] == f"Reasoning {number}."
     assert state["messages"][-1].text

@@ -1,6 +1,5 @@
-"""One message whatever the way, what streams show on the way, and how answers end."""
+"""The same message from every method, what streams show meanwhile, and why responses end."""
 
-import json
 import warnings
 from functools import reduce
 from operator import add
@@ -8,18 +7,11 @@ from operator import add
 import pytest
 from langchain_core import exceptions as core_exceptions
 from langchain_core.callbacks import get_usage_metadata_callback
-from langchain_core.messages import (
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-    message_chunk_to_message,
-)
 from langchain_core.messages import content as core_content
-from request_bodies import chat_body
+from langchain_core.messages import message_chunk_to_message
 
 from langchain_mimo.chat_models import ChatMiMo
-from langchain_mimo.errors import MiMoContentFilterError, MiMoInputError
-from langchain_mimo.media import image_block
+from langchain_mimo.errors import MiMoContentFilterError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
@@ -33,7 +25,7 @@ USAGE = {
     "prompt_tokens_details": {"cached_tokens": 64, "video_tokens": 1144, "audio_tokens": 19},
     "completion_tokens_details": {"reasoning_tokens": 14},
 }
-SOURCE = {"type": "url_citation", "url": "https://a.example", "title": "A", "summary": "s"}
+ANNOTATION = {"type": "url_citation", "url": "https://a.example", "title": "A", "summary": "s"}
 
 
 def call(name, args, call_id):
@@ -43,7 +35,7 @@ def call(name, args, call_id):
 REPLIES = {
     "text": {"content": "Hello there, world."},
     "text in Chinese": {"content": "你好，世界。😀", "reasoning": "用户在打招呼。"},
-    "thoughts alone": {"content": "", "reasoning": "Good morning."},
+    "reasoning only": {"content": "", "reasoning": "Good morning."},
     "a table": {"content": "| a |\n|---|\n| 1 |\n", "reasoning": "A table.\n\n"},
     "calls": {
         "content": "Looking.",
@@ -59,8 +51,11 @@ REPLIES = {
         "tool_calls": [call("one", '{"x": 1}', "a"), call("two", '{"path": "/a', "b")],
         "finish_reason": "length",
     },
-    "a broken call first": {"tool_calls": [call("one", "{", "a"), call("two", "{}", "b")]},
-    "sources": {"content": "So it is.", "annotations": [SOURCE, SOURCE | {"title": "B"}]},
+    "an invalid call first": {"tool_calls": [call("one", "{", "a"), call("two", "{}", "b")]},
+    "annotations": {
+        "content": "So it is.",
+        "annotations": [ANNOTATION, ANNOTATION | {"title": "B"}],
+    },
     "filtered": {"content": "I", "finish_reason": "content_filter"},
     "repetition": {"content": "and and and", "finish_reason": "repetition_truncation"},
     "length": {"content": "Once upon a", "finish_reason": "length"},
@@ -68,14 +63,14 @@ REPLIES = {
         "content": "Hi.",
         "usage": {"prompt_tokens_details": None, "completion_tokens_details": None},
     },
-    "all modalities": {"content": "A film.", "usage": USAGE},
+    "all modalities": {"content": "A video.", "usage": USAGE},
 }
 
 
 NOT_IN_THE_ANTHROPIC_FORMAT = {
-    "a cut call": "a whole answer has arguments as an object, and none for those that were cut",
-    "a broken call first": "likewise",
-    "sources": "it has no web search",
+    "a cut call": "a complete response has arguments as an object, and an empty one if they were cut",
+    "an invalid call first": "as above",
+    "annotations": "the format has no web search",
 }
 
 
@@ -92,7 +87,7 @@ def llm(emulator, api_format):
 
 
 def facts(message):
-    """Everything of a message but its id, which each answer has of its own."""
+    """Return everything in a message except its id, which differs between responses."""
     metadata = dict(message.response_metadata)
     assert metadata.pop("id") == message.id
     metadata.pop("output_version", None)
@@ -100,14 +95,14 @@ def facts(message):
         "text": message.text,
         "additional_kwargs": message.additional_kwargs,
         "tool_calls": message.tool_calls,
-        "invalid_tool_calls": [{**c, "error": None} for c in message.invalid_tool_calls],
+        "invalid_tool_calls": [{**call, "error": None} for call in message.invalid_tool_calls],
         "usage_metadata": message.usage_metadata,
         "response_metadata": metadata,
     }
 
 
 def plain(blocks):
-    """Blocks without the numbers that streams put on them; invalid calls stand elsewhere too."""
+    """Return the blocks without stream indices and without invalid calls, which have a field."""
     return [
         {
             key: value
@@ -126,14 +121,14 @@ def plain(blocks):
         *(("anthropic", name) for name in REPLIES if name not in NOT_IN_THE_ANTHROPIC_FORMAT),
     ],
 )
-async def test_every_way_gives_the_same_message(llm, emulator, api_format, name):
-    # The prefix cache would bill the second request otherwise.
+async def test_every_method_gives_the_same_message(llm, emulator, api_format, name):
+    # Otherwise the emulator's prefix cache would change the usage of the second request.
     reply = {"usage": {"prompt_tokens_details": {"cached_tokens": 0}}} | REPLIES[name]
     messages = []
-    for way in range(7):
+    for method in range(7):
         emulator.reply(**reply)
-        model = llm if way < 6 else llm.model_copy(update={"output_version": "v1"})
-        match way:
+        model = llm if method < 6 else llm.model_copy(update={"output_version": "v1"})
+        match method:
             case 0:
                 message = model.invoke("x")
             case 1:
@@ -148,16 +143,18 @@ async def test_every_way_gives_the_same_message(llm, emulator, api_format, name)
             case 5:
                 message = await (await model.astream_events("x", version="v3"))
         messages.append(message)
-    whole = messages[0]
-    assert isinstance(whole.content, str)
-    for way, message in enumerate(messages):
-        assert facts(message) == facts(whole)
-        # Core puts the message of content-block events together, and knows no refusals there.
-        left_out = {"refusal"} if way in (4, 5) else set()
-        expected = [block for block in plain(whole.content_blocks) if block["type"] not in left_out]
+    complete = messages[0]
+    assert isinstance(complete.content, str)
+    for method, message in enumerate(messages):
+        assert facts(message) == facts(complete)
+        # Core builds the message of content-block events, and does not support refusals there.
+        left_out = {"refusal"} if method in (4, 5) else set()
+        expected = [
+            block for block in plain(complete.content_blocks) if block["type"] not in left_out
+        ]
         assert plain(message.content_blocks) == expected
     for message in messages[:4]:
-        assert message.content == whole.content
+        assert message.content == complete.content
     if name == "all modalities":
         counts = {"input_tokens": 1260, "output_tokens": 103, "total_tokens": 1363}
         details = {
@@ -166,34 +163,34 @@ async def test_every_way_gives_the_same_message(llm, emulator, api_format, name)
         }
         if api_format == "anthropic":
             details = {"input_token_details": {"cache_read": 64}}
-        assert whole.usage_metadata == counts | details
+        assert complete.usage_metadata == counts | details
 
 
 @pytest.mark.parametrize("api_format", ["openai"])
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("name", [n for n in REPLIES if n not in NOT_IN_THE_ANTHROPIC_FORMAT])
 def test_both_formats_give_the_same_message(llm, emulator, name, streamed):
-    """But for the id, and for counts that the Anthropic format does not have."""
+    """Except for the id, and for counts that the Anthropic format does not have."""
     uncached = {"prompt_tokens_details": {"cached_tokens": 0}}
-    told = []
+    results = []
     with llm.model_copy(update={"api_format": "anthropic"}) as other:
         for model in (llm, other):
             emulator.reply(**{"usage": uncached} | REPLIES[name])
             message = reduce(add, model.stream("x")) if streamed else model.invoke("x")
             seen = facts(message)
             usage = seen.pop("usage_metadata")
-            # One has arguments as text and keeps their letters, the other as an object.
+            # Arguments are text in one format, kept byte for byte, and an object in the other.
             seen["additional_kwargs"].pop("raw_arguments", None)
             kept = {key: count for key, count in usage.items() if "details" not in key}
-            told.append((seen, kept, plain(message.content_blocks)))
+            results.append((seen, kept, plain(message.content_blocks)))
     paths = [request.path for request in emulator.requests]
     assert paths == ["/v1/chat/completions", "/anthropic/v1/messages"]
-    assert told[0] == told[1]
+    assert results[0] == results[1]
 
 
-# -------------------------------------------------------------------------------- on the way
+# --------------------------------------------------------------------------- while streaming
 
-SPOKEN = {
+STREAMED = {
     "content": "Looking.",
     "reasoning": "Two calls.",
     "reasoning_pieces": ["Two ", "calls."],
@@ -204,34 +201,34 @@ SPOKEN = {
 
 
 @pytest.mark.parametrize("output_version", ["v0", "v1"])
-async def test_events_of_the_second_version(llm, emulator, output_version):
+async def test_events_v2(llm, emulator, output_version):
     llm.output_version = output_version
-    emulator.reply(**SPOKEN)
+    emulator.reply(**STREAMED)
     events = [event async for event in llm.astream_events("x", version="v2")]
     chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
     blocks = [block for chunk in chunks for block in chunk.content_blocks]
     reasoning = [block["reasoning"] for block in blocks if block["type"] == "reasoning"]
-    words = [block["text"] for block in blocks if block["type"] == "text"]
+    text = [block["text"] for block in blocks if block["type"] == "text"]
     assert [each for each in reasoning if each] == ["Two ", "calls."]
-    assert [each for each in words if each] == ["Look", "ing."]
+    assert [each for each in text if each] == ["Look", "ing."]
     end = next(event for event in events if event["event"] == "on_chat_model_end")
     message = end["data"]["output"]
-    assert [called["name"] for called in message.tool_calls] == ["one", "two"]
+    assert [call["name"] for call in message.tool_calls] == ["one", "two"]
     kinds = [block["type"] for block in message.content_blocks]
     assert kinds == ["reasoning", "text", "tool_call", "tool_call"]
 
 
-async def test_events_of_the_third_version(llm, emulator):
-    emulator.reply(**SPOKEN)
+async def test_events_v3(llm, emulator):
+    emulator.reply(**STREAMED)
     stream = llm.stream_events("x", version="v3")
     assert list(stream.reasoning) == ["Two ", "calls."]
     assert list(stream.text) == ["Look", "ing."]
-    assert [made["name"] for made in stream.output.tool_calls] == ["one", "two"]
-    emulator.reply(**SPOKEN)
+    assert [call["name"] for call in stream.output.tool_calls] == ["one", "two"]
+    emulator.reply(**STREAMED)
     stream = await llm.astream_events("x", version="v3")
     assert [piece async for piece in stream.reasoning] == ["Two ", "calls."]
     assert [piece async for piece in stream.text] == ["Look", "ing."]
-    emulator.reply(**SPOKEN)
+    emulator.reply(**STREAMED)
     events = list(llm.stream_events("x", version="v3"))
     fragments = [
         event["delta"]["args"]
@@ -242,7 +239,7 @@ async def test_events_of_the_third_version(llm, emulator):
     assert "".join(fragments) == '{"x": 1}{}'
 
 
-def test_usage_is_counted_once_whatever_the_way(llm, emulator, api_format):
+def test_usage_is_counted_once_by_every_method(llm, emulator, api_format):
     for _ in range(3):
         emulator.reply("Hi.", usage=USAGE)
     with get_usage_metadata_callback() as counted:
@@ -255,7 +252,7 @@ def test_usage_is_counted_once_whatever_the_way(llm, emulator, api_format):
     assert total["input_token_details"] == {"cache_read": 192} | media
 
 
-@pytest.mark.parametrize("api_format", ["openai"])  # the other one has no such switch
+@pytest.mark.parametrize("api_format", ["openai"])  # the Anthropic format has no such switch
 def test_usage_can_be_left_out(llm, emulator):
     list(llm.stream("x"))
     assert emulator.requests[-1].body["stream_options"] == {"include_usage": True}
@@ -272,20 +269,20 @@ def test_thinking_on_the_model_and_on_the_call(llm, emulator, api_format, on_mod
     llm = llm.model_copy(update={"thinking": on_model})
     keywords = {} if on_call is ... else {"thinking": on_call}
     messages = [llm.invoke("Hello", **keywords), reduce(add, llm.stream("Hello", **keywords))]
-    meant = on_model if on_call is ... else on_call
-    wire = {True: {"type": "enabled"}, False: {"type": "disabled"}, None: None}[meant]
+    expected = on_model if on_call is ... else on_call
+    wire = {True: {"type": "enabled"}, False: {"type": "disabled"}, None: None}[expected]
     for request in emulator.requests:
         assert request.body.get("thinking") == wire
     for message in messages:
-        expected_reasoning = message.additional_kwargs.get("reasoning_content")
-        assert bool(expected_reasoning) == (meant is not False)  # v2.6 thinks unless told not to
+        reasoning = message.additional_kwargs.get("reasoning_content")
+        assert bool(reasoning) == (expected is not False)  # v2.6 thinks unless told not to
         if api_format == "openai":
-            reasoning = message.usage_metadata["output_token_details"]["reasoning"]
-            assert bool(reasoning) == bool(expected_reasoning)
+            tokens = message.usage_metadata["output_token_details"]["reasoning"]
+            assert bool(tokens) == bool(reasoning)
 
 
 @pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
-def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, name):
+def test_thinking_switches_of_other_providers_cause_one_warning(llm, emulator, name):
     with pytest.warns(UserWarning, match=f"{name}.*thinking=True or thinking=False"):
         llm.invoke("x", **{name: "high"})
     with warnings.catch_warnings():
@@ -295,10 +292,10 @@ def test_switches_of_other_providers_are_told_from_ours_once(llm, emulator, name
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_reasoning_are_no_answer_unless_wanted(llm, emulator, stream):
-    """MiMo at times puts the whole answer into its thoughts (audio page, April 2026)."""
-    for wanted, content in (("keep", ""), ("reasoning", "Good morning.")):
-        model = llm.model_copy(update={"empty_content": wanted})
+def test_reasoning_becomes_the_content_only_on_request(llm, emulator, stream):
+    """MiMo sometimes puts the entire answer into its reasoning (docs/api-facts.md)."""
+    for empty_content, content in (("keep", ""), ("reasoning", "Good morning.")):
+        model = llm.model_copy(update={"empty_content": empty_content})
         emulator.reply("", reasoning="Good morning.")
         message = reduce(add, model.stream("x")) if stream else model.invoke("x")
         assert message.content == content
@@ -306,36 +303,36 @@ def test_reasoning_are_no_answer_unless_wanted(llm, emulator, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_reasoning_do_not_take_the_place_of_text_or_calls(llm, emulator, stream):
+def test_reasoning_does_not_replace_text_or_calls(llm, emulator, stream):
     model = llm.model_copy(update={"empty_content": "reasoning"})
     emulator.reply("Hi.", reasoning="Greet.")
     emulator.reply("", reasoning="Call.", tool_calls=[call("one", "{}", "a")])
-    ask = (lambda: reduce(add, model.stream("x"))) if stream else (lambda: model.invoke("x"))
-    assert ask().content == "Hi."
-    assert ask().content == ""
+    send = (lambda: reduce(add, model.stream("x"))) if stream else (lambda: model.invoke("x"))
+    assert send().content == "Hi."
+    assert send().content == ""
 
 
-# ------------------------------------------------------------------------------------ the end
+# -------------------------------------------------------------------------- finish reasons
 
 
 @pytest.mark.filterwarnings("default:MiMo's answer is empty")
-@pytest.mark.parametrize("way", ["invoke", "stream", "events"])
-def test_reasoning_that_ate_the_budget_are_warned_of(llm, way):
-    asked = "Tell me a story."
-    ask = {
-        "invoke": lambda: llm.invoke(asked, max_tokens=3),
-        "stream": lambda: reduce(add, llm.stream(asked, max_tokens=3)),
-        "events": lambda: llm.stream_events(asked, max_tokens=3, version="v3").output,
+@pytest.mark.parametrize("method", ["invoke", "stream", "events"])
+def test_reasoning_that_used_up_the_budget_causes_a_warning(llm, method):
+    prompt = "Tell me a story."
+    send = {
+        "invoke": lambda: llm.invoke(prompt, max_tokens=3),
+        "stream": lambda: reduce(add, llm.stream(prompt, max_tokens=3)),
+        "events": lambda: llm.stream_events(prompt, max_tokens=3, version="v3").output,
     }
-    with pytest.warns(UserWarning, match="thinking used up max_completion_tokens"):
-        message = ask[way]()
+    with pytest.warns(UserWarning, match="reasoning used up max_completion_tokens"):
+        message = send[method]()
     assert message.response_metadata["finish_reason"] == "length"
     assert message.text == ""
     assert message.additional_kwargs["reasoning_content"]
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter", "repetition_truncation"])
-def test_why_an_answer_ended_is_visible(llm, emulator, reason):
+def test_the_finish_reason_is_in_the_metadata(llm, emulator, reason):
     for _ in range(2):
         emulator.reply("Some text", finish_reason=reason)
     for message in (llm.invoke("x"), reduce(add, llm.stream("x"))):
@@ -343,13 +340,13 @@ def test_why_an_answer_ended_is_visible(llm, emulator, reason):
         assert message.response_metadata["model_name"] == "mimo-v2.6-pro"
         assert message.response_metadata["model_provider"] == "mimo"
         refusals = [block for block in message.content_blocks if block["type"] == "refusal"]
-        core_has_them = hasattr(core_content, "RefusalContentBlock")
-        assert bool(refusals) == (core_has_them and reason == "content_filter")
+        core_has_refusals = hasattr(core_content, "RefusalContentBlock")
+        assert bool(refusals) == (core_has_refusals and reason == "content_filter")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_question_that_moderation_refuses(llm, emulator, stream):
-    """421, which a stream's body bears too (mimo-api.md §6)."""
+def test_a_request_that_moderation_refuses(llm, emulator, stream):
+    """Status 421, also for a stream (docs/api-facts.md)."""
     error = {
         "code": "421",
         "message": "Moderation Block",
@@ -364,67 +361,3 @@ def test_a_question_that_moderation_refuses(llm, emulator, stream):
     refusal = getattr(core_exceptions, "ModelRefusalError", core_exceptions.ModelError)
     assert isinstance(caught.value, refusal)
     assert len(emulator.requests) == 1
-
-
-# --------------------------------------------------------------- one thread, both API formats
-
-ROUNDS = [
-    {"reasoning": " First.\n", "tool_calls": [call("one", '{"x": 1}', "a")]},
-    {"content": "It is one.", "reasoning": "Told."},
-    {"reasoning": "两次。😀", "tool_calls": [call("one", '{"x": 2}', "b"), call("two", "{}", "c")]},
-    {"content": "Both are done.", "reasoning": "Done."},
-]
-
-
-@pytest.mark.parametrize("order", [(0, 1, 0, 1), (1, 0, 1, 0), (0, 0, 1, 1), (1, 1, 0, 0)], ids=str)
-@pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("api_format", ["openai"])
-def test_a_thread_changes_formats_at_every_turn(llm, emulator, media, order, streamed):
-    """What one format was told goes on in the other, thoughts, calls, results and media."""
-    image = image_block(media.image.read_bytes())
-    history = [SystemMessage("Be brief."), HumanMessage([image, {"type": "text", "text": "?"}])]
-    with llm.model_copy(update={"api_format": "anthropic"}) as other:
-        for turn, which in enumerate(order):
-            emulator.reply(**ROUNDS[turn])
-            model = (llm, other)[which]
-            answer = reduce(add, model.stream(history)) if streamed else model.invoke(history)
-            history.append(answer)
-            history += [ToolMessage("ok", tool_call_id=made["id"]) for made in answer.tool_calls]
-            if not answer.tool_calls:
-                history.append(HumanMessage("Go on."))
-    assert [request.status for request in emulator.requests] == [200] * 4
-    for request, which in zip(emulator.requests, order, strict=True):
-        assert request.path.endswith(("/chat/completions", "/anthropic/v1/messages")[which])
-        assert [medium.data for medium in request.media] == [media.image.read_bytes()]
-    messages = chat_body(emulator.requests[-1])["messages"]
-    roles = [
-        "system",
-        "user",
-        "assistant",
-        "tool",
-        "assistant",
-        "user",
-        "assistant",
-        "tool",
-        "tool",
-    ]
-    assert [message["role"] for message in messages] == roles
-    turns = [message for message in messages if message["role"] == "assistant"]
-    # A turn without calls goes back without its thoughts, in either format.
-    assert [turn.get("reasoning_content") for turn in turns] == [" First.\n", None, "两次。😀"]
-    assert [turn["content"] for turn in turns] == ["", "It is one.", ""]
-    called = [
-        [(c["id"], json.loads(c["function"]["arguments"])) for c in turn.get("tool_calls", [])]
-        for turn in turns
-    ]
-    assert called == [[("a", {"x": 1})], [], [("b", {"x": 2}), ("c", {})]]
-
-
-@pytest.mark.parametrize("api_format", ["anthropic"])
-@pytest.mark.parametrize("penalty", ["frequency_penalty", "presence_penalty"])
-def test_a_penalty_is_refused_where_there_is_none(llm, emulator, penalty):
-    llm.invoke("x", **{penalty: 0})
-    with pytest.raises(MiMoInputError, match=f"no {penalty}"):
-        llm.invoke("x", **{penalty: 0.5})
-    assert len(emulator.requests) == 1
-    assert penalty not in emulator.requests[0].body
