@@ -1,4 +1,4 @@
-"""What a conversation or a file will cost: tokens, money, and how to fit a budget."""
+"""Estimates the cost of conversations and media before sending, and fits media into budgets."""
 
 from langchain_mimo.cost.estimate import Estimate, MediaEstimate
 from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video

@@ -1,19 +1,19 @@
-"""What a conversation will cost before it is sent, from headers alone and without the network.
+"""Estimates the cost of a conversation before it is sent, without the network.
 
-The tokens of media follow MiMo's own arithmetic (`langchain_mimo.tokens`) and the sizes and lengths
-that the files' headers state. Text is one stated approximation. A medium given by URL is never
-fetched: it counts with an assumed size, and a range says how wrong that can be.
+The tokens of media follow MiMo's own arithmetic (`langchain_mimo.tokens`), applied to the sizes and
+durations in the files' headers. Text uses the approximation of `tokens.text_tokens`. Media given by
+URL are never fetched: they count with an assumed size, and `low` and `high` bound the error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from langchain_mimo import catalogue
 from langchain_mimo._checks import integer, number
-from langchain_mimo._media.headers.reader import MediaHeader, ImageHeader, AVHeader
+from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
@@ -23,6 +23,7 @@ from langchain_mimo.tokens import (
     DEFAULT_FPS,
     MESSAGE_MARKS,
     MediaResolution,
+    VideoTokens,
     audio_tokens,
     image_tokens,
     text_tokens,
@@ -30,34 +31,34 @@ from langchain_mimo.tokens import (
 )
 
 ASSUMED_IMAGE = (1024, 1024)
-"""Pixels of a picture that cannot be measured."""
+"""Assumed width and height of an image that cannot be measured, in pixels."""
 
 ASSUMED_FRAME = (1280, 720)
-"""Pixels of a clip that cannot be measured."""
+"""Assumed width and height of a video that cannot be measured, in pixels."""
 
 ASSUMED_SECONDS = 60.0
-"""Length of a clip or a sound that cannot be measured."""
+"""Assumed duration of video or audio that cannot be measured, in seconds."""
 
 SECONDS_RANGE = (1.0, 7200.0)
-"""Lengths between which `low` and `high` lie when the length is not known."""
+"""Durations behind `low` and `high` when the duration is unknown, in seconds."""
 
-_SMALLEST, _LARGEST = (1, 1), (4096, 2048)
+_MIN_SIZE, _MAX_SIZE = (1, 1), (4096, 2048)
 
 
 @dataclass(frozen=True, slots=True)
 class MediaEstimate:
-    """What one medium costs.
+    """The estimated tokens of one media item.
 
     Attributes:
-        image: Tokens the bill calls image_tokens.
-        video: Tokens the bill calls video_tokens.
-        audio: Tokens the bill calls audio_tokens.
-        marks: Timestamps and marks of a video, which count in prompt_tokens alone.
-        low: The total at least; equal to `high` when everything was measured.
-        high: The total at most.
-        duration: Seconds counted with, None for pictures.
-        width: Pixels counted with, None for sounds.
-        height: Pixels counted with, None for sounds.
+        image: Tokens reported as image_tokens in the API's usage.
+        video: Tokens reported as video_tokens in the API's usage.
+        audio: Tokens reported as audio_tokens in the API's usage.
+        marks: Timestamps and markers of a video, which count in prompt_tokens alone.
+        low: Lowest possible total; equal to `high` when everything was measured.
+        high: Highest possible total.
+        duration: Measured or assumed seconds; None for images.
+        width: Measured or assumed pixels; None for audio.
+        height: Measured or assumed pixels; None for audio.
         note: What was assumed, or None.
     """
 
@@ -74,25 +75,25 @@ class MediaEstimate:
 
     @property
     def total(self) -> int:
-        """What the medium adds to prompt_tokens."""
+        """Tokens that the media item adds to prompt_tokens."""
         return self.image + self.video + self.audio + self.marks
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a request costs.
+    """The estimated cost of a request.
 
     Attributes:
-        text: Tokens of text, thoughts handed back, tool calls and tools, approximated.
-        image: Tokens of pictures.
+        text: Approximate tokens of text, replayed reasoning, tool calls and tool definitions.
+        image: Tokens of images.
         video: Tokens of the frames of videos.
-        audio: Tokens of sounds, those in videos included.
-        marks: Marks around messages and in videos.
-        low: The total at least, as far as media are concerned.
-        high: The total at most, as far as media are concerned.
-        cost_usd: US dollars for the prompt without any cache, and for `output_tokens`; None when
-            no price is known.
-        price_as_of: The day the price was read, or None.
+        audio: Tokens of audio, including the audio of videos.
+        marks: Marker tokens around messages and in videos.
+        low: Lowest possible total, given the media that could not be measured.
+        high: Highest possible total, given the media that could not be measured.
+        cost_usd: US dollars for the uncached prompt and for `output_tokens`; None when the price is
+            unknown.
+        price_as_of: The date the price was read, or None.
         notes: What was assumed, one sentence each.
     """
 
@@ -109,7 +110,7 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        """The prompt_tokens to expect."""
+        """The expected prompt_tokens."""
         return self.text + self.image + self.video + self.audio + self.marks
 
 
@@ -122,25 +123,24 @@ def estimate_turns(
     output_tokens: int = 0,
     prices: Mapping[str, Price] | None = None,
 ) -> Estimate:
-    """Estimate a conversation.
+    """Estimate the cost of a conversation.
 
     Args:
         turns: The conversation as it will be sent.
-        model: The model's id, for its price.
+        model: Model id, for the price.
         policy: Which files may be opened; the same as for sending.
-        tools_text: The tools, as the JSON text that will be sent.
-        output_tokens: Tokens of answer and thoughts to include in the price. Default: none.
-        prices: Prices by model id that go before the catalogue's.
+        tools_text: The tool definitions as the JSON text that will be sent.
+        output_tokens: Tokens of reasoning and answer to include in the cost. Default: none.
+        prices: Prices by model id, which override those of the catalogue.
 
     Returns:
-        The estimate. Its price is None, not 0, when the model's is not known.
+        The estimate. Its cost is None, not 0, when the price of the model is unknown.
 
     Raises:
-        MediaError: A medium may not be opened, or its place, kind, size or headers would be refused
-            when it is sent too. Its digest and the rest of its bytes are not checked: a file that
-            has become another one of the same size, or damage behind its headers, shows only when
-            it is sent.
-        MiMoInputError: `output_tokens` is no whole number of 0 or more, or `prices` no mapping of
+        MediaError: A file may not be opened, or sending it would fail because of its path, kind,
+            size or headers. Its digest and the bytes after its headers are not checked: a file
+            replaced by another of the same size, or damage after the headers, fails only when sent.
+        MiMoInputError: `output_tokens` is not an integer >= 0, or `prices` is not a mapping of
             model ids to `Price`.
     """
     with as_input_error():
@@ -163,17 +163,17 @@ def estimate_turns(
             if known[key].note is not None:
                 place = f"messages[{reference.message_index}], block {reference.block_index}"
                 notes.append(f"{place}: {known[key].note}")
-    sure = text + MESSAGE_MARKS * len(turns)
-    total = sure + media.total
+    message_marks = MESSAGE_MARKS * len(turns)
+    total = text + message_marks + media.total
     price = _price(model, prices)
     return Estimate(
         text,
         media.image,
         media.video,
         media.audio,
-        media.marks + MESSAGE_MARKS * len(turns),
-        sure + media.low,
-        sure + media.high,
+        media.marks + message_marks,
+        text + message_marks + media.low,
+        text + message_marks + media.high,
         None if price is None else (total * price.input + output_tokens * price.output) / 1e6,
         None if price is None else price.as_of,
         tuple(notes),
@@ -185,8 +185,8 @@ def _check_prices(prices: object) -> None:
         return
     if not isinstance(prices, Mapping) or not all(isinstance(p, Price) for p in prices.values()):
         raise MiMoInputError(
-            "prices holds something else than prices; give a dict of model ids to "
-            "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)."
+            "prices must be a dict of model ids to "
+            "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)"
         )
     for model, price in prices.items():
         for name in ("cache_hit", "input", "output"):
@@ -195,15 +195,15 @@ def _check_prices(prices: object) -> None:
 
 
 def estimate_text(text: str) -> int:
-    """Approximate the tokens of a text, as `estimate_turns` does.
+    """Estimate the tokens of a text like `estimate_turns`.
 
     Raises:
-        MiMoInputError: It is no string.
+        MiMoInputError: `text` is not a string.
     """
     if not isinstance(text, str):
         raise MiMoInputError(
-            f"the text to count is of type {type(text).__name__}; give a string, or count messages "
-            "with get_num_tokens_from_messages."
+            f"text must be a string, got {type(text).__name__}; count messages with "
+            "get_num_tokens_from_messages"
         )
     return text_tokens(text)
 
@@ -215,49 +215,49 @@ def estimate_media(
     fps: float | None = None,
     media_resolution: str | None = None,
 ) -> MediaEstimate:
-    """Estimate one medium.
+    """Estimate the tokens of one media item.
 
     Args:
-        reference: The medium. A URL is not fetched, and counts with an assumed size.
+        reference: The media item. A URL is not fetched and counts with an assumed size.
         policy: Which files may be opened.
-        fps: Frames sampled per second of a video. Default: MiMo's, 2.
-        media_resolution: "default" or "max". Default: MiMo's, "default".
+        fps: Frames sampled per second of a video. Default: 2, MiMo's own.
+        media_resolution: "default" or "max". Default: "default", MiMo's own.
 
     Returns:
-        The estimate; `note` says what was assumed where the header is silent.
+        The estimate; `note` states what was assumed because the header does not give it.
 
     Raises:
-        MediaError: The medium may not be opened, or would be refused for its place, kind, size or
-            headers; see `estimate_turns`.
+        MediaError: The file may not be opened, or sending it would fail because of its path, kind,
+            size or headers; see `estimate_turns`.
     """
     if isinstance(reference.source, RemoteURL):
         header: MediaHeader | None = None
-        why = "a URL is never fetched"
+        why = "URLs are never fetched"
     else:
         header = inspect_media(reference, policy).header
-        why = "its header does not say"
+        why = "the header does not state it"
     if reference.kind == "image":
         return _image(header if isinstance(header, ImageHeader) else None, why)
-    video = header if isinstance(header, AVHeader) else AVHeader()
+    av_header = header if isinstance(header, AVHeader) else AVHeader()
     if reference.kind == "audio":
-        return _audio(video, why)
+        return _audio(av_header, why)
     resolution: MediaResolution = "max" if media_resolution == "max" else "default"
-    return _video(video, why, fps or DEFAULT_FPS, resolution)
+    return _video(av_header, why, fps or DEFAULT_FPS, resolution)
 
 
 def _image(header: ImageHeader | None, why: str) -> MediaEstimate:
     if header is not None:
-        tokens = image_tokens(header.width, header.height)
-        size = header.width, header.height
-        return MediaEstimate(tokens, low=tokens, high=tokens, width=size[0], height=size[1])
+        width, height = header.width, header.height
+        tokens = image_tokens(width, height)
+        return MediaEstimate(tokens, low=tokens, high=tokens, width=width, height=height)
     width, height = ASSUMED_IMAGE
     return MediaEstimate(
         image_tokens(width, height),
-        low=image_tokens(*_SMALLEST),
-        high=image_tokens(*_LARGEST),
+        low=image_tokens(*_MIN_SIZE),
+        high=image_tokens(*_MAX_SIZE),
         width=width,
         height=height,
-        note=f"a picture of {width} x {height} pixels is assumed and not measured, since {why}.",
+        note=f"assumed {width} x {height} pixels, because {why}",
     )
 
 
@@ -270,38 +270,37 @@ def _audio(header: AVHeader, why: str) -> MediaEstimate:
         low=audio_tokens(SECONDS_RANGE[0]),
         high=audio_tokens(SECONDS_RANGE[1]),
         duration=ASSUMED_SECONDS,
-        note=f"a length of {ASSUMED_SECONDS:g} seconds is assumed and not measured, since {why}.",
+        note=f"assumed a duration of {ASSUMED_SECONDS:g} s, because {why}",
     )
 
 
 def _video(header: AVHeader, why: str, fps: float, resolution: MediaResolution) -> MediaEstimate:
     mute = header.has_audio is False
 
-    def total(seconds: float, size: tuple[int, int]) -> int:
-        video = video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
-        return video.total
+    def cost(seconds: float, size: tuple[int, int]) -> VideoTokens:
+        return video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
 
-    measured = (header.width, header.height) if header.width and header.height else None
-    size = measured if measured is not None else ASSUMED_FRAME
-    seconds = header.duration if header.duration is not None else ASSUMED_SECONDS
-    video = video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
-    shortest, longest = (seconds, seconds) if header.duration is not None else SECONDS_RANGE
-    estimate = MediaEstimate(
+    assumed = []
+    size = min_size = max_size = header.width or 0, header.height or 0
+    seconds = min_seconds = max_seconds = header.duration or 0.0
+    if header.duration is None:
+        seconds, (min_seconds, max_seconds) = ASSUMED_SECONDS, SECONDS_RANGE
+        assumed.append(f"a duration of {seconds:g} s")
+    if not all(size):
+        size, min_size, max_size = ASSUMED_FRAME, _MIN_SIZE, _MAX_SIZE
+        assumed.append(f"{size[0]} x {size[1]} pixels")
+    video = cost(seconds, size)
+    return MediaEstimate(
         video=video.vision,
         audio=video.audio,
         marks=video.timestamps + video.special,
-        low=total(shortest, measured or _SMALLEST),
-        high=total(longest, measured or _LARGEST),
+        low=cost(min_seconds, min_size).total,
+        high=cost(max_seconds, max_size).total,
         duration=seconds,
         width=size[0],
         height=size[1],
+        note=f"assumed {' and '.join(assumed)}, because {why}" if assumed else None,
     )
-    if measured is not None and header.duration is not None:
-        return estimate
-    length = f"a length of {seconds:g} seconds" if header.duration is None else ""
-    frame = f"a picture of {size[0]} x {size[1]} pixels" if measured is None else ""
-    what, verb = " and ".join(filter(None, (length, frame))), "are" if length and frame else "is"
-    return replace(estimate, note=f"{what} {verb} assumed and not measured, since {why}.")
 
 
 def _sum(one: MediaEstimate, other: MediaEstimate) -> MediaEstimate:
@@ -316,7 +315,7 @@ def _sum(one: MediaEstimate, other: MediaEstimate) -> MediaEstimate:
 
 
 def _texts(turn: Turn) -> Iterator[str]:
-    """Yield the texts of a turn that count one by one."""
+    """Yield the texts of a turn; each is rounded up on its own."""
     if isinstance(turn, UserTurn):
         if isinstance(turn.content, str):
             yield turn.content

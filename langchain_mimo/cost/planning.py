@@ -1,4 +1,4 @@
-"""Fitting videos and sounds into a budget of tokens: how finely to look, and where to cut."""
+"""Fits video and audio into a token budget: sampling settings and segments."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class VideoPlan:
     Attributes:
         fps: For `video_block(fps=...)`.
         media_resolution: For `video_block(media_resolution=...)`.
-        tokens: What it then costs.
-        fits: Whether that is within the budget.
-        explanation: Why it is this and not more, in a sentence or two.
+        tokens: The tokens at these settings.
+        fits: Whether they are within the budget.
+        explanation: Why these settings were chosen, in one sentence.
     """
 
     fps: float
@@ -47,12 +47,12 @@ class VideoPlan:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a video or a sound.
+    """A time range of a video or of audio.
 
     Attributes:
-        start: Seconds from the beginning.
-        end: Seconds from the beginning.
-        tokens: What the piece costs.
+        start: Start in seconds.
+        end: End in seconds.
+        tokens: The tokens of the segment.
     """
 
     start: float
@@ -67,23 +67,24 @@ def plan_video(
     fps: float = DEFAULT_FPS,
     media_resolution: MediaResolution = "max",
 ) -> VideoPlan:
-    """Choose how finely MiMo is to look at a video, within a budget.
+    """Choose the sampling settings of a video that fit a token budget.
 
-    The wish comes first; then the same pace with "default" resolution, which costs at most 300
-    tokens a pair of frames; then fewer and fewer frames. Only the file's header is read.
+    Tries the requested settings first, then the same fps at "default" resolution, which costs at
+    most 300 tokens per pair of frames, then lower fps. Only the file's header is read.
 
     Args:
-        source: A local path, which is opened, or the bytes of a video.
-        budget_tokens: Tokens the video may add to the prompt.
-        fps: The pace wished for, 0.1 to 10 frames per second. Default: MiMo's own, 2.
-        media_resolution: The resolution wished for. Default: "max".
+        source: Local path or bytes of a video.
+        budget_tokens: Maximum tokens that the video may add to the prompt.
+        fps: Preferred frames per second, 0.1 to 10. Default: 2, MiMo's own.
+        media_resolution: Preferred resolution, "default" or "max". Default: "max".
 
     Returns:
-        The first that fits; if none does, the cheapest, with `fits` false and a way out.
+        The first settings that fit. If none fit, the cheapest, with `fits` False and a suggestion
+        in `explanation`.
 
     Raises:
-        MediaError: The source is no local file and no bytes, cannot be opened, is no video MiMo
-            takes, or does not state its length and size.
+        MediaError: The source is not a local file or bytes, cannot be opened, is not a video that
+            MiMo accepts, or its header does not state duration and size.
         MiMoInputError: `budget_tokens`, `fps` or `media_resolution` is out of range.
     """
     source = check_source("plan_video", source)
@@ -92,50 +93,50 @@ def plan_video(
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
     header = inspect_source("video", source).header
-    if not isinstance(header, AVHeader) or not (
-        header.duration and header.width and header.height
-    ):
-        name = "given" if isinstance(source, bytes) else repr(str(Path(source).absolute()))
+    if not isinstance(header, AVHeader) or not (header.duration and header.width and header.height):
+        name = "the video" if isinstance(source, bytes) else repr(str(Path(source).absolute()))
         raise MediaError(
-            f"the header of the video {name} does not state its length and size; write it anew "
-            "with langchain_mimo.prepare.prepare_video."
+            f"the header of {name} does not state its duration and size; re-encode it with "
+            "langchain_mimo.prepare.prepare_video"
         )
     duration, size, mute = header.duration, (header.width, header.height), not header.has_audio
 
-    def cost(pace: float, resolution: MediaResolution) -> VideoTokens:
-        return video_tokens(duration, *size, fps=pace, media_resolution=resolution, mute=mute)
+    def cost(fps: float, resolution: MediaResolution) -> VideoTokens:
+        return video_tokens(duration, *size, fps=fps, media_resolution=resolution, mute=mute)
 
     candidates = _candidates(fps, media_resolution)
-    pace, resolution = next(
-        (c for c in candidates if cost(*c).total <= budget_tokens), candidates[-1]
-    )
-    tokens = cost(pace, resolution)
+    chosen = next((c for c in candidates if cost(*c).total <= budget_tokens), candidates[-1])
+    tokens = cost(*chosen)
     fits = tokens.total <= budget_tokens
-    wished = cost(fps, media_resolution)
-    explanation = f'{duration:.1f} s at {pace:g} fps and "{resolution}" cost {tokens.total} tokens'
+    explanation = (
+        f'{duration:.1f} s at {chosen[0]:g} fps and "{chosen[1]}" cost {tokens.total} tokens'
+    )
     if not fits:
         explanation += (
-            f", more than {budget_tokens}; cut it with plan_segments and prepare_video, or make it "
-            "smaller with prepare_video."
+            f", more than the budget of {budget_tokens}; cut it with plan_segments and "
+            "prepare_video, or shrink it with prepare_video."
         )
-    elif (pace, resolution) == (fps, media_resolution):
-        explanation += f", within {budget_tokens}, as wished."
+    elif chosen == (fps, media_resolution):
+        explanation += f", within the budget of {budget_tokens}, as requested."
     else:
         explanation += (
-            f', within {budget_tokens}; {fps:g} fps and "{media_resolution}" would cost '
-            f"{wished.total}."
+            f', within the budget of {budget_tokens}; {fps:g} fps and "{media_resolution}" would '
+            f"cost {cost(fps, media_resolution).total}."
         )
-    return VideoPlan(pace, resolution, tokens, fits, explanation)
+    return VideoPlan(*chosen, tokens, fits, explanation)
 
 
 def _candidates(
     fps: float, media_resolution: MediaResolution
 ) -> list[tuple[float, MediaResolution]]:
-    """Return what is tried, the best first."""
+    """Return the settings to try, best first."""
     steps = round((fps - FPS_RANGE[0]) / _FPS_STEP)
-    slower = [round(FPS_RANGE[0] + _FPS_STEP * step, 1) for step in range(steps, -1, -1)]
-    wish: list[tuple[float, MediaResolution]] = [(fps, media_resolution), (fps, "default")]
-    return wish + [(pace, "default") for pace in slower if pace < fps]
+    lower_rates = [round(FPS_RANGE[0] + _FPS_STEP * step, 1) for step in range(steps, -1, -1)]
+    return [
+        (fps, media_resolution),
+        (fps, "default"),
+        *((rate, "default") for rate in lower_rates if rate < fps),
+    ]
 
 
 def plan_segments(
@@ -151,26 +152,26 @@ def plan_segments(
     overlap: float = 0.0,
     max_seconds: float = math.inf,
 ) -> list[Segment]:
-    """Cut a length into as few equal pieces as a budget per piece allows.
+    """Split a duration into the fewest equal segments that fit a token budget each.
 
     Args:
-        duration: Seconds of the whole, above 0.
-        budget_tokens: Tokens a piece may cost at most.
+        duration: Total seconds, above 0.
+        budget_tokens: Maximum tokens per segment.
         kind: "video" or "audio".
-        width: Pixels of the video's picture.
-        height: Pixels of the video's picture.
-        fps: Frames per second that will be sampled, 0.1 to 10.
+        width: Width of the video frames in pixels.
+        height: Height of the video frames in pixels.
+        fps: Frames per second that will be sampled, 0.1 to 10. Default: 2, MiMo's own.
         media_resolution: "default" or "max".
-        mute: Whether the video has no sound.
-        overlap: Seconds that neighbouring pieces share, so that nothing is lost on a seam.
-        max_seconds: Length of a piece at most.
+        mute: Whether the video has no audio.
+        overlap: Seconds that adjacent segments share, so that nothing is lost at a boundary.
+        max_seconds: Maximum duration of a segment.
 
     Returns:
-        The pieces in order, without a gap: the first begins at 0, the last ends at `duration`.
+        The segments in order, without gaps: the first starts at 0, the last ends at `duration`.
 
     Raises:
-        MiMoInputError: A number is impossible, or not even a piece as short as the overlap allows
-            is within the budget.
+        MiMoInputError: An argument is not a number or is out of range, or even the shortest
+            segment that the overlap allows exceeds the budget.
     """
     with as_input_error():
         number("budget_tokens", budget_tokens, 1)
@@ -182,7 +183,7 @@ def plan_segments(
         width, height = integer("width", width, 1), integer("height", height, 1)
         number("duration", duration, 0)
     if duration == 0:
-        raise MiMoInputError("duration is 0: there is nothing to split.")
+        raise MiMoInputError("duration must be above 0, got 0")
 
     def cost(seconds: float) -> int:
         if kind == "audio":
@@ -191,23 +192,23 @@ def plan_segments(
             seconds, width, height, fps=fps, media_resolution=media_resolution, mute=mute
         ).total
 
-    count = _fewest(duration, overlap, lambda s: s <= max_seconds and cost(s) <= budget_tokens)
+    count = _min_count(duration, overlap, lambda s: s <= max_seconds and cost(s) <= budget_tokens)
     if count is None:
         raise MiMoInputError(
-            f"{budget_tokens} tokens and {max_seconds:g} s are too little for any piece of this "
-            f"{kind} with an overlap of {overlap:g} s; allow more, or sample fewer frames."
+            f"budget_tokens={budget_tokens} and max_seconds={max_seconds:g} allow no {kind} "
+            f"segment with overlap={overlap:g}; raise them, or lower overlap or fps"
         )
-    pieces = _equal_pieces(duration, overlap, count, cost)
-    if any(piece.tokens > budget_tokens for piece in pieces):  # rounding, at the very edge
-        pieces = _equal_pieces(duration, overlap, count + 1, cost)
-    return pieces
+    segments = _equal_segments(duration, overlap, count, cost)
+    if any(segment.tokens > budget_tokens for segment in segments):  # rounding at the limit
+        segments = _equal_segments(duration, overlap, count + 1, cost)
+    return segments
 
 
-def _fewest(duration: float, overlap: float, fits: Callable[[float], bool]) -> int | None:
-    """Return the least number of equal pieces that fit, or None.
+def _min_count(duration: float, overlap: float, fits: Callable[[float], bool]) -> int | None:
+    """Return the smallest number of equal segments that fit, or None.
 
-    Costs grow with the length but for rounding, so a search by doubling and halving finds a number
-    that fits, and the step before it does not.
+    Costs grow with the duration, except for rounding. Doubling and then bisecting therefore finds a
+    count that fits while one less does not.
     """
     shortest = max(overlap * 1.01, 0.1)
     most = max(1, int((duration - overlap) / (shortest - overlap))) if duration > overlap else 1
@@ -225,7 +226,7 @@ def _fewest(duration: float, overlap: float, fits: Callable[[float], bool]) -> i
     return high
 
 
-def _equal_pieces(
+def _equal_segments(
     duration: float, overlap: float, count: int, cost: Callable[[float], int]
 ) -> list[Segment]:
     length = (duration + (count - 1) * overlap) / count

@@ -1,6 +1,7 @@
-"""What a conversation costs, before it is sent."""
+"""The estimated cost of conversations and media."""
 
 import base64
+import os
 from datetime import date
 
 import media_files
@@ -29,7 +30,7 @@ from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.tokens import audio_tokens, image_tokens, text_tokens, video_tokens
 
 make = media_files.make
-NOTHING = MediaPolicy()
+NO_FILES = MediaPolicy()
 
 
 def reference(kind, source, message_index=0, block_index=0):
@@ -41,14 +42,14 @@ def inline(name):
     return reference(kind, InlineBase64(base64.b64encode(make(name)).decode()))
 
 
-def test_a_image():
-    estimate = estimate_media(inline("drawing.png"), NOTHING)
+def test_an_image():
+    estimate = estimate_media(inline("drawing.png"), NO_FILES)
     assert estimate.total == estimate.image == image_tokens(333, 77)
     assert (estimate.low, estimate.high, estimate.note) == (estimate.total, estimate.total, None)
 
 
-def test_a_audio():
-    estimate = estimate_media(inline("voice.wav"), NOTHING)
+def test_audio():
+    estimate = estimate_media(inline("voice.wav"), NO_FILES)
     assert estimate.total == estimate.audio == audio_tokens(2.5)
     assert estimate.duration == 2.5
 
@@ -56,7 +57,7 @@ def test_a_audio():
 @pytest.mark.parametrize(("name", "mute"), [("video.mp4", False), ("silent.mp4", True)])
 @pytest.mark.parametrize("options", [{}, {"fps": 5}, {"media_resolution": "max"}])
 def test_a_video(name, mute, options):
-    estimate = estimate_media(inline(name), NOTHING, **options)
+    estimate = estimate_media(inline(name), NO_FILES, **options)
     seconds = 3.3 if mute else 2.0
     tokens = video_tokens(seconds, 96, 64, mute=mute, **options)
     assert (estimate.video, estimate.audio) == (tokens.vision, tokens.audio)
@@ -64,24 +65,23 @@ def test_a_video(name, mute, options):
 
 
 @pytest.mark.parametrize("kind", ["image", "audio", "video"])
-def test_a_url_is_a_range_and_says_what_is_assumed(kind):
-    estimate = estimate_media(reference(kind, RemoteURL("http://169.254.169.254/x")), NOTHING)
+def test_a_url_gives_a_range_and_names_the_assumption(kind):
+    estimate = estimate_media(reference(kind, RemoteURL("http://169.254.169.254/x")), NO_FILES)
     assert estimate.low < estimate.total < estimate.high
-    assert "assumed and not measured, since a URL is never fetched" in estimate.note
-    assert ("a length of 60 seconds" in estimate.note) == (kind != "image")
+    assert estimate.note.startswith("assumed ")
+    assert estimate.note.endswith(", because URLs are never fetched")
+    assert ("a duration of 60 s" in estimate.note) == (kind != "image")
 
 
-def test_a_header_that_is_silent_is_a_range_too():
+def test_a_header_without_duration_gives_a_range():
     live = bytearray(make("video.wmv"))
     at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
-    live[at] |= 1  # "broadcast": the play time is not known
+    live[at] |= 1  # "broadcast": the duration is unknown
     source = InlineBase64(base64.b64encode(bytes(live)).decode())
-    estimate = estimate_media(reference("video", source), NOTHING)
+    estimate = estimate_media(reference("video", source), NO_FILES)
     assert estimate.low < estimate.total < estimate.high
     assert (estimate.width, estimate.height) == (96, 64)
-    assert estimate.note == (
-        "a length of 60 seconds is assumed and not measured, since its header does not say."
-    )
+    assert estimate.note == "assumed a duration of 60 s, because the header does not state it"
 
 
 def test_a_conversation(tmp_path):
@@ -90,14 +90,14 @@ def test_a_conversation(tmp_path):
     turns = [
         SystemTurn("Be brief."),
         UserTurn([TextPart("What is"), TextPart("this?"), MediaPart(source, fps=1)]),
-        AssistantTurn("", "I should look.", [ToolCall("call_1", "look", '{"at":"film"}')]),
-        ToolTurn("call_1", "a film", media=[MediaPart(inline("voice.mp3"))]),
+        AssistantTurn("", "I should look.", [ToolCall("call_1", "look", '{"at":"video"}')]),
+        ToolTurn("call_1", "a video", media=[MediaPart(inline("voice.mp3"))]),
         UserTurn("谢谢"),
     ]
     estimate = estimate_turns(
         turns, model="mimo-v2.6-pro", policy=MediaPolicy([tmp_path]), tools_text="[]"
     )
-    texts = "Be brief.", "What is\nthis?", "I should look.", "look", '{"at":"film"}', "a film"
+    texts = "Be brief.", "What is\nthis?", "I should look.", "look", '{"at":"video"}', "a video"
     video = video_tokens(2.0, 96, 64, fps=1)
     assert estimate.text == sum(map(text_tokens, (*texts, "谢谢", "[]")))
     assert estimate.video == video.vision
@@ -109,39 +109,39 @@ def test_a_conversation(tmp_path):
     assert estimate.price_as_of == date(2026, 10, 9)
 
 
-def test_notes_say_where():
+def test_notes_name_the_block():
     part = MediaPart(reference("image", RemoteURL("https://a.example/x.png"), 3, 2))
-    estimate = estimate_turns([UserTurn([part, part])], model="x", policy=NOTHING)
-    assert estimate.notes[0].startswith("messages[3], block 2: a picture of 1024 x 1024")
+    estimate = estimate_turns([UserTurn([part, part])], model="x", policy=NO_FILES)
+    assert estimate.notes[0].startswith("messages[3], block 2: assumed 1024 x 1024 pixels")
     assert estimate.image == 2048
     assert estimate.low < estimate.total < estimate.high
 
 
-def test_an_unknown_price_is_none_and_not_nothing():
-    assert estimate_turns([], model="mimo-v9", policy=NOTHING).cost_usd is None
-    assert estimate_turns([], model="mimo-v9", policy=NOTHING).price_as_of is None
+def test_an_unknown_price_is_none_and_not_zero():
+    assert estimate_turns([], model="mimo-v9", policy=NO_FILES).cost_usd is None
+    assert estimate_turns([], model="mimo-v9", policy=NO_FILES).price_as_of is None
 
 
-def test_a_price_of_ones_own_goes_first():
+def test_given_prices_override_the_catalogue():
     day = date(2027, 1, 1)
     estimate = estimate_turns(
         [UserTurn("0" * 996)],
         model="mimo-v2.6-pro",
-        policy=NOTHING,
+        policy=NO_FILES,
         prices={"mimo-v2.6-pro": Price(1, 2, 4, day)},
         output_tokens=500,
     )
     assert (estimate.cost_usd, estimate.price_as_of) == (0.004, day)
 
 
-def test_a_file_that_may_not_be_opened_is_not_counted_either(tmp_path):
+def test_a_file_that_may_not_be_opened_is_not_counted(tmp_path):
     (tmp_path / "cat.png").write_bytes(make("drawing.png"))
     with pytest.raises(MediaError, match="no folder is allowed"):
-        estimate_media(reference("image", LocalFile(str(tmp_path / "cat.png"))), NOTHING)
+        estimate_media(reference("image", LocalFile(str(tmp_path / "cat.png"))), NO_FILES)
 
 
-def test_a_file_of_another_content_is_found_out_only_when_it_is_sent(tmp_path):
-    """What `estimate_turns` says of itself: headers are read, nothing is hashed."""
+def test_changed_content_is_detected_only_when_sent(tmp_path):
+    """As `estimate_turns` documents: headers are read, nothing is hashed."""
     path = tmp_path / "drawing.png"
     path.write_bytes(make("drawing.png"))
     policy, size = MediaPolicy([tmp_path]), path.stat().st_size
@@ -157,9 +157,9 @@ def test_a_file_of_another_content_is_found_out_only_when_it_is_sent(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["x", -1, None, True, 1.5, float("nan")])
-def test_output_tokens_that_are_none_are_refused(value):
+def test_invalid_output_tokens_are_refused(value):
     with pytest.raises(MiMoInputError, match=r"^output_tokens must be an integer >= 0"):
-        estimate_turns([], model="x", policy=NOTHING, output_tokens=value)
+        estimate_turns([], model="x", policy=NO_FILES, output_tokens=value)
 
 
 DAY = date(2027, 1, 1)
@@ -173,26 +173,26 @@ DAY = date(2027, 1, 1)
         {"x": Price(True, 2, 3, DAY)},
     ],
 )  # fmt: skip
-def test_prices_that_are_none_are_refused(prices):
+def test_invalid_prices_are_refused(prices):
     with pytest.raises(MiMoInputError, match="price") as raised:
-        estimate_turns([], model="x", policy=NOTHING, prices=prices)
+        estimate_turns([], model="x", policy=NO_FILES, prices=prices)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", [None, 5, b"x", ["x"]])
-def test_a_text_to_count_that_is_no_text_is_refused(text):
-    with pytest.raises(MiMoInputError, match="give a string"):
+def test_only_a_string_is_counted_as_text(text):
+    with pytest.raises(MiMoInputError, match=r"^text must be a string, got "):
         estimate_text(text)
 
 
-def test_a_file_named_in_every_turn_is_opened_once(tmp_path, monkeypatch):
+def test_a_file_referenced_in_every_turn_is_opened_once(tmp_path, monkeypatch):
     path = tmp_path / "drawing.png"
     path.write_bytes(make("drawing.png"))
     file = LocalFile(str(path))
     turns = [UserTurn([MediaPart(reference("image", file, index, 0))]) for index in range(9)]
     opened = []
-    really = __import__("os").open
-    monkeypatch.setattr("os.open", lambda *a, **k: opened.append(a[0]) or really(*a, **k))
+    original = os.open
+    monkeypatch.setattr("os.open", lambda *a, **k: opened.append(a[0]) or original(*a, **k))
     estimate = estimate_turns(turns, model="x", policy=MediaPolicy([tmp_path]))
     assert estimate.image == 9 * image_tokens(333, 77)
     assert opened.count("drawing.png") == 1

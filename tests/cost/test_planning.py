@@ -1,4 +1,4 @@
-"""Fitting videos and sounds into a budget."""
+"""Fitting video and audio into a token budget."""
 
 import itertools
 import math
@@ -19,16 +19,16 @@ def cost(fps=2.0, media_resolution="max"):
     return video_tokens(2.0, 96, 64, fps=fps, media_resolution=media_resolution).total
 
 
-def test_a_wish_that_fits_is_granted(tmp_path):
+def test_requested_settings_that_fit_are_kept(tmp_path):
     path = tmp_path / "video.mp4"
     path.write_bytes(make("video.mp4"))
     plan = plan_video(path, budget_tokens=10_000)
     assert (plan.fps, plan.media_resolution, plan.fits) == (2.0, "max", True)
     assert plan.tokens.total == cost()
-    assert plan.explanation.endswith("as wished.")
+    assert plan.explanation.endswith("as requested.")
 
 
-def test_fewer_frames_are_taken_when_the_budget_is_small():
+def test_a_small_budget_lowers_resolution_and_fps():
     plan = plan_video(make("video.mp4"), budget_tokens=cost(1.0, "default"), fps=10)
     assert plan.fits
     assert plan.tokens.total <= cost(1.0, "default")
@@ -36,7 +36,7 @@ def test_fewer_frames_are_taken_when_the_budget_is_small():
     assert "would cost" in plan.explanation
 
 
-def test_a_budget_nothing_fits_into_is_said_to_be_too_small():
+def test_a_budget_that_is_too_small_is_reported():
     plan = plan_video(make("video.mp4"), budget_tokens=5)
     assert not plan.fits
     assert plan.fps == 0.1
@@ -45,46 +45,46 @@ def test_a_budget_nothing_fits_into_is_said_to_be_too_small():
 
 @settings(deadline=None)
 @given(st.integers(1, 3000), st.floats(0.1, 10), st.sampled_from(["default", "max"]))
-def test_a_plan_that_fits_is_within_the_budget_and_within_mimos_range(budget, fps, resolution):
+def test_a_plan_is_within_the_budget_and_the_range_of_fps(budget, fps, resolution):
     plan = plan_video(
         make("silent.mp4"), budget_tokens=budget, fps=fps, media_resolution=resolution
     )
     assert 0.1 <= plan.fps <= fps
     assert plan.fits == (plan.tokens.total <= budget)
-    again = video_tokens(
+    expected = video_tokens(
         3.3, 96, 64, fps=plan.fps, media_resolution=plan.media_resolution, mute=True
     )
-    assert plan.tokens == again
+    assert plan.tokens == expected
 
 
 @pytest.mark.parametrize("fps", [0, 0.05, 11, math.nan])
-def test_an_fps_mimo_does_not_take_is_refused(fps):
+def test_an_fps_out_of_range_is_refused(fps):
     with pytest.raises(MiMoInputError, match="fps"):
         plan_video(make("video.mp4"), budget_tokens=1000, fps=fps)
 
 
-@pytest.mark.parametrize("source", [b"no film", "no/such/video.mp4"])
-def test_what_is_no_video_is_refused(source):
+@pytest.mark.parametrize("source", [b"no video", "no/such/video.mp4"])
+def test_a_source_that_is_not_a_video_is_refused(source):
     with pytest.raises(MediaError):
         plan_video(source, budget_tokens=1000)
     with pytest.raises(MediaError, match="type 'audio'"):
         plan_video(make("voice.m4a"), budget_tokens=1000)
 
 
-NO_NUMBERS = ["x", None, True, math.nan, -1, []]
+INVALID_NUMBERS = ["x", None, True, math.nan, -1, []]
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        *(({"budget_tokens": v}, "budget_tokens must be a number >= 1") for v in NO_NUMBERS),
+        *(({"budget_tokens": v}, "budget_tokens must be a number >= 1") for v in INVALID_NUMBERS),
         ({"budget_tokens": math.inf}, "budget_tokens"),
         ({"budget_tokens": 0}, "budget_tokens"),
-        *(({"fps": v}, r"fps must be a number from 0\.1 to 10") for v in (*NO_NUMBERS, 99)),
+        *(({"fps": v}, r"fps must be a number from 0\.1 to 10") for v in (*INVALID_NUMBERS, 99)),
         *(({"media_resolution": v}, "must be 'default' or 'max'") for v in ("x", None, 5, [])),
     ],
 )
-def test_a_plan_of_impossible_numbers_is_refused(options, reason):
+def test_invalid_arguments_of_a_plan_are_refused(options, reason):
     with pytest.raises(MiMoInputError, match=reason):
         plan_video(make("video.mp4"), **{"budget_tokens": 1000, **options})
 
@@ -100,21 +100,21 @@ def test_a_plan_of_impossible_numbers_is_refused(options, reason):
         (5, "not int"),
     ],
 )
-def test_what_is_no_local_video_is_refused(source, reason):
+def test_a_source_that_is_not_a_local_video_is_refused(source, reason):
     with pytest.raises(MediaError, match=f"^plan_video .*{reason}"):
         plan_video(source, budget_tokens=1000)
 
 
-def test_a_video_that_cannot_be_planned_is_named(tmp_path):
+def test_errors_name_the_file(tmp_path):
     path = tmp_path / "voice.m4a"
     path.write_bytes(make("voice.m4a"))
     with pytest.raises(MediaError, match=re.escape(repr(str(path)))):
         plan_video(path, budget_tokens=1000)
     live = bytearray(make("video.wmv"))
     at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
-    live[at] |= 1  # "broadcast": the play time is not known
+    live[at] |= 1  # "broadcast": the duration is unknown
     path.write_bytes(live)
-    with pytest.raises(MediaError, match=re.escape(repr(str(path))) + ".*length and size"):
+    with pytest.raises(MediaError, match=re.escape(repr(str(path))) + ".*duration and size"):
         plan_video(path, budget_tokens=1000)
 
 
@@ -127,11 +127,11 @@ def test_a_video_that_cannot_be_planned_is_named(tmp_path):
     st.sampled_from(["video", "audio"]),
     st.sampled_from([math.inf, 60.0]),
 )
-def test_segments_cover_everything_within_the_budget(
+def test_segments_cover_the_duration_within_the_budget(
     duration, budget, overlap, fps, kind, max_seconds
 ):
     try:
-        pieces = plan_segments(
+        segments = plan_segments(
             duration,
             budget_tokens=budget,
             kind=kind,
@@ -143,20 +143,20 @@ def test_segments_cover_everything_within_the_budget(
         )
     except MiMoInputError:
         assume(False)
-    assert (pieces[0].start, pieces[-1].end) == (0, duration)
-    for one, following in itertools.pairwise(pieces):
+    assert (segments[0].start, segments[-1].end) == (0, duration)
+    for one, following in itertools.pairwise(segments):
         assert one.start < following.start
         assert one.end - following.start == pytest.approx(overlap, abs=1e-6)
-    for piece in pieces:
-        assert piece.tokens <= budget
-        assert 0 < piece.end - piece.start <= max_seconds * (1 + 1e-9)
+    for segment in segments:
+        assert segment.tokens <= budget
+        assert 0 < segment.end - segment.start <= max_seconds * (1 + 1e-9)
 
 
-def test_there_are_no_more_pieces_than_needed():
+def test_there_are_no_more_segments_than_needed():
     assert len(plan_segments(60, budget_tokens=10**6)) == 1
-    whole = plan_segments(3600, budget_tokens=10**6, width=640, height=360)
-    assert len(whole) == 1
-    halves = plan_segments(3600, budget_tokens=whole[0].tokens - 1, width=640, height=360)
+    single = plan_segments(3600, budget_tokens=10**6, width=640, height=360)
+    assert len(single) == 1
+    halves = plan_segments(3600, budget_tokens=single[0].tokens - 1, width=640, height=360)
     assert len(halves) == 2
 
 
@@ -175,15 +175,19 @@ def test_there_are_no_more_pieces_than_needed():
         (True, {}),
         (10, {"overlap": "1"}),
         (10, {"overlap": math.inf}),
-        *((10, {"budget_tokens": value}) for value in NO_NUMBERS),
-        *((10, {"fps": value}) for value in (*NO_NUMBERS, 0, 99)),
-        *((10, {side: value}) for side in ("width", "height") for value in (*NO_NUMBERS, 0, 1.5)),
-        *((10, {"max_seconds": value}) for value in NO_NUMBERS),
+        *((10, {"budget_tokens": value}) for value in INVALID_NUMBERS),
+        *((10, {"fps": value}) for value in (*INVALID_NUMBERS, 0, 99)),
+        *(
+            (10, {side: value})
+            for side in ("width", "height")
+            for value in (*INVALID_NUMBERS, 0, 1.5)
+        ),
+        *((10, {"max_seconds": value}) for value in INVALID_NUMBERS),
         *((10, {"kind": value}) for value in ("image", None, [])),
         *((10, {"media_resolution": value}) for value in ("x", None)),
     ],
 )
-def test_impossible_pieces_are_refused(duration, options):
+def test_impossible_segments_are_refused(duration, options):
     with pytest.raises(MiMoInputError) as raised:
         plan_segments(duration, **{"budget_tokens": 1000, **options})
     assert "\n" not in str(raised.value)
@@ -197,5 +201,5 @@ def test_impossible_pieces_are_refused(duration, options):
         (10, {"fps": Fraction(1, 2), "overlap": 0}),
     ],
 )
-def test_numbers_of_other_types_are_fine(duration, options):
+def test_numbers_of_other_types_are_accepted(duration, options):
     assert plan_segments(duration, **{"budget_tokens": 10**6, **options})[-1].end == 10
