@@ -441,7 +441,7 @@ def test_tools_and_a_response_format_at_once(model, emulator, api_format):
 
 
 def test_a_tool_choice_must_name_a_bound_tool(model, emulator):
-    with pytest.raises(MiMoInputError, match="the tools bound are: by_tool"):
+    with pytest.raises(MiMoInputError, match="the bound tools are: by_tool"):
         model(emulator).bind_tools([by_tool], tool_choice="rm").invoke("x")
     assert emulator.requests == []
 
