@@ -1,4 +1,4 @@
-"""Real files of every kind, end to end: each byte arrives, and each bill is the one foretold."""
+"""Real files of every format, end to end: every byte arrives, and the bill is as estimated."""
 
 import base64
 import hashlib
@@ -16,8 +16,8 @@ from langchain_mimo.media import audio_block, image_block, video_block
 ACCEPTED, make = media_files.ACCEPTED, media_files.make
 BLOCKS = {"image": image_block, "video": video_block, "audio": audio_block}
 
-ONE_TOKEN_APART = {"video.wmv"}
-"""Its header says how long it plays; the bill adds when its first packets begin."""
+OFF_BY_ONE_TOKEN = {"video.wmv"}
+"""The estimate uses the header's duration; the bill adds the first packets' timestamps."""
 
 
 @pytest.fixture(scope="module")
@@ -47,48 +47,48 @@ def llm(server, folder, api_format):
     )
 
 
-def block(way, name, folder):
-    """Make a block of a file in one of the ways a program may have it."""
+def block(form, name, folder):
+    """Create a block from a file in one of the forms that a program may have it in."""
     kind, mime_type, _ = ACCEPTED[name]
     make_block = BLOCKS[kind]
-    if way == "url":
+    if form == "url":
         return make_block(f"https://files.example/{name}")
-    if way == "base64":
+    if form == "base64":
         url = f"data:{mime_type};base64,{base64.b64encode(make(name)).decode()}"
         return {"type": kind, "url": url} if kind == "image" else make_block(url)
-    if way == "bytes":
+    if form == "bytes":
         return make_block(make(name))
-    if way == "file object":
+    if form == "file object":
         return make_block(io.BytesIO(make(name)))
-    if way == "written by hand":
+    if form == "handwritten reference":
         return {"type": kind, "url": (folder / name).as_uri()}
     return make_block(folder / name)
 
 
-WAYS = ["url", "base64", "bytes", "file object", "reference", "written by hand"]
+FORMS = ["url", "base64", "bytes", "file object", "reference", "handwritten reference"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ACCEPTED)
-async def test_every_file_arrives_byte_for_byte(server, llm, folder, way, name):
+async def test_every_file_arrives_byte_for_byte(server, llm, folder, form, name):
     kind, mime_type, _ = ACCEPTED[name]
-    message = HumanMessage([{"type": "text", "text": "?"}, block(way, name, folder)])
-    answers = [
+    message = HumanMessage([{"type": "text", "text": "?"}, block(form, name, folder)])
+    responses = [
         llm.invoke([message]),
         await llm.ainvoke([message]),
         list(llm.stream([message]))[-1],
         [chunk async for chunk in llm.astream([message])][-1],
     ]
-    assert all(answers)
+    assert all(responses)
     arrived = [request.media[0] for request in server.requests]
     assert len(arrived) == 4
-    assert {medium.sha256 for medium in arrived} == {hashlib.sha256(make(name)).hexdigest()}
-    assert {medium.kind for medium in arrived} == {kind}
-    if way != "url":
-        assert {medium.mime_type for medium in arrived} == {mime_type}
+    assert {media.sha256 for media in arrived} == {hashlib.sha256(make(name)).hexdigest()}
+    assert {media.kind for media in arrived} == {kind}
+    if form != "url":
+        assert {media.mime_type for media in arrived} == {mime_type}
 
 
-def test_there_are_enough_files_of_all_kinds():
+def test_there_are_files_of_every_accepted_format():
     assert len(ACCEPTED) >= 20
     assert {mime_type for _, mime_type, _ in ACCEPTED.values()} >= {
         *(f"image/{name}" for name in ("jpeg", "png", "gif", "webp", "bmp")),
@@ -97,10 +97,10 @@ def test_there_are_enough_files_of_all_kinds():
     }
 
 
-@pytest.mark.parametrize("api_format", ["openai"])  # the other one has no counts by modality
+@pytest.mark.parametrize("api_format", ["openai"])  # the Anthropic format has no counts by modality
 @pytest.mark.parametrize("options", [{}, {"fps": 5.0}, {"media_resolution": "max"}])
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_the_bill_is_the_one_foretold(llm, folder, name, options):
+def test_the_bill_is_as_estimated(llm, folder, name, options):
     kind, _, _ = ACCEPTED[name]
     if kind != "video" and options:
         options = {}
@@ -109,7 +109,7 @@ def test_the_bill_is_the_one_foretold(llm, folder, name, options):
     estimate = llm.estimate([message])
     details = llm.invoke([message]).usage_metadata
     billed = {"image": 0, "video": 0, "audio": 0} | dict(details["input_token_details"])
-    tolerance = 1 if name in ONE_TOKEN_APART else 0
+    tolerance = 1 if name in OFF_BY_ONE_TOKEN else 0
     assert estimate.image == billed["image"]
     assert estimate.video == billed["video"]
     assert abs(estimate.audio - billed["audio"]) <= tolerance
@@ -121,11 +121,11 @@ def test_the_bill_is_the_one_foretold(llm, folder, name, options):
 def test_a_pil_image_arrives(server, llm):
     image = Image.linear_gradient("L").convert("RGB")
     llm.invoke([HumanMessage([image_block(image)])])
-    medium = server.requests[0].media[0]
-    assert list(Image.open(io.BytesIO(medium.data)).tobytes()) == list(image.tobytes())
+    arrived = server.requests[0].media[0]
+    assert list(Image.open(io.BytesIO(arrived.data)).tobytes()) == list(image.tobytes())
 
 
-def test_a_file_that_changes_under_way_never_arrives(server, llm, folder):
+def test_a_changed_file_never_arrives(server, llm, folder):
     path = folder / "changing.png"
     path.write_bytes(make("drawing.png"))
     message = HumanMessage([image_block(path)])
@@ -137,8 +137,8 @@ def test_a_file_that_changes_under_way_never_arrives(server, llm, folder):
     assert not server.requests
 
 
-def test_every_medium_of_a_long_conversation_arrives_in_order(server, llm, folder):
+def test_all_media_of_a_long_conversation_arrive_in_order(server, llm, folder):
     blocks = [block("reference", name, folder) for name in ACCEPTED]
     llm.invoke([HumanMessage([each]) for each in blocks])
-    digests = [medium.sha256 for medium in server.requests[0].media]
+    digests = [media.sha256 for media in server.requests[0].media]
     assert digests == [hashlib.sha256(make(name)).hexdigest() for name in ACCEPTED]

@@ -1,4 +1,4 @@
-"""A medium that came by reference stays one: in checkpoints, traces, caches and dumps."""
+"""References to media stay references in checkpoints, traces, caches and dumps."""
 
 import re
 
@@ -21,7 +21,7 @@ PADDING = 20_000_000
 
 @pytest.fixture
 def video(tmp_path):
-    """A film of 20 MB: a small one, and a box that players skip."""
+    """A video of 20 MB: a small one, followed by a box that players skip."""
     path = tmp_path / "video.mp4"
     with path.open("wb") as out:
         out.write(media_files.make("video.mp4"))
@@ -44,12 +44,12 @@ def make_llm(emulator, tmp_path):
 
 
 def look(at: int) -> str:
-    """Look at a moment of the film."""
+    """Look at a moment of the video."""
     return f"At {at} s there is a colour."
 
 
 class Recorder(BaseCallbackHandler):
-    """Keeps what any tracer would be given."""
+    """Keeps everything that a tracer would receive."""
 
     def __init__(self):
         self.seen = []
@@ -64,18 +64,18 @@ class Recorder(BaseCallbackHandler):
         self.seen.append(repr((response, options)))
 
 
-def test_five_calls_over_twenty_megabytes_leave_a_small_checkpoint(
+def test_five_calls_with_a_20_mb_video_leave_a_small_checkpoint(
     emulator, make_llm, video, tmp_path
 ):
     for at in range(4):
         emulator.reply(Reply(tool_calls=[{"name": "look", "args": {"at": at}}]))
     emulator.reply("It changes.")
-    question = HumanMessage([video_block(video), {"type": "text", "text": "What happens?"}])
+    message = HumanMessage([video_block(video), {"type": "text", "text": "What happens?"}])
     recorder = Recorder()
     with SqliteSaver.from_conn_string(str(tmp_path / "state.sqlite")) as saver:
         agent = create_agent(make_llm(), [look], checkpointer=saver)
         config = {"configurable": {"thread_id": "1"}, "callbacks": [recorder]}
-        result = agent.invoke({"messages": [question]}, config)
+        result = agent.invoke({"messages": [message]}, config)
         stored = [bytes(row[0]) for row in saver.conn.execute("SELECT checkpoint FROM checkpoints")]
         stored += [bytes(row[0]) for row in saver.conn.execute("SELECT value FROM writes")]
     assert result["messages"][-1].content == "It changes."
@@ -87,7 +87,7 @@ def test_five_calls_over_twenty_megabytes_leave_a_small_checkpoint(
     assert not BASE64_RUN.search(b"".join(stored).decode("latin-1"))
 
 
-def test_dumps_hold_the_reference_alone(video):
+def test_dumps_contain_only_the_reference(video):
     text = dumps([HumanMessage([video_block(video, fps=1)])])
     assert len(text) < 1000
     assert video.as_uri() in text
@@ -96,7 +96,7 @@ def test_dumps_hold_the_reference_alone(video):
 async def test_a_cache_key_is_small_and_changes_with_the_file(emulator, make_llm, tmp_path):
     cache = InMemoryCache()
     llm = make_llm(cache=cache)
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     for name in ("drawing.png", "drawing.png", "photo.jpg"):
         path.write_bytes(media_files.make(name))
         message = HumanMessage([image_block(path), {"type": "text", "text": "?"}])

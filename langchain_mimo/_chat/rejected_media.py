@@ -1,32 +1,34 @@
-"""Explains which media a rejected request contained; MiMo's error names none."""
+"""Describes the media of a rejected request, because MiMo's error does not name them."""
 
 from __future__ import annotations
 
-from langchain_mimo._chat.responses import Question
+from langchain_mimo._chat.requests import ChatRequest
+from langchain_mimo._media.diagnosis import describe_rejected_media
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._wire.turns import media_parts
 from langchain_mimo.errors import MiMoMediaRejectedError
 
-_MOST_DESCRIBED = 5
-"""Media that an error describes; a conversation may hold hundreds."""
+_MAX_DESCRIBED = 5
+"""Most media that an error describes; a conversation may have hundreds."""
 
 
 def explain_rejection(
-    error: MiMoMediaRejectedError, question: Question, policy: MediaPolicy
+    error: MiMoMediaRejectedError, request: ChatRequest, policy: MediaPolicy
 ) -> None:
-    """Add to an error what the refused media are and which call mends them; MiMo names nothing.
+    """Add to an error's hint what the request's media are and which call converts them.
 
-    Reads headers of files again: in an event loop, call it in a thread.
+    This reads the headers of files again: in an event loop, call it in a thread.
 
     Args:
-        error: What the server answered; its hint grows.
-        question: What was asked.
+        error: The server's error; its `hint` is extended.
+        request: The request that was rejected.
         policy: Which files may be opened.
     """
-    from langchain_mimo._media.diagnosis import describe_rejected_media  # noqa: PLC0415 - rarely used
-
-    references = [part.reference for turn in question.turns for part in media_parts(turn)]
-    shown = [describe_rejected_media(reference, policy) for reference in references[:_MOST_DESCRIBED]]
-    if len(references) > _MOST_DESCRIBED:
-        shown.append(f"and {len(references) - _MOST_DESCRIBED} more media")
-    error.hint = " ".join([error.hint or "", "Sent were:", "; ".join(shown) + "."]).strip()
+    references = [part.reference for turn in request.turns for part in media_parts(turn)]
+    sentences = [
+        f"{describe_rejected_media(reference, policy)}."
+        for reference in references[:_MAX_DESCRIBED]
+    ]
+    if len(references) > _MAX_DESCRIBED:
+        sentences.append(f"And {len(references) - _MAX_DESCRIBED} more.")
+    error.hint = " ".join([error.hint or "", "Media in the request:", *sentences]).strip()

@@ -1,4 +1,4 @@
-"""MiMo says "corrupted" and names nothing; the error says what was sent and how to mend it."""
+"""Tests that the error for rejected media describes them and says how to convert them."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ async def consumed(stream):
     return [each async for each in stream]
 
 
-WAYS = {
+METHODS = {
     "invoke": lambda llm, messages: llm.invoke(messages),
     "stream": lambda llm, messages: list(llm.stream(messages)),
     "ainvoke": lambda llm, messages: asyncio.run(llm.ainvoke(messages)),
@@ -44,8 +44,8 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_error_names_block_format_and_remedy(way, tmp_path):
+@pytest.mark.parametrize("method", METHODS)
+def test_the_error_names_block_format_and_remedy(method, tmp_path):
     path = tmp_path / "tiny.png"
     Image.new("RGB", (8, 8), "red").save(path)
     out = io.BytesIO()
@@ -54,30 +54,30 @@ def test_the_error_names_block_format_and_remedy(way, tmp_path):
     url = {"type": "video", "url": "https://example.com/a.mp4"}
     message = HumanMessage([{"type": "text", "text": "Look."}, image_block(path), inline, url])
     with pytest.raises(MiMoMediaRejectedError) as caught:
-        WAYS[way](model(tmp_path), [message])
+        METHODS[method](model(tmp_path), [message])
     text = str(caught.value)
     assert "corrupted" in text
     assert "messages[0], block 1: PNG" in text
     assert "8x8" in text.replace(" ", "").replace("×", "x")
     assert "messages[0], block 2: JPEG" in text
-    assert "messages[0], block 3: a video by URL" in text
+    assert "messages[0], block 3: video by URL" in text
     assert "prepare_image" in text
     assert base64.b64encode(out.getvalue()).decode()[:64] not in text
 
 
-def test_a_file_that_is_gone_does_not_hide_the_error(tmp_path):
+def test_a_missing_file_does_not_hide_the_error(tmp_path):
     path = tmp_path / "gone.png"
     Image.new("RGB", (64, 64), "red").save(path)
     block = image_block(path)
 
-    def vanish(_):
+    def delete_file(_):
         path.unlink()
         return httpx2.Response(400, json=BODY)
 
     llm = ChatMiMo(
         model="mimo-v2.6-flash",
         api_key="sk-test",
-        http_client=httpx2.Client(transport=httpx2.MockTransport(vanish)),
+        http_client=httpx2.Client(transport=httpx2.MockTransport(delete_file)),
         allowed_media_dirs=[tmp_path],
     )
     with pytest.raises(MiMoMediaRejectedError, match="can no longer be read"):

@@ -1,4 +1,4 @@
-"""Real files of every kind, made by Pillow and PyAV.
+"""Real media files of every format, encoded with Pillow and PyAV.
 
 Import it as `media_files`: tests/helpers is on pytest's pythonpath.
 """
@@ -17,7 +17,7 @@ av.logging.set_level(av.logging.PANIC)
 
 
 def make_image(name, size=(120, 80), mode="RGB", **options):
-    """Return a picture with a gradient, so that it does not compress to nothing."""
+    """Return an image of a gradient, which does not compress to almost nothing."""
     image = Image.linear_gradient("L").resize(size).convert(mode)
     buffer = io.BytesIO()
     image.save(buffer, name, **options)
@@ -25,7 +25,7 @@ def make_image(name, size=(120, 80), mode="RGB", **options):
 
 
 def animation(frames, size=(16, 16)):
-    """Return a GIF of so many frames."""
+    """Return a GIF of `frames` frames."""
     images = [Image.new("P", size, index % 256) for index in range(frames)]
     buffer = io.BytesIO()
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], optimize=False)
@@ -48,26 +48,27 @@ def make_video(
     key_every=None,
     to_file=False,
 ):
-    """Return a film, a silent film or a sound of so many seconds."""
+    """Return a video, a video without audio (`audio=None`), or audio (`video=None`)."""
     target = tempfile.mktemp() if to_file else io.BytesIO()
     with av.open(target, "w", format=container, options=options or {}) as out:
         packets = []
-        images = out.add_stream(video, rate=rate) if video else None
-        audio_streams = (
+        video_stream = out.add_stream(video, rate=rate) if video else None
+        audio_stream = (
             out.add_stream(audio, rate=sample_rate, options=audio_options or {}) if audio else None
         )
-        if images:
-            images.width, images.height, images.pix_fmt = *size, pixel_format
+        if video_stream:
+            video_stream.width, video_stream.height = size
+            video_stream.pix_fmt = pixel_format
             if key_every:
-                images.gop_size = key_every
-        if audio_streams:
-            audio_streams.layout = "mono"
+                video_stream.gop_size = key_every
+        if audio_stream:
+            audio_stream.layout = "mono"
             if bit_rate:
-                audio_streams.bit_rate = bit_rate
-        if images:
-            packets += _images(images, seconds, size, rate, pixel_format)
-        if audio_streams:
-            packets += _audio(audio_streams, seconds, sample_rate)
+                audio_stream.bit_rate = bit_rate
+        if video_stream:
+            packets += _encode_frames(video_stream, seconds, size, rate, pixel_format)
+        if audio_stream:
+            packets += _encode_tone(audio_stream, seconds, sample_rate)
         for packet in sorted(packets, key=lambda p: p.dts * p.time_base):
             out.mux(packet)
     if not to_file:
@@ -77,7 +78,7 @@ def make_video(
     return data
 
 
-def _images(stream, seconds, size, rate, pixel_format):
+def _encode_frames(stream, seconds, size, rate, pixel_format):
     for index in range(round(seconds * rate)):
         image = Image.new("RGB", size, (index * 20 % 256, 90, 200 - index * 7 % 200))
         frame = av.VideoFrame.from_image(image).reformat(format=pixel_format)
@@ -86,7 +87,7 @@ def _images(stream, seconds, size, rate, pixel_format):
     yield from stream.encode(None)
 
 
-def _audio(stream, seconds, sample_rate):
+def _encode_tone(stream, seconds, sample_rate):
     resampler = av.AudioResampler(stream.format.name, "mono", sample_rate)
     total, at = round(seconds * sample_rate), 0
     while at < total:
@@ -103,7 +104,7 @@ def _audio(stream, seconds, sample_rate):
 
 
 ACCEPTED = {
-    # name: kind, MIME type, how it is made
+    # name: kind, MIME type, function that returns the bytes
     "photo.jpg": ("image", "image/jpeg", lambda: make_image("JPEG")),
     "progressive.jpg": ("image", "image/jpeg", lambda: make_image("JPEG", progressive=True)),
     "drawing.png": ("image", "image/png", lambda: make_image("PNG", (333, 77))),
@@ -144,6 +145,7 @@ ACCEPTED = {
 }  # fmt: skip
 
 REFUSED = {
+    # name: function that returns the bytes
     "video.mkv": lambda: make_video("matroska"),
     "video.webm": lambda: make_video("webm", "libvpx", "libopus", sample_rate=48000),
     "video.flv": lambda: make_video("flv"),
@@ -156,5 +158,5 @@ REFUSED = {
 
 @functools.cache
 def make(name):
-    """Return the bytes of a file by its name."""
+    """Return the bytes of the file with this name."""
     return (REFUSED.get(name) or ACCEPTED[name][2])()
