@@ -1,7 +1,7 @@
-"""The servers that these tests run on: the emulator, and the live API when MIMO_API_KEY is set.
+"""The servers that these tests use: the emulator, and the live API if MIMO_API_KEY is set.
 
-A test that takes `service` or `llm` runs on each of them, in both API formats; one that takes
-`emulator` only there. A test that proves something of one format alone parametrizes `api_format`.
+A test that takes `service` or `llm` runs on each of them, in both API formats; a test that takes
+`emulator` runs there only. A test for one format alone parametrizes `api_format`.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from langchain_mimo.emulator import MiMoEmulator
 
 HERE = pathlib.Path(__file__).parent
 
-# Read before the environment is emptied for the tests.
+# Read before the environment is cleared for the tests.
 LIVE_KEY = os.environ.get("MIMO_API_KEY")
 LIVE_URL = os.environ.get("MIMO_BASE_URL")
 SERVICES = ["emulator", "live"] if LIVE_KEY else ["emulator"]
@@ -26,7 +26,7 @@ API_FORMATS = ["openai", "anthropic"]
 
 def pytest_terminal_summary(terminalreporter):
     if not LIVE_KEY:
-        terminalreporter.write_line("Live API: skipped, since MIMO_API_KEY is not set.")
+        terminalreporter.write_line("Live API: skipped because MIMO_API_KEY is not set.")
 
 
 def pytest_collection_modifyitems(items):
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def emulator():
-    """A strict emulator of this test's own."""
+    """A strict emulator for this test only."""
     with MiMoEmulator() as running:
         yield running
 
@@ -64,7 +64,7 @@ class Service:
 
     @property
     def connection(self) -> dict[str, str]:
-        """The constructor arguments that lead here."""
+        """The constructor arguments that connect to this server."""
         address = {"base_url": self.base_url} if self.base_url else {}
         return {"api_key": self.api_key, "api_format": self.api_format, **address}
 
@@ -80,7 +80,7 @@ def service(request, api_format):
 
 @pytest.fixture
 def llm(service):
-    """A function that makes a ChatMiMo on each server in turn."""
+    """A function that makes a ChatMiMo, for each server in turn."""
 
     def make(model="mimo-v2.6-flash", **fields):
         return ChatMiMo(model=model, **(service.connection | fields))
@@ -90,7 +90,7 @@ def llm(service):
 
 @dataclasses.dataclass(frozen=True)
 class MediaFiles:
-    """Real files: a picture of the sun over the sea, a clip with sound, a melody."""
+    """Real files: an image of the sun over the sea, a video with audio, a melody."""
 
     folder: pathlib.Path
     image: pathlib.Path
@@ -99,17 +99,17 @@ class MediaFiles:
 
     @property
     def audio_seconds(self) -> float:
-        with wave.open(str(self.audio)) as recording:
-            return recording.getnframes() / recording.getframerate()
+        with wave.open(str(self.audio)) as file:
+            return file.getnframes() / file.getframerate()
 
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory):
-    """Real media files, made once."""
+    """Real media files, generated once."""
     folder = tmp_path_factory.mktemp("media")
     return MediaFiles(
         folder,
-        sample_media.make_image(folder / "picture.png"),
-        sample_media.make_video(folder / "clip.mp4"),
-        sample_media.make_audio(folder / "sound.wav"),
+        sample_media.make_image(folder / "image.png"),
+        sample_media.make_video(folder / "video.mp4"),
+        sample_media.make_audio(folder / "audio.wav"),
     )

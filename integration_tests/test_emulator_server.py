@@ -44,20 +44,20 @@ def make_image():
 
 def test_the_openai_sdk(emulator):
     with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
-        whole = client.chat.completions.create(model=MODEL, messages=HELLO)
-        assert whole.choices[0].message.content.startswith("Hello!")
-        assert whole.choices[0].message.reasoning_content
+        response = client.chat.completions.create(model=MODEL, messages=HELLO)
+        assert response.choices[0].message.content.startswith("Hello!")
+        assert response.choices[0].message.reasoning_content
         chunks = list(client.chat.completions.create(model=MODEL, messages=HELLO, stream=True))
         text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-        assert text == whole.choices[0].message.content
-        assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
+        assert text == response.choices[0].message.content
+        assert chunks[-1].usage.total_tokens == response.usage.total_tokens
         assert [model.id for model in client.models.list()]
         with pytest.raises(openai.BadRequestError, match="Param Incorrect") as refused:
             client.chat.completions.create(model="gpt-4o", messages=HELLO)
         assert refused.value.param == "Not supported model gpt-4o"
 
 
-def test_the_openai_sdk_hands_its_own_message_back(emulator):
+def test_the_openai_sdk_sends_its_own_message_back(emulator):
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER}}
     messages = [{"role": "user", "content": "What is the weather in Oslo and Rome?"}]
     with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
@@ -114,17 +114,17 @@ def test_an_image_arrives_byte_for_byte(emulator):
     url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     with openai.OpenAI(base_url=emulator.base_url, api_key=emulator.api_key) as client:
         part = {"type": "image_url", "image_url": {"url": url}}
-        whole = client.chat.completions.create(
+        response = client.chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": [part]}]
         )
-    assert whole.choices[0].message.content == "Image 1: PNG, 1024×1024 pixels, mainly blue."
-    assert whole.usage.prompt_tokens_details.image_tokens == 1024
-    (medium,) = emulator.requests[0].media
-    assert medium.data == data
-    assert medium.size == len(data)
+    assert response.choices[0].message.content == "Image 1: PNG, 1024×1024 pixels, mainly blue."
+    assert response.usage.prompt_tokens_details.image_tokens == 1024
+    (item,) = emulator.requests[0].media
+    assert item.data == data
+    assert item.size == len(data)
 
 
-def test_a_body_of_seventy_megabytes_blocks_nobody(emulator):
+def test_a_body_of_seventy_megabytes_does_not_block_other_requests(emulator):
     noise = os.urandom(25 * 10**6)
     header = make_image()
     part = base64.b64encode(header + noise).decode()
@@ -134,17 +134,17 @@ def test_a_body_of_seventy_megabytes_blocks_nobody(emulator):
     raw = json.dumps(body).encode()
     assert len(raw) > 66 * 10**6
     headers = {"api-key": emulator.api_key}
-    answers = []
+    responses = []
     with httpx2.Client(base_url=emulator.base_url, headers=headers, timeout=60) as client:
         large = threading.Thread(
-            target=lambda: answers.append(client.post("/chat/completions", content=raw))
+            target=lambda: responses.append(client.post("/chat/completions", content=raw))
         )
         large.start()
         small = client.post("/chat/completions", json={"model": MODEL, "messages": HELLO})
         large.join()
     assert small.status_code == 200
-    assert answers[0].status_code == 200
-    assert answers[0].json()["usage"]["prompt_tokens_details"]["image_tokens"] == 2048
+    assert responses[0].status_code == 200
+    assert responses[0].json()["usage"]["prompt_tokens_details"]["image_tokens"] == 2048
 
 
 def test_many_clients_at_once(emulator):
@@ -169,13 +169,13 @@ def test_delays_and_pauses(emulator):
     emulator.reply("x", pause=0.05, pieces=["a", "b"], reasoning="")
     headers = {"api-key": emulator.api_key}
     with httpx2.Client(base_url=emulator.base_url, headers=headers) as client:
-        begun = time.monotonic()
+        start = time.monotonic()
         client.post("/chat/completions", json={"model": MODEL, "messages": HELLO})
-        assert time.monotonic() - begun >= 0.2
-        begun = time.monotonic()
+        assert time.monotonic() - start >= 0.2
+        start = time.monotonic()
         body = {"model": MODEL, "messages": HELLO, "stream": True}
         client.post("/chat/completions", json=body)
-        assert time.monotonic() - begun >= 0.25
+        assert time.monotonic() - start >= 0.25
 
 
 def ask(emulator):
@@ -194,22 +194,22 @@ def use(emulator, responder, error=None):
             raise error
 
 
-def test_the_end_of_the_block_tells_what_the_responder_did_wrong(capfd):
+def test_the_end_of_the_block_raises_the_responders_error(capfd):
     emulator = MiMoEmulator()
     with pytest.raises(ResponderError, match="failed with ZeroDivisionError") as caught:
         use(emulator, lambda request: 1 / 0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "Traceback" not in capfd.readouterr().err
-    use(emulator, None)  # another start begins with nothing to tell
+    use(emulator, None)  # the errors are cleared at the next start
 
 
-def test_an_error_of_the_block_gets_the_responders_as_a_note():
+def test_an_error_in_the_block_gets_the_responders_error_as_a_note():
     with pytest.raises(LookupError) as caught:
         use(MiMoEmulator(), lambda request: 5, LookupError())
     assert caught.value.__notes__ == ["the responder must return a Reply, a str or None, got 5"]
 
 
-def test_replies_that_nobody_took_are_no_mistake():
+def test_unused_replies_are_not_an_error():
     with MiMoEmulator() as emulator:
         emulator.reply("x")
     assert len(emulator.pending_replies) == 1
@@ -223,15 +223,15 @@ def test_start_and_stop_again():
         emulator.start()
         with pytest.raises(RuntimeError, match="already"):
             emulator.start()
-        answer = httpx2.get(f"{emulator.base_url}/models", headers={"api-key": "sk-own"})
-        assert answer.headers["server"] == "MiFE/3.4.34"
+        response = httpx2.get(f"{emulator.base_url}/models", headers={"api-key": "sk-own"})
+        assert response.headers["server"] == "MiFE/3.4.34"
         emulator.stop()
         emulator.stop()
     names = [thread.name for thread in threading.enumerate()]
     assert "mimo-emulator" not in names
 
 
-def test_a_taken_port():
+def test_a_port_in_use():
     with MiMoEmulator() as first:
         with pytest.raises(OSError, match="in use") as caught:
             MiMoEmulator(port=first.port).start()
@@ -240,12 +240,12 @@ def test_a_taken_port():
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
-def test_a_host_that_is_not_here(host):
+def test_a_host_of_another_machine(host):
     with pytest.raises(OSError, match=f"cannot listen on {host}:0: "):
         MiMoEmulator(host=host).start()
 
 
-def held():
+def open_resources():
     names = sorted(thread.name for thread in threading.enumerate())
     return names, len(list(Path("/dev/fd").iterdir()))
 
@@ -255,11 +255,11 @@ def test_idle_emulators_leave_nothing_behind():
         with MiMoEmulator(), MiMoEmulator():
             MiMoEmulator()  # never started
 
-    start_and_stop()  # what is imported the first time may stay
-    before = held()
+    start_and_stop()  # what the first import opens may stay open
+    before = open_resources()
     for _ in range(3):
         start_and_stop()
-    assert held() == before
+    assert open_resources() == before
 
 
 def command(*arguments):
@@ -283,12 +283,12 @@ def test_the_command_line(tmp_path, stop):
             body = {"model": "mimo-v2.5", "messages": [{"role": "user", "content": [part]}]}
             codes = []
             for _ in range(2):
-                answer = httpx2.post(
+                response = httpx2.post(
                     f"{address}/chat/completions", json=body, headers={"api-key": "sk-7"}
                 )
-                codes.append(answer.status_code)
+                codes.append(response.status_code)
             assert codes == [502, 200]
-            assert "1024×1024" in answer.json()["choices"][0]["message"]["content"]
+            assert "1024×1024" in response.json()["choices"][0]["message"]["content"]
         finally:
             process.send_signal(stop)
             rest, _ = process.communicate(timeout=10)
@@ -306,7 +306,7 @@ def run(*arguments, program=None):
     )
 
 
-def test_a_taken_port_on_the_command_line():
+def test_a_port_in_use_on_the_command_line():
     with MiMoEmulator() as first:
         port = first.port
         done = run("--port", str(port))
@@ -316,7 +316,7 @@ def test_a_taken_port_on_the_command_line():
     )
 
 
-# As where the extra was not installed: what only it brings cannot be imported.
+# Simulates an installation without the extra: its packages cannot be imported.
 WITHOUT_EXTRA = "import sys; sys.modules |= dict.fromkeys(['starlette', 'uvicorn', 'av']); "
 MISSING = (
     "the emulator needs starlette, uvicorn, av; "

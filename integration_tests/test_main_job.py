@@ -1,6 +1,6 @@
-"""A picture, a clip and a sound in; an answer, its thoughts, a tool call and an exact bill out.
+"""Image, video and audio in; answer, reasoning, tool calls and exact usage out.
 
-What the emulator cannot know better than the real API is asked of both.
+Where the emulator cannot stand for the real API, the tests run on both.
 """
 
 import base64
@@ -28,12 +28,12 @@ KINDS = {
 }
 
 
-def question(block, text="What is this? Describe it in one sentence."):
+def messages_with(block, text="What is this? Describe it in one sentence."):
     return [HumanMessage([block, {"type": "text", "text": text}])]
 
 
 async def four_ways(model, messages):
-    """Ask whole and streamed, sync and async; return the four messages."""
+    """Return the message of each of invoke, stream, ainvoke and astream."""
     first, *rest = model.stream(messages)
     chunks = [chunk async for chunk in model.astream(messages)]
     return {
@@ -45,18 +45,20 @@ async def four_ways(model, messages):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_media_are_understood_and_billed(kind, llm, service, media):
-    make_block, name, seen, formula = KINDS[kind]
+async def test_media_are_described_and_counted(kind, llm, service, media):
+    make_block, name, described, expected_tokens = KINDS[kind]
     model = llm(allowed_media_dirs=[str(media.folder)])
-    messages = question(make_block(getattr(media, name)))
+    messages = messages_with(make_block(getattr(media, name)))
     for way, answer in (await four_ways(model, messages)).items():
-        assert re.search(seen, answer.text, re.IGNORECASE), way
+        assert re.search(described, answer.text, re.IGNORECASE), way
         assert answer.additional_kwargs["reasoning_content"], way
         usage = answer.usage_metadata
-        assert usage["input_tokens"] > (0 if service.is_live else sum(formula.values())), way
+        assert usage["input_tokens"] > (0 if service.is_live else sum(expected_tokens.values())), (
+            way
+        )
         details = usage.get("input_token_details", {})
-        # The Anthropic format counts no modalities.
-        counted = formula if service.api_format == "openai" else {}
+        # The Anthropic format reports no tokens per modality.
+        counted = expected_tokens if service.api_format == "openai" else {}
         assert set(details) - {"cache_read"} >= set(counted), way
         assert bool(set(details) - {"cache_read"}) == bool(counted), way
         for modality, tokens in counted.items():
@@ -76,40 +78,42 @@ def test_media_arrive_byte_for_byte(kind, llm, emulator, media):
     model = llm(allowed_media_dirs=[str(media.folder)])
     by_file = make_block(path)
     mime_type = by_file["mime_type"]
-    word = by_file["type"]
+    block_type = by_file["type"]
     data_url = f"data:{mime_type};base64,{text}"
-    own_part = (
+    wire_part = (
         {"type": "input_audio", "input_audio": {"data": data_url}}
-        if word == "audio"
-        else {"type": f"{word}_url", f"{word}_url": {"url": data_url}}
+        if block_type == "audio"
+        else {"type": f"{block_type}_url", f"{block_type}_url": {"url": data_url}}
     )
-    shapes = [
+    blocks = [
         by_file,
         make_block(data),
-        {"type": word, "base64": text, "mime_type": mime_type},
-        {"type": word, "source_type": "base64", "data": text, "mime_type": mime_type},
-        own_part,
+        {"type": block_type, "base64": text, "mime_type": mime_type},
+        {"type": block_type, "source_type": "base64", "data": text, "mime_type": mime_type},
+        wire_part,
     ]
-    model.invoke([HumanMessage([*shapes, {"type": "text", "text": "What are these?"}])])
+    model.invoke([HumanMessage([*blocks, {"type": "text", "text": "What are these?"}])])
     (request,) = emulator.requests
-    assert [medium.data == data for medium in request.media] == [True] * len(shapes)
-    assert {medium.mime_type for medium in request.media} == {mime_type}
+    assert [item.data == data for item in request.media] == [True] * len(blocks)
+    assert {item.mime_type for item in request.media} == {mime_type}
 
 
 @pytest.mark.parametrize("sampling", [{}, {"fps": 0.5}, {"fps": 2.5, "media_resolution": "max"}])
 @pytest.mark.parametrize("service", ["emulator"], indirect=True)
-def test_how_a_video_is_sampled_arrives_beside_it(sampling, llm, emulator, media, api_format):
+def test_fps_and_resolution_are_sent_with_a_video(sampling, llm, emulator, media, api_format):
     video = video_block(media.video.read_bytes(), **sampling)
-    llm().invoke(question(video))
-    llm(**sampling).invoke(question(video_block(media.video.read_bytes())))
+    llm().invoke(messages_with(video))
+    llm(**sampling).invoke(messages_with(video_block(media.video.read_bytes())))
     for request in emulator.requests:
-        (medium,) = request.media
-        assert medium.fps == sampling.get("fps")
-        assert medium.media_resolution == sampling.get("media_resolution")
+        (item,) = request.media
+        assert item.fps == sampling.get("fps")
+        assert item.media_resolution == sampling.get("media_resolution")
         (part,) = [p for p in request.body["messages"][0]["content"] if p["type"] != "text"]
-        # The two stand beside the address in one format, inside `source` in the other.
-        where = part["source"] if api_format == "anthropic" else part
-        assert {key: where[key] for key in ("fps", "media_resolution") if key in where} == sampling
+        # One format puts them next to the URL, the other one inside `source`.
+        holder = part["source"] if api_format == "anthropic" else part
+        assert {
+            key: holder[key] for key in ("fps", "media_resolution") if key in holder
+        } == sampling
 
 
 async def test_the_four_ways_give_one_message(api_format):
@@ -126,7 +130,7 @@ async def test_the_four_ways_give_one_message(api_format):
 
         bound = model.bind_tools([get_weather])
         answers = await four_ways(bound, "What is the weather in Paris and Rome?")
-    said = {
+    results = {
         way: (
             answer.content,
             answer.additional_kwargs["reasoning_content"],
@@ -137,9 +141,9 @@ async def test_the_four_ways_give_one_message(api_format):
         )
         for way, answer in answers.items()
     }
-    assert len(said["invoke"][2]) == 2
-    for way, parts in said.items():
-        assert parts == said["invoke"], way
+    assert len(results["invoke"][2]) == 2
+    for way, result in results.items():
+        assert result == results["invoke"], way
 
 
 def multiply(a: int, b: int) -> int:
@@ -154,12 +158,12 @@ def get_weather(city: str) -> str:
 
 async def test_an_agent_uses_two_tools(llm):
     agent = create_agent(llm(), [multiply, get_weather])
-    asked = {
+    state = {
         "messages": [
             HumanMessage("Use the tools: what is the weather in Oslo, and what is 1234 times 5678?")
         ]
     }
-    for messages in (agent.invoke(asked)["messages"], (await agent.ainvoke(asked))["messages"]):
+    for messages in (agent.invoke(state)["messages"], (await agent.ainvoke(state))["messages"]):
         results = [message.text for message in messages if isinstance(message, ToolMessage)]
         assert any("hail" in result for result in results)
         assert str(1234 * 5678) in results

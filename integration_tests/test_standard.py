@@ -1,4 +1,4 @@
-"""LangChain's standard integration tests in both API formats: emulated and, with a key, live."""
+"""LangChain's standard integration tests in both API formats, on the emulator and the live API."""
 
 import base64
 
@@ -9,7 +9,7 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from langchain_mimo.chat_models import ChatMiMo
 
-# Longer than the blocks of 64 tokens that the server's prefix cache works in.
+# The server's prefix cache counts blocks of 64 tokens; this prompt is longer than one.
 LONG_PROMPT = "Please read this list of numbers: " + ", ".join(str(n) for n in range(400))
 
 
@@ -19,12 +19,12 @@ class TestChatMiMo(ChatModelIntegrationTests):
         return "openai"
 
     @pytest.fixture(autouse=True)
-    def _served(self, service):
+    def _use_service(self, service):
         self.service = service
 
     @pytest.fixture(autouse=True)
-    def _files_of_the_web(self, service, media, monkeypatch):
-        """Stand in for the files that some tests fetch: real media of the same kind."""
+    def _serve_downloads(self, service, media, monkeypatch):
+        """Replace the files that some tests download by local media of the same kind."""
         self.audio = media.audio
         if service.is_live:
             return
@@ -35,7 +35,7 @@ class TestChatMiMo(ChatModelIntegrationTests):
             return httpx.Response(200, content=files[kind].read_bytes())
 
         monkeypatch.setattr(httpx, "get", get)
-        monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "unused: nothing is fetched")
+        monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "unused: nothing is downloaded")
 
     @property
     def chat_model_class(self):
@@ -43,7 +43,7 @@ class TestChatMiMo(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        # MiMo thinks before it answers, so the standard 100 tokens are too few to answer with.
+        # MiMo thinks before it answers, so the standard limit of 100 tokens is too low.
         return {"model": "mimo-v2.6-flash", "max_tokens": 4096, **self.service.connection}
 
     model_override_value = "mimo-v2.6-pro"
@@ -66,8 +66,8 @@ class TestChatMiMo(ChatModelIntegrationTests):
             "base64": base64.b64encode(self.audio.read_bytes()).decode(),
             "mime_type": "audio/wav",
         }
-        question = {"type": "text", "text": "What do you hear?"}
-        return self._ask([HumanMessage([audio, question])], stream=stream)
+        prompt = {"type": "text", "text": "What do you hear?"}
+        return self._ask([HumanMessage([audio, prompt])], stream=stream)
 
     def invoke_with_reasoning_output(self, *, stream=False):
         return self._ask("Is 1023 a prime number?", stream=stream)
@@ -76,15 +76,15 @@ class TestChatMiMo(ChatModelIntegrationTests):
         self._ask(LONG_PROMPT, stream=stream)
         return self._ask(LONG_PROMPT, stream=stream)
 
-    def _ask(self, question, *, stream):
+    def _ask(self, messages, *, stream):
         model = ChatMiMo(**self.chat_model_params)
         if not stream:
-            return model.invoke(question)
-        first, *rest = model.stream(question)
+            return model.invoke(messages)
+        first, *rest = model.stream(messages)
         return sum(rest, first)
 
 
-@pytest.mark.filterwarnings("ignore:The Anthropic format has no names of participants")
+@pytest.mark.filterwarnings("ignore:The Anthropic format has no participant names")
 class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
     @pytest.fixture
     def api_format(self):
@@ -92,11 +92,11 @@ class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
 
     @property
     def supported_usage_metadata_details(self):
-        # The format counts neither modalities nor thoughts.
+        # This format reports no tokens per modality and no reasoning tokens.
         return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
 
     @pytest.mark.parametrize("service", ["emulator"], indirect=True)
-    def test_it_is_the_anthropic_format(self, model, emulator):
-        """What is inherited proves nothing of this format unless it is the one spoken."""
+    def test_the_anthropic_format_is_used(self, model, emulator):
+        """Check that the inherited tests exercise this format."""
         model.invoke("Hello")
         assert emulator.requests[-1].path.endswith("/anthropic/v1/messages")

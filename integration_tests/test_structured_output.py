@@ -1,4 +1,4 @@
-"""Structured output and forced tools, with thinking on, against an API that honours neither."""
+"""Structured output and forced tools, with thinking on, on an API that enforces neither."""
 
 from __future__ import annotations
 
@@ -104,27 +104,27 @@ def bodies(emulator):
 async def test_every_combination_returns_the_object(
     llm, emulator, api_format, method, kind, strict, include_raw
 ):
-    schema, made = KINDS[kind]
+    schema, expected_type = KINDS[kind]
     chain = llm.with_structured_output(
         schema, method=method, strict=strict, include_raw=include_raw
     )
-    question = "Tell me a joke about cats."
-    results = [chain.invoke(question), await chain.ainvoke(question)]
-    chunks = [list(chain.stream(question)), [part async for part in chain.astream(question)]]
-    results += [reduce(add, parts) if include_raw else parts[-1] for parts in chunks]
+    prompt = "Tell me a joke about cats."
+    results = [chain.invoke(prompt), await chain.ainvoke(prompt)]
+    streams = [list(chain.stream(prompt)), [chunk async for chunk in chain.astream(prompt)]]
+    results += [reduce(add, chunks) if include_raw else chunks[-1] for chunks in streams]
     for result in results:
         if include_raw:
             assert result["parsing_error"] is None
             assert result["raw"].additional_kwargs["reasoning_content"]
-        found = result["parsed"] if include_raw else result
-        assert isinstance(found, made)
-        assert found if isinstance(found, dict) else found.setup
+        parsed = result["parsed"] if include_raw else result
+        assert isinstance(parsed, expected_type)
+        assert parsed if isinstance(parsed, dict) else parsed.setup
     for body in bodies(emulator):
         assert body["thinking"] == {"type": "enabled"}
         assert "tool_choice" not in body
-        by_parameter = method != "function_calling" and api_format == "openai"
-        mode = {"type": "json_object"} if by_parameter else None
-        assert body.get("response_format") == mode
+        uses_json_mode = method != "function_calling" and api_format == "openai"
+        expected = {"type": "json_object"} if uses_json_mode else None
+        assert body.get("response_format") == expected
     assert len(emulator.requests) == 4
 
 
@@ -137,23 +137,23 @@ async def test_every_combination_returns_the_object(
 )
 async def test_agents_return_the_object(llm, emulator, api_format, response_format, tools):
     agent = create_agent(llm, tools, response_format=response_format)
-    asked = {"messages": [HumanMessage("Use the barometer for Ulm: how is the weather?")]}
-    streamed = list(agent.stream(asked, stream_mode="values"))[-1]
-    for state in (agent.invoke(asked), await agent.ainvoke(asked), streamed):
+    inputs = {"messages": [HumanMessage("Use the barometer for Ulm: how is the weather?")]}
+    streamed = list(agent.stream(inputs, stream_mode="values"))[-1]
+    for state in (agent.invoke(inputs), await agent.ainvoke(inputs), streamed):
         assert isinstance(state["structured_response"], Weather)
         results = [m.name for m in state["messages"] if isinstance(m, ToolMessage)]
         assert ("barometer" in results) == bool(tools)
-    native = isinstance(response_format, ProviderStrategy)
+    uses_provider = isinstance(response_format, ProviderStrategy)
     for body in bodies(emulator):
         assert "tool_choice" not in body
-        assert ("response_format" in body) == (native and api_format == "openai")
+        assert ("response_format" in body) == (uses_provider and api_format == "openai")
 
 
 # ---------------------------------------------------------------------------- forced choices
 
 REASONING = {"reasoning": "Hm.", "reasoning_pieces": ["H", "m."]}
-SAID = {"content": "It rains.", "pieces": ["It ", "rains."], **REASONING}
-CALLED = {
+TEXT_REPLY = {"content": "It rains.", "pieces": ["It ", "rains."], **REASONING}
+CALL_REPLY = {
     "reasoning": "Oh, the tool.",
     "tool_calls": [{"name": "barometer", "args": {"city": "Ulm"}, "id": "call_1"}],
 }
@@ -173,7 +173,7 @@ def without_ids(message):
 
 
 async def all_ways(chain, emulator, replies):
-    """The message by invoke, ainvoke, stream and astream, each with the same replies."""
+    """Return the messages of invoke, ainvoke, stream and astream for the same replies."""
     messages = []
     for way in range(4):
         emulator.reset()
@@ -192,8 +192,10 @@ async def all_ways(chain, emulator, replies):
     return messages
 
 
-@pytest.mark.parametrize("replies", [[CALLED], [SAID, CALLED], [SAID, SAID]])
-async def test_one_message_whatever_the_way(llm, emulator, replies):
+@pytest.mark.parametrize(
+    "replies", [[CALL_REPLY], [TEXT_REPLY, CALL_REPLY], [TEXT_REPLY, TEXT_REPLY]]
+)
+async def test_all_ways_give_the_same_message(llm, emulator, replies):
     chain = llm.bind_tools([barometer], tool_choice="barometer")
     messages = await all_ways(chain, emulator, replies)
     assert len(emulator.requests) == len(replies)
@@ -202,26 +204,26 @@ async def test_one_message_whatever_the_way(llm, emulator, replies):
         assert without_ids(message)[5] == without_ids(other)[5]
     report = messages[0].response_metadata["forced_tool_choice"]
     assert report["attempts"] == len(replies)
-    assert report["honoured"] == (replies[-1] is CALLED)
-    assert bool(messages[0].tool_calls) == (replies[-1] is CALLED)
+    assert report["honoured"] == (replies[-1] is CALL_REPLY)
+    assert bool(messages[0].tool_calls) == (replies[-1] is CALL_REPLY)
 
 
-async def test_all_tries_are_billed(llm, emulator):
+async def test_the_usage_covers_all_attempts(llm, emulator):
     chain = llm.bind_tools([barometer], tool_choice="any")
-    spent = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
-    first, second = {**SAID, "usage": spent}, {**CALLED, "usage": spent}
+    usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
+    first, second = {**TEXT_REPLY, "usage": usage}, {**CALL_REPLY, "usage": usage}
     for message in await all_ways(chain, emulator, [first, second]):
-        usage = message.usage_metadata
-        assert [usage[key] for key in ("input_tokens", "output_tokens", "total_tokens")] == [
+        total = message.usage_metadata
+        assert [total[key] for key in ("input_tokens", "output_tokens", "total_tokens")] == [
             200,
             14,
             214,
         ]
 
 
-def test_the_second_request_repeats_the_first(llm, emulator):
-    emulator.reply(**SAID)
-    emulator.reply(**CALLED)
+def test_the_second_request_extends_the_first(llm, emulator):
+    emulator.reply(**TEXT_REPLY)
+    emulator.reply(**CALL_REPLY)
     llm.bind_tools([barometer], tool_choice="any").invoke("How is the weather?")
     first, second = bodies(emulator)
     length = len(first["messages"])
@@ -231,9 +233,9 @@ def test_the_second_request_repeats_the_first(llm, emulator):
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
-def test_reasoning_flow_while_text_is_held_back(llm, emulator, version):
-    emulator.reply(**SAID)
-    emulator.reply(**CALLED)
+def test_reasoning_is_streamed_while_text_is_held_back(llm, emulator, version):
+    emulator.reply(**TEXT_REPLY)
+    emulator.reply(**CALL_REPLY)
     chain = llm.model_copy(update={"output_version": version}).bind_tools(
         [barometer], tool_choice="any"
     )
@@ -245,9 +247,9 @@ def test_reasoning_flow_while_text_is_held_back(llm, emulator, version):
     assert merged.content_blocks[0]["reasoning"] == "Hm.\n\nOh, the tool."
 
 
-def test_the_reasoning_before_a_call_go_back_exactly(llm, emulator):
-    emulator.reply(**SAID)
-    emulator.reply(**CALLED)
+def test_the_reasoning_before_a_call_is_sent_back_exactly(llm, emulator):
+    emulator.reply(**TEXT_REPLY)
+    emulator.reply(**CALL_REPLY)
     forced = llm.bind_tools([barometer], tool_choice="any")
     answer = forced.invoke("How is the weather?")
     result = ToolMessage("990 hPa", tool_call_id="call_1")
@@ -256,8 +258,8 @@ def test_the_reasoning_before_a_call_go_back_exactly(llm, emulator):
     assert turn["reasoning_content"] == "Oh, the tool."
 
 
-@pytest.mark.parametrize("api_format", ["openai"])  # the other one has no web search
-def test_a_forced_search_is_forced_by_its_own_switch(llm, emulator):
+@pytest.mark.parametrize("api_format", ["openai"])  # the other format has no web search
+def test_a_forced_search_sets_force_search(llm, emulator):
     search = {"type": "web_search", "max_keyword": 2}
     answer = llm.bind_tools([search, barometer], tool_choice={"type": "web_search"}).invoke("Ulm")
     [body] = bodies(emulator)
@@ -265,18 +267,18 @@ def test_a_forced_search_is_forced_by_its_own_switch(llm, emulator):
     assert answer.additional_kwargs["annotations"]
 
 
-def test_no_tool_means_no_tools(llm, emulator):
+def test_tool_choice_none_sends_no_tools(llm, emulator):
     llm.bind_tools([barometer], tool_choice="none").invoke("Use the barometer for Ulm.")
     [body] = bodies(emulator)
     assert "tools" not in body
 
 
-# ---------------------------------------------------------------------------- what goes wrong
+# ------------------------------------------------------------------------------------ errors
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_refusal_is_told_as_one(llm, emulator, method, stream):
+def test_a_refusal_raises_a_refusal_error(llm, emulator, method, stream):
     emulator.reply(json.dumps({"setup": "?"}), finish_reason="content_filter")
     chain = llm.with_structured_output(Joke, method=method)
     with pytest.raises(REFUSAL, match=r"content.filter"):
@@ -285,7 +287,7 @@ def test_a_refusal_is_told_as_one(llm, emulator, method, stream):
 
 @pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
 @pytest.mark.parametrize("stream", [False, True])
-def test_reasoning_that_used_the_budget_are_named(llm, emulator, api_format, stream):
+def test_the_error_names_reasoning_that_used_the_budget(llm, emulator, api_format, stream):
     emulator.reply("", reasoning="Let me think. " * 50, finish_reason="length")
     chain = llm.with_structured_output(Joke)
     counted = r", \d+ reasoning tokens" if api_format == "openai" else r"\."
@@ -293,7 +295,7 @@ def test_reasoning_that_used_the_budget_are_named(llm, emulator, api_format, str
         list(chain.stream("Tell me.")) if stream else chain.invoke("Tell me.")
 
 
-def test_a_tool_that_was_never_called_is_named(llm, emulator):
+def test_the_error_names_a_tool_that_was_not_called(llm, emulator):
     emulator.reply("No.")
     emulator.reply("No!")
     with pytest.raises(OutputParserException, match=r"no call of the tool Joke .*'No!'"):
@@ -301,7 +303,7 @@ def test_a_tool_that_was_never_called_is_named(llm, emulator):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_fence_is_taken_off_and_noted(llm, emulator, stream):
+def test_a_code_fence_is_removed_and_recorded(llm, emulator, stream):
     fenced = '```json\n{"setup": "?"}\n```'
     emulator.reply(fenced, pieces=["``", "`json\n", '{"setup"', ': "?"}', "\n```"])
     chain = llm.bind(response_format={"type": "json_object"})
@@ -310,14 +312,14 @@ def test_a_fence_is_taken_off_and_noted(llm, emulator, stream):
     assert answer.response_metadata["code_fence_removed"] is True
 
 
-def test_an_agent_reads_a_fenced_answer(llm, emulator):
+def test_an_agent_parses_a_fenced_answer(llm, emulator):
     emulator.reply('```json\n{"city": "Ulm", "rain": true}\n```')
     agent = create_agent(llm, [], response_format=ProviderStrategy(Weather))
     state = agent.invoke({"messages": [HumanMessage("How is the weather?")]})
     assert state["structured_response"] == Weather(city="Ulm", rain=True)
 
 
-def test_dicts_grow_while_they_stream(llm, emulator):
+def test_dicts_grow_while_streaming(llm, emulator):
     emulator.reply(
         '{"setup": "Why?", "punchline": "So."}',
         pieces=['{"setup": "W', 'hy?", "pun', 'chline": "So."}'],

@@ -36,10 +36,10 @@ class TestChatMiMo(ChatModelUnitTests):
     supports_anthropic_inputs = True
 
     @pytest.fixture(autouse=True)
-    def _known_to_core(self, monkeypatch):
-        """Let `allowed_objects="all"` of test_serdes mean ChatMiMo too.
+    def _allow_loading(self, monkeypatch):
+        """Include ChatMiMo in `allowed_objects="all"`, which test_serdes uses.
 
-        Core's own list of "all" names the classes of LangChain's partners only.
+        LangChain's own list for "all" contains only the classes of its partner packages.
         """
         name = tuple(ChatMiMo.lc_id())
         monkeypatch.setattr(
