@@ -117,7 +117,7 @@ def decode_base64(text: str) -> bytes:
     """
     if len(text) > MAX_BASE64_CHARACTERS:
         raise param_incorrect(
-            f"The base64 string has {len(text)} characters, "
+            f"The base64 string has {len(text)} characters; "
             f"at most {MAX_BASE64_CHARACTERS} are supported."
         )
     try:
@@ -154,7 +154,7 @@ class MediaLibrary:
         fps: float | None = None,
         media_resolution: str | None = None,
     ) -> MediaItem:
-        """Open a data URL, or a URL.
+        """Open a data URL or an HTTP URL.
 
         Raises:
             Refusal: MiMo would refuse it.
@@ -184,7 +184,7 @@ class MediaLibrary:
         """Open inline media.
 
         Raises:
-            Refusal: MiMo would refuse them.
+            Refusal: MiMo would refuse the media.
         """
         if mime_type not in MIME_FORMATS[kind]:
             raise param_incorrect(_FORMAT_REFUSALS[kind])
