@@ -234,8 +234,8 @@ class Application:
         tokens: _InputTokens,
     ) -> HttpResponse:
         record.media = [
-            RecordedMedium.of(medium, keep_data=self._settings.keep_bodies)
-            for medium in conversation.media
+            RecordedMedium.of(item, keep_data=self._settings.keep_bodies)
+            for item in conversation.media
         ]
         try:
             reply = self._script.next(record)
