@@ -1,6 +1,6 @@
-"""MiMo's open weights on vLLM and SGLang, over real sockets; no such server was at hand.
+"""MiMo's open weights on vLLM and SGLang, over real sockets.
 
-`fake_vllm` stands in: it answers in their forms, and refuses what they refuse.
+No real server was available. `fake_vllm` uses their formats and refuses what they refuse.
 """
 
 import warnings
@@ -46,7 +46,7 @@ def kind(request):
 
 
 @pytest.fixture
-def served(kind):
+def server(kind):
     with SERVERS[kind](counts_media=True) as running:
         yield running
 
@@ -57,13 +57,13 @@ def vllm():
         yield running
 
 
-def model(served, **fields):
-    server = "sglang" if isinstance(served, FakeSGLang) else "vllm"
-    fields = {"model": MODEL, "max_retries": 0, "server": server} | fields
-    return ChatMiMo(base_url=served.base_url, **fields)
+def model(running, **fields):
+    kind = "sglang" if isinstance(running, FakeSGLang) else "vllm"
+    fields = {"model": MODEL, "max_retries": 0, "server": kind} | fields
+    return ChatMiMo(base_url=running.base_url, **fields)
 
 
-async def four_ways(llm, messages):
+async def all_methods(llm, messages):
     return [
         llm.invoke(messages),
         await llm.ainvoke(messages),
@@ -72,31 +72,31 @@ async def four_ways(llm, messages):
     ]
 
 
-# ------------------------------------------------------------------------- what both can do
+# ------------------------------------------------------------------------------ both servers
 
 
 @pytest.mark.parametrize("thinking", [None, True, False])
-async def test_thinking_is_switched_and_read(served, thinking):
-    for message in await four_ways(model(served, thinking=thinking), "Hello"):
+async def test_thinking_is_set_and_reasoning_is_read(server, thinking):
+    for message in await all_methods(model(server, thinking=thinking), "Hello"):
         reasoning = message.additional_kwargs.get("reasoning_content")
         assert reasoning == (None if thinking is False else "First I think.")
         assert message.text == "I see: text."
         assert message.response_metadata["finish_reason"] == "stop"
         assert message.usage_metadata["total_tokens"] == 1009
-    assert not any("thinking" in body for body in served.requests)
+    assert not any("thinking" in body for body in server.requests)
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_an_agent_goes_round(served, kind, streaming):
-    agent = create_agent(model(served, streaming=streaming), [barometer])
-    asked = {"messages": [HumanMessage("Use the barometer.")]}
-    for state in (agent.invoke(asked), await agent.ainvoke(asked)):
-        _, call, result, answer = state["messages"]
+async def test_an_agent_calls_a_tool(server, kind, streaming):
+    agent = create_agent(model(server, streaming=streaming), [barometer])
+    state = {"messages": [HumanMessage("Use the barometer.")]}
+    for result in (agent.invoke(state), await agent.ainvoke(state)):
+        _, call, tool_message, answer = result["messages"]
         assert call.tool_calls[0]["args"] == {"city": "Ulm"}
-        assert isinstance(result, ToolMessage)
-        assert result.text == "990 hPa in Ulm."
+        assert isinstance(tool_message, ToolMessage)
+        assert tool_message.text == "990 hPa in Ulm."
         assert answer.text == "I see: text."
-        turn = served.requests[-1]["messages"][1]
+        turn = server.requests[-1]["messages"][1]
         name, other = "reasoning", "reasoning_content"
         if kind == "sglang":
             name, other = other, name
@@ -105,53 +105,53 @@ async def test_an_agent_goes_round(served, kind, streaming):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_an_agent_gets_its_object_by_the_schema(served, streaming):
-    agent = create_agent(model(served, streaming=streaming), [], response_format=Weather)
-    asked = {"messages": [HumanMessage("How is the weather?")]}
-    assert agent.invoke(asked)["structured_response"] == Weather(city="Ulm", rain=True)
+async def test_an_agent_gets_its_structured_response(server, streaming):
+    agent = create_agent(model(server, streaming=streaming), [], response_format=Weather)
+    state = {"messages": [HumanMessage("How is the weather?")]}
+    assert agent.invoke(state)["structured_response"] == Weather(city="Ulm", rain=True)
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_structured_output_is_enforced_there(served, method):
-    chain = model(served).with_structured_output(Weather, method=method)
+def test_structured_output_is_enforced(server, method):
+    chain = model(server).with_structured_output(Weather, method=method)
     assert chain.invoke("How is the weather?") == Weather(city="Ulm", rain=True)
     assert list(chain.stream("How is the weather?"))[-1] == Weather(city="Ulm", rain=True)
-    for body in served.requests:
+    for body in server.requests:
         if method == "json_schema":
             assert body["response_format"]["type"] == "json_schema"
-            assert len(body["messages"]) == 1  # nothing is asked for in words
+            assert len(body["messages"]) == 1  # the schema is not also requested in the prompt
         else:
             assert body["tool_choice"] == {"type": "function", "function": {"name": "Weather"}}
 
 
 @pytest.mark.parametrize("choice", ["any", "barometer"])
-async def test_a_forced_choice_takes_one_request(served, choice):
-    llm = model(served).bind_tools([barometer], tool_choice=choice)
-    for message in await four_ways(llm, "Hello"):
+async def test_a_forced_choice_takes_one_request(server, choice):
+    llm = model(server).bind_tools([barometer], tool_choice=choice)
+    for message in await all_methods(llm, "Hello"):
         assert [call["name"] for call in message.tool_calls] == ["barometer"]
-        # vLLM says "stop" beside the call of a tool that was named.
+        # A call that names its tool has the finish reason "stop".
         reason = "stop" if choice == "barometer" else "tool_calls"
         assert message.response_metadata["finish_reason"] == reason
         assert "forced_tool_choice" not in message.response_metadata
-    assert len(served.requests) == 4
+    assert len(server.requests) == 4
 
 
-def test_no_choice_is_sent_as_such(served):
-    message = model(served).bind_tools([barometer], tool_choice="none").invoke("Use it.")
+def test_tool_choice_none_is_sent(server):
+    message = model(server).bind_tools([barometer], tool_choice="none").invoke("Use it.")
     assert message.tool_calls == []
-    assert served.requests[0]["tool_choice"] == "none"
+    assert server.requests[0]["tool_choice"] == "none"
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_media_arrive_and_are_counted(served, media, streaming):
+def test_media_are_received_and_counted(server, media, streaming):
     blocks = [
         image_block(media.image.read_bytes()),
         video_block(media.video.read_bytes()),
         audio_block(media.audio.read_bytes()),
     ]
-    answer = model(served, streaming=streaming).invoke([HumanMessage(blocks)])
+    answer = model(server, streaming=streaming).invoke([HumanMessage(blocks)])
     files = [media.image, media.video, media.audio]
-    assert [data for _, data in served.media] == [path.read_bytes() for path in files]
+    assert [data for _, data in server.media] == [path.read_bytes() for path in files]
     details = answer.usage_metadata["input_token_details"]
     assert details == {
         "cache_read": 0,
@@ -162,7 +162,7 @@ def test_media_arrive_and_are_counted(served, media, streaming):
     }
 
 
-def test_an_image_that_a_tool_returns(served, media):
+def test_an_image_from_a_tool(server, media):
     image = image_block(media.image.read_bytes())
 
     @tool
@@ -171,38 +171,38 @@ def test_an_image_that_a_tool_returns(served, media):
         return [image]
 
     for tool_media in ("user", "inline"):
-        agent = create_agent(model(served, tool_media=tool_media), [look])
+        agent = create_agent(model(server, tool_media=tool_media), [look])
         state = agent.invoke({"messages": [HumanMessage("Use your eyes.")]})
         assert state["messages"][-1].text == "I see: image."
-        assert served.media == [("image", media.image.read_bytes())]
+        assert server.media == [("image", media.image.read_bytes())]
 
 
-def test_web_search_is_not_even_asked_for(served):
+def test_web_search_is_refused_without_a_request(server):
     with pytest.raises(MiMoInputError, match="cloud"):
-        model(served).bind_tools([{"type": "web_search"}]).invoke("x")
-    assert served.requests == []
+        model(server).bind_tools([{"type": "web_search"}]).invoke("x")
+    assert server.requests == []
 
 
-def test_a_conversation_of_the_cloud_goes_on(served, emulator, kind):
+def test_a_conversation_continues_from_the_cloud_and_back(server, emulator, kind):
     cloud = ChatMiMo(
         model="mimo-v2.6-flash", base_url=emulator.base_url, api_key=emulator.api_key
     ).bind_tools([barometer])
-    question = HumanMessage("Use barometer for the city 'Ulm'.")
-    call = cloud.invoke([question])
+    prompt = HumanMessage("Use barometer for the city 'Ulm'.")
+    call = cloud.invoke([prompt])
     result = ToolMessage("990 hPa", tool_call_id=call.tool_calls[0]["id"])
-    answer = model(served).invoke([question, call, result])
+    answer = model(server).invoke([prompt, call, result])
     name = "reasoning" if kind == "vllm" else "reasoning_content"
     reasoning = call.additional_kwargs["reasoning_content"]
-    assert served.requests[0]["messages"][1][name] == reasoning
-    cloud.invoke([question, call, result, answer, HumanMessage("Thanks.")])
+    assert server.requests[0]["messages"][1][name] == reasoning
+    cloud.invoke([prompt, call, result, answer, HumanMessage("Thanks.")])
     assert [request.status for request in emulator.requests] == [200, 200]
 
 
-# ------------------------------------------------------------------------------- vLLM alone
+# ------------------------------------------------------------------------------- vLLM only
 
 
 @pytest.mark.parametrize("stream_usage", [False, True])
-def test_usage_of_a_stream_is_what_was_asked_for(vllm, stream_usage):
+def test_usage_of_a_stream_can_be_left_out(vllm, stream_usage):
     message = reduce(add, model(vllm, stream_usage=stream_usage).stream("Hello"))
     assert bool(message.usage_metadata) == stream_usage
     assert ("stream_options" in vllm.requests[0]) == stream_usage
@@ -210,7 +210,7 @@ def test_usage_of_a_stream_is_what_was_asked_for(vllm, stream_usage):
         assert not message.usage_metadata.get("input_token_details")
 
 
-def test_usage_that_grows_is_counted_once(vllm):
+def test_growing_usage_is_counted_once(vllm):
     options = {"include_usage": True, "continuous_usage_stats": True}
     llm = model(vllm, extra_body={"stream_options": options})
     chunks = list(llm.stream("Hello"))
@@ -219,34 +219,34 @@ def test_usage_that_grows_is_counted_once(vllm):
     assert message.usage_metadata["output_tokens"] == 9
 
 
-def test_audio_as_bare_base64_where_it_is_wanted(vllm, media):
+def test_audio_as_base64_without_a_data_url(vllm, media):
     audio = audio_block(media.audio.read_bytes())
     for dialect in (None, {"audio_part": "input_audio_base64"}):
         assert model(vllm, dialect=dialect).invoke([HumanMessage([audio])]).text == "I see: audio."
         assert vllm.media == [("audio", media.audio.read_bytes())]
     part = vllm.requests[-1]["messages"][0]["content"][0]
     assert part["input_audio"]["format"] == "wav"
-    # What MiMo's cloud documents is refused here: the dialect is needed.
+    # vLLM refuses the form that MiMo's cloud documents, so the dialect matters.
     with pytest.raises(MiMoInvalidRequestError, match="base64"):
         model(vllm, server="mimo").invoke([HumanMessage([audio])])
 
 
-def test_frame_rates_where_they_are_trusted_and_where_not(media):
+def test_frame_rates_are_sent_only_to_servers_that_trust_them(media):
     video = video_block(media.video.read_bytes(), fps=1)
     with FakeVLLM(trusts_media_io=True) as trusting:
         model(trusting, dialect={"trusts_media_io": True}).invoke([HumanMessage([video])])
         assert trusting.requests[0]["media_io_kwargs"]["video"]["fps"] == 1
-    with FakeVLLM() as wary:
+    with FakeVLLM() as default:
         with pytest.warns(UserWarning, match="--trust-request-mm-kwargs"):
-            model(wary).invoke([HumanMessage([video])])
-        assert "media_io_kwargs" not in wary.requests[0]
+            model(default).invoke([HumanMessage([video])])
+        assert "media_io_kwargs" not in default.requests[0]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(MiMoInvalidRequestError, match="trust-request-mm-kwargs"):
-                model(wary, dialect={"trusts_media_io": True}).invoke([HumanMessage([video])])
+                model(default, dialect={"trusts_media_io": True}).invoke([HumanMessage([video])])
 
 
-def test_keys(vllm):
+def test_api_keys(vllm):
     model(vllm).invoke("Hello")
     with FakeVLLM(api_key="token-abc") as locked:
         model(locked, api_key="token-abc").invoke("Hello")
@@ -260,7 +260,7 @@ def image_at(url):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
-    ("fields", "messages", "error", "status", "words", "again"),
+    ("fields", "messages", "error", "status", "text", "is_retryable"),
     [
         ({"model": "other"}, "x", MiMoNotFoundError, 404, "does not exist", False),
         ({}, image_at(f"{GONE}a.png"), MiMoInvalidRequestError, 422, "Not Found", False),
@@ -269,7 +269,9 @@ def image_at(url):
         ({"messages": 501}, "x", MiMoServerError, 501, "base64 data URLs", False),
     ],
 )
-def test_errors_in_the_servers_words(vllm, stream, fields, messages, error, status, words, again):
+def test_errors_contain_the_servers_text(
+    vllm, stream, fields, messages, error, status, text, is_retryable
+):
     llm = model(vllm, model=fields.get("model", MODEL))
     if "tools" in fields:
         llm = llm.model_copy(update={"extra_body": fields})
@@ -277,14 +279,14 @@ def test_errors_in_the_servers_words(vllm, stream, fields, messages, error, stat
         part = {"type": "image_url", "image_url": {"url": "data:image/png,abc"}}
         body = {"messages": [{"role": "user", "content": [part]}]}
         llm = llm.model_copy(update={"extra_body": body})
-    with pytest.raises(error, match=words) as caught:
+    with pytest.raises(error, match=text) as caught:
         list(llm.stream(messages)) if stream else llm.invoke(messages)
     assert caught.value.status_code == status
-    assert caught.value.is_retryable is again
+    assert caught.value.is_retryable is is_retryable
 
 
-def test_a_connection_that_was_dropped_without_a_word(vllm):
-    """After a 500 vLLM hangs up on a connection that it had promised to keep."""
+def test_a_connection_dropped_without_notice(vllm):
+    """After a 500 vLLM closes a keep-alive connection without announcing it."""
     with model(vllm, max_retries=1) as llm:
         for _ in range(3):
             with pytest.raises(MiMoServerError):
@@ -292,9 +294,7 @@ def test_a_connection_that_was_dropped_without_a_word(vllm):
             assert llm.invoke("Hello").text
 
 
-def test_a_path_that_is_not_there(vllm):
-    elsewhere = ChatMiMo(
-        model=MODEL, base_url=f"{vllm.base_url}/deeper", server="vllm", max_retries=0
-    )
+def test_an_unknown_path(vllm):
+    llm = ChatMiMo(model=MODEL, base_url=f"{vllm.base_url}/deeper", server="vllm", max_retries=0)
     with pytest.raises(MiMoNotFoundError, match="Not Found"):
-        elsewhere.invoke("x")
+        llm.invoke("x")

@@ -1,7 +1,7 @@
-"""A small server that answers, and refuses, as vLLM and SGLang do with MiMo's weights.
+"""A small server that accepts and refuses requests as vLLM and SGLang do with MiMo's weights.
 
-Made from what was measured with vLLM 0.32 and read in SGLang's cookbook (mimo-api.md §11, §11.1).
-It knows nothing of ChatMiMo.
+Written from measurements with vLLM 0.32 and from SGLang's cookbook (docs/api-facts.md); uses no
+code of ChatMiMo.
 """
 
 import base64
@@ -17,15 +17,15 @@ GONE = "https://gone.example/"
 PATH = "/v1/chat/completions"
 PARTS = {"image_url": "image", "video_url": "video", "audio_url": "audio"}
 COUNTS = {"image": 256, "video": 640, "audio": 25}
-FRAGMENT = 7
+PIECE_SIZE = 7
 
 
 class RefusedError(Exception):
-    """An answer that is an error."""
+    """A response with an error status."""
 
-    def __init__(self, status, body, *, hangs_up=False):
+    def __init__(self, status, body, *, drops_connection=False):
         super().__init__(status)
-        self.status, self.body, self.hangs_up = status, body, hangs_up
+        self.status, self.body, self.drops_connection = status, body, drops_connection
 
 
 def bad_request(message, param=None, status=400):
@@ -34,16 +34,16 @@ def bad_request(message, param=None, status=400):
 
 
 class FakeVLLM:
-    """The server; use it as a context manager.
+    """A vLLM server; use it as a context manager.
 
     Attributes:
-        requests: Bodies of all requests that were taken, in order.
-        media: Kind and bytes (None for URLs) of the media of the last request.
+        requests: Bodies of all accepted requests, in order.
+        media: Kind and bytes (None for URLs) of the media in the last request.
     """
 
-    reasoning = "reasoning"
-    switch = "enable_thinking"
-    takes_input_audio = True
+    reasoning_key = "reasoning"
+    thinking_key = "enable_thinking"
+    accepts_input_audio = True
 
     def __init__(self, *, api_key=None, trusts_media_io=False, counts_media=False):
         self.api_key, self.trusts_media_io = api_key, trusts_media_io
@@ -78,17 +78,17 @@ class FakeVLLM:
     def serve(self, handler):
         text = handler.rfile.read(int(handler.headers["content-length"]))
         try:
-            body = self._checked(handler, text)
-            message, reason = self._answer(body)
+            body = self._check(handler, text)
+            message, reason = self._respond(body)
         except RefusedError as error:
             self._send(handler, error.status, error.body)
-            # vLLM drops the connection after such an error without saying so.
-            handler.close_connection = error.hangs_up
+            # vLLM drops the connection after such an error without a `Connection: close` header.
+            handler.close_connection = error.drops_connection
             return
         self.requests.append(body)
         if not body.get("stream"):
             choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-            self._send(handler, 200, frame(self._new_id(), "", [choice], usage=self._usage()))
+            self._send(handler, 200, envelope(self._new_id(), "", [choice], usage=self._usage()))
             return
         handler.send_response(200)
         handler.send_header("content-type", "text/event-stream; charset=utf-8")
@@ -109,9 +109,9 @@ class FakeVLLM:
         handler.end_headers()
         handler.wfile.write(data)
 
-    # ---------------------------------------------------------------------------- what it takes
+    # ------------------------------------------------------------------------------- requests
 
-    def _checked(self, handler, text):
+    def _check(self, handler, text):
         if handler.path != PATH:
             raise RefusedError(404, {"detail": "Not Found"})
         if self.api_key and handler.headers.get("authorization") != f"Bearer {self.api_key}":
@@ -124,11 +124,11 @@ class FakeVLLM:
         if any(tool.get("type") != "function" for tool in body.get("tools", [])):
             raise bad_request("Input should be 'function'", "tools")
         self.media = [
-            medium
+            item
             for message in body["messages"]
             if isinstance(message.get("content"), list)
             for part in message["content"]
-            for medium in self._media_of(part)
+            for item in self._media_of(part)
         ]
         return body
 
@@ -136,49 +136,51 @@ class FakeVLLM:
         kind = part.get("type")
         if kind == "text":
             return
-        if kind == "input_audio" and self.takes_input_audio:
+        if kind == "input_audio" and self.accepts_input_audio:
             audio = part["input_audio"]
             if audio.get("format", "wav") not in {"wav", "mp3"}:
                 raise bad_request("Input should be 'wav' or 'mp3'", "format")
-            yield "audio", decoded(audio["data"])
+            yield "audio", decode(audio["data"])
             return
         if kind not in PARTS or not isinstance(part[kind], dict):
             raise bad_request(f"Unknown part type: {kind}")
-        yield PARTS[kind], self._fetched(part[kind]["url"])
+        yield PARTS[kind], self._fetch(part[kind]["url"])
 
     @staticmethod
-    def _fetched(url):
+    def _fetch(url):
         if url.startswith("data:"):
             head, _, data = url.partition(",")
             if not head.endswith(";base64"):
                 error = {"message": "Only base64 data URLs are supported for now.", "code": 501}
                 raise RefusedError(501, {"error": error})
-            return decoded(data)
+            return decode(data)
         if url.startswith(GONE):
             raise bad_request("404, message='Not Found'", status=422)
         if url.startswith(("file:", UNREACHABLE)):
             error = {"message": "Internal server error", "type": "InternalServerError"}
-            raise RefusedError(500, {"error": error | {"param": None, "code": 500}}, hangs_up=True)
+            raise RefusedError(
+                500, {"error": error | {"param": None, "code": 500}}, drops_connection=True
+            )
         return None
 
-    # -------------------------------------------------------------------------- what it answers
+    # ------------------------------------------------------------------------------ responses
 
-    def _answer(self, body):
+    def _respond(self, body):
         message = {"role": "assistant", "content": None, "refusal": None, "annotations": None}
-        thinks = (body.get("chat_template_kwargs") or {}).get(self.switch, True)
-        message[self.reasoning] = "First I think." if thinks else None
+        is_thinking = (body.get("chat_template_kwargs") or {}).get(self.thinking_key, True)
+        message[self.reasoning_key] = "First I think." if is_thinking else None
         choice, tools = body.get("tool_choice", "auto"), body.get("tools", [])
         named = choice["function"]["name"] if isinstance(choice, dict) else None
         function = next(
-            (t["function"] for t in tools if named in (None, t["function"]["name"])), None
+            (tool["function"] for tool in tools if named in (None, tool["function"]["name"])), None
         )
         schema = (body.get("response_format") or {}).get("json_schema")
-        wanted = choice != "none" and all(m["role"] != "tool" for m in body["messages"])
-        if function and wanted and (choice != "auto" or "Use" in json.dumps(body["messages"])):
+        may_call = choice != "none" and all(m["role"] != "tool" for m in body["messages"])
+        if function and may_call and (choice != "auto" or "Use" in json.dumps(body["messages"])):
             arguments = json.dumps(example(function["parameters"]))
-            made = {"name": function["name"], "arguments": arguments}
+            function_call = {"name": function["name"], "arguments": arguments}
             message["tool_calls"] = [
-                {"id": "chatcmpl-tool-1", "type": "function", "function": made}
+                {"id": "chatcmpl-tool-1", "type": "function", "function": function_call}
             ]
             message["content"] = None if choice == "auto" else ""
             return message, "stop" if named else "tool_calls"
@@ -203,12 +205,12 @@ class FakeVLLM:
         }
 
     def _events(self, body, message, reason):
-        options, made_id = body.get("stream_options") or {}, self._new_id()
+        options, response_id = body.get("stream_options") or {}, self._new_id()
         deltas = [{"role": "assistant", "content": ""}]
-        deltas += [{self.reasoning: piece} for piece in pieces(message[self.reasoning])]
+        deltas += [{self.reasoning_key: piece} for piece in pieces(message[self.reasoning_key])]
         deltas += [{"content": piece} for piece in pieces(message["content"])]
         for index, call in enumerate(message.get("tool_calls", [])):
-            name = {"name": call["function"]["name"]}  # and no key "arguments"
+            name = {"name": call["function"]["name"]}  # without the key "arguments"
             head = {"index": index, "id": call["id"], "type": "function", "function": name}
             deltas.append({"tool_calls": [head]})
             for piece in pieces(call["function"]["arguments"]):
@@ -217,26 +219,28 @@ class FakeVLLM:
         for number, delta in enumerate([*deltas, {}]):
             end = reason if number == len(deltas) else None
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}
-            grown = {"usage": self._usage(number)} if options.get("continuous_usage_stats") else {}
-            yield frame(made_id, ".chunk", [choice], **grown)
+            growing = (
+                {"usage": self._usage(number)} if options.get("continuous_usage_stats") else {}
+            )
+            yield envelope(response_id, ".chunk", [choice], **growing)
         if options.get("include_usage"):
-            yield frame(made_id, ".chunk", [], usage=self._usage())
+            yield envelope(response_id, ".chunk", [], usage=self._usage())
 
 
 class FakeSGLang(FakeVLLM):
-    """SGLang: other names for thoughts and their switch, and no `input_audio`."""
+    """An SGLang server: other keys for reasoning and thinking, and no `input_audio`."""
 
-    reasoning = "reasoning_content"
-    switch = "thinking"
-    takes_input_audio = False
-
-
-def frame(made_id, suffix, choices, **more):
-    named = {"id": made_id, "object": f"chat.completion{suffix}", "created": 1790008551}
-    return named | {"model": MODEL, "choices": choices} | more
+    reasoning_key = "reasoning_content"
+    thinking_key = "thinking"
+    accepts_input_audio = False
 
 
-def decoded(text):
+def envelope(response_id, suffix, choices, **more):
+    head = {"id": response_id, "object": f"chat.completion{suffix}", "created": 1790008551}
+    return head | {"model": MODEL, "choices": choices} | more
+
+
+def decode(text):
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -244,10 +248,10 @@ def decoded(text):
 
 
 def pieces(text):
-    return [text[at : at + FRAGMENT] for at in range(0, len(text or ""), FRAGMENT)]
+    return [text[at : at + PIECE_SIZE] for at in range(0, len(text or ""), PIECE_SIZE)]
 
 
 def example(schema):
-    """Make an object that fits a flat schema, as guided decoding would."""
+    """Return an object that fits a flat schema, as guided decoding would."""
     values = {"string": "Ulm", "boolean": True, "integer": 7, "number": 0.5}
     return {name: values[each["type"]] for name, each in schema["properties"].items()}

@@ -1,7 +1,6 @@
-"""Requests that arrived, told in the terms of the OpenAI format whatever format they came in.
+"""Converts received requests to the OpenAI format, so that one assertion serves both formats.
 
-What a test says of thoughts, calls and results is then said once for both formats. It is written
-from the page of the Anthropic format, and knows nothing of ChatMiMo.
+Written from the documentation of the Anthropic format; uses no code of ChatMiMo.
 """
 
 import json
@@ -10,7 +9,7 @@ ANTHROPIC_PATH = "/anthropic/v1/messages"
 
 
 def chat_body(request):
-    """Return the body of a recorded request in the terms of the OpenAI format."""
+    """Return the body of a received request, converted to the OpenAI format."""
     if not request.path.endswith(ANTHROPIC_PATH):
         return request.body
     body = dict(request.body)
@@ -18,10 +17,10 @@ def chat_body(request):
     for message in body.pop("messages"):
         messages += _messages(message)
     renamed = {"max_tokens": "max_completion_tokens", "stop_sequences": "stop"}
-    named = {renamed.get(key, key): value for key, value in body.items()}
-    if "tools" in named:
-        named["tools"] = [_tool(tool) for tool in named["tools"]]
-    return named | {"messages": messages}
+    converted = {renamed.get(key, key): value for key, value in body.items()}
+    if "tools" in converted:
+        converted["tools"] = [_tool(tool) for tool in converted["tools"]]
+    return converted | {"messages": messages}
 
 
 def _texts(content):
@@ -29,7 +28,7 @@ def _texts(content):
 
 
 def _messages(message):
-    """Yield one message, and before it the tool results that stand in it."""
+    """Yield the tool results in a message, then the rest of the message."""
     content = message["content"]
     if message["role"] == "assistant":
         yield _assistant(content)
