@@ -1,4 +1,4 @@
-"""No test here opens a socket; asyncio's own pair is a Unix one and may."""
+"""Blocks sockets in these tests, except the Unix socket pair of asyncio."""
 
 import pathlib
 

@@ -1,8 +1,9 @@
-"""Counts that grow with every careless change, and do not depend on the machine.
+"""Performance checks that count instead of timing, so they do not depend on the machine.
 
-Times are no verdict on a shared machine; `make benchmark` measures those. Each bound is some 15 %
-above what was counted when it was set, with Python 3.11: when a test fails, look at what was added
-before raising it. docs/performance.md tells what each of these is worth.
+Times on a shared machine prove nothing; `make benchmark` measures them. Each bound is about 15 %
+above the count measured on Python 3.11 when it was set; the number of imported modules is exact.
+When a test fails, look at what was added before you raise the bound. docs/performance.md explains
+what each count is worth.
 """
 
 import base64
@@ -38,7 +39,7 @@ def is_ours(code):
 
 
 def calls_of(action, counts=is_ours):
-    """Count calls of Python functions, generators resumed among them; by default, our own."""
+    """Count calls of Python functions, including resumed generators; by default, the package's own."""
     count = 0
 
     def note(frame, event, _):
@@ -46,7 +47,7 @@ def calls_of(action, counts=is_ours):
         if event == "call" and counts(frame.f_code):
             count += 1
 
-    action()  # what is made once and kept does not count
+    action()  # fill caches first, so that one-time work does not count
     sys.setprofile(note)
     try:
         action()
@@ -56,7 +57,7 @@ def calls_of(action, counts=is_ours):
 
 
 def blocks_of(action):
-    """Count the blocks of memory that what an action returns keeps in use."""
+    """Count the memory blocks that the result of an action keeps allocated."""
     action()
     gc.collect()
     before = sys.getallocatedblocks()
@@ -68,7 +69,7 @@ def blocks_of(action):
 
 
 def peak_of(action):
-    """Return the most bytes that were in use at once beyond those before."""
+    """Return the peak memory of an action in bytes, above what was in use before."""
     action()
     tracemalloc.start()
     try:
@@ -94,7 +95,7 @@ print(*sorted(set(sys.modules) - known))
 @pytest.mark.parametrize(
     ("module", "most"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 20)]
 )
-def test_importing_adds_little_to_core(module, most):
+def test_importing_loads_few_modules_beyond_core(module, most):
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS.format(module=module)],
         capture_output=True,
@@ -103,8 +104,8 @@ def test_importing_adds_little_to_core(module, most):
         cwd=Path(OURS).parent,
     )
     added = done.stdout.split()
-    strangers = [name for name in added if not name.startswith("langchain_mimo")]
-    assert strangers == [], "these are to be imported with the first call that needs them"
+    third_party = [name for name in added if not name.startswith("langchain_mimo")]
+    assert third_party == [], "import these with the first call that needs them"
     assert len(added) <= most, added
 
 
@@ -119,14 +120,14 @@ def test_constructing_resolves_no_type_hints():
 # ---------------------------------------------------------------------------------------- calls
 
 
-def test_a_call_is_short():
-    answer = {
+def test_calls_per_invoke():
+    body = {
         "id": "1",
         "model": "mimo-v2.6-flash",
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     }
-    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json=answer))
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json=body))
     with httpx2.Client(transport=transport) as client:
         llm = ChatMiMo(model="mimo-v2.6-flash", api_key="sk-canary", http_client=client)
         assert calls_of(lambda: llm.invoke("Hello")) <= 158
@@ -136,7 +137,7 @@ def test_a_call_is_short():
 
 
 def packets(batch):
-    """Bytes of a stream, so many events in each packet."""
+    """Return the bytes of a stream, `batch` events per packet."""
     events = [
         b"data: "
         + orjson.dumps(
@@ -152,16 +153,23 @@ def packets(batch):
     return [b"".join(events[at : at + batch]) for at in range(0, EVENTS, batch)]
 
 
-def streamed(reply, batch):
-    """Decode a stream as the transport and the model do."""
+def streamed(feed, batch):
+    """Decode a stream like the transport and the model."""
     decoder = EventDecoder()
     return [
-        made for packet in packets(batch) for event in decoder.feed(packet) for made in reply(event)
+        chunk
+        for packet in packets(batch)
+        for event in decoder.feed(packet)
+        for chunk in feed(event)
     ]
 
 
 REQUEST = build_request(
-    ChatMiMo(model="mimo-v2.6-flash", api_key="sk-canary"), [HumanMessage("Hi.")], None, {}, stream=True
+    ChatMiMo(model="mimo-v2.6-flash", api_key="sk-canary"),
+    [HumanMessage("Hi.")],
+    None,
+    {},
+    stream=True,
 )
 
 
@@ -177,44 +185,44 @@ def test_calls_per_event(batch, most):
     assert count / EVENTS <= most
 
 
-def test_chunks_hold_no_more_than_their_text():
-    def lean():
+def test_chunks_use_no_more_memory_than_plain_ones():
+    def plain():
         return [
             ChatGenerationChunk(message=AIMessageChunk(content=f"word{at} ", id="1"))
             for at in range(EVENTS)
         ]
 
     ours = blocks_of(lambda: streamed(stream_chunks(REQUEST).feed, 32))
-    assert ours <= 1.1 * blocks_of(lean)
+    assert ours <= 1.1 * blocks_of(plain)
 
 
 # ------------------------------------------------------------------------------------ histories
 
 
-def agent(messages):
-    """A conversation of calls and results in turn."""
-    turns = [HumanMessage("Find out what the weather is like everywhere.")]
+def agent_history(messages):
+    """Return a conversation of alternating tool calls and results."""
+    history = [HumanMessage("Find out what the weather is like everywhere.")]
     for at in range(messages // 2):
         call = {"name": "weather", "args": {"city": f"City {at}"}, "id": f"call_{at}"}
         reasoning = {"reasoning_content": "I look it up."}
-        turns.append(AIMessage("", additional_kwargs=reasoning, tool_calls=[call]))
-        turns.append(ToolMessage("Sunny.", tool_call_id=f"call_{at}"))
-    return turns
+        history.append(AIMessage("", additional_kwargs=reasoning, tool_calls=[call]))
+        history.append(ToolMessage("Sunny.", tool_call_id=f"call_{at}"))
+    return history
 
 
 def calls_to_encode(messages):
     llm = ChatMiMo(model="mimo-v2.6-flash", api_key="sk-canary")
-    turns = agent(messages)
+    history = agent_history(messages)
 
     def encode():
-        tree = build_request(llm, turns, None, {}, stream=False).encode()
+        tree = build_request(llm, history, None, {}, stream=False).encode()
         return b"".join(RequestBody(tree, MediaPolicy()))
 
-    assert len(json.loads(encode())["messages"]) == len(turns)
+    assert len(json.loads(encode())["messages"]) == len(history)
     return calls_of(encode)
 
 
-def test_histories_cost_the_same_for_every_message():
+def test_the_cost_per_message_is_constant():
     assert calls_to_encode(200) / 200 <= 17
     growth = (calls_to_encode(400) - calls_to_encode(200)) / (
         calls_to_encode(200) - calls_to_encode(100)
@@ -228,7 +236,7 @@ MEBIBYTE = 1 << 20
 
 
 def drained(source):
-    """Open, iterate over and close a request's body."""
+    """Return a function that opens, reads and closes a request body."""
 
     def drain():
         reference = MediaReference("audio", source, "audio/wav", message_index=0, block_index=0)
@@ -244,14 +252,14 @@ def drained(source):
 
 
 def make_audio(size):
-    """A WAV file of silence."""
+    """Return a WAV file of silence."""
     head = b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     head += bytes.fromhex("0100 0100 c05d0000 80bb0000 0200 1000")
     return head + b"data" + size.to_bytes(4, "little") + bytes(size)
 
 
 @pytest.mark.parametrize("size", [4 * MEBIBYTE, 16 * MEBIBYTE])
-def test_a_file_is_never_whole_in_memory(size, tmp_path):
+def test_a_file_is_never_loaded_entirely(size, tmp_path):
     path = tmp_path / "silence.wav"
     path.write_bytes(make_audio(size))
     assert peak_of(drained(LocalFile(str(path)))) <= 0.33 * MEBIBYTE

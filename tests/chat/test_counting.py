@@ -1,4 +1,4 @@
-"""Tokens and money before anything is sent; sockets are blocked in this folder."""
+"""Estimated tokens and cost, before anything is sent; sockets are blocked in this folder."""
 
 import base64
 import io
@@ -25,7 +25,7 @@ def make_image(width, height):
     return {"type": "image", "base64": data, "mime_type": "image/png"}
 
 
-def test_images_count_by_their_size_not_by_their_base64(llm):
+def test_images_count_by_pixels_not_by_base64(llm):
     estimate = llm.estimate(
         [HumanMessage([make_image(1024, 1024), {"type": "text", "text": "hi"}])]
     )
@@ -33,7 +33,7 @@ def test_images_count_by_their_size_not_by_their_base64(llm):
     assert estimate.total < 1100
 
 
-def test_money_comes_from_a_dated_table_or_from_the_user(llm):
+def test_prices_come_from_the_catalogue_or_the_user(llm):
     estimate = llm.estimate("hello", output_tokens=1_000_000)
     assert estimate.cost_usd == pytest.approx(0.28, rel=1e-3)
     assert estimate.price_as_of is not None
@@ -43,7 +43,7 @@ def test_money_comes_from_a_dated_table_or_from_the_user(llm):
     assert unknown.estimate("hello").cost_usd is None
 
 
-def test_tools_count(llm):
+def test_tool_definitions_count(llm):
     def search(query: str) -> str:
         """Search the library of everything for a query."""
 
@@ -60,7 +60,7 @@ def test_no_url_is_fetched(llm, url):
     assert estimate.notes
 
 
-def test_parts_of_a_conversation_count_too(llm):
+def test_incomplete_conversations_are_counted(llm):
     assert llm.get_num_tokens_from_messages([]) == 0
     orphan = [ToolMessage("result", tool_call_id="gone")]
     assert llm.get_num_tokens_from_messages(orphan) > 0
@@ -96,12 +96,12 @@ def test_text_is_counted_without_a_tokenizer(llm):
         lambda llm: llm.estimate("x", fps=float("nan")),
     ],
 )
-def test_what_cannot_be_counted_is_refused(llm, count):
+def test_invalid_arguments_are_refused(llm, count):
     with pytest.raises(MiMoInputError):
         count(llm)
 
 
-def test_the_user_s_own_tokenizer_goes_first(llm):
+def test_a_custom_tokenizer_takes_precedence(llm):
     own = ChatMiMo(
         model="mimo-v2.6-flash",
         api_key="sk-test",
@@ -113,8 +113,8 @@ def test_the_user_s_own_tokenizer_goes_first(llm):
         llm.get_token_ids("abc")
 
 
-def test_media_are_counted_even_for_a_model_that_takes_none():
-    """A history is trimmed before it is refused, and what is trimmed need not be taken."""
+def test_media_are_counted_even_for_a_text_model():
+    """A history is trimmed before it is checked, so trimming can remove the media."""
     reader = ChatMiMo(model="mimo-v2.5-pro", base_url="http://127.0.0.1:1")
     history = [
         HumanMessage([make_image(640, 480), "Look."]),
@@ -126,11 +126,11 @@ def test_media_are_counted_even_for_a_model_that_takes_none():
     assert kept == history[-1:]
 
 
-def test_videos_that_langchain_wrote_as_json_count_as_videos(llm):
-    video = {"type": "video", "url": "https://a.example/film.mp4", "mime_type": "video/mp4"}
+def test_videos_serialized_to_json_by_langchain_count_as_videos(llm):
+    video = {"type": "video", "url": "https://a.example/video.mp4", "mime_type": "video/mp4"}
     history = [
         HumanMessage("?"),
-        AIMessage("", tool_calls=[{"name": "film", "args": {}, "id": "1"}]),
+        AIMessage("", tool_calls=[{"name": "video", "args": {}, "id": "1"}]),
         ToolMessage(json.dumps([video]), tool_call_id="1"),
     ]
     assert llm.estimate(history).video > 1000
