@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
 """A URL (http, https, data, file), a path, bytes, or a binary file object."""
 
-_HASHED_AT_ONCE = 1 << 20
+_HASH_CHUNK = 1 << 20
 
 _ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
     "image/png": ("PNG", frozenset({"1", "L", "LA", "P", "I;16", "RGB", "RGBA"}), {}),
@@ -233,8 +233,8 @@ def _sha256(reader: FileReader) -> str:
     import hashlib  # noqa: PLC0415 - only files need it
 
     digest = hashlib.sha256()
-    for offset in range(0, reader.size, _HASHED_AT_ONCE):
-        digest.update(reader.read(offset, _HASHED_AT_ONCE))
+    for offset in range(0, reader.size, _HASH_CHUNK):
+        digest.update(reader.read(offset, _HASH_CHUNK))
     return digest.hexdigest()
 
 

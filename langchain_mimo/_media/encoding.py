@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import hashlib
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_CHECKED_AT_ONCE = 256 * 1024
+_CHECK_CHUNK = 256 * 1024
 
 
 class Encoder(Protocol):
@@ -62,20 +62,20 @@ class TextEncoder:
             yield self._text[at : at + characters].encode("ascii")
 
     def _check_alphabet(self) -> None:
-        strange = b""
+        invalid = b""
         try:
-            for piece in self.slices(_CHECKED_AT_ONCE):
-                if strange.strip(b"="):
+            for piece in self.slices(_CHECK_CHUNK):
+                if invalid.strip(b"="):
                     break
-                strange += piece.translate(None, _ALPHABET)
+                invalid += piece.translate(None, _ALPHABET)
         except UnicodeEncodeError:
-            strange = b"?"
-        if not strange or (strange in (b"=", b"==") and self._text.endswith(strange.decode())):
+            invalid = b"?"
+        if not invalid or (invalid in (b"=", b"==") and self._text.endswith(invalid.decode())):
             return
-        strange = strange.strip(b"=")
-        if strange.isspace():
+        invalid = invalid.strip(b"=")
+        if invalid.isspace():
             raise ValueError("its base64 has line breaks or spaces; remove them")
-        if strange and not strange.strip(b"-_"):
+        if invalid and not invalid.strip(b"-_"):
             raise ValueError(
                 "its base64 uses the URL-safe alphabet; encode it with base64.b64encode"
             )

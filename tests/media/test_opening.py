@@ -9,19 +9,14 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from langchain_mimo._media.encoding import FileEncoder, TextEncoder
 from langchain_mimo._media.opening import MediaPolicy, open_media
-from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader
 from langchain_mimo._media.references import (
     DeferredMedia,
     InlineBase64,
     LocalFile,
     MediaReference,
     RemoteURL,
-    parse_file_url,
 )
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
@@ -370,84 +365,3 @@ def test_a_refused_file_leaves_no_descriptor_open(folder):
         with pytest.raises(MediaError):
             open_media(leaf(LocalFile(str(folder / name))), MediaPolicy([folder]))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-# --- file:// URLs -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [
-        ("file:///srv/cat.png", "/srv/cat.png"),
-        ("FILE:///srv/cat.png", "/srv/cat.png"),
-        ("file://localhost/srv/cat.png", "/srv/cat.png"),
-        ("file:/srv/cat.png", "/srv/cat.png"),
-        ("file:///srv/a%20b%23%3F.png", "/srv/a b#?.png"),
-        ("file:///srv/%E7%8C%AB.png", "/srv/猫.png"),
-        ("file:///srv/猫.png", "/srv/猫.png"),
-        ("file:///srv/%FF.png", "/srv/\udcff.png"),
-        ("file:///srv/%00.png", "/srv/\0.png"),
-        ("file:cat.png", "cat.png"),
-        ("file:////host/share", "//host/share"),
-        ("file:///C:/cat.png", "/C:/cat.png"),
-    ],
-)
-def test_file_urls(url, path):
-    assert parse_file_url(url).path == path
-
-
-@pytest.mark.parametrize(
-    ("url", "sha256", "reason"),
-    [
-        ("file://host/share/cat.png", None, "on the host 'host'"),
-        ("file://127.0.0.1/etc/passwd", None, "on the host"),
-        ("file:///srv/cat.png?x", None, "unescaped"),
-        ("file:///srv/cat.png#x", None, "unescaped"),
-        ("http://host/cat.png", None, "not a file"),
-        ("file:///srv/cat.png", "abc", "64 hexadecimal"),
-    ],
-)
-def test_file_urls_that_are_refused(url, sha256, reason):
-    with pytest.raises(MediaError, match=reason) as raised:
-        parse_file_url(url, None, sha256, message_index=4, block_index=0)
-    assert str(raised.value).startswith("messages[4], block 0: ")
-
-
-# --- properties ---------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None)
-@given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
-def test_slices_of_a_file_concatenate_to_its_base64(data, characters):
-    encoder = FileEncoder(
-        MemoryReader(data), LocalFile("x", len(data), hashlib.sha256(data).hexdigest())
-    )
-    pieces = list(encoder.slices(characters))
-    assert b"".join(pieces) == base64.b64encode(data)
-    assert len(b"".join(pieces)) == encoder.encoded_length
-    assert all(len(piece) == characters for piece in pieces[:-1])
-
-
-@settings(deadline=None)
-@given(st.binary(min_size=1, max_size=3000), st.integers(4, 4000).map(lambda n: n - n % 4))
-def test_slices_of_text_concatenate_to_the_text(data, characters):
-    text = base64.b64encode(data).decode()
-    encoder = TextEncoder(InlineBase64("data:;base64," + text, 13))
-    assert b"".join(encoder.slices(characters)) == text.encode()
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
-def test_base64_can_be_read_at_any_offset(data, offset, length):
-    reader = Base64Reader(InlineBase64("," + base64.b64encode(data).decode(), 1))
-    assert reader.size == len(data)
-    assert reader.read(offset, length) == data[offset : offset + length]
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.binary(max_size=500), st.integers(0, 600), st.integers(0, 600))
-def test_a_file_can_be_read_at_any_offset(data, offset, length):
-    descriptor = os.memfd_create("media")
-    os.write(descriptor, data)
-    assert FileReader(descriptor).read(offset, length) == data[offset : offset + length]
-    os.close(descriptor)
