@@ -21,6 +21,7 @@ DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
 DOCS_ENV ?= .venv-docs
 BENCHMARK_ENV ?= .venv-benchmark
+BUILD_ENV ?= .venv-build
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
@@ -106,12 +107,30 @@ format: $(TEST_ENV)/.made  ## Format the code and apply ruff's fixes
 docs: $(DOCS_ENV)/.made  ## Build the documentation into site/; broken links are errors
 	$(DOCS_ENV)/bin/zensical build --strict --clean
 
+$(BUILD_ENV)/.made: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory check PYTHON='$(PYTHON)'
+	@echo "Making $(BUILD_ENV) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(BUILD_ENV)
+	@$(BUILD_ENV)/bin/python -m pip install -qq -c constraints.txt pip
+	@$(BUILD_ENV)/bin/python -m pip install -qq -c constraints.txt --group build
+	@touch $(BUILD_ENV)/.made
+
+.PHONY: build
+build: $(BUILD_ENV)/.made  ## Build wheel and sdist into dist/, check both, and try the wheel in a clean environment
+	@rm -rf dist .venv-wheel
+	$(BUILD_ENV)/bin/python -m build -q
+	$(BUILD_ENV)/bin/python -m twine check --strict dist/*
+	@$(PYTHON) -m venv .venv-wheel
+	@.venv-wheel/bin/python -m pip install -qq -c constraints.txt dist/*.whl
+	@cd dist && ../.venv-wheel/bin/python -I ../.ci/import_public_names.py
+	@rm -rf .venv-wheel
+
 .PHONY: constraints
 constraints:  ## Update constraints.txt with pip's current resolution, on Python 3.11
 	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
 	$$python -m venv .venv-constraints \
 	&& .venv-constraints/bin/python -m pip install -qq -U pip \
-	&& .venv-constraints/bin/python -m pip install -qq -e '.[av,emulator]' --group test-integration --group lint --group docs \
+	&& .venv-constraints/bin/python -m pip install -qq -e '.[av,emulator]' --group test-integration --group lint --group docs --group build \
 	&& { head -n 1 constraints.txt; .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
 	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
@@ -131,5 +150,5 @@ benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory against other cha
 
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets created
-	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel dist .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
