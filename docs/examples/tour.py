@@ -58,8 +58,8 @@ def connect(stack: ExitStack, folder: Path) -> ChatMiMo:
         emulator = stack.enter_context(MiMoEmulator())
         llm = ChatMiMo(base_url=emulator.base_url, api_key=emulator.api_key, **shared)
         where = (
-            "the local [bold]emulator[/], because MIMO_API_KEY is not set.\n"
-            "It is not a language model: it opens the files it gets and reports what is in them."
+            "the local [bold]emulator[/]: MIMO_API_KEY is not set.\n"
+            "It is not a language model; it opens files and reports what is in them."
         )
     console.print(Panel(f"Using [bold]{model}[/] on {where}", title="langchain-mimo"))
     return llm

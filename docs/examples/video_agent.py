@@ -16,7 +16,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from bill import cost_table
+from costs import cost_table
 from langchain.agents import create_agent
 from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
