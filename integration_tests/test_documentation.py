@@ -1,4 +1,4 @@
-"""Runs every Python block of the README and of docs/, page by page, against the emulator.
+"""Runs every Python block of the documentation, page by page, against the emulator.
 
 The blocks of a page share one namespace and run in order, in a folder that contains image.png,
 video.mp4 and audio.wav, with MIMO_API_KEY and MIMO_BASE_URL set; `await` works. A block that cannot
@@ -24,6 +24,8 @@ PAGES = [
     README,
     ROOT / "README.zh-CN.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
