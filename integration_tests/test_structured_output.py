@@ -298,7 +298,7 @@ def test_the_error_names_reasoning_that_used_the_budget(llm, emulator, api_forma
 def test_the_error_names_a_tool_that_was_not_called(llm, emulator):
     emulator.reply("No.")
     emulator.reply("No!")
-    with pytest.raises(OutputParserException, match=r"no call of the tool Joke .*'No!'"):
+    with pytest.raises(OutputParserException, match=r"the tool Joke was not called\. .*'No!'"):
         llm.with_structured_output(Joke, method="function_calling").invoke("Tell me.")
 
 
