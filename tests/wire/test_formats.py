@@ -12,13 +12,13 @@ from langchain_mimo._wire.formats import API_FORMATS
 from langchain_mimo._wire.from_langchain.history import clean_history
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.request import RequestOptions
-from langchain_mimo._wire.to_langchain import content_blocks as translator
+from langchain_mimo._wire.to_langchain import content_blocks
 from langchain_mimo._wire.tool_definitions import wire_tools
 from langchain_mimo.errors import MiMoConfigurationError
 
-translator.register()
+content_blocks.register()
 
-PACKAGE = pathlib.Path(translator.__file__).parents[2]
+PACKAGE = pathlib.Path(content_blocks.__file__).parents[2]
 MODEL = "mimo-v2.6-pro"
 TOOLS = wire_tools([{"name": "weather", "description": "", "parameters": {"type": "object"}}])
 
@@ -155,7 +155,7 @@ def test_what_a_server_enforces(name, server, enforced):
     assert API_FORMATS[name].enforced(DIALECTS[server]) == enforced
 
 
-def test_parallel_calls_have_a_switch_of_their_own():
+def test_parallel_calls_can_be_disabled_in_the_anthropic_format():
     tree = request("anthropic", HumanMessage("Hi."), tools=TOOLS, parallel_tool_calls=False)
     assert tree["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
 

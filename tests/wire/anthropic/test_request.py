@@ -31,13 +31,22 @@ def turns_of(*messages, **options):
     return clean_history(list(messages), HistoryOptions(MODEL, **options)).turns
 
 
-def request(*messages, model=MODEL, history=None, stream=False, **parameters):
+def request(
+    *messages,
+    model=MODEL,
+    history=None,
+    thinking=None,
+    tools=(),
+    parallel_tool_calls=None,
+    stream=False,
+    **parameters,
+):
     options = RequestOptions(
         model,
-        {key: value for key, value in parameters.items() if key not in ("thinking", "tools", "parallel_tool_calls")},
-        thinking=parameters.get("thinking"),
-        tools=wire_tools(parameters["tools"]) if "tools" in parameters else None,
-        parallel_tool_calls=parameters.get("parallel_tool_calls"),
+        parameters,
+        thinking=thinking,
+        tools=wire_tools(tools),
+        parallel_tool_calls=parallel_tool_calls,
         stream=stream,
     )
     turns = turns_of(*messages or [HumanMessage("Hi.")], **(history or {}))
