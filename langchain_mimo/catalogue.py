@@ -285,19 +285,19 @@ def profile(model: Model, day: date) -> dict[str, object]:
         model: The model's entry in the catalogue.
         day: Today's date, to tell active models from retired ones.
     """
-    takes = model.inputs
-    known: dict[str, object] = {
+    inputs = model.inputs
+    facts: dict[str, object] = {
         "name": model.id,
         "status": "deprecated" if model.ended and model.ended.date() <= day else "active",
         "max_input_tokens": model.context_tokens,
         "max_output_tokens": model.max_output_tokens,
-        "text_inputs": "text" in takes,
-        "image_inputs": "image" in takes,
-        "image_url_inputs": "image" in takes,
-        "audio_inputs": "audio" in takes,
-        "video_inputs": "video" in takes,
+        "text_inputs": "text" in inputs,
+        "image_inputs": "image" in inputs,
+        "image_url_inputs": "image" in inputs,
+        "audio_inputs": "audio" in inputs,
+        "video_inputs": "video" in inputs,
         "pdf_inputs": False,
-        "image_tool_message": "image" in takes and model.calls_tools,
+        "image_tool_message": "image" in inputs and model.calls_tools,
         "pdf_tool_message": False,
         "text_outputs": True,
         "image_outputs": False,
@@ -309,8 +309,8 @@ def profile(model: Model, day: date) -> dict[str, object]:
         "tool_call_streaming": model.calls_tools,
         "structured_output": False,
         "temperature": True,
-        "attachment": takes != _TEXT,
+        "attachment": inputs != _TEXT,
     }
     if model.released is not None:
-        known["release_date"] = model.released.isoformat()
-    return known
+        facts["release_date"] = model.released.isoformat()
+    return facts

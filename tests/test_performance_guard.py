@@ -93,9 +93,9 @@ print(*sorted(set(sys.modules) - known))
 
 
 @pytest.mark.parametrize(
-    ("module", "most"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 20)]
+    ("module", "bound"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 20)]
 )
-def test_importing_loads_few_modules_beyond_core(module, most):
+def test_importing_loads_few_modules_beyond_core(module, bound):
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS.format(module=module)],
         capture_output=True,
@@ -106,7 +106,7 @@ def test_importing_loads_few_modules_beyond_core(module, most):
     added = done.stdout.split()
     third_party = [name for name in added if not name.startswith("langchain_mimo")]
     assert third_party == [], "import these with the first call that needs them"
-    assert len(added) <= most, added
+    assert len(added) <= bound, added
 
 
 def test_constructing_resolves_no_type_hints():
@@ -173,16 +173,16 @@ REQUEST = build_request(
 )
 
 
-@pytest.mark.parametrize(("batch", "most"), [(32, 8), (1, 11.2)])
-def test_calls_per_chunk(batch, most):
+@pytest.mark.parametrize(("batch", "bound"), [(32, 8), (1, 11.2)])
+def test_calls_per_chunk(batch, bound):
     count = calls_of(lambda: streamed(stream_chunks(REQUEST).feed, batch))
-    assert count / EVENTS <= most
+    assert count / EVENTS <= bound
 
 
-@pytest.mark.parametrize(("batch", "most"), [(32, 8.1), (1, 11.5)])
-def test_calls_per_event(batch, most):
+@pytest.mark.parametrize(("batch", "bound"), [(32, 8.1), (1, 11.5)])
+def test_calls_per_event(batch, bound):
     count = calls_of(lambda: streamed(stream_events(REQUEST, "1").feed, batch))
-    assert count / EVENTS <= most
+    assert count / EVENTS <= bound
 
 
 def test_chunks_use_no_more_memory_than_plain_ones():

@@ -211,12 +211,14 @@ def _min_count(duration: float, overlap: float, fits: Callable[[float], bool]) -
     count that fits while one less does not.
     """
     shortest = max(overlap * 1.01, 0.1)
-    most = max(1, int((duration - overlap) / (shortest - overlap))) if duration > overlap else 1
+    max_count = (
+        max(1, int((duration - overlap) / (shortest - overlap))) if duration > overlap else 1
+    )
     low, high = 0, 1
     while not fits((duration + (high - 1) * overlap) / high):
-        if high >= most:
+        if high >= max_count:
             return None
-        low, high = high, min(high * 2, most)
+        low, high = high, min(high * 2, max_count)
     while high - low > 1:
         middle = (low + high) // 2
         if fits((duration + (middle - 1) * overlap) / middle):

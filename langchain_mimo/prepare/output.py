@@ -86,7 +86,7 @@ def _named_in_errors(name: str) -> Iterator[None]:
 
 @contextmanager
 def draft_file(source: Source, output: Output) -> Iterator[Path]:
-    """Create a draft in the output's folder and remove it at the end unless it was moved.
+    """Create a draft, in the output's folder if any, and remove it at the end unless it was moved.
 
     Raises:
         MediaError: The output is not a path, is a folder or the source, or its folder does not
@@ -120,13 +120,8 @@ def _check_output(output: Output) -> Path | None:
 
 def suffix_fits(output: Output, mime_type: str) -> bool:
     """Whether the suffix of the output is one of this MIME type; a missing suffix always fits."""
-    suffix = suffix_of(output)
+    suffix = Path(output).suffix.lower() if output is not None else ""
     return not suffix or suffix in SUFFIXES[mime_type]
-
-
-def suffix_of(output: Output) -> str:
-    """Return the file name suffix of the output in lower case, or an empty string."""
-    return Path(output).suffix.lower() if output is not None else ""
 
 
 def check_suffix(output: Output, mime_type: str) -> None:
