@@ -52,20 +52,17 @@ class ChatMiMo(ConnectedFields):
         print(llm.invoke("Why is the sky blue?").content)
         ```
 
-    The fields, each documented where it is defined (`_chat/fields.py`):
+    The fields, each documented where it is defined (`_chat/fields.py`). Those marked * can be
+    overridden for one call: `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
 
-    - Model and server: `model`, `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
-    - Generation: `max_completion_tokens`, `temperature`, `top_p`, `stop`, `frequency_penalty`,
-      `presence_penalty`, `thinking`, `extra_body`, `stream_usage`, `streaming`.
-    - Media: `fps`, `media_resolution`, `allowed_media_dirs`, `media_limits`, `tool_media`.
-    - Conversations: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
+    - Server: `model`*, `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
+    - Generation*: `max_completion_tokens`, `temperature`, `top_p`, `stop`, `frequency_penalty`,
+      `presence_penalty`, `thinking`, `extra_body`, `stream_usage`; and `streaming`, without *.
+    - Media: `fps`*, `media_resolution`*, `tool_media`*, `allowed_media_dirs`, `media_limits`.
+    - Conversations*: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
       `forced_tool_attempts`.
     - Connection: `timeout`, `max_retries`, `retry_policy`, `verify`, `default_headers`,
       `http_client`, `http_async_client`, `allow_key_in_pickle`.
-
-    The fields about generation (except `streaming`) and conversations, and `model`, `fps`,
-    `media_resolution` and `tool_media`, can be overridden for one call:
-    `llm.invoke(messages, temperature=0.2, thinking=False, fps=1, repair_history=True)`.
 
     Raises:
         MiMoConfigurationError: An argument does not exist, or key, region and host do not match.
@@ -284,12 +281,12 @@ class ChatMiMo(ConnectedFields):
         """
         from langchain_mimo._wire.tool_definitions import wire_tools
 
-        given = {
+        options = {
             "tool_choice": tool_choice,
             "parallel_tool_calls": parallel_tool_calls,
             "response_format": response_format,
         }
-        kwargs |= {name: value for name, value in given.items() if value is not None}
+        kwargs |= {name: value for name, value in options.items() if value is not None}
         return self.bind(tools=wire_tools(tools, strict=strict), **kwargs)
 
     @override
@@ -380,10 +377,6 @@ class ChatMiMo(ConnectedFields):
         """Count the tokens of messages, media and tools, without network or tokenizer.
 
         Use it as `trim_messages(token_counter=llm)`. `estimate` says how exact it is.
-
-        Args:
-            messages: A conversation, or any part of one.
-            tools: Tools to count as well.
         """
         return self.estimate(messages, tools).total
 
