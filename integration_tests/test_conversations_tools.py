@@ -101,11 +101,11 @@ async def test_media_that_tools_return_reach_the_model(
         messages = accepted_bodies(emulator)[-1]["messages"]
         results = [message for message in messages if message["role"] == "tool"]
         expected = [kind for kinds in returned for kind in kinds if kind != "text"]
-        assert [medium.kind for medium in request.media] == expected
+        assert [item.kind for item in request.media] == expected
         files = {"image": media.image, "video": media.video, "audio": media.audio}
-        for medium in request.media:
-            assert medium.data == files[medium.kind].read_bytes()
-            assert medium.fps == (1 if medium.kind == "video" else None)
+        for item in request.media:
+            assert item.data == files[item.kind].read_bytes()
+            assert item.fps == (1 if item.kind == "video" else None)
         if tool_media == "user":
             assert all(isinstance(result["content"], str) for result in results)
             assert [m["role"] for m in messages[-len(returned) - 1 :]] == [
@@ -156,8 +156,8 @@ def test_a_file_that_a_tool_returns_is_read_when_sent(model, emulator, media):
     emulator.reply("", reasoning="I look.", tool_calls=[{"name": "video", "args": {}}])
     state = create_agent(llm, [video]).invoke({"messages": [HumanMessage("What goes on?")]})
     accepted_bodies(emulator)
-    [medium] = emulator.requests[-1].media
-    assert medium.data == media.video.read_bytes()
+    [item] = emulator.requests[-1].media
+    assert item.data == media.video.read_bytes()
     assert len(str(state["messages"])) < 10_000
 
 

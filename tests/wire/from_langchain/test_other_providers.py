@@ -274,11 +274,13 @@ CALLS = {
 
 @pytest.mark.parametrize("block", CALLS.values(), ids=CALLS)
 def test_calls_in_blocks_are_not_duplicated(block):
-    answer = ToolMessage("1", tool_call_id="c")
-    alone = clean_history([AIMessage([block]), answer], OMNI).turns
+    tool_result = ToolMessage("1", tool_call_id="c")
+    alone = clean_history([AIMessage([block]), tool_result], OMNI).turns
     assert alone[0].calls == [ToolCall("c", "f", '{"a": 1}')]
     both = AIMessage([block], tool_calls=[{"name": "f", "args": {"a": 1}, "id": "c"}])
-    assert clean_history([both, answer], OMNI).turns[0].calls == [ToolCall("c", "f", '{"a": 1}')]
+    assert clean_history([both, tool_result], OMNI).turns[0].calls == [
+        ToolCall("c", "f", '{"a": 1}')
+    ]
 
 
 def test_custom_tool_call_has_one_argument():
