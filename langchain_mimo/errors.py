@@ -1,32 +1,33 @@
-"""Every error of this package, in one hierarchy; `error_table` picks from it by status and body.
+"""All exceptions of this package, in one hierarchy.
 
 MiMoError
 ├── MiMoConfigurationError                    a constructor argument or the environment is wrong
 ├── MiMoInputError (ValueError)               a message is wrong; raised before anything is sent
-│   ├── UnsupportedModalityError              media for a model that takes none
-│   ├── MediaError                            a medium MiMo would not take, or may not be opened
+│   ├── UnsupportedModalityError              media for a model that does not accept them
+│   ├── MediaError                            media that MiMo rejects, or that may not be opened
 │   └── HistoryError                          turns that do not fit together
 ├── MiMoConnectionError                       the server cannot be reached, or hung up
 ├── MiMoTimeoutError                          a time limit expired
-├── MiMoIncompleteStreamError                 a stream ended before it was whole
-└── MiMoAPIError                              the server answered with an error
+├── MiMoIncompleteStreamError                 a stream ended before its message was complete
+└── MiMoAPIError                              the server responded with an error
     ├── MiMoAuthenticationError               401: the key is wrong, or wrong for this host
     ├── MiMoBalanceError                      402: no money left
     ├── MiMoPermissionError                   403: region or risk control
     ├── MiMoNotFoundError                     404: no such model, or not for these media
-    ├── MiMoInvalidRequestError               400 and others: the request is not understood
+    ├── MiMoInvalidRequestError               400 and others: the request is invalid
     │   ├── MiMoContextOverflowError          ... because it is too long for the model
-    │   └── MiMoMediaRejectedError            ... because MiMo cannot read a medium
+    │   └── MiMoMediaRejectedError            ... because MiMo cannot read a media item
     ├── MiMoContentFilterError                421: moderation
-    ├── MiMoRateLimitError                    429: too many requests; it passes
-    │   └── MiMoQuotaError                    429: a plan is used up; it does not pass soon
-    ├── MiMoServerError                       5xx, and an outage that MiMo dresses as a 400
-    ├── MiMoRedirectError                     3xx: keys are never sent on to another address
-    └── MiMoInvalidResponseError              an answer that is not what this API sends
+    ├── MiMoRateLimitError                    429: too many requests
+    │   └── MiMoQuotaError                    429: the quota of a plan is used up; not retryable
+    ├── MiMoServerError                       5xx, and outages that MiMo reports as a 400
+    ├── MiMoRedirectError                     3xx: redirects are never followed
+    └── MiMoInvalidResponseError              a response that is not one of this API
 
-From MiMoConnectionError down, each class is also LangChain's own typed error of the same meaning
-(`langchain_core.exceptions.ModelRateLimitError` and so on), so that `is_retryable` and handlers
-written for any provider work.
+From MiMoConnectionError on, each class also inherits from LangChain's own exception of the same
+meaning (`langchain_core.exceptions.ModelRateLimitError` and so on), so that `is_retryable` and
+handlers written for any provider work. `_transport.error_responses` picks the class of an error
+response.
 """
 
 from __future__ import annotations
@@ -44,27 +45,27 @@ if TYPE_CHECKING:
 
     _Refusal = core.ModelInvalidRequestError
 else:
-    # Core has a class for refusals from 1.7.5 on.
+    # Core has a class for refusals since 1.7.5.
     _Refusal = getattr(core, "ModelRefusalError", core.ModelInvalidRequestError)
 
 TEXT_LIMIT = 2000
-"""Bytes of an answer, and of any error's text, that are kept."""
+"""Bytes that are kept of a response's body and of an error's text."""
 
 _MEDIA_RUN = re.compile(r"(?:[A-Za-z0-9+/]|\\/){64,}={0,2}")
 _KEY = re.compile(r"\b(sk|tp|ttp)-[A-Za-z0-9_-]{6,}")
 
 
 def redact(text: str, secrets: Iterable[str] = (), limit: int = TEXT_LIMIT) -> str:
-    """Make text from a server fit for a log: no keys, no media, not long.
+    """Make text from a server safe to log: no keys, no media, limited length.
 
     Args:
-        text: Anything.
+        text: The text.
         secrets: Strings that must not appear, such as the key in use.
-        limit: Bytes of UTF-8 to keep.
+        limit: Largest number of bytes in UTF-8 to keep.
 
     Returns:
-        The text with secrets and keys masked, runs of 64 and more base64 characters replaced by
-        their length, and cut at `limit`.
+        The text with secrets and keys masked, runs of 64 or more base64 characters replaced by
+        their length, and cut off at `limit`.
     """
     for secret in secrets:
         if secret:
@@ -85,17 +86,17 @@ def _rebuild(cls: type[MiMoError], args: tuple[Any, ...], state: dict[str, Any])
 
 
 class MiMoError(Exception):
-    """Base of every error that this package raises. All of them can be pickled."""
+    """Base class of all exceptions of this package; all of them can be pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle arguments and attributes, whatever the constructor takes."""
+        """Pickle arguments and attributes, whatever the signature of the constructor."""
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
 
 class MiMoConfigurationError(MiMoError):
     """A constructor argument or an environment variable is missing or wrong.
 
-    No `ValueError`: pydantic would wrap it, and its one sentence would drown.
+    It is not a `ValueError`: pydantic would wrap it in a ValidationError and bury the message.
     """
 
 
@@ -103,8 +104,8 @@ class MiMoInputError(MiMoError, ValueError):
     """A message cannot be sent as it is; nothing was sent.
 
     Attributes:
-        message_index: Index of the offending message in the list given, or None.
-        block_index: Index of the offending block in its content, or None.
+        message_index: Index of the message in the list that was passed, or None.
+        block_index: Index of the content block in that message, or None.
     """
 
     def __init__(
@@ -123,11 +124,11 @@ class MiMoInputError(MiMoError, ValueError):
 def as_input_error(
     message_index: int | None = None, block_index: int | None = None
 ) -> Generator[None]:
-    """Turn the `ValueError` of an argument check into a `MiMoInputError`.
+    """Convert the `ValueError` of an argument check to a `MiMoInputError`.
 
     Args:
-        message_index: Index of the message that holds the value, or None.
-        block_index: Index of the block that holds the value, or None.
+        message_index: Index of the message that contains the value, or None.
+        block_index: Index of the block that contains the value, or None.
     """
     try:
         yield
@@ -137,23 +138,34 @@ def as_input_error(
         raise MiMoInputError(str(error), message_index, block_index) from None
 
 
+@contextmanager
+def as_configuration_error() -> Generator[None]:
+    """Convert the `ValueError` of an argument check to a `MiMoConfigurationError`."""
+    try:
+        yield
+    except MiMoError:
+        raise
+    except ValueError as error:
+        raise MiMoConfigurationError(str(error)) from None
+
+
 class UnsupportedModalityError(MiMoInputError):
-    """A medium was given to a model that the catalogue knows not to take it."""
+    """Media were sent to a model that does not accept them, according to the catalogue."""
 
 
 class MediaError(MiMoInputError):
-    """A medium is of the wrong kind or size, damaged, changed, or may not be opened."""
+    """A media item has the wrong type or size, is damaged, has changed, or may not be opened."""
 
 
 class HistoryError(MiMoInputError):
-    """Turns that do not fit together, such as a tool result without its call."""
+    """Turns do not fit together, for example a tool result without its call."""
 
 
 class MiMoConnectionError(MiMoError, core.ModelConnectionError):
-    """The server cannot be reached, or the connection was cut, at whatever byte.
+    """The server cannot be reached, or the connection broke.
 
     Attributes:
-        is_retryable: False where trying again is no use, as with a certificate not trusted.
+        is_retryable: False if a retry will not help, for example with an untrusted certificate.
     """
 
     def __init__(self, message: str, *, is_retryable: bool = True) -> None:
@@ -165,12 +177,12 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
     """A time limit expired.
 
     Attributes:
-        limit: Which: "connect", "first_event", "idle" or "total", a field of `MiMoTimeouts`.
+        limit: The limit, a field of `MiMoTimeouts`: "connect", "first_event", "idle" or "total".
         seconds: Its value.
-        events: Events of the stream that had arrived till then.
-        received: Bytes of the answer's body that had arrived till then.
-        partial_message: What had arrived of a streamed answer, with no tool call from cut
-            arguments among its `tool_calls`; None when nothing had.
+        events: Number of stream events received before.
+        received: Bytes of the response's body received before.
+        partial_message: What was received of a streamed message, or None. Tool calls whose
+            arguments are incomplete are not in its `tool_calls`.
     """
 
     def __init__(
@@ -188,28 +200,28 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         self.events = events
         self.received = received
         self.partial_message: AIMessage | None = None
-        whose = f" of {host}" if host else ""
+        source = f" from {host}" if host else ""
         if held_back is not None:
             super().__init__(
-                f"The time limit {limit!r} of {seconds:g} s leaves no room for the "
-                f"{held_back:.1f} s that an earlier 429{whose} asks all callers with this key to "
-                "wait; nothing was sent."
+                f"The time limit {limit!r} of {seconds:g} s is shorter than the remaining wait of "
+                f"{held_back:.1f} s after an earlier 429{source}, which applies to all callers "
+                "with this key. Nothing was sent."
             )
             return
         super().__init__(
-            f"The time limit {limit!r} of {seconds:g} s expired while waiting for the answer"
-            f"{whose}; {events} events ({received} bytes) had arrived. "
-            f"Set it with timeout=MiMoTimeouts({limit}=...)."
+            f"The time limit {limit!r} of {seconds:g} s expired while waiting for a response"
+            f"{source}, after {events} events ({received} bytes). "
+            f"Change it with timeout=MiMoTimeouts({limit}=...)."
         )
 
 
 class MiMoIncompleteStreamError(MiMoError, core.ModelConnectionError):
-    """A stream ended, or broke, before its message was whole, or never was a stream.
+    """A stream ended or broke before its message was complete, or the response was not a stream.
 
     Attributes:
-        partial_message: What had arrived, with no tool call from cut arguments among its
-            `tool_calls`; None when nothing had.
-        is_retryable: As the error that broke the stream says, else True.
+        partial_message: What was received of the message, or None. Tool calls whose arguments are
+            incomplete are not in its `tool_calls`.
+        is_retryable: The value of the error that broke the stream, else True.
     """
 
     def __init__(
@@ -225,20 +237,20 @@ class MiMoIncompleteStreamError(MiMoError, core.ModelConnectionError):
 
 
 class MiMoAPIError(MiMoError):
-    """The server answered with an error.
+    """The server responded with an error.
 
     Attributes:
-        status_code: HTTP status; for an error object inside a stream that began with 200, the
-            status its `code` names.
+        status_code: HTTP status. For an error object in a stream that started with 200, the status
+            in its `code`.
         code: The body's `error.code`, as text, or None.
-        message: The body's `error.message`, or what can be said of a body of another form.
-        param: The body's `error.param`: MiMo often puts the cause here. None when empty.
+        message: The body's `error.message`, or a description of a body of another form.
+        param: The body's `error.param`, in which MiMo often reports the cause, or None.
         type: The body's `error.type`, or None.
-        request_id: What the server calls this request, or None.
+        request_id: The server's id of the request, or None.
         hint: What to do about it, or None.
-        retry_after: Seconds the server asks to wait, or None.
-        response: The answer as an `httpx2.Response`, already read, without its request; the body
-            is cut at 2 KB and holds no media.
+        retry_after: Seconds that the server asks to wait, or None.
+        response: The response as an `httpx2.Response`, read, without its request. Its body is cut
+            off at 2 KB and contains no media.
         is_retryable: Whether the same request may succeed later.
     """
 
@@ -251,7 +263,7 @@ class MiMoAPIError(MiMoError):
         status_code: int,
         code: str | None = None,
         param: str | None = None,
-        type: str | None = None,  # noqa: A002 - the field's name on the wire
+        type: str | None = None,  # noqa: A002 - the name of the JSON field
         request_id: str | None = None,
         hint: str | None = None,
         retry_after: float | None = None,
@@ -272,7 +284,7 @@ class MiMoAPIError(MiMoError):
             self.is_retryable = is_retryable
 
     def __str__(self) -> str:
-        """Status, code, message, param, type, request id, hint: in that order, on one line."""
+        """Return status, code, message, param, type, request id and hint on one line."""
         code = f" (code {self.code})" if self.code and self.code != str(self.status_code) else ""
         parts = [f"{self.status_code}{code} {self.message or 'no message'}"]
         parts += [
@@ -291,60 +303,60 @@ class MiMoAPIError(MiMoError):
 
 
 class MiMoAuthenticationError(MiMoAPIError, core.ModelAuthenticationError):
-    """401: the key is wrong, or belongs to another host."""
+    """401: the key is invalid, or belongs to another host."""
 
 
 class MiMoBalanceError(MiMoAPIError, core.ModelError):
-    """402: the account has no money left, or a Token Plan was used in too quick bursts."""
+    """402: the account has no money left, or a Token Plan got a burst of requests."""
 
 
 class MiMoPermissionError(MiMoAPIError, core.ModelPermissionDeniedError):
-    """403: refused for the region, or by risk control."""
+    """403: refused because of the region, or by risk control."""
 
 
 class MiMoNotFoundError(MiMoAPIError, core.ModelNotFoundError):
-    """404, or a 400 that says so: no such model or address, or not for these media."""
+    """404, or a 400 that means it: no such model or URL, or not for these media."""
 
 
 class MiMoInvalidRequestError(MiMoAPIError, core.ModelInvalidRequestError):
-    """400, 413, 422: the request is not what the API takes; `param` tends to say why."""
+    """400, 413, 422: the request is invalid; `param` often says why."""
 
 
 class MiMoContextOverflowError(MiMoInvalidRequestError, core.ContextOverflowError):
-    """The prompt, or prompt and answer together, are too long for the model."""
+    """The prompt, or prompt and completion together, exceed the model's context."""
 
 
 class MiMoMediaRejectedError(MiMoInvalidRequestError):
-    """MiMo cannot read one of the media; `langchain_mimo.prepare` converts them."""
+    """MiMo cannot read one of the media; convert it with `langchain_mimo.prepare`."""
 
 
 class MiMoContentFilterError(MiMoAPIError, _Refusal):
-    """421: moderation refused the request, or ended the answer."""
+    """421: moderation refused the request, or stopped the response."""
 
 
 class MiMoRateLimitError(MiMoAPIError, core.ModelRateLimitError):
-    """429: too many requests for now."""
+    """429: too many requests."""
 
     is_retryable = True
 
 
 class MiMoQuotaError(MiMoRateLimitError):
-    """429: the quota or plan is used up; asking again soon is no use."""
+    """429: the quota of a plan is used up; retrying soon will not help."""
 
     is_retryable = False
 
 
 class MiMoServerError(MiMoAPIError, core.ModelAPIError):
-    """5xx, or the 400 behind which MiMo hides an outage of its own."""
+    """5xx, or an outage that MiMo reports as a 400."""
 
     is_retryable = True
 
 
 class MiMoRedirectError(MiMoAPIError):
-    """3xx: a key is never sent on to another address, so the redirect is an error."""
+    """3xx: redirects are never followed, because the API key would be sent along."""
 
 
 class MiMoInvalidResponseError(MiMoAPIError, core.ModelAPIError):
-    """A successful status with a body that this API does not send, a proxy's page say."""
+    """A 2xx response whose body is not an API response, for example a proxy's HTML page."""
 
     is_retryable = False

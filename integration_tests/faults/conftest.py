@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from langchain_mimo._transport import Call, MiMoTimeouts, RetryPolicy, Transport
+from langchain_mimo._transport import ApiRequest, MiMoTimeouts, RetryPolicy, Transport
 
 KEY = "sk-canary-canary-canary"
 
@@ -199,6 +199,6 @@ def make_call(server):
     def make(url=None, tree=None, **options):
         options.setdefault("retry", RetryPolicy(max_retries=2, initial_delay=0.0))
         options.setdefault("timeouts", MiMoTimeouts(connect=5, first_event=10, idle=10))
-        return Call(url or server.url, {"api-key": KEY}, tree or {"model": "m"}, **options)
+        return ApiRequest(url or server.url, {"api-key": KEY}, tree or {"model": "m"}, **options)
 
     return make

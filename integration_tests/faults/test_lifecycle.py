@@ -310,14 +310,14 @@ def test_both_sides_of_a_fork_call(steady, make_call):
 def test_a_program_ends_without_a_word(steady):
     code = f"""
 import asyncio, logging
-from langchain_mimo._transport import Call, Transport
+from langchain_mimo._transport import ApiRequest, Transport
 # A busy machine makes every step slow, of which asyncio warns in development mode.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
-call = Call({steady.url!r}, {{}}, {{"x": "whole"}})
+call = ApiRequest({steady.url!r}, {{}}, {{"x": "whole"}})
 transport = Transport()
 transport.request(call)
 asyncio.run(transport.arequest(call))
-stream = transport.stream(Call({steady.url!r}, {{}}, {{}}))
+stream = transport.stream(ApiRequest({steady.url!r}, {{}}, {{}}))
 next(stream)
 """
     path = os.pathsep.join(p for p in sys.path if p)

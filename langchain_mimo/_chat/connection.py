@@ -14,7 +14,7 @@ from langchain_mimo._transport.timeouts import MiMoTimeouts
 
 if TYPE_CHECKING:
     from langchain_mimo._media.opening import MediaPolicy
-    from langchain_mimo._transport import Call, Transport
+    from langchain_mimo._transport import ApiRequest, Transport
 
 
 class ConnectedFields(ChatMiMoFields):
@@ -33,18 +33,19 @@ class ConnectedFields(ChatMiMoFields):
             self._transport = (settings, transport)
         return self._transport[1]
 
-    def _api_request(self, body: dict[str, Any]) -> Call:
+    def _api_request(self, body: dict[str, Any]) -> ApiRequest:
         """Return the API request that sends a body."""
-        from langchain_mimo._transport import Call, RetryPolicy
+        from langchain_mimo._transport import ApiRequest
+        from langchain_mimo._transport.retries import default_policy
         from langchain_mimo._wire.formats import API_FORMATS
 
         api_format = API_FORMATS[self.api_format]
-        return Call(
+        return ApiRequest(
             url=api_format.address(endpoints_of(self.base_url, self._key, self.region)),
             headers=request_headers(self._key, self.default_headers, api_format.headers),
             tree=body,
             timeouts=MiMoTimeouts.of(self.timeout),
-            retry=self.retry_policy or RetryPolicy(max_retries=self.max_retries),
+            retry=self.retry_policy or default_policy(self.max_retries),
             media=self._media_policy,
         )
 

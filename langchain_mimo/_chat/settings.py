@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -73,20 +73,20 @@ def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
 
 
 def check_client(name: str, value: object) -> object:
-    """Return an httpx2 client of the caller's own.
+    """Return a user's own HTTP client, of httpx2 or httpx.
 
     Args:
         name: "http_client" or "http_async_client".
-        value: What was given.
+        value: The client.
 
     Raises:
         MiMoConfigurationError: It is not a client of that kind.
     """
-    import httpx2  # noqa: PLC0415 - imported with the first call otherwise
+    from langchain_mimo._transport.http_packages import package_of  # noqa: PLC0415 - start-up time
 
-    kind = httpx2.Client if name == "http_client" else httpx2.AsyncClient
-    if not isinstance(value, kind):
-        msg = f"{name} must be an httpx2.{kind.__name__}, not {type(value).__name__}"
+    kind: Literal["Client", "AsyncClient"] = "Client" if name == "http_client" else "AsyncClient"
+    if package_of(value, kind) is None:
+        msg = f"{name} must be an httpx2.{kind} or httpx.{kind}, got {type(value).__name__}"
         raise MiMoConfigurationError(msg)
     return value
 

@@ -1,36 +1,31 @@
-"""One attempt to send a request and read its answer, without the sending and the reading.
+"""One attempt to send a request and read its response, without any I/O.
 
-The shells of `flow` own the socket; everything they have to know stands here, once for both.
+`transport` does the I/O, once for threads and once for event loops; every decision is made here.
 """
 
 from __future__ import annotations
 
 import errno
-import re
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import httpx2
-import orjson
 
-from langchain_mimo._media.opening import MediaPolicy
+from langchain_mimo._transport.api_request import ApiRequest
+from langchain_mimo._transport.error_bodies import describe_body
 from langchain_mimo._transport.error_responses import (
     ErrorContext,
-    describe_body,
     error_from_event,
     error_from_response,
     invalid_response_error,
     redirect_error,
 )
-from langchain_mimo._transport.request_body import RequestBody
-from langchain_mimo._transport.retries import RetryPolicy
-from langchain_mimo._transport.sse import EventDecoder
-from langchain_mimo._transport.timeouts import MiMoTimeouts, Watch
+from langchain_mimo._transport.http_packages import faults_of
+from langchain_mimo._transport.request_body import AsyncContent, RequestBody, SyncContent
+from langchain_mimo._transport.sse import EventDecoder, parse_json
+from langchain_mimo._transport.timeouts import AttemptTimer
 from langchain_mimo.errors import (
-    MiMoConfigurationError,
     MiMoConnectionError,
     MiMoError,
     MiMoIncompleteStreamError,
@@ -41,197 +36,156 @@ ERROR_BODY_LIMIT = 256 * 1024
 """Bytes of an error's body that are read."""
 
 ERROR_BODY_SECONDS = 5.0
-"""How long the body of an error is waited for once its status is known."""
+"""How long to wait for the body of an error once its status is known."""
 
-_SENDABLE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_KEY_HEADERS = ("authorization", "api-key", "x-api-key")
-_SECRET_LENGTH = 8
 _FRAMING = ("content-length", "transfer-encoding")
 
 
-@dataclass(slots=True)
-class Call:
-    """What is to be sent, and how patiently.
-
-    Attributes:
-        url: Whole address of the endpoint.
-        headers: What goes out beside Host, Content-Type, Content-Length and Accept: the key too.
-        tree: JSON tree, with `DeferredMedia` leaves where media stand.
-        timeouts: Time limits.
-        retry: What is sent again, and when.
-        media: Which files may be opened.
-    """
-
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    tree: dict[str, Any] = field(repr=False)
-    timeouts: MiMoTimeouts = field(default_factory=MiMoTimeouts)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    media: MediaPolicy = field(default_factory=MediaPolicy)
-
-    def key(self) -> str:
-        """Return the header that holds the key, as sent, or ""."""
-        found = {name.lower(): value for name, value in self.headers.items()}
-        return next((found[name] for name in _KEY_HEADERS if found.get(name)), "")
-
-
-@lru_cache(maxsize=64)
-def _parse(url: str) -> httpx2.URL:
-    return httpx2.URL(url)
-
-
-def address(call: Call) -> httpx2.URL:
-    """Parse a call's address and check what goes into its head.
-
-    Raises:
-        MiMoConfigurationError: It is not an http or https URL, or a header cannot be sent. The
-            error names the header, never its value.
-    """
-    try:
-        url = _parse(call.url)
-    except httpx2.InvalidURL as error:
-        raise MiMoConfigurationError(f"base_url does not make an address: {error}.") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise MiMoConfigurationError(
-            f"base_url must begin with https:// or http:// and name a host, not {url.scheme!r}."
-        )
-    for name, value in call.headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise MiMoConfigurationError(f"{name[:80]!r} in default_headers is no header's name.")
-        if not _SENDABLE.fullmatch(value):
-            raise MiMoConfigurationError(
-                f"The header {name!r} cannot be sent: it holds a line break, a space at its end or "
-                "a character that is not ASCII. A key copied with more than itself looks like that."
-            )
-    return url
-
-
-def context_of(call: Call, url: httpx2.URL) -> ErrorContext:
-    """Gather what an error may say of a call, and what it must not."""
-    key = call.key()
-    bare = key.rpartition(" ")[2]
-    family = re.match(r"(?:sk|ttp|tp)-", bare)
-    model = call.tree.get("model")
-    return ErrorContext(
-        host=url.host,
-        key_family=family[0] if family else "",
-        has_key=bool(bare),
-        model=model if isinstance(model, str) else "",
-        secrets=(bare,) if len(bare) >= _SECRET_LENGTH else (),
-    )
-
-
-class Exchange:
+class Attempt:
     """The state of one attempt.
 
     Attributes:
-        watch: Its time limits.
-        strict: Whether the client holds every socket operation to the watch's deadline; a user's
-            own does not.
-        headers: The answer's headers, once there are some.
+        timer: Its time limits.
+        keeps_deadlines: Whether the client applies the timer's deadline to every socket operation;
+            a user's own client does not.
+        faults: Exceptions of the client and its sockets, which `error_from` converts.
+        headers: Headers of the response; empty until it arrives.
     """
 
     __slots__ = (
-        "_body", "_context", "_decoder", "_head", "_status", "_url", "headers", "strict", "watch",
+        "_body", "_context", "_decoder", "_http", "_start", "_status", "_url",
+        "faults", "headers", "keeps_deadlines", "timer",
     )  # fmt: skip
 
     def __init__(
-        self, url: httpx2.URL, context: ErrorContext, body: RequestBody, watch: Watch
+        self,
+        url: httpx2.URL,
+        context: ErrorContext,
+        body: RequestBody,
+        timer: AttemptTimer,
+        http: Any = httpx2,
     ) -> None:
+        """Prepare an attempt.
+
+        Args:
+            url: Where to send the request.
+            context: What errors may say about it.
+            body: Its body.
+            timer: Its time limits.
+            http: The package of the client in use, `httpx2` or `httpx`.
+        """
         self._url = url
         self._context = context
         self._body = body
         self._decoder = EventDecoder()
-        self._head: list[bytes] | None = []
+        self._http = http
+        self._start: list[bytes] | None = []
         self._status = 0
+        self.faults = faults_of(http)
         self.headers: Mapping[str, str] = {}
-        self.strict = False
-        self.watch = watch
+        self.keeps_deadlines = False
+        self.timer = timer
 
     # The request
 
-    def request(
-        self, call: Call, *, stream: bool, client: httpx2.Client | httpx2.AsyncClient | None = None
-    ) -> httpx2.Request:
-        """Build the request.
+    def build_request(self, api_request: ApiRequest, *, stream: bool) -> httpx2.Request:
+        """Build the request for one of our own clients.
 
         Args:
-            call: What is to be sent.
-            stream: Whether events are wanted.
-            client: A user's own client, whose headers, cookies and parameters go along; or None.
+            api_request: What to send.
+            stream: Whether to ask for events.
         """
+        return httpx2.Request(
+            "POST",
+            self._url,
+            headers=self._request_headers(api_request, stream=stream),
+            stream=self._body,
+            extensions={"timeout": self.timer.timeout_extension()},
+        )
+
+    def build_request_with(self, client: Any, api_request: ApiRequest, *, stream: bool) -> Any:
+        """Build the request with a user's own client, which adds headers, cookies and parameters.
+
+        Args:
+            client: The client.
+            api_request: What to send.
+            stream: Whether to ask for events.
+
+        Returns:
+            A request of the client's package.
+        """
+        is_sync = isinstance(client, self._http.Client)
+        return client.build_request(
+            "POST",
+            str(self._url),
+            headers=self._request_headers(api_request, stream=stream),
+            content=SyncContent(self._body) if is_sync else AsyncContent(self._body),
+            extensions={"timeout": self.timer.timeout_extension()},
+        )
+
+    def _request_headers(self, api_request: ApiRequest, *, stream: bool) -> dict[str, str]:
         headers = {
             "host": self._url.netloc.decode("ascii"),
             "accept": "text/event-stream" if stream else "application/json",
-            # Compression would hold events back until a block is full.
+            # Compression would delay events until a block is full.
             "accept-encoding": "identity" if stream else "gzip, deflate",
             "content-type": "application/json",
             "content-length": str(self._body.content_length),
         }
-        for name, value in call.headers.items():
+        for name, value in api_request.headers.items():
             if name.lower() not in _FRAMING:
                 headers[name.lower()] = value
-        extensions = {"timeout": self.watch.httpx_timeouts()}
-        if client is None:
-            return httpx2.Request(
-                "POST", self._url, headers=headers, stream=self._body, extensions=extensions
-            )
-        made = client.build_request("POST", self._url, headers=headers, extensions=extensions)
-        # A request made without a body has read it already, and would show an empty one to hooks.
-        return httpx2.Request(
-            "POST", made.url, headers=made.headers, stream=self._body, extensions=made.extensions
-        )
+        return headers
 
-    # The answer's head
+    # Status and headers of the response
 
-    def accepts(self, request: httpx2.Request, response: httpx2.Response) -> bool:
-        """Take the answer's head; False when its body is an error that has to be read first.
+    def accept_head(self, request: httpx2.Request, response: httpx2.Response) -> bool:
+        """Read status and headers.
+
+        Returns:
+            True to read the body as a response; False to read it as an error.
 
         Raises:
-            MiMoRedirectError: It is a redirect.
+            MiMoRedirectError: The response is a redirect.
         """
         self._status, self.headers = response.status_code, response.headers
         if 300 <= self._status < 400:
             raise redirect_error(self._status, self.headers, self._context)
-        patience = self.watch.longest_silence()
+        longest_read = self.timer.longest_silence()
         if self._status >= 400:
-            patience = ERROR_BODY_SECONDS
-            self.watch.soon(patience)
-        if not self.strict:
-            # httpcore2 looks this up once more before it reads the body.
-            request.extensions["timeout"]["read"] = patience
+            longest_read = ERROR_BODY_SECONDS
+            self.timer.expire_in(longest_read)
+        if not self.keeps_deadlines:
+            # The connection looks this up again before it reads the body.
+            request.extensions["timeout"]["read"] = longest_read
         return self._status < 400
 
     def check(self) -> None:
         """Raise if a time limit has expired.
 
         Raises:
-            MiMoTimeoutError: One has.
+            MiMoTimeoutError: A limit has expired.
         """
-        self.watch.check(self._context.host)
+        self.timer.check(self._context.host)
 
-    def refusal(self, body: bytes) -> MiMoError:
-        """Return the error for an answer that was not accepted."""
+    def error_response(self, body: bytes) -> MiMoError:
+        """Return the error for a response that was not accepted."""
         return error_from_response(self._status, self.headers, body, self._context)
 
-    # A whole answer
+    # A response that is not streamed
 
-    def whole(self, body: bytes) -> dict[str, Any]:
-        """Read the body of an accepted answer that is not a stream.
+    def decode(self, body: bytes) -> dict[str, Any]:
+        """Decode the body of an accepted response that is not a stream.
 
         Raises:
-            MiMoAPIError: It is an error object in spite of its status, or not JSON at all.
+            MiMoAPIError: It is an error object in spite of its status, or not a JSON object.
         """
         if body.lstrip()[:5] == b"data:":
             decoder = EventDecoder()
             events = decoder.feed(body) + decoder.finish()
             tree: Any = events[0] if len(events) == 1 else None
         else:
-            try:
-                tree = orjson.loads(body)
-            except orjson.JSONDecodeError:
-                tree = _read_leniently(body)
+            tree = parse_json(body)
         if not isinstance(tree, dict):
             raise invalid_response_error(self._status, self.headers, body, self._context)
         if tree.get("error"):
@@ -242,108 +196,126 @@ class Exchange:
 
     @property
     def done(self) -> bool:
-        """Whether the stream ended as it should, with `[DONE]`."""
+        """Whether the stream ended with `[DONE]`."""
         return self._decoder.done
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more is to be read: it is done, or failed."""
+    def ended(self) -> bool:
+        """Whether to stop reading: the stream is done or has failed."""
         return self._decoder.done or self._decoder.failure is not None
 
-    def take(self, chunk: bytes) -> list[dict[str, Any]]:
-        """Take bytes of a stream and return the events that they complete."""
-        self.watch.received += len(chunk)
+    def feed(self, chunk: bytes) -> list[dict[str, Any]]:
+        """Take bytes of a stream, and return the events that they complete."""
+        self.timer.received += len(chunk)
         events = self._decoder.feed(chunk)
         if events:
-            return self._checked(events)
-        if self._head is not None and self.watch.received <= ERROR_BODY_LIMIT:
-            self._head.append(chunk)
+            return self._up_to_error(events)
+        if self._start is not None and self.timer.received <= ERROR_BODY_LIMIT:
+            self._start.append(chunk)
         return events
 
     def finish(self) -> list[dict[str, Any]]:
-        """Take the end of a stream and return the event that it completes, if there is one."""
-        events = self._checked(self._decoder.finish())
-        if not self._decoder.done and self.watch.events == 0:
-            self._decoder.failure = self._no_stream()
+        """End the stream, and return the event that its end completes, if any."""
+        events = self._up_to_error(self._decoder.finish())
+        if not self._decoder.done and self.timer.events == 0:
+            self._decoder.failure = self._not_a_stream()
         return events
 
-    def conclude(self) -> None:
-        """Raise what went wrong, once all events before it have been given out.
+    def raise_failure(self) -> None:
+        """Raise what ended the stream, once the events before it have been yielded.
 
         Raises:
-            MiMoAPIError: The stream held an error object.
-            MiMoIncompleteStreamError: It held something else than events.
+            MiMoAPIError: The stream contained an error object.
+            MiMoIncompleteStreamError: It contained something that is not an event.
         """
         if self._decoder.failure is not None:
             raise self._decoder.failure
 
-    def _checked(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Count events, and find an error among them: only those before it are given out."""
+    def _up_to_error(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Count events, and return those before the first error object."""
         for index, event in enumerate(events):
             if event.get("error"):
                 self._decoder.failure = error_from_event(event, self.headers, self._context)
                 events = events[:index]
                 break
         if events:
-            self._head = None
-        self.watch.events += len(events)
+            self._start = None
+        self.timer.events += len(events)
         return events
 
-    def _no_stream(self) -> MiMoError:
-        """Explain a body without a single event: an error object, a page, or nothing."""
-        if self._decoder.failure is not None and self._head is None:
+    def _not_a_stream(self) -> MiMoError:
+        """Return the error for a body without any event: an error object, a page, or nothing."""
+        if self._decoder.failure is not None and self._start is None:
             return self._decoder.failure
-        body = b"".join(self._head or ())
-        try:
-            tree = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            tree = None
+        body = b"".join(self._start or ())
+        tree = parse_json(body)
         if isinstance(tree, dict) and tree.get("error"):
             return error_from_event(tree, self.headers, self._context)
-        said = describe_body(body, self._context.secrets)
+        found = describe_body(body, self._context.secrets)
         return MiMoIncompleteStreamError(
-            f"{self._context.host} answered {self._status} with {said} where a stream of events "
-            "was asked for.",
+            f"{self._context.host} responded with {self._status} and {found} "
+            "instead of a stream of events",
             is_retryable=False,
         )
 
     # Faults
 
-    def fault(self, error: Exception) -> MiMoError:
-        """Turn what httpx2 or a socket raised into an error of ours."""
-        host, watch = self._context.host, self.watch
-        if isinstance(error, httpx2.RequestError):
-            error._request = None  # noqa: SLF001 - its headers hold the key
-        match error:
-            case httpx2.ConnectTimeout():
-                return watch.error(host, connecting=True)
-            case httpx2.PoolTimeout():
-                return MiMoConnectionError("The pool of http_client has no connection free.")
-            case httpx2.TimeoutException() | TimeoutError():
-                return watch.error(host)
-            case httpx2.UnsupportedProtocol() | httpx2.LocalProtocolError():
-                return MiMoConnectionError(
-                    f"The request to {host} could not be written: {_reason(error)}.",
-                    is_retryable=False,
+    def error_from(self, fault: Exception) -> MiMoError:
+        """Convert an exception of the HTTP client or of a socket to an error of this package."""
+        http, host, timer = self._http, self._context.host, self.timer
+        if isinstance(fault, http.HTTPError):
+            fault.request = None  # its headers hold the API key
+        if isinstance(fault, http.HTTPStatusError):
+            return self._status_error(fault)
+        if isinstance(fault, http.ConnectTimeout):
+            return timer.error(host, connecting=True)
+        if isinstance(fault, http.PoolTimeout):
+            return MiMoConnectionError("all connections of the http_client are in use")
+        if isinstance(fault, (http.TimeoutException, TimeoutError)):
+            return timer.error(host)
+        if isinstance(fault, (http.UnsupportedProtocol, http.LocalProtocolError)):
+            return MiMoConnectionError(
+                f"cannot send the request to {host}: {_reason(fault)}", is_retryable=False
+            )
+        if isinstance(fault, http.ConnectError):
+            what = f"cannot connect to {host}"
+        elif self._status:
+            progress = f"{timer.events} events ({timer.received} bytes)"
+            what = f"the connection to {host} broke after {progress}"
+        else:
+            what = f"the connection to {host} broke before a response"
+        text = f"{what}: {redact(_reason(fault), self._context.secrets, 500)}"
+        remedy = self._remedy(fault)
+        return MiMoConnectionError(f"{text}. {remedy}" if remedy else text, is_retryable=not remedy)
+
+    def _status_error(self, fault: Any) -> MiMoError:
+        """Convert what `raise_for_status` raised in an event hook of the user's own client."""
+        response = fault.response
+        response.request = None
+        try:
+            body = response.content
+        except self._http.StreamError:
+            body = b"not read before an event hook raised for the status"
+        self._status, self.headers = response.status_code, response.headers
+        if 300 <= self._status < 400:
+            return redirect_error(self._status, self.headers, self._context)
+        return self.error_response(body)
+
+    def _remedy(self, fault: Exception) -> str:
+        """Return what to do about a fault that a retry does not cure, or ""."""
+        for cause in _causes(fault):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return (
+                    "The certificate is not trusted; if it is of a private authority, pass that "
+                    "as verify='/path/to/ca.pem'."
                 )
-        lasting = _lasting(error)
-        after = (
-            f" after {watch.events} events ({watch.received} bytes)"
-            if self._status
-            else " before an answer"
-        )
-        verb = "cannot be made" if isinstance(error, httpx2.ConnectError) else f"broke{after}"
-        said = redact(_reason(error), self._context.secrets, 500)
-        advice = f" {lasting}" if lasting else ""
-        return MiMoConnectionError(
-            f"The connection to {host} {verb}: {said}.{advice}", is_retryable=not lasting
-        )
-
-
-def _read_leniently(body: bytes) -> Any:
-    decoder = EventDecoder()
-    events = decoder.feed(b"data: " + b" ".join(body.split(b"\n")) + b"\n\n")
-    return events[0] if events else None
+            if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+                return "Too many files are open; raise the limit or lower the concurrency."
+        if isinstance(fault, self._http.ProxyError):
+            return "The proxy refused the request; check its URL, user name and password."
+        if isinstance(fault, self._http.DecodingError):
+            return "The response is not compressed as its headers say."
+        return ""
 
 
 def _causes(error: BaseException | None) -> Iterable[BaseException]:
@@ -352,19 +324,5 @@ def _causes(error: BaseException | None) -> Iterable[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
-
-
-def _lasting(error: Exception) -> str:
-    """Say what to do about a fault that trying again does not mend, or ""."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "Its certificate is not trusted; name a private authority with verify=."
-        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
-            return "The process has too many files open; raise its limit or lower concurrency."
-    if isinstance(error, httpx2.ProxyError):
-        return "The proxy refused; check its address, user and password."
-    if isinstance(error, httpx2.DecodingError):
-        return "The answer is compressed wrongly."
-    return ""
+def _reason(fault: Exception) -> str:
+    return str(fault).rstrip(".") or type(fault).__name__

@@ -1,8 +1,8 @@
-"""HTTP clients, made when first needed and shared by all models with the same settings.
+"""HTTP clients, created when first needed and shared by all models with the same settings.
 
-One client for threads, one for each running event loop (closed with it), one SSL context for all of
-them. Nothing of a parent process is used after a fork. Models come and go (a `configurable_fields`
-model is built anew for each call) without a descriptor more.
+There is one client for threads, one for each running event loop (closed with it), and one SSL
+context for all of them. A forked process uses nothing of its parent's. Models come and go (a
+`configurable_fields` model is rebuilt for each call) without opening one more file descriptor.
 """
 
 from __future__ import annotations
@@ -23,24 +23,26 @@ from weakref import WeakSet
 import httpx2
 from typing_extensions import override
 
+from langchain_mimo._transport.environment_proxies import environment_proxies
 from langchain_mimo.errors import MiMoConfigurationError
 
 if TYPE_CHECKING:
     import ssl
 
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30.0)
-"""Connections are not rationed: a pool that is full makes callers wait, and httpcore2's queue of
-waiters costs the square of its length. Idle ones are kept for 30 s, for an agent's tools to run."""
+"""The number of connections is not limited: a full pool makes callers wait, and httpcore2's queue
+of waiters takes time quadratic in its length. Idle connections stay open for 30 s, so that they
+outlast an agent's tools."""
 
 AnyClient = TypeVar("AnyClient", httpx2.Client, httpx2.AsyncClient)
 
 
 class _NoCookies(CookieJar):
-    """Takes no cookies: keys share a client, no request sends any, and reading them costs time."""
+    """A cookie jar that stays empty: API keys share clients, and parsing Set-Cookie is slow."""
 
     @override
     def extract_cookies(self, *_: object) -> None:
-        """Leave them in the answer."""
+        """Ignore the response's cookies."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,11 +50,13 @@ class ClientSettings:
     """Everything that makes two HTTP clients interchangeable.
 
     Attributes:
-        proxy: URL of a proxy for everything, instead of those of the environment. HTTPS_PROXY,
-            HTTP_PROXY, ALL_PROXY and NO_PROXY are read when `trust_env` is true.
-        verify: True for certifi's authorities; a path to a file (PEM) or folder of other ones; an
-            `ssl.SSLContext`, for client certificates too; False for no check at all.
-        trust_env: Whether proxies, SSL_CERT_FILE and SSL_CERT_DIR of the environment count.
+        proxy: URL of a proxy for all requests, in place of those in the environment. HTTPS_PROXY,
+            HTTP_PROXY, ALL_PROXY and NO_PROXY are read if `trust_env` is true.
+        verify: True to trust the certificate authorities of the operating system, as httpx2 does; a
+            path to a PEM file or to a folder of certificates to trust those instead; an
+            `ssl.SSLContext`, which can hold client certificates too; False to verify nothing.
+        trust_env: Whether to read proxies, SSL_CERT_FILE and SSL_CERT_DIR from the environment.
+            The latter two replace the operating system's authorities.
     """
 
     proxy: str | None = None
@@ -60,53 +64,71 @@ class ClientSettings:
     trust_env: bool = True
 
     def __repr__(self) -> str:
-        """Name the proxy by its host alone: its URL may hold a password."""
+        """Show only the host of the proxy: its URL may hold a password."""
         proxy = self.proxy and _host_of(self.proxy)
         return (
             f"ClientSettings(proxy={proxy!r}, verify={self.verify!r}, trust_env={self.trust_env})"
         )
 
     def key(self) -> tuple[Any, ...]:
-        """Return what shared clients are found by: the settings and the environment they read."""
+        """Return what identifies a shared client: the settings and the environment they read."""
         if not self.trust_env:
             return (self,)
         certificates = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         return (self, tuple(sorted(getproxies().items())), certificates)
 
     def build(self, kind: type[AnyClient]) -> SharedClient[AnyClient]:
-        """Make a client of either kind.
+        """Create a client.
+
+        Args:
+            kind: Its class, for threads or for event loops.
 
         Raises:
-            MiMoConfigurationError: The proxy's URL or the certificates' path cannot be used.
+            MiMoConfigurationError: The proxy's URL or the path of the certificates is unusable.
         """
-        from langchain_mimo._transport.deadline_backend import install  # noqa: PLC0415 - imports httpcore2
-
+        context = _ssl_context(self.verify, trust_env=self.trust_env)
         try:
-            client = kind(
-                verify=_ssl_context(self.verify, trust_env=self.trust_env),
-                proxy=self.proxy,
-                trust_env=self.trust_env,
-                limits=_LIMITS,
-                timeout=None,
-                follow_redirects=False,
-                cookies=_NoCookies(),
-            )
-        except MiMoConfigurationError:
-            raise
+            return self._build(kind, context)
         except (ValueError, ImportError, httpx2.InvalidURL):
-            client = None
-        if client is not None:
-            return SharedClient(client, keeps_deadlines=install(client))
-        # Raised out here, since httpx2's own error shows the URL, and a password that is in it.
-        named = _host_of(self.proxy) if self.proxy else "of the environment"
+            proxy = f"proxy {_host_of(self.proxy)}" if self.proxy else "a proxy of the environment"
+        # Raised outside of the handler: httpx2's own error shows the URL and its password.
         raise MiMoConfigurationError(
-            f"The proxy {named} cannot be used: check how its URL is written, and its scheme "
-            "(http, https; socks5 needs httpx2[socks])."
+            f"Cannot use {proxy}. Check its URL: the scheme must be http, https, socks5 or "
+            "socks5h, and the latter two need httpx2[socks]."
         )
+
+    def _build(self, kind: type[AnyClient], context: ssl.SSLContext) -> SharedClient[AnyClient]:
+        from langchain_mimo._transport import deadline_transport  # noqa: PLC0415 - imports httpcore2
+
+        transport_class: Any = (
+            deadline_transport.DeadlineTransport
+            if issubclass(kind, httpx2.Client)
+            else deadline_transport.AsyncDeadlineTransport
+        )
+
+        def transport_over(proxy: str | None) -> Any:
+            return transport_class(context, _LIMITS, httpx2.Proxy(proxy) if proxy else None)
+
+        from_environment = self.trust_env and self.proxy is None
+        proxies = environment_proxies() if from_environment else {}
+        mounts: dict[str, Any] = {
+            pattern: transport_over(url) if url else None for pattern, url in proxies.items()
+        }
+        transport = transport_over(self.proxy)
+        client = kind(
+            transport=transport,
+            mounts=mounts,
+            trust_env=self.trust_env,
+            timeout=None,
+            follow_redirects=False,
+            cookies=_NoCookies(),
+        )
+        used = (transport, *filter(None, mounts.values()))
+        return SharedClient(client, keeps_deadlines=all(each.keeps_deadlines for each in used))
 
 
 def _host_of(url: str) -> str:
-    """Return what of a URL may be shown."""
+    """Return the part of a URL that may be shown."""
     try:
         return urlsplit(url).hostname or "…"
     except ValueError:
@@ -115,13 +137,13 @@ def _host_of(url: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class SharedClient(Generic[AnyClient]):
-    """A client of ours and who uses it.
+    """One of our clients and its users.
 
     Attributes:
         client: The client.
-        keeps_deadlines: Whether it understands a moving `Deadline`.
-        users: Whoever asked for it and has not closed it since; garbage does not count.
-        guard: What closes an async client at the end of its loop.
+        keeps_deadlines: Whether a moving `Deadline` limits its socket operations.
+        users: Who requested it and has not released it since; held weakly.
+        guard: Generator that closes an async client at the end of its loop.
     """
 
     client: AnyClient
@@ -146,24 +168,24 @@ class _Registry:
             del self.by_loop[loop]
 
     def close(self) -> None:
-        """Close the threads' clients, at the end of the process."""
+        """Close the clients for threads, at the end of the process."""
         while self.sync:
             self.sync.popitem()[1].client.close()
 
 
 _registry = _Registry()
 _inherited: list[_Registry] = []
-"""Clients of parent processes: not used, and not closed either, the sockets are the parent's."""
+"""Clients of parent processes. They are neither used nor closed: the sockets are the parent's."""
 
 
-def _begin_again() -> None:
-    global _registry  # noqa: PLW0603 - a fork gives the child a process of its own
+def _replace_registry() -> None:
+    global _registry  # noqa: PLW0603 - a forked process must not share connections
     _inherited.append(_registry)
     _registry = _Registry()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_again)
+    os.register_at_fork(after_in_child=_replace_registry)
 
 
 @atexit.register
@@ -175,18 +197,18 @@ def sync_client(settings: ClientSettings, key: Any, user: Any) -> SharedClient[h
     """Return the client for threads.
 
     Args:
-        settings: What it must be like.
+        settings: The client's settings.
         key: `settings.key()`.
-        user: Who asks; it counts as using the client until `release_sync` or its end.
+        user: Object that uses the client until it calls `release_sync` or is garbage-collected.
 
     Raises:
-        MiMoConfigurationError: There cannot be a client with such settings.
+        MiMoConfigurationError: The settings are unusable.
     """
     registry = _registry
     shared = registry.sync.get(key)
     if shared is not None and user in shared.users:
         return shared
-    with registry.lock:  # so that the last user does not close it in this moment
+    with registry.lock:  # else the last user could close it meanwhile
         shared = registry.sync.get(key)
         if shared is None:
             shared = registry.sync[key] = settings.build(httpx2.Client)
@@ -195,7 +217,7 @@ def sync_client(settings: ClientSettings, key: Any, user: Any) -> SharedClient[h
 
 
 def release_sync(key: Any, user: Any) -> None:
-    """Note that `user` is done; the last one closes the client."""
+    """Release the client for threads; the last user to do so closes it."""
     registry = _registry
     with registry.lock:
         shared = registry.sync.get(key)
@@ -214,12 +236,12 @@ async def async_client(
     """Return the client of the running loop.
 
     Args:
-        settings: What it must be like.
+        settings: The client's settings.
         key: `settings.key()`.
-        user: Who asks; it counts as using the client until `release_async` or its end.
+        user: Object that uses the client until it calls `release_async` or is garbage-collected.
 
     Raises:
-        MiMoConfigurationError: There cannot be a client with such settings.
+        MiMoConfigurationError: The settings are unusable.
     """
     registry, loop = _registry, asyncio.get_running_loop()
     clients = registry.by_loop.get(loop)
@@ -230,7 +252,7 @@ async def async_client(
     shared = clients.get(key)
     if shared is None:
         shared = clients[key] = settings.build(httpx2.AsyncClient)
-        shared.guard = _closes_with_loop(shared.client, clients, key)
+        shared.guard = _close_with_loop(shared.client, clients, key)
         await anext(shared.guard)
     if user not in shared.users:
         shared.users.add(user)
@@ -238,7 +260,7 @@ async def async_client(
 
 
 async def release_async(key: Any, user: Any) -> None:
-    """Note that `user` is done in the running loop; the last one closes the loop's client."""
+    """Release the running loop's client; the last user to do so closes it."""
     clients = _registry.by_loop.get(asyncio.get_running_loop(), {})
     shared = clients.get(key)
     if shared is None:
@@ -248,12 +270,12 @@ async def release_async(key: Any, user: Any) -> None:
         await shared.guard.aclose()
 
 
-async def _closes_with_loop(
+async def _close_with_loop(
     client: httpx2.AsyncClient, clients: dict[tuple[Any, ...], Any], key: Any
 ) -> AsyncGenerator[None]:
-    """Close a client when the loop ends: loops close their unfinished async generators then.
+    """Close a client when its loop ends, which is when loops close unfinished async generators.
 
-    `asyncio.run`, `asyncio.Runner` and whatever is built upon them call `shutdown_asyncgens`.
+    `asyncio.run` and `asyncio.Runner`, and whatever is built on them, call `shutdown_asyncgens`.
     """
     try:
         yield
@@ -263,10 +285,10 @@ async def _closes_with_loop(
 
 
 def _ssl_context(verify: bool | str | ssl.SSLContext, *, trust_env: bool) -> ssl.SSLContext:
-    """Return the one context for these authorities; loading them costs 20 ms and much memory.
+    """Return the context for these authorities, created once: loading them takes 20 ms and memory.
 
     Raises:
-        MiMoConfigurationError: There are no certificates at that path.
+        MiMoConfigurationError: The certificates cannot be loaded.
     """
     import ssl  # noqa: PLC0415 - not needed before the first connection
 
@@ -276,18 +298,23 @@ def _ssl_context(verify: bool | str | ssl.SSLContext, *, trust_env: bool) -> ssl
     key = (verify, environment if trust_env else None)
     context = _registry.contexts.get(key)
     if context is None:
-        if isinstance(verify, str):
-            path = Path(verify).expanduser()
-            folder = path.is_dir()
-            try:
-                context = ssl.create_default_context(
-                    cafile=None if folder else path, capath=path if folder else None
-                )
-            except OSError as error:
-                raise MiMoConfigurationError(
-                    f"The certificates at verify={verify!r} cannot be loaded: {error}."
-                ) from error
-        else:
-            context = httpx2.create_ssl_context(verify=verify, trust_env=trust_env)
-        _registry.contexts[key] = context
+        try:
+            context = _registry.contexts[key] = _load_context(verify, trust_env=trust_env)
+        except OSError as error:
+            given = isinstance(verify, str)
+            source = f"verify={verify!r}" if given else "SSL_CERT_FILE or SSL_CERT_DIR"
+            raise MiMoConfigurationError(
+                f"cannot load the certificates of {source}: {error}"
+            ) from error
     return context
+
+
+def _load_context(verify: bool | str, *, trust_env: bool) -> ssl.SSLContext:
+    import ssl  # noqa: PLC0415 - not needed before the first connection
+
+    if not isinstance(verify, str):
+        return httpx2.create_ssl_context(verify=verify, trust_env=trust_env)
+    path = Path(verify).expanduser()
+    if path.is_dir():
+        return ssl.create_default_context(capath=path)
+    return ssl.create_default_context(cafile=path)

@@ -1,8 +1,7 @@
-"""The one table that picks an error and its hint from what a server answered.
+"""Picks the exception and its hint for a server's error response, from one table.
 
-MiMo's errors are `{"error": {"code", "message", "param", "type"}}` with the useful text often in
-`param`, framed as `data:{...}` when a stream was asked for; self-hosted servers and proxies have
-forms of their own (mimo-api.md §6 and §11.1, seen 2026). All are read here, and nowhere else.
+The rows match what MiMo, self-hosted servers and gateways respond (docs/api-facts.md); `_TABLE` is
+the only place that knows.
 """
 
 from __future__ import annotations
@@ -16,8 +15,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import orjson
 
+from langchain_mimo._transport.error_bodies import (
+    ErrorBody,
+    describe_body,
+    read_body,
+    read_payload,
+)
 from langchain_mimo.catalogue import (
     GENERAL_HOST,
     MIMO_DOMAIN,
@@ -46,14 +50,14 @@ from langchain_mimo.errors import (
 
 @dataclass(frozen=True, slots=True)
 class ErrorContext:
-    """What is known of a request when its answer is an error; nothing here is secret but `secrets`.
+    """What is known about a request whose response is an error; only `secrets` is secret.
 
     Attributes:
-        host: Host it went to.
-        key_family: "sk-", "tp-" or "ttp-": how the key began; "" when unknown.
-        model: The model id asked for.
-        secrets: Strings to mask in whatever the server says.
-        has_key: Whether a key was sent at all.
+        host: Host of the server.
+        key_family: "sk-", "tp-" or "ttp-", the prefix of the key; "" if unknown.
+        model: The requested model id.
+        secrets: Strings to mask in what the server says.
+        has_key: Whether a key was sent.
     """
 
     host: str = ""
@@ -63,173 +67,99 @@ class ErrorContext:
     has_key: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What an error body says, redacted."""
-
-    message: str
-    code: str | None = None
-    param: str | None = None
-    type: str | None = None
-
-
 def error_from_response(
     status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
 ) -> MiMoAPIError:
-    """Turn an error answer into the exception for it.
+    """Return the exception for an error response.
 
     Args:
         status: HTTP status.
-        headers: The answer's headers.
-        body: Its body, or the beginning of it, in any of the forms known: MiMo's `{"error": …}`,
-            the same behind `data:`, vLLM's, FastAPI's `{"detail": …}`, a string, HTML, nothing.
-        context: What is known of the request.
-
-    Returns:
-        The exception, not raised.
+        headers: Headers of the response.
+        body: Its body, or the start of it, in any form that `error_bodies` knows.
+        context: What is known about the request.
     """
-    text = _payload_text(body)
-    try:
-        payload = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        payload = None
-    return _build(status, headers, payload, text, context)
+    return _build(status, headers, read_body(body, context.secrets), context)
 
 
 def error_from_event(
     event: Mapping[str, Any], headers: Mapping[str, str], context: ErrorContext
 ) -> MiMoAPIError:
-    """Turn an error object that came inside a stream into the exception for it.
+    """Return the exception for an error object in a stream.
 
     Args:
-        event: The event; its "error" is true.
-        headers: Headers of the answer whose stream it is.
-        context: What is known of the request.
+        event: The event; its "error" is truthy.
+        headers: Headers of the response that contains the stream.
+        context: What is known about the request.
 
     Returns:
-        The exception, not raised. Its status is the one that the object's code names, or 500.
+        The exception. Its status is the object's code if that is an HTTP status, else 500.
     """
-    said = _read(dict(event), "", ())
-    status = int(said.code) if said.code and _STATUS.fullmatch(said.code) else 500
-    return _build(status, headers, dict(event), "", context)
+    body = read_payload(dict(event), context.secrets)
+    return _build(_status_in(body) or 500, headers, body, context)
 
 
 def redirect_error(
     status: int, headers: Mapping[str, str], context: ErrorContext
 ) -> MiMoRedirectError:
-    """Return the exception for a 3xx; of the address only the host is named."""
+    """Return the exception for a 3xx; it names only the host of the new location."""
     location = headers.get("location", "")
     try:
         host = urlsplit(location).hostname or context.host
     except ValueError:
-        host = "an address that cannot be read"
+        host = "an invalid URL"
     return MiMoRedirectError(
         f"{context.host} redirects to {redact(host, context.secrets, 253)}",
         status_code=status,
-        request_id=_request_id(headers, None),
-        hint="Redirects are not followed, since the key would go along; set base_url to the "
-        "address that is meant.",
-        response=_copy(status, headers, b"", context),
+        request_id=_request_id(headers, None, context.secrets),
+        hint="Redirects are not followed, because the API key would be sent along. Set base_url to "
+        "the final address.",
+        response=_redacted_response(status, headers, b"", context),
     )
 
 
 def invalid_response_error(
     status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
 ) -> MiMoInvalidResponseError:
-    """Return the exception for a successful status with a body that is not this API's."""
+    """Return the exception for a 2xx response whose body is not a response of this API."""
+    text = redact(body.decode("utf-8", "replace"), context.secrets)
     return MiMoInvalidResponseError(
-        f"{context.host or 'The server'} answered with {describe_body(body, context.secrets)}",
+        f"{context.host or 'the server'} responded with {describe_body(body, context.secrets)}",
         status_code=status,
-        request_id=_request_id(headers, None),
-        hint="Is base_url right, and is there a proxy or login page in between?",
-        response=_copy(status, headers, _redacted_text(body, context), context),
-    )
-
-
-def describe_body(body: bytes, secrets: Iterable[str] = ()) -> str:
-    """Say in a few words what a body that is not JSON is: empty, a page, or its beginning."""
-    text = body.decode("utf-8", "replace").strip()
-    if not text:
-        return "an empty body"
-    if text[:200].lstrip("\ufeff").lstrip().lower().startswith(("<!doctype html", "<html")):
-        title = re.search(r"<title[^>]*>(.{0,200}?)</title>", text, re.IGNORECASE | re.DOTALL)
-        named = f" titled {' '.join(title[1].split())!r}" if title else ""
-        return redact(f"an HTML page{named}", secrets, 300)
-    return f"{redact(text, secrets, 300)!r}"
-
-
-def _payload_text(body: bytes) -> str:
-    """Take the `data:` off a body that is framed like an event (MiMo does, for stream requests)."""
-    text = body.decode("utf-8", "replace").lstrip("\ufeff").strip()
-    if not text.startswith(("data:", "event:", ":")):
-        return text
-    return "\n".join(line[5:].strip() for line in text.splitlines() if line.startswith("data:"))
-
-
-def _read(payload: Any, text: str, secrets: Iterable[str]) -> _Said:
-    """Find message, code, param and type in a body of any known form."""
-
-    def clean(value: Any, limit: int = 600) -> str | None:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            value = orjson.dumps(value, default=str).decode()
-        return redact(" ".join(value.split()), secrets, limit)
-
-    if isinstance(payload, list) and len(payload) == 1:  # some gateways wrap the object
-        payload = payload[0]
-    if not isinstance(payload, dict):
-        return _Said(describe_body(text.encode(), secrets) if payload is None else f"{payload!r}")
-    error = payload.get("error", payload)
-    if not isinstance(error, dict):
-        return _Said(clean(error) or "no message", clean(payload.get("code"), 60))
-    message = next((error[key] for key in ("message", "detail", "msg") if error.get(key)), None)
-    return _Said(
-        clean(message, 1000) or "",
-        clean(error.get("code"), 60),
-        clean(error.get("param")),
-        clean(error.get("type"), 60),
+        request_id=_request_id(headers, None, context.secrets),
+        hint="Check base_url, and whether a proxy or a login page is in between.",
+        response=_redacted_response(status, headers, text.encode(), context),
     )
 
 
 def _build(
-    status: int, headers: Mapping[str, str], payload: Any, text: str, context: ErrorContext
+    status: int, headers: Mapping[str, str], body: ErrorBody, context: ErrorContext
 ) -> MiMoAPIError:
-    said = _read(payload, text, context.secrets)
-    # Proxies pass MiMo's 421 on as a 400: where the body's code is a status, it knows better.
-    named = int(said.code) if said.code and _STATUS.fullmatch(said.code) else status
-    searched = " ".join(filter(None, (said.message, said.param, said.type, said.code)))
-    rule = next(rule for rule in _TABLE if rule.fits(named, searched))
+    text = " ".join(filter(None, (body.message, body.param, body.type, body.code)))
+    # Gateways pass MiMo's 421 on as a 400: a status in the body's code is the original one.
+    original = _status_in(body) or status
+    rule = next(rule for rule in _TABLE if rule.matches(original, text))
     return rule.error(
-        said.message,
+        body.message,
         status_code=status,
-        code=said.code,
-        param=said.param,
-        type=said.type,
-        request_id=_request_id(headers, payload, context.secrets),
+        code=body.code,
+        param=body.param,
+        type=body.type,
+        request_id=_request_id(headers, body.request_id, context.secrets),
         hint=rule.hint(context) if callable(rule.hint) else rule.hint,
         retry_after=retry_after(headers, time.time()),
-        response=_copy(status, headers, _redacted_body(payload, text, said, context), context),
+        response=_redacted_response(status, headers, body.encoded(), context),
         is_retryable=rule.retryable,
     )
 
 
-def _redacted_body(payload: Any, text: str, said: _Said, context: ErrorContext) -> bytes:
-    if payload is None:
-        return _redacted_text(text.encode(), context)
-    said_again = {"code": said.code, "message": said.message, "param": said.param or "",
-                  "type": said.type or ""}  # fmt: skip
-    return orjson.dumps({"error": said_again})
+def _status_in(body: ErrorBody) -> int | None:
+    return int(body.code) if body.code and _STATUS.fullmatch(body.code) else None
 
 
-def _redacted_text(body: bytes, context: ErrorContext) -> bytes:
-    return redact(body.decode("utf-8", "replace"), context.secrets).encode()
-
-
-def _copy(
+def _redacted_response(
     status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
 ) -> httpx2.Response:
-    """Make a response that holds nothing of the request, and whose body is what we kept of it."""
+    """Return a response without its request, with redacted headers and body."""
     dropped = {
         "set-cookie", "location", "content-length", "content-encoding", "transfer-encoding",
     }  # fmt: skip
@@ -242,23 +172,23 @@ def _copy(
 
 
 def _request_id(
-    headers: Mapping[str, str], payload: Any, secrets: Iterable[str] = ()
+    headers: Mapping[str, str], from_body: str | None, secrets: Iterable[str]
 ) -> str | None:
-    found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-    if found is None and isinstance(payload, dict):
-        found = payload.get("request_id")
-    return redact(found, secrets, 200) if isinstance(found, str) and found else None
+    names = (name for name in _REQUEST_ID_HEADERS if headers.get(name))
+    found = next((headers[name] for name in names), from_body)
+    return redact(found, secrets, 200) if found else None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Read how long a server asks to wait.
+    """Return how long the server asks to wait.
 
     Args:
-        headers: `retry-after-ms` (milliseconds), or `retry-after` (seconds, or an HTTP date).
+        headers: Headers with `retry-after-ms` (milliseconds) or `retry-after` (seconds, or an HTTP
+            date).
         now: Seconds since the epoch, for dates.
 
     Returns:
-        Seconds, never negative; or None when nothing readable is asked for.
+        Seconds, never negative; None if there is no valid header.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
@@ -276,61 +206,59 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-mimo-request-id", "x-tra
 
 
 def _key_hint(context: ErrorContext) -> str:
-    """Say which host and which family of key met, never the key (mimo-api.md §1)."""
+    """Explain which family of key was sent to which host, never the key (docs/api-facts.md)."""
     family, host = context.key_family, context.host
     if not context.has_key:
-        return f"No key was sent to {host or 'the server'}; give api_key or set MIMO_API_KEY."
+        return f"No key was sent to {host or 'the server'}; pass api_key or set MIMO_API_KEY."
     if not (host == MIMO_DOMAIN or host.endswith("." + MIMO_DOMAIN)):
-        return f"The key was sent to {host or 'the server'}; is it the key for that server?"
+        return f"The key was sent to {host or 'the server'}; check that it is a key of that server."
     regions = ", ".join(f"{region} = {name}" for region, name in TOKEN_PLAN_HOSTS.items())
     if family in ("tp-", "ttp-") and host not in TOKEN_PLAN_HOSTS.values():
         return (
-            f"A Token Plan key ({family}) was sent to {host}, which takes pay-as-you-go keys "
-            f"(sk-); set region to the one your plan belongs to: {regions}."
+            f"A Token Plan key ({family}) was sent to {host}, which accepts pay-as-you-go keys "
+            f"(sk-). Set region to that of your plan: {regions}."
         )
     if family in ("tp-", "ttp-"):
         return (
-            f"A Token Plan key ({family}) was sent to {host}; each is bound to one region and the "
-            f"others refuse it: {regions}."
+            f"A Token Plan key ({family}) was sent to {host}. Such a key is valid in one region "
+            f"only; set region to that of your plan: {regions}."
         )
     if family == "sk-" and host != GENERAL_HOST:
-        return f"A pay-as-you-go key (sk-) was sent to {host}; such keys belong to {GENERAL_HOST}."
-    told = f"A key of the family {family}" if family else "A key of no family known"
-    return f"{told} was sent to {host}; check that it is whole and still valid in the console."
+        return f"A pay-as-you-go key (sk-) was sent to {host}; send it to {GENERAL_HOST}."
+    key = f"A key with the prefix {family}" if family else "A key with an unknown prefix"
+    return f"{key} was sent to {host}; check in the console that it is complete and still valid."
 
 
 def _model_hint(context: ErrorContext) -> str:
-    """Name the successor of a model that ended, or the ids that serve."""
+    """Name the successor of a retired model, or the current ids."""
     model = find(context.model)
     if model is not None and model.ended is not None:
-        after = f"; use {model.successor}" if model.successor else ""
-        return f"MiMo set the end of {model.id} to {model.ended.date()}{after}."
+        successor = f"; use {model.successor}" if model.successor else ""
+        return f"{model.id} is retired as of {model.ended.date()}{successor}."
     if model is None and context.model and context.host.endswith(MIMO_DOMAIN):
-        return (
-            f"{context.model!r} is not a model known here; MiMo serves {', '.join(current_ids())}."
-        )
-    return "Check the model id, and that base_url ends where the API begins (MiMo's in /v1)."
+        return f"Unknown model {context.model!r}; MiMo serves {', '.join(current_ids())}."
+    return "Check the model id and base_url (MiMo's ends in /v1)."
 
 
 def _modality_hint(context: ErrorContext) -> str:
     model = find(context.model)
     successor = model.successor if model is not None and model.successor else "mimo-v2.6-flash"
     return (
-        f"{context.model or 'This model'} does not take such media; {successor} does. Media that "
-        "stay in the history are refused again with every turn."
+        f"{context.model or 'This model'} does not accept this kind of media; use {successor}. "
+        "Media in the history are rejected again in every turn."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One row: the first whose status and pattern fit decides.
+    """One row of the table; the first that matches is used.
 
     Attributes:
-        statuses: Statuses it is for, as a range or tuple.
-        pattern: What must be found in message, param, type and code together; "" is everything.
-        error: The class to raise.
-        hint: A sentence, or what makes one.
-        retryable: What `is_retryable` becomes; None leaves the class's own.
+        statuses: HTTP statuses, as a range or tuple.
+        pattern: Regular expression to find in message, param, type and code; "" matches all.
+        error: Class to raise.
+        hint: One or more sentences, or a function that returns them.
+        retryable: Value of `is_retryable`; None for the default of the class.
     """
 
     statuses: range | tuple[int, ...]
@@ -339,7 +267,7 @@ class _Rule:
     hint: str | Callable[[ErrorContext], str] | None = None
     retryable: bool | None = None
 
-    def fits(self, status: int, text: str) -> bool:
+    def matches(self, status: int, text: str) -> bool:
         return status in self.statuses and re.search(self.pattern, text, re.IGNORECASE) is not None
 
 
@@ -351,31 +279,30 @@ _TABLE = (
         _ANY,
         r"finishConnect|connection refused",
         MiMoServerError,
-        "MiMo could not reach a machine of its own; such outages pass.",
+        "MiMo had an internal outage; try again later.",
     ),
     _Rule(_ANY, r"content_filter|moderation block", MiMoContentFilterError),
-    _Rule((421,), "", MiMoContentFilterError, "The moderation refused this conversation."),
+    _Rule((421,), "", MiMoContentFilterError, "MiMo's moderation refused this conversation."),
     _Rule((401,), "", MiMoAuthenticationError, _key_hint),
     _Rule(
         (402,),
         r"upstream request failed",
         MiMoBalanceError,
-        "MiMo says so too when a Token Plan is used in quick bursts: send more slowly, or set "
-        "RetryPolicy(retry_upstream_funds=True) to wait and try again.",
+        "MiMo also responds like this to bursts of requests on a Token Plan: send requests more "
+        "slowly, or set RetryPolicy(retry_upstream_funds=True) to wait and retry.",
     ),
     _Rule((402,), "", MiMoBalanceError, "Top up the account in MiMo's console."),
     _Rule(
         _CLIENT,
         r"web.?search",
         MiMoInvalidRequestError,
-        "Web search must be switched on as a plugin in MiMo's console; the switch takes up to five "
-        "minutes to work.",
+        "Enable the web search plugin in MiMo's console; this takes up to five minutes to apply.",
     ),
     _Rule(
         (403,),
         "",
         MiMoPermissionError,
-        "MiMo refuses by region or by risk control; the key itself was understood.",
+        "MiMo refused the request because of your region or its risk control; the key is valid.",
     ),
     _Rule(
         (400, 404),
@@ -394,15 +321,15 @@ _TABLE = (
         (400,),
         r"reasoning_content.{0,80}passed back",
         MiMoInvalidRequestError,
-        "An assistant turn with tool calls lost its thoughts on the way; keep "
-        "additional_kwargs['reasoning_content'] in the history, or turn thinking off.",
+        "An assistant message with tool calls has lost its reasoning. Keep "
+        "additional_kwargs['reasoning_content'] in the history, or set thinking=False.",
     ),
     _Rule(
         (400, 422),
         r"multimodal data is corrupted|invalid (image|audio|video) format",
         MiMoMediaRejectedError,
-        "MiMo cannot read a medium of this request; prepare_image, prepare_video and "
-        "prepare_audio of langchain_mimo.prepare make files that it can.",
+        "MiMo cannot read one of the media; convert it with prepare_image, prepare_video or "
+        "prepare_audio of langchain_mimo.prepare.",
     ),
     _Rule(
         (400, 413, 422),
@@ -415,14 +342,14 @@ _TABLE = (
         (400,),
         r"text`? is not (set|present)",
         MiMoInvalidRequestError,
-        "A turn has no text where MiMo wants one: an assistant's content is null, or a tool's "
-        "result is not a string.",
+        "A message lacks the text that MiMo requires: the content of an assistant message is null, "
+        "or a tool result is not a string.",
     ),
     _Rule(
         (429,),
         r"quota|exhausted|used up|usage limit",
         MiMoQuotaError,
-        "The plan's quota is used up; it does not help to try again before it is renewed.",
+        "The quota of the plan is used up; requests fail until it is renewed.",
     ),
     _Rule((429,), "", MiMoRateLimitError),
     _Rule((400, 413, 422), "", MiMoInvalidRequestError),
@@ -431,4 +358,4 @@ _TABLE = (
     _Rule(range(500, 600), "", MiMoServerError),
     _Rule(_ANY, "", MiMoAPIError),
 )
-"""From the particular to the general; texts as seen on the wire (mimo-api.md §6, demand.md B)."""
+"""From specific to general; the texts were seen in responses (docs/api-facts.md)."""

@@ -1,8 +1,9 @@
-"""A request body that encodes its media while it is read, and can be read again for a retry.
+"""A request body that encodes its media while it is sent, and can be sent again for a retry.
 
-The JSON around the media is written at once by orjson; where a medium stands it leaves a NUL byte,
-which no JSON holds (control characters in strings are escaped), and the body is cut there. Base64
-is generated between the pieces while the socket takes them, so a file is never whole in memory.
+orjson writes the JSON around the media in one go. In place of each media item it leaves a NUL byte,
+which JSON cannot contain (control characters in strings are escaped), and the JSON is split there.
+Base64 is generated between the pieces while the socket accepts them, so that no file is ever in
+memory as a whole.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any, TypeAlias, TypeVar
 import httpx2
 import orjson
 
+from langchain_mimo._json import join_surrogates
 from langchain_mimo._media.opening import MediaPolicy, OpenMedia, open_media
-from langchain_mimo._media.references import DeferredMedia, LocalFile, DeferredMimeType
+from langchain_mimo._media.references import DeferredMedia, DeferredMimeType, LocalFile
 from langchain_mimo.errors import MiMoInputError
 
 T = TypeVar("T")
@@ -29,35 +31,36 @@ _SLICE = 128 * 1024
 """Characters of base64 generated at once."""
 
 _READERS = 2
-"""Threads that read files for event loops, all loops of a process together. Encoding is work for
-the processor, so that more would not be faster, and each keeps some memory."""
+"""Threads that read files for all event loops of a process. Encoding is bound by the processor, so
+that more threads would not be faster, and each needs some memory."""
 
-_HOLE = orjson.Fragment(b'"\0"')
+_GAP = orjson.Fragment(b'"\0"')
 _INT64 = range(-(1 << 63), 1 << 64)
-"""Integers that orjson writes itself."""
+"""Integers that orjson can write."""
 
 
 class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    """The bytes of one request, for httpx2 of either kind.
+    """The bytes of one request, for sync and async clients of httpx2.
 
-    Making one writes the JSON; `open` opens the media; iterating generates the bytes, as often as
-    wanted; `dispose` closes the files. httpx2's own `close` does nothing here, since it is called
-    after every attempt.
+    The constructor writes the JSON, `open` opens the media, iterating generates the bytes (any
+    number of times), and `dispose` closes the files. The `close` of httpx2's interface does
+    nothing: it is called after every attempt.
 
     Attributes:
-        content_length: Bytes of the body, known once it is open.
-        blocking: Whether opening reads from a disk, and belongs off an event loop.
+        content_length: Size of the body in bytes, known once it is open.
+        blocking: Whether opening it reads from a disk, which must not happen on an event loop.
     """
 
     def __init__(self, tree: dict[str, Any], policy: MediaPolicy) -> None:
         """Write the JSON.
 
         Args:
-            tree: JSON tree; leaves may be `DeferredMedia`, and `DeferredMimeType` the same medium.
-            policy: What may be opened.
+            tree: JSON tree; leaves may be `DeferredMedia`, and `DeferredMimeType` of the same
+                media item.
+            policy: Which files may be opened.
 
         Raises:
-            MiMoInputError: The tree holds something that JSON cannot.
+            MiMoInputError: The tree contains something that JSON cannot represent.
         """
         self._leaves: list[Leaf] = []
         self._policy = policy
@@ -68,10 +71,10 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         self.blocking = any(isinstance(leaf.reference.source, LocalFile) for leaf in self._leaves)
 
     def open(self) -> None:
-        """Open and check the media, and reckon the length.
+        """Open and check the media, and compute the length.
 
         Raises:
-            MediaError: A medium may not be opened, or is not what MiMo takes.
+            MediaError: A media item may not be opened, or MiMo does not accept it.
         """
         try:
             for leaf in self._leaves:
@@ -81,12 +84,12 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
             self.dispose()
             raise
         self._fill_in_types()
-        media = sum(len(medium.prefix) + medium.encoded_length for medium in self._open)
+        media = sum(len(item.prefix) + item.encoded_length for item in self._open)
         self.content_length = sum(map(len, self._pieces)) + media
 
     def _fill_in_types(self) -> None:
-        """Write MIME types where they stand, which leaves a hole for each medium alone."""
-        types = {id(medium.reference): medium.mime_type for medium in self._open}
+        """Insert the MIME types, so that the only gaps left are those of the media."""
+        types = {id(item.reference): item.mime_type for item in self._open}
         pieces = self._pieces[:1]
         for leaf, piece in zip(self._leaves, self._pieces[1:], strict=True):
             if isinstance(leaf, DeferredMimeType):
@@ -97,45 +100,74 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         self._leaves = [leaf for leaf in self._leaves if isinstance(leaf, DeferredMedia)]
 
     async def aopen(self) -> None:
-        """Do the same, off the event loop where it takes reading from a disk."""
+        """Do the same, in a thread if it reads from a disk."""
         if self.blocking:
             await _in_reader(self.open)
         else:
             self.open()
 
     def dispose(self) -> None:
-        """Close all files; the body cannot be sent again."""
+        """Close all files; the body cannot be sent any more."""
         while self._open:
             self._open.pop().close()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Generate the body from its beginning."""
+        """Generate the body from its start."""
         yield self._pieces[0]
-        for medium, piece in zip(self._open, self._pieces[1:], strict=True):
-            if medium.prefix:
-                yield medium.prefix
-            yield from medium.slices(_SLICE)
+        for item, piece in zip(self._open, self._pieces[1:], strict=True):
+            if item.prefix:
+                yield item.prefix
+            yield from item.slices(_SLICE)
             yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Generate the body from its beginning, reading files in a thread."""
+        """Generate the body from its start, reading files in a thread."""
         yield self._pieces[0]
-        for medium, piece in zip(self._open, self._pieces[1:], strict=True):
-            if medium.prefix:
-                yield medium.prefix
-            slices = medium.slices(_SLICE)
-            if medium.blocking:
-                following = functools.partial(next, slices, None)
-                while (part := await _in_reader(following)) is not None:
-                    yield part
+        for item, piece in zip(self._open, self._pieces[1:], strict=True):
+            if item.prefix:
+                yield item.prefix
+            slices = item.slices(_SLICE)
+            if item.blocking:
+                next_slice = functools.partial(next, slices, None)
+                while (characters := await _in_reader(next_slice)) is not None:
+                    yield characters
             else:
-                for part in slices:
-                    yield part
+                for characters in slices:
+                    yield characters
             yield piece
 
 
+class SyncContent:
+    """A body as the `content` of a request, for a sync client of any package.
+
+    Unlike a generator, it can be iterated again, for example by an auth flow.
+    """
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: RequestBody) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Generate the body from its start."""
+        return iter(self._body)
+
+
+class AsyncContent:
+    """The same for an async client, which does not accept content that has `__iter__` too."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: RequestBody) -> None:
+        self._body = body
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Generate the body from its start, reading files in a thread."""
+        return aiter(self._body)
+
+
 async def _in_reader(read: Callable[[], T]) -> T:
-    """Read in a thread, and do not leave before it is done: the file may be closed right after."""
+    """Read in a thread, and return only when it is done: the file may be closed right after."""
     reading = asyncio.get_running_loop().run_in_executor(_reader_threads(), read)
     try:
         return await asyncio.shield(reading)
@@ -155,35 +187,31 @@ if hasattr(os, "register_at_fork"):
 
 
 def _write(tree: dict[str, Any], leaves: list[Leaf]) -> bytes:
-    """Write JSON with a NUL byte for each medium, and note the media in their order.
+    """Write JSON with a NUL byte for each leaf, and append the leaves in their order.
 
     NaN and the infinities, which JSON lacks, become null.
     """
 
-    def hole(leaf: Any) -> Any:
+    def gap(leaf: Any) -> Any:
         if isinstance(leaf, DeferredMedia | DeferredMimeType):
             leaves.append(leaf)
-            return _HOLE
-        raise TypeError(f"{type(leaf).__name__} is not JSON")
+            return _GAP
+        raise TypeError(f"a value of type {type(leaf).__name__} is not JSON")
 
     try:
-        return orjson.dumps(tree, hole, orjson.OPT_PASSTHROUGH_DATACLASS)
+        return orjson.dumps(tree, gap, orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:
         leaves.clear()
     try:
-        return orjson.dumps(_repaired(tree), hole, orjson.OPT_PASSTHROUGH_DATACLASS)
+        return orjson.dumps(_repaired(tree), gap, orjson.OPT_PASSTHROUGH_DATACLASS)
     except (TypeError, RecursionError) as error:
-        raise MiMoInputError(f"The request cannot be written as JSON: {error}.") from None
+        raise MiMoInputError(f"the request cannot be written as JSON: {error}") from None
 
 
 def _repaired(value: Any) -> Any:
-    """Copy a tree without what orjson refuses: lone surrogates, long integers, odd keys.
-
-    Halves of a surrogate pair that stand together become their character (models that stream
-    UTF-16 cut them apart); a half alone becomes U+FFFD.
-    """
+    """Copy a tree, replacing what orjson rejects: lone surrogates, long integers, other keys."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return join_surrogates(value)
     if isinstance(value, dict):
         return {_repaired(_key(key)): _repaired(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -194,7 +222,7 @@ def _repaired(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    """Write a dict's key as the standard library's JSON does."""
+    """Return a dict's key as the standard library's JSON encoder writes it."""
     match key:
         case str():
             return key
@@ -207,4 +235,4 @@ def _key(key: Any) -> str:
         case int() | float():
             return str(key)
         case _:
-            raise MiMoInputError(f"A key of type {type(key).__name__} cannot be written as JSON.")
+            raise MiMoInputError(f"a key of type {type(key).__name__} cannot be written as JSON")

@@ -1,4 +1,4 @@
-"""Reading an answer: chunk by chunk, to the end of an error, or past the end of a stream."""
+"""Reads a response's body: in chunks, as the body of an error, or to the end after `[DONE]`."""
 
 from __future__ import annotations
 
@@ -11,53 +11,55 @@ from typing import Any, cast
 
 import httpx2
 
-from langchain_mimo._transport.attempt import ERROR_BODY_LIMIT, Exchange
+from langchain_mimo._transport.attempt import ERROR_BODY_LIMIT, Attempt
 from langchain_mimo._transport.timeouts import DRAIN_SECONDS
 from langchain_mimo.errors import MiMoError
 
-FAULTS = (httpx2.HTTPError, httpx2.StreamError, OSError)
-"""What httpx2 and sockets raise; asyncio's TimeoutError is an OSError."""
+
+def _needs_client(response: httpx2.Response) -> bool:
+    """Tell whether the body needs the client's own loops, which are slower.
+
+    They decompress, and return the body that an event hook of the user's client has read already.
+    """
+    compressed = response.headers.get("content-encoding", "identity") != "identity"
+    return bool(compressed or response.is_stream_consumed)
 
 
-def _compressed(response: httpx2.Response) -> bool:
-    return bool(response.headers.get("content-encoding", "identity") != "identity")
+def chunks(response: httpx2.Response, attempt: Attempt) -> Iterator[bytes]:
+    """Iterate over a body."""
+    own_loop = _needs_client(response)
+    source = response.iter_bytes() if own_loop else iter(cast("Any", response.stream))
+    return source if attempt.keeps_deadlines else _checked(source, attempt)
 
 
-def chunks(response: httpx2.Response, exchange: Exchange) -> Iterator[bytes]:
-    """Iterate over a body; past httpx2's own loops where there is nothing for them to decode."""
-    compressed = _compressed(response)
-    source = response.iter_bytes() if compressed else iter(cast("Any", response.stream))
-    return source if exchange.strict else _checked(source, exchange)
+def achunks(response: httpx2.Response, attempt: Attempt) -> AsyncIterator[bytes]:
+    """Iterate over a body in an event loop."""
+    own_loop = _needs_client(response)
+    source = response.aiter_bytes() if own_loop else aiter(cast("Any", response.stream))
+    return source if attempt.keeps_deadlines else _limited(source, attempt)
 
 
-def achunks(response: httpx2.Response, exchange: Exchange) -> AsyncIterator[bytes]:
-    """Iterate over a body, in an event loop."""
-    compressed = _compressed(response)
-    source = response.aiter_bytes() if compressed else aiter(cast("Any", response.stream))
-    return source if exchange.strict else _watched(source, exchange)
-
-
-def _checked(source: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
-    """Look at the watch with every chunk: all that can be done beside a client of the user's."""
+def _checked(source: Iterator[bytes], attempt: Attempt) -> Iterator[bytes]:
+    """Check the time limits at every chunk: more is not possible with a user's own client."""
     for chunk in source:
-        exchange.check()
+        attempt.check()
         yield chunk
 
 
-async def _watched(source: AsyncIterator[bytes], exchange: Exchange) -> AsyncIterator[bytes]:
-    """Hold every wait for a chunk to the watch, whatever client waits."""
+async def _limited(source: AsyncIterator[bytes], attempt: Attempt) -> AsyncIterator[bytes]:
+    """Limit each wait for a chunk to the timer's deadline, whatever the client does."""
     while True:
-        async with asyncio.timeout(exchange.watch.deadline.remaining()):
+        async with asyncio.timeout(attempt.timer.deadline.remaining()):
             chunk = await anext(source, None)
         if chunk is None:
             return
         yield chunk
 
 
-def beginning(chunks: Iterator[bytes]) -> bytes:
-    """Read an error's body, or what of it comes."""
+def read_error(chunks: Iterator[bytes], attempt: Attempt) -> bytes:
+    """Read an error's body, or as much of it as arrives."""
     body = bytearray()
-    with suppress(*FAULTS, MiMoError):
+    with suppress(*attempt.faults, MiMoError):
         for chunk in chunks:
             body += chunk
             if len(body) > ERROR_BODY_LIMIT:
@@ -65,10 +67,10 @@ def beginning(chunks: Iterator[bytes]) -> bytes:
     return bytes(body)
 
 
-async def abeginning(chunks: AsyncIterator[bytes]) -> bytes:
-    """Read an error's body, or what of it comes."""
+async def aread_error(chunks: AsyncIterator[bytes], attempt: Attempt) -> bytes:
+    """Read an error's body, or as much of it as arrives."""
     body = bytearray()
-    with suppress(*FAULTS, MiMoError):
+    with suppress(*attempt.faults, MiMoError):
         async for chunk in chunks:
             body += chunk
             if len(body) > ERROR_BODY_LIMIT:
@@ -76,30 +78,30 @@ async def abeginning(chunks: AsyncIterator[bytes]) -> bytes:
     return bytes(body)
 
 
-def drain(exchange: Exchange, response: httpx2.Response, chunks: Iterator[bytes]) -> None:
-    """Read on to the end of a finished answer, so that its connection can be used again."""
-    exchange.watch.soon(DRAIN_SECONDS)
+def drain(attempt: Attempt, response: httpx2.Response, chunks: Iterator[bytes]) -> None:
+    """Read a finished response to its end, so that its connection can be reused."""
+    attempt.timer.expire_in(DRAIN_SECONDS)
     guard = None
-    if not exchange.strict:  # such a client would wait as long as for an event
+    if not attempt.keeps_deadlines:  # the client would wait as long as for an event
         guard = threading.Timer(DRAIN_SECONDS, _shut_down, (response,))
         guard.start()
-    with suppress(*FAULTS, MiMoError):
+    with suppress(*attempt.faults, MiMoError):
         for _ in chunks:
             pass
     if guard is not None:
         guard.cancel()
 
 
-async def adrain(exchange: Exchange, chunks: AsyncIterator[bytes]) -> None:
-    """Read on to the end of a finished answer, so that its connection can be used again."""
-    exchange.watch.soon(DRAIN_SECONDS)
-    with suppress(*FAULTS, MiMoError):
+async def adrain(attempt: Attempt, chunks: AsyncIterator[bytes]) -> None:
+    """Read a finished response to its end, so that its connection can be reused."""
+    attempt.timer.expire_in(DRAIN_SECONDS)
+    with suppress(*attempt.faults, MiMoError):
         async for _ in chunks:
             pass
 
 
 def _shut_down(response: httpx2.Response) -> None:
-    """End a wait for a socket from another thread."""
+    """End a wait for a socket, from another thread."""
     stream = response.extensions.get("network_stream")
     sock = stream.get_extra_info("socket") if stream is not None else None
     if isinstance(sock, socket.socket):

@@ -1,4 +1,4 @@
-"""Whether a failed call is sent again, and how long to wait before: pure, and tested as such."""
+"""Decides whether a failed request is retried, and after how long; no I/O."""
 
 from __future__ import annotations
 
@@ -6,40 +6,43 @@ import math
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
+from langchain_mimo._checks import integer, number
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoBalanceError,
-    MiMoConfigurationError,
     MiMoConnectionError,
     MiMoError,
     MiMoInvalidResponseError,
     MiMoQuotaError,
     MiMoRateLimitError,
     MiMoTimeoutError,
+    as_configuration_error,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What is sent again after a failure.
+    """Which failures are retried, and after how long.
 
-    Sent again: too many requests (429), 500, 502, 503, 504 and their like, 408, 409, 425, a
-    connection that cannot be made or breaks before the first event, the `connect` limit, and the
-    400 behind which MiMo hides an outage ("Connection refused", demand.md B15). Not sent again:
-    everything else, among it 401, 402, 403, 421, a used-up quota, other 400s, and the limits
-    `first_event`, `idle` and `total`: a model that was slow once has been paid for, and would be
-    again. Nothing is sent again once the first event of a stream has been given out.
+    Retried: too many requests (429); 500, 502, 503, 504 and other 5xx; 408, 409, 425; a connection
+    that fails or breaks before the first event; the `connect` limit; and the 400 "Connection
+    refused" with which MiMo reports an outage (docs/api-facts.md). Not retried: everything else,
+    including 401, 402, 403, 421, an exhausted quota, other 400s, and the limits `first_event`,
+    `idle` and `total`: the slow attempt has been paid for, and so would the next one. Nothing is
+    retried once the first event of a stream has been yielded.
 
     Attributes:
-        max_retries: Attempts after the first; 0 for none.
-        initial_delay: Seconds, the longest first wait; it doubles with each attempt.
-        max_delay: Seconds, the longest wait of our own choosing.
-        retry_after_cap: Seconds, the longest wait that a server's Retry-After can ask for, of the
-            call that was told as of all others with the same key at the same host: one 429 slows
-            them all, but those with `max_retries` 0.
-        retry_upstream_funds: Whether the 402 "Upstream request failed: Insufficient account
-            funds", which MiMo also gives to quick bursts on a Token Plan, is sent again.
+        max_retries: Number of attempts after the first; 0 for none.
+        initial_delay: Longest delay before the first retry, in seconds; it doubles with each
+            attempt.
+        max_delay: Longest delay, in seconds, unless the server sends Retry-After.
+        retry_after_cap: Longest delay, in seconds, that a server's Retry-After can cause. It
+            applies to all calls with the same key and host: one 429 slows all of them down, except
+            those with `max_retries` 0.
+        retry_upstream_funds: Whether to retry the 402 "Upstream request failed: Insufficient
+            account funds", with which MiMo also rejects bursts of requests on a Token Plan.
     """
 
     max_retries: int = 2
@@ -49,34 +52,28 @@ class RetryPolicy:
     retry_upstream_funds: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is not a number of retries, or not a time.
+        """Check the values.
 
         Raises:
-            MiMoConfigurationError: A value is of the wrong type, negative or not finite.
+            MiMoConfigurationError: A value has the wrong type, or is negative or not finite.
         """
-        retries = self.max_retries
-        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise MiMoConfigurationError(
-                f"max_retries must be a whole number from 0 on, not {retries!r}."
-            )
-        for name in ("initial_delay", "max_delay", "retry_after_cap"):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and math.isfinite(value) and value >= 0):
-                raise MiMoConfigurationError(
-                    f"{name} must be a number of seconds from 0 on, not {value!r}."
-                )
+        with as_configuration_error():
+            checked: dict[str, float] = {"max_retries": integer("max_retries", self.max_retries, 0)}
+            for name in ("initial_delay", "max_delay", "retry_after_cap"):
+                checked[name] = number(name, getattr(self, name), 0)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def delay(self, attempt: int, error: BaseException, random: float) -> float | None:
-        """Decide about one failure.
+        """Decide whether to retry.
 
         Args:
-            attempt: Which attempt failed, from 1.
-            error: How.
-            random: A number from 0 to 1 to spread callers apart (full jitter).
+            attempt: Number of the attempt that failed, starting at 1.
+            error: Its error.
+            random: A number from 0 to 1 that spreads callers apart (full jitter).
 
         Returns:
-            Seconds to wait before the next attempt, or None to give up.
+            Seconds to wait before the next attempt, or None for no retry.
         """
         if attempt > self.max_retries or not self.retries(error):
             return None
@@ -84,16 +81,16 @@ class RetryPolicy:
         asked = self.asked(error)
         if asked is None:
             return random * longest
-        # A tenth more at most, so that all who were told the same do not come back at once.
+        # Up to a tenth more, so that callers with the same Retry-After do not return at once.
         return asked + random * min(longest, asked / 10)
 
     def asked(self, error: BaseException) -> float | None:
-        """Return the seconds that the server asked to wait, capped, or None if it did not."""
+        """Return the seconds that the server asked to wait, up to the cap; None if it did not."""
         asked = error.retry_after if isinstance(error, MiMoAPIError) else None
         return None if asked is None else min(asked, self.retry_after_cap)
 
     def retries(self, error: BaseException) -> bool:
-        """Tell whether an error is of a kind that is sent again."""
+        """Tell whether an error is retried at all."""
         match error:
             case MiMoTimeoutError():
                 return error.limit == "connect"
@@ -108,11 +105,17 @@ class RetryPolicy:
                 return False
 
 
-class Backoff:
-    """What one 429 teaches all callers with the same key and host: to wait before they send.
+@lru_cache(maxsize=64)
+def default_policy(max_retries: int) -> RetryPolicy:
+    """Return the policy of a model that sets only `max_retries`."""
+    return RetryPolicy(max_retries=max_retries)
 
-    One per key and host in a process, shared by threads and event loops. A caller that is told
-    never to retry does not wait either.
+
+class Backoff:
+    """Makes all callers with the same key and host wait after one of them got a 429.
+
+    There is one per key and host in a process, shared by threads and event loops. Callers that
+    never retry do not wait either.
     """
 
     __slots__ = ("_until",)
@@ -121,18 +124,18 @@ class Backoff:
         self._until = 0.0
 
     def learn(self, error: MiMoError, policy: RetryPolicy) -> None:
-        """Note that the server asked to slow down: for as long as it says, or a first wait."""
+        """Start the wait after a 429: as long as the server asks, else the initial delay."""
         if isinstance(error, MiMoRateLimitError) and not isinstance(error, MiMoQuotaError):
             asked = policy.asked(error)
             delay = policy.initial_delay if asked is None else asked
             self._until = max(self._until, time.monotonic() + delay)
 
     def wait(self, random: float, cap: float = math.inf) -> float:
-        """Return the seconds to wait before sending, spread a little by `random` (0 to 1).
+        """Return the seconds to wait before sending.
 
         Args:
-            random: A number from 0 to 1.
-            cap: The longest wait that this caller allows a server to ask for.
+            random: A number from 0 to 1 that spreads callers apart.
+            cap: Longest wait that the caller allows.
         """
         left = min(self._until - time.monotonic(), cap)
         return left * (1 + random / 10) if left > 0 else 0.0
@@ -144,11 +147,11 @@ _MANY = 1000
 
 
 def shared_backoff(host: str, key: str) -> Backoff:
-    """Return the back-off of everyone who uses this key at this host.
+    """Return the back-off shared by all users of a key at a host.
 
     Args:
-        host: Host of the API, and its port where the address names one.
-        key: The key; only its hash is kept.
+        host: Host of the API, with its port if the URL has one.
+        key: The key; only its hash is stored.
     """
     name = hash((host, key))
     backoff = _backoffs.get(name)

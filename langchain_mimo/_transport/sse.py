@@ -1,11 +1,11 @@
-r"""An incremental decoder of server-sent events: bytes in, JSON objects out.
+"""An incremental decoder of server-sent events: bytes in, JSON objects out.
 
 It follows https://html.spec.whatwg.org/multipage/server-sent-events.html (lines end with LF, CR or
-CRLF, comments, several `data` lines, a byte order mark, one optional space) and reads only `data`:
-the JSON of each event says itself what it is. Three things are its own: `[DONE]` ends a stream, an
-event at the very end needs no blank line if it is whole, and nothing but JSON objects will do.
+CRLF; comments; several `data` lines; a byte order mark; one optional space) and reads only `data`,
+since the JSON of each event contains its type. It differs in three points: `[DONE]` ends a stream,
+a complete event at the very end needs no blank line, and every event must be a JSON object.
 
-Speed is in splitting once per packet instead of once per line.
+It is fast because it splits once per packet instead of once per line.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, redact
 
 DONE = b"[DONE]"
 MAX_EVENT_BYTES = 64 << 20
-"""Bytes after which what does not end is not an event; sound in one event may be large."""
+"""Largest event accepted, in bytes; an event that carries audio can be large."""
 
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 300
 
 
 class EventDecoder:
-    """Turns any partition of a stream's bytes into the same JSON objects.
+    """Decodes a stream to the same JSON objects, however its bytes are split into chunks.
 
     Attributes:
-        done: Whether `[DONE]` was seen; what comes after it is not looked at.
-        failure: The error to raise once the events before it have been given out, or None. It is
-            not raised here, since whole events may stand in the same packet before a broken one.
+        done: Whether `[DONE]` was received; everything after it is ignored.
+        failure: The error to raise once the events before it have been yielded, or None. It is not
+            raised here, since the same packet may contain complete events before a broken one.
     """
 
     __slots__ = ("_ends_line", "_parts", "_skip_newline", "_start", "_waiting", "done", "failure")
@@ -47,16 +47,16 @@ class EventDecoder:
         self._start: bytes | None = b""
 
     def feed(self, chunk: bytes) -> list[dict[str, Any]]:
-        """Take the next bytes.
+        """Decode the next bytes.
 
         Args:
-            chunk: Any piece of the stream, also an empty one.
+            chunk: Any piece of the stream, even an empty one.
 
         Returns:
             The objects of the events that it completes.
         """
         if self._start is not None:
-            chunk = self._without_mark(chunk)
+            chunk = self._strip_byte_order_mark(chunk)
         if self._skip_newline and chunk:
             self._skip_newline = False
             if chunk[:1] == b"\n":
@@ -81,10 +81,10 @@ class EventDecoder:
         return self._objects(_payloads(blocks))
 
     def finish(self) -> list[dict[str, Any]]:
-        """Take the end of the stream: an event may stand there whole, without its blank line.
+        """End the stream, where a complete event may lack its blank line.
 
         Returns:
-            Its object, if there is one.
+            The object of that event, if there is one.
         """
         rest = (self._start or b"") + b"".join(self._parts)
         self._start = None
@@ -94,12 +94,12 @@ class EventDecoder:
         objects = self._objects([_data_of(rest)])
         if self.failure is not None:
             self.failure = MiMoIncompleteStreamError(
-                f"The stream ended in the middle of an event: {_excerpt(rest)}"
+                f"the stream ended in the middle of an event: {_excerpt(rest)}"
             )
         return objects
 
-    def _without_mark(self, chunk: bytes) -> bytes:
-        """Take a byte order mark off the beginning of the stream, also one cut in pieces."""
+    def _strip_byte_order_mark(self, chunk: bytes) -> bytes:
+        """Remove a byte order mark from the start of the stream, even one split over chunks."""
         chunk = (self._start or b"") + chunk
         if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
             self._start = chunk
@@ -113,7 +113,7 @@ class EventDecoder:
         if self._waiting > MAX_EVENT_BYTES:
             self._parts.clear()
             self.failure = MiMoIncompleteStreamError(
-                f"The stream holds an event of more than {MAX_EVENT_BYTES >> 20} MiB."
+                f"the stream contains an event of more than {MAX_EVENT_BYTES >> 20} MiB"
             )
 
     def _objects(self, payloads: Iterable[bytes]) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ class EventDecoder:
         loads = orjson.loads
         for payload in payloads:
             if payload[:1] != b"{":
-                payload = payload.strip()  # noqa: PLW2901 - the same, seen closer
+                payload = payload.strip()  # noqa: PLW2901 - same payload, without white space
                 if not payload:
                     continue
                 if payload == DONE:
@@ -130,10 +130,10 @@ class EventDecoder:
             try:
                 event = loads(payload)
             except orjson.JSONDecodeError:
-                event = _read_leniently(payload)
+                event = parse_json(payload)
             if type(event) is not dict:
                 self.failure = MiMoIncompleteStreamError(
-                    f"The stream holds an event that is not a JSON object: {_excerpt(payload)}"
+                    f"the stream contains an event that is not a JSON object: {_excerpt(payload)}"
                 )
                 break
             objects.append(event)
@@ -141,10 +141,10 @@ class EventDecoder:
 
 
 def _payloads(blocks: bytes) -> Iterable[bytes]:
-    """Split whole events into what each has as its data.
+    """Split complete events, and return the data of each.
 
-    Servers write an event as one line, `data: {...}`: where all are of that form, which counting
-    their line breaks shows, splitting takes their field names off as well.
+    Servers usually write an event as one line, `data: {...}`. If all events have that form, which
+    the number of line breaks tells, one split removes their field names as well.
     """
     if blocks[:6] == b"data: ":
         payloads = blocks[6:].split(b"\n\ndata: ")
@@ -154,7 +154,7 @@ def _payloads(blocks: bytes) -> Iterable[bytes]:
 
 
 def _data_of(block: bytes) -> bytes:
-    """Join the `data` lines of an event; a field without a colon is a name with no value."""
+    """Join the `data` lines of an event; a line without a colon is a field with no value."""
     lines = []
     for line in block.split(b"\n"):
         if line[:5] == b"data:":
@@ -164,8 +164,16 @@ def _data_of(block: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def _read_leniently(payload: bytes) -> Any:
-    """Read what orjson refuses and the standard library takes (half a surrogate pair), or None."""
+def parse_json(payload: bytes) -> Any:
+    """Parse JSON, and accept lone surrogates and invalid UTF-8, which orjson rejects.
+
+    Returns:
+        The value, or None if it is not JSON.
+    """
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        pass
     try:
         return json.loads(payload.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""One generator: send, wait, send again; and the two shells that drive it, sync and async."""
+"""Sends requests and retries them: one generator decides, a sync and an async shell do the I/O."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from typing import Any, TypeAlias, TypeVar
 
 import httpx2
 
-from langchain_mimo._transport import clients
-from langchain_mimo._transport import response_body as reading
-from langchain_mimo._transport.attempt import Call, Exchange, address, context_of
-from langchain_mimo._transport.clients import AnyClient
+from langchain_mimo._transport import clients, response_body
+from langchain_mimo._transport.api_request import ApiRequest, error_context, parse_url
+from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.error_responses import ErrorContext
+from langchain_mimo._transport.http_packages import package_of
 from langchain_mimo._transport.request_body import RequestBody
-from langchain_mimo._transport.response_body import FAULTS
 from langchain_mimo._transport.retries import shared_backoff
-from langchain_mimo._transport.timeouts import Watch
+from langchain_mimo._transport.timeouts import AttemptTimer
 from langchain_mimo.errors import MiMoConfigurationError, MiMoError, MiMoTimeoutError
 
 T = TypeVar("T")
-"""What an attempt gives when it succeeds."""
+"""Result of a successful attempt."""
 
 C = TypeVar("C", Iterator[bytes], AsyncIterator[bytes])
 
-_Opened: TypeAlias = tuple[Exchange, httpx2.Response, C, list[dict[str, Any]]]
-"""An answer with its first events, and where the rest comes from."""
+_OpenStream: TypeAlias = tuple[Attempt, httpx2.Response, C, list[dict[str, Any]]]
+"""A response, its chunks still to come, and its first events."""
 
 
 class _Plan:
-    """What all attempts of one call share, and the generator that decides about them."""
+    """What all attempts of one request share, and the generator that decides about retries."""
 
-    __slots__ = ("body", "call", "context", "started", "url")
+    __slots__ = ("api_request", "body", "context", "http", "started", "url")
 
-    def __init__(self, call: Call) -> None:
-        self.call = call
-        self.url: httpx2.URL = address(call)
-        self.context: ErrorContext = context_of(call, self.url)
-        self.body = RequestBody(call.tree, call.media)
+    def __init__(self, api_request: ApiRequest, http: Any) -> None:
+        self.api_request = api_request
+        self.http = http
+        self.url: httpx2.URL = parse_url(api_request)
+        self.context: ErrorContext = error_context(api_request, self.url)
+        self.body = RequestBody(api_request.tree, api_request.media)
         self.started = time.monotonic()
 
-    def exchange(self) -> Exchange:
-        """Begin an attempt."""
-        watch = Watch(self.call.timeouts, self.started)
-        return Exchange(self.url, self.context, self.body, watch)
+    def attempt(self) -> Attempt:
+        """Start an attempt."""
+        timer = AttemptTimer(self.api_request.timeouts, self.started)
+        return Attempt(self.url, self.context, self.body, timer, self.http)
 
     def steps(self) -> Generator[float | None, None, None]:
-        """Yield the seconds to wait, or None to send; a failure to send is thrown in.
+        """Yield the seconds to wait, or None to send; the driver throws the failure to send in.
 
         Raises:
-            MiMoError: The failure, when it is not to be sent again; also when the wait would
-                pass the `total` limit.
+            MiMoError: The failure, if it is not retried; also if the wait would exceed the `total`
+                limit.
         """
-        policy = self.call.retry
-        backoff = shared_backoff(self.url.netloc.decode("ascii"), self.call.key())
+        policy = self.api_request.retry
+        backoff = shared_backoff(self.url.netloc.decode("ascii"), self.api_request.key())
         attempt = 0
         while True:
             attempt += 1
             pause = backoff.wait(random.random(), policy.retry_after_cap)  # noqa: S311
             if policy.max_retries and pause:
-                self._afford(pause, None)
+                self._check_total(pause, None)
                 yield pause
             try:
                 yield None
@@ -77,95 +77,99 @@ class _Plan:
                 backoff.learn(error, policy)
                 if delay is None:
                     raise
-                self._afford(delay, error)
+                self._check_total(delay, error)
                 yield delay
 
-    def _afford(self, pause: float, error: MiMoError | None) -> None:
-        """Raise now rather than after a wait that the `total` limit cuts short anyway."""
-        total = self.call.timeouts.total
+    def _check_total(self, pause: float, error: MiMoError | None) -> None:
+        """Raise now if the `total` limit would cut the wait short anyway."""
+        total = self.api_request.timeouts.total
         if total is None or time.monotonic() + pause < self.started + total:
             return
         raise error or MiMoTimeoutError("total", total, host=self.url.host, held_back=pause)
 
 
 class Transport:
-    """Sends calls over shared clients of ours, or over the user's own.
+    """Sends requests over shared clients of this package, or over the user's own.
 
-    Costs nothing to make: clients come with the first call. Safe in threads, in any number of
-    event loops, and after a fork.
+    It is cheap to create: clients are created with the first request. It is safe to use in threads,
+    in any number of event loops, and after a fork.
     """
 
     def __init__(
         self,
         settings: clients.ClientSettings | None = None,
-        http_client: httpx2.Client | None = None,
-        http_async_client: httpx2.AsyncClient | None = None,
+        http_client: Any = None,
+        http_async_client: Any = None,
     ) -> None:
-        """Note what to use.
+        """Store the settings and clients.
 
         Args:
-            settings: What clients of ours must be like; default: the environment's proxies and
-                certifi's authorities.
-            http_client: A client to use instead for sync calls. It keeps its own headers, proxies
-                and hooks, is never closed here, and holds `idle` less strictly: see
-                `Watch.longest_silence`.
-            http_async_client: The same for async calls; it belongs to one event loop.
+            settings: Settings of the shared clients. Default: the environment's proxies, and the
+                certificate authorities of the operating system.
+            http_client: A `Client` of httpx2 or httpx to use instead for sync calls. It keeps its
+                own headers, proxies and hooks, is never closed here, and applies `idle` less
+                strictly: see `AttemptTimer.longest_silence`.
+            http_async_client: An `AsyncClient` of httpx2 or httpx, likewise for async calls; it
+                belongs to one event loop.
         """
         self._settings = settings or clients.ClientSettings()
         self._client = http_client
         self._async_client = http_async_client
+        self._http = package_of(http_client, "Client") or httpx2
+        self._async_http = package_of(http_async_client, "AsyncClient") or httpx2
         self._key: Any = None
 
     def close(self) -> None:
-        """Let go of the shared client for threads; the last user closes it. A later call works."""
+        """Release the shared client for threads; the last user closes it. Later calls work."""
         if self._key is not None:
             clients.release_sync(self._key, self)
 
     async def aclose(self) -> None:
-        """Let go of the running loop's shared client and of that for threads."""
+        """Release the shared clients of the running loop and for threads."""
         if self._key is not None:
             await clients.release_async(self._key, self)
         self.close()
 
     # Sync
 
-    def request(self, call: Call) -> dict[str, Any]:
-        """Send a call and return its whole answer.
+    def request(self, api_request: ApiRequest) -> dict[str, Any]:
+        """Send a request and return the response.
 
         Raises:
-            MiMoError: See the package's docstring.
+            MiMoError: See the docstring of `_transport`.
         """
-        return self._drive(_Plan(call), self._whole)
+        return self._drive(_Plan(api_request, self._http), self._receive)
 
-    def stream(self, call: Call) -> Generator[dict[str, Any], None, None]:
-        """Send a call and yield the events of its answer; closing closes the connection.
+    def stream(self, api_request: ApiRequest) -> Generator[dict[str, Any], None, None]:
+        """Send a request and yield the response's events; closing closes the connection.
 
         Raises:
-            MiMoError: See the package's docstring.
+            MiMoError: See the docstring of `_transport`.
         """
-        exchange, response, chunks, events = self._drive(_Plan(call), self._open)
+        plan = _Plan(api_request, self._http)
+        attempt, response, chunks, events = self._drive(plan, self._open)
         try:
             while True:
                 if events:
                     yield from events
-                    exchange.watch.got_events()
-                if exchange.over:
+                    attempt.timer.restart_idle()
+                if attempt.ended:
                     break
                 chunk = next(chunks, None)
                 if chunk is None:
-                    yield from exchange.finish()
+                    yield from attempt.finish()
                     break
-                events = exchange.take(chunk)
-            exchange.conclude()
-            if exchange.done:
-                reading.drain(exchange, response, chunks)
-        except FAULTS as error:
-            raise exchange.fault(error) from error
+                events = attempt.feed(chunk)
+            attempt.raise_failure()
+            if attempt.done:
+                response_body.drain(attempt, response, chunks)
+        except attempt.faults as fault:
+            raise attempt.error_from(fault) from fault
         finally:
             response.close()
 
-    def _drive(self, plan: _Plan, attempt: Callable[[_Plan, Exchange], T]) -> T:
-        """Attempt, wait and attempt again as the plan's steps say."""
+    def _drive(self, plan: _Plan, run: Callable[[_Plan, Attempt], T]) -> T:
+        """Run attempts and wait between them, as the plan's steps say."""
         plan.body.open()
         try:
             steps = plan.steps()
@@ -175,105 +179,107 @@ class Transport:
                     time.sleep(pause)
                     pause = next(steps)
                     continue
-                exchange = plan.exchange()
+                attempt = plan.attempt()
                 try:
-                    return attempt(plan, exchange)
-                except FAULTS as error:
-                    pause = steps.throw(_caused(exchange.fault(error), error))
+                    return run(plan, attempt)
+                except attempt.faults as fault:
+                    pause = steps.throw(_caused(attempt.error_from(fault), fault))
                 except MiMoError as error:
                     pause = steps.throw(error)
         finally:
             plan.body.dispose()
 
-    def _whole(self, plan: _Plan, exchange: Exchange) -> dict[str, Any]:
-        """Attempt to get a whole answer."""
-        response = self._send(plan, exchange, stream=False)
+    def _receive(self, plan: _Plan, attempt: Attempt) -> dict[str, Any]:
+        """Send the request and read the response."""
+        response = self._send(plan, attempt, stream=False)
         try:
-            return exchange.whole(b"".join(reading.chunks(response, exchange)))
+            return attempt.decode(b"".join(response_body.chunks(response, attempt)))
         finally:
             response.close()
 
-    def _open(self, plan: _Plan, exchange: Exchange) -> _Opened[Iterator[bytes]]:
-        """Attempt to get the first events of a stream."""
-        response = self._send(plan, exchange, stream=True)
+    def _open(self, plan: _Plan, attempt: Attempt) -> _OpenStream[Iterator[bytes]]:
+        """Send the request and read the first events of the stream."""
+        response = self._send(plan, attempt, stream=True)
         try:
-            chunks = reading.chunks(response, exchange)
+            chunks = response_body.chunks(response, attempt)
             events: list[dict[str, Any]] = []
-            while not (events or exchange.over):
+            while not (events or attempt.ended):
                 chunk = next(chunks, None)
-                events = exchange.finish() if chunk is None else exchange.take(chunk)
+                events = attempt.finish() if chunk is None else attempt.feed(chunk)
                 if chunk is None:
                     break
             if not events:
-                exchange.conclude()
+                attempt.raise_failure()
         except BaseException:
             response.close()
             raise
-        return exchange, response, chunks, events
+        return attempt, response, chunks, events
 
-    def _send(self, plan: _Plan, exchange: Exchange, *, stream: bool) -> httpx2.Response:
-        """Send the request and return its answer, whose body is still to come."""
+    def _send(self, plan: _Plan, attempt: Attempt, *, stream: bool) -> httpx2.Response:
+        """Send the request and return the response, its body not yet read."""
         client = self._client
         if client is None:
             shared = clients.sync_client(self._settings, self._client_key(), self)
-            exchange.strict = shared.keeps_deadlines
-            request = exchange.request(plan.call, stream=stream)
+            attempt.keeps_deadlines = shared.keeps_deadlines
+            request = attempt.build_request(plan.api_request, stream=stream)
             response = shared.client.send(request, stream=True, auth=None)
         else:
-            request = exchange.request(plan.call, stream=stream, client=_usable(client))
+            _check_open(client, "http_client")
+            request = attempt.build_request_with(client, plan.api_request, stream=stream)
             response = client.send(request, stream=True, follow_redirects=False)
         accepted = False
         try:
-            accepted = exchange.accepts(request, response)
+            accepted = attempt.accept_head(request, response)
             if accepted:
                 return response
-            body = reading.beginning(reading.chunks(response, exchange))
+            body = response_body.read_error(response_body.chunks(response, attempt), attempt)
         finally:
             if not accepted:
                 response.close()
-        raise exchange.refusal(body)
+        raise attempt.error_response(body)
 
     # Async: the same with `await`
 
-    async def arequest(self, call: Call) -> dict[str, Any]:
-        """Send a call and return its whole answer.
+    async def arequest(self, api_request: ApiRequest) -> dict[str, Any]:
+        """Send a request and return the response.
 
         Raises:
-            MiMoError: See the package's docstring.
+            MiMoError: See the docstring of `_transport`.
         """
-        return await self._adrive(_Plan(call), self._awhole)
+        return await self._adrive(_Plan(api_request, self._async_http), self._areceive)
 
-    async def astream(self, call: Call) -> AsyncGenerator[dict[str, Any], None]:
-        """Send a call and yield the events of its answer; closing closes the connection.
+    async def astream(self, api_request: ApiRequest) -> AsyncGenerator[dict[str, Any], None]:
+        """Send a request and yield the response's events; closing closes the connection.
 
         Raises:
-            MiMoError: See the package's docstring.
+            MiMoError: See the docstring of `_transport`.
         """
-        exchange, response, chunks, events = await self._adrive(_Plan(call), self._aopen)
+        plan = _Plan(api_request, self._async_http)
+        attempt, response, chunks, events = await self._adrive(plan, self._aopen)
         try:
             while True:
                 if events:
                     for event in events:
                         yield event
-                    exchange.watch.got_events()
-                if exchange.over:
+                    attempt.timer.restart_idle()
+                if attempt.ended:
                     break
                 chunk = await anext(chunks, None)
                 if chunk is None:
-                    for event in exchange.finish():
+                    for event in attempt.finish():
                         yield event
                     break
-                events = exchange.take(chunk)
-            exchange.conclude()
-            if exchange.done:
-                await reading.adrain(exchange, chunks)
-        except FAULTS as error:
-            raise exchange.fault(error) from error
+                events = attempt.feed(chunk)
+            attempt.raise_failure()
+            if attempt.done:
+                await response_body.adrain(attempt, chunks)
+        except attempt.faults as fault:
+            raise attempt.error_from(fault) from fault
         finally:
             await response.aclose()
 
-    async def _adrive(self, plan: _Plan, attempt: Callable[[_Plan, Exchange], Awaitable[T]]) -> T:
-        """Attempt, wait and attempt again as the plan's steps say."""
+    async def _adrive(self, plan: _Plan, run: Callable[[_Plan, Attempt], Awaitable[T]]) -> T:
+        """Run attempts and wait between them, as the plan's steps say."""
         await plan.body.aopen()
         try:
             steps = plan.steps()
@@ -283,64 +289,67 @@ class Transport:
                     await asyncio.sleep(pause)
                     pause = next(steps)
                     continue
-                exchange = plan.exchange()
+                attempt = plan.attempt()
                 try:
-                    return await attempt(plan, exchange)
-                except FAULTS as error:
-                    pause = steps.throw(_caused(exchange.fault(error), error))
+                    return await run(plan, attempt)
+                except attempt.faults as fault:
+                    pause = steps.throw(_caused(attempt.error_from(fault), fault))
                 except MiMoError as error:
                     pause = steps.throw(error)
         finally:
             plan.body.dispose()
 
-    async def _awhole(self, plan: _Plan, exchange: Exchange) -> dict[str, Any]:
-        """Attempt to get a whole answer."""
-        response = await self._asend(plan, exchange, stream=False)
+    async def _areceive(self, plan: _Plan, attempt: Attempt) -> dict[str, Any]:
+        """Send the request and read the response."""
+        response = await self._asend(plan, attempt, stream=False)
         try:
-            chunks = reading.achunks(response, exchange)
-            return exchange.whole(b"".join([chunk async for chunk in chunks]))
+            chunks = response_body.achunks(response, attempt)
+            return attempt.decode(b"".join([chunk async for chunk in chunks]))
         finally:
             await response.aclose()
 
-    async def _aopen(self, plan: _Plan, exchange: Exchange) -> _Opened[AsyncIterator[bytes]]:
-        """Attempt to get the first events of a stream."""
-        response = await self._asend(plan, exchange, stream=True)
+    async def _aopen(self, plan: _Plan, attempt: Attempt) -> _OpenStream[AsyncIterator[bytes]]:
+        """Send the request and read the first events of the stream."""
+        response = await self._asend(plan, attempt, stream=True)
         try:
-            chunks = reading.achunks(response, exchange)
+            chunks = response_body.achunks(response, attempt)
             events: list[dict[str, Any]] = []
-            while not (events or exchange.over):
+            while not (events or attempt.ended):
                 chunk = await anext(chunks, None)
-                events = exchange.finish() if chunk is None else exchange.take(chunk)
+                events = attempt.finish() if chunk is None else attempt.feed(chunk)
                 if chunk is None:
                     break
             if not events:
-                exchange.conclude()
+                attempt.raise_failure()
         except BaseException:
             await response.aclose()
             raise
-        return exchange, response, chunks, events
+        return attempt, response, chunks, events
 
-    async def _asend(self, plan: _Plan, exchange: Exchange, *, stream: bool) -> httpx2.Response:
-        """Send the request and return its answer, whose body is still to come."""
+    async def _asend(self, plan: _Plan, attempt: Attempt, *, stream: bool) -> httpx2.Response:
+        """Send the request and return the response, its body not yet read."""
         client = self._async_client
         if client is None:
             shared = await clients.async_client(self._settings, self._client_key(), self)
-            exchange.strict = shared.keeps_deadlines
-            request = exchange.request(plan.call, stream=stream)
+            attempt.keeps_deadlines = shared.keeps_deadlines
+            request = attempt.build_request(plan.api_request, stream=stream)
             response = await shared.client.send(request, stream=True, auth=None)
         else:
-            request = exchange.request(plan.call, stream=stream, client=_usable(client))
+            _check_open(client, "http_async_client")
+            request = attempt.build_request_with(client, plan.api_request, stream=stream)
             response = await client.send(request, stream=True, follow_redirects=False)
         accepted = False
         try:
-            accepted = exchange.accepts(request, response)
+            accepted = attempt.accept_head(request, response)
             if accepted:
                 return response
-            body = await reading.abeginning(reading.achunks(response, exchange))
+            body = await response_body.aread_error(
+                response_body.achunks(response, attempt), attempt
+            )
         finally:
             if not accepted:
                 await response.aclose()
-        raise exchange.refusal(body)
+        raise attempt.error_response(body)
 
     def _client_key(self) -> Any:
         if self._key is None:
@@ -348,13 +357,11 @@ class Transport:
         return self._key
 
 
-def _caused(fault: MiMoError, error: Exception) -> MiMoError:
-    fault.__cause__ = error
-    return fault
+def _caused(error: MiMoError, cause: Exception) -> MiMoError:
+    error.__cause__ = cause
+    return error
 
 
-def _usable(client: AnyClient) -> AnyClient:
+def _check_open(client: Any, name: str) -> None:
     if client.is_closed:
-        name = "http_client" if isinstance(client, httpx2.Client) else "http_async_client"
-        raise MiMoConfigurationError(f"The {name} given has been closed.")
-    return client
+        raise MiMoConfigurationError(f"{name} is closed")

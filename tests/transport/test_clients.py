@@ -1,4 +1,4 @@
-"""Shared clients: one for equal settings, none before it is needed, nothing secret in sight."""
+"""Shared clients: one for equal settings, none before it is needed, and no secret is shown."""
 
 import asyncio
 import gc
@@ -14,13 +14,15 @@ import httpx2
 import pytest
 
 from langchain_mimo._transport import ClientSettings, Transport, clients
-from langchain_mimo._transport import deadline_backend as deadlines
 from langchain_mimo._transport.clients import async_client, release_async, release_sync, sync_client
+from langchain_mimo._transport.deadline_backend import AsyncDeadlineBackend, DeadlineBackend
+from langchain_mimo._transport.deadline_transport import AsyncDeadlineTransport, DeadlineTransport
+from langchain_mimo._transport.environment_proxies import environment_proxies
 from langchain_mimo.errors import MiMoConfigurationError
 
 
 class User:
-    """Somebody who uses a client."""
+    """An object that uses a client."""
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +66,7 @@ def test_one_ssl_context_serves_all(registry):
     assert len({id(context) for context in registry.contexts.values()}) == 1
 
 
-def test_certificates_of_ones_own(tmp_path):
+def test_verify_takes_a_file_a_context_or_false(tmp_path):
     settings = ClientSettings(verify=certifi.where())
     sync_client(settings, settings.key(), User())
     context = ssl.create_default_context()
@@ -72,34 +74,68 @@ def test_certificates_of_ones_own(tmp_path):
     nowhere = ClientSettings(verify=str(tmp_path / "none.pem"))
     with pytest.raises(MiMoConfigurationError, match=r"none\.pem"):
         sync_client(nowhere, nowhere.key(), User())
-    unchecked = clients._ssl_context(False, trust_env=True)
-    assert unchecked.verify_mode == ssl.CERT_NONE
+    unverified = clients._ssl_context(False, trust_env=True)
+    assert unverified.verify_mode == ssl.CERT_NONE
+
+
+def test_by_default_httpx2_decides_which_authorities_are_trusted(monkeypatch):
+    calls = []
+    create = httpx2.create_ssl_context
+    monkeypatch.setattr(
+        httpx2, "create_ssl_context", lambda **kwargs: calls.append(kwargs) or create(**kwargs)
+    )
+    clients._registry.contexts.clear()
+    context = clients._ssl_context(True, trust_env=False)
+    assert calls == [{"verify": True, "trust_env": False}]
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_certificates_of_the_environment_replace_the_operating_systems(
+    monkeypatch, tmp_path, variable
+):
+    monkeypatch.setenv(variable, certifi.where() if variable == "SSL_CERT_FILE" else str(tmp_path))
+    context = clients._ssl_context(True, trust_env=True)
+    expected = ssl.create_default_context(
+        cafile=certifi.where() if variable == "SSL_CERT_FILE" else None,
+        capath=str(tmp_path) if variable == "SSL_CERT_DIR" else None,
+    )
+    assert context.cert_store_stats() == expected.cert_store_stats()
+    assert clients._ssl_context(True, trust_env=False) is not context
+
+
+def test_a_certificate_file_that_does_not_exist_is_a_configuration_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    settings = ClientSettings()
+    with pytest.raises(MiMoConfigurationError, match="SSL_CERT_FILE"):
+        sync_client(settings, settings.key(), User())
 
 
 @pytest.mark.parametrize(
     "proxy", ["ftp://me:canary@p.example", "nonsense", "http://[::1", "http://me:canary@[::1"]
 )
-def test_a_proxy_that_is_none_is_a_mistake_without_its_password(proxy):
+def test_the_error_for_an_invalid_proxy_does_not_show_its_password(proxy):
     settings = ClientSettings(proxy=proxy)
     with pytest.raises(MiMoConfigurationError, match="proxy") as caught:
         sync_client(settings, settings.key(), User())
     assert "canary" not in repr(caught.value) + repr(caught.value.__context__)
 
 
-def test_settings_do_not_show_a_proxys_password():
+def test_settings_do_not_show_the_password_of_a_proxy():
     settings = ClientSettings(proxy="http://me:canary@proxy.example:3128")
     assert "canary" not in repr(settings)
     assert "proxy.example" in repr(settings)
     assert "canary" not in repr(ClientSettings(proxy="http://me:canary@["))
 
 
-def test_our_clients_keep_deadlines_proxies_included(monkeypatch):
+def test_our_clients_keep_deadlines_with_and_without_a_proxy(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     settings = ClientSettings()
     shared = sync_client(settings, settings.key(), User())
     assert shared.keeps_deadlines
     for transport in (shared.client._transport, *filter(None, shared.client._mounts.values())):
-        assert isinstance(transport._pool._network_backend, deadlines.DeadlineBackend)
+        assert isinstance(transport._pool._network_backend, DeadlineBackend)
 
 
 async def test_our_async_clients_keep_deadlines():
@@ -108,14 +144,87 @@ async def test_our_async_clients_keep_deadlines():
     shared = await async_client(settings, settings.key(), user)
     assert shared.keeps_deadlines
     backend = shared.client._transport._pool._network_backend
-    assert isinstance(backend, deadlines.AsyncDeadlineBackend)
+    assert isinstance(backend, AsyncDeadlineBackend)
     await release_async(settings.key(), user)
     assert shared.client.is_closed
 
 
-def test_a_client_built_in_another_way_is_not_touched():
-    with httpx2.Client(transport=httpx2.MockTransport(lambda request: None)) as client:
-        assert deadlines.install(client) is False
+@pytest.mark.parametrize("kind", [DeadlineTransport, AsyncDeadlineTransport])
+@pytest.mark.parametrize("proxy", [None, "http://me:pw@p.example:3128", "https://p.example"])
+def test_the_pool_is_configured_as_httpx2_configures_its_own(kind, proxy):
+    """Also fails if the private name `_pool`, the only one in use, ever moves."""
+    context = ssl.create_default_context()
+    proxy = proxy and httpx2.Proxy(proxy)
+    base = kind.__base__(verify=context, limits=clients._LIMITS, proxy=proxy)
+    own = kind(context, clients._LIMITS, proxy)
+    assert own.keeps_deadlines
+    ours, theirs = vars(own._pool), vars(base._pool)
+    for name in (
+        *("_ssl_context", "_max_connections", "_max_keepalive_connections", "_keepalive_expiry"),
+        *("_http1", "_http2", "_retries", "_local_address", "_uds", "_socket_options"),
+    ):
+        assert ours[name] == theirs[name], name
+    if proxy:
+        assert str(ours["_proxy"].url) == str(theirs["_proxy_url"])
+        assert ours["_proxy"].headers == theirs["_proxy_headers"]
+        assert ours["_proxy"].ssl_context is theirs["_proxy_ssl_context"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        (DeadlineTransport, httpx2.HTTPTransport),
+        (AsyncDeadlineTransport, httpx2.AsyncHTTPTransport),
+    ],
+)
+def test_a_transport_of_httpx2_with_another_layout_is_left_alone(monkeypatch, kind, base):
+    create = base.__init__
+
+    def renamed(self, **kwargs):
+        create(self, **kwargs)
+        self._connections = vars(self).pop("_pool")
+
+    monkeypatch.setattr(base, "__init__", renamed)
+    transport = kind(ssl.create_default_context(), clients._LIMITS)
+    assert not transport.keeps_deadlines
+    assert not hasattr(transport, "_pool")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"HTTP_PROXY": "http://a.example:3128", "HTTPS_PROXY": "b.example"},
+        {"ALL_PROXY": "http://user:pw@c.example"},
+        {"HTTPS_PROXY": "http://a.example", "NO_PROXY": "*"},
+        {"HTTPS_PROXY": "http://a.example", "NO_PROXY": "x.example, *"},
+        {
+            "HTTPS_PROXY": "http://a.example",
+            "NO_PROXY": "x.example, .y.example,*.z.example,,LocalHost,127.0.0.1,10.0.0.0/8,::1,"
+            "fe80::/10,[::2],[::3]:8080,http://w.example,127.0.0.1:8080,v.example:99",
+        },
+        {"HTTPS_PROXY": "http://a.example", "NO_PROXY": "10.0.0.0/99,x/8,*.x/8,http://[,a b,\x01"},
+    ],
+)
+def test_proxies_of_the_environment_are_read_as_httpx2_reads_them(monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with httpx2.Client() as client:
+        expected = {
+            pattern.pattern: transport and transport._pool._proxy_url
+            for pattern, transport in client._mounts.items()
+        }
+    settings = ClientSettings()
+    shared = sync_client(settings, settings.key(), User())
+    mounts = {
+        pattern.pattern: transport and transport._pool._proxy.url
+        for pattern, transport in shared.client._mounts.items()
+    }
+    assert {key: value and str(value) for key, value in mounts.items()} == {
+        key: value and str(value) for key, value in expected.items()
+    }
+    assert list(mounts) == list(expected)
+    assert set(environment_proxies()) == set(expected)
 
 
 def test_the_last_user_closes_the_client_and_a_later_call_gets_a_new_one():
@@ -131,7 +240,7 @@ def test_the_last_user_closes_the_client_and_a_later_call_gets_a_new_one():
     assert sync_client(settings, key, a) is not shared
 
 
-def test_garbage_is_no_user():
+def test_a_user_that_was_garbage_collected_does_not_count():
     settings = ClientSettings()
     key, a, b = settings.key(), User(), User()
     shared = sync_client(settings, key, a)
@@ -191,10 +300,10 @@ def test_many_threads_make_one_client():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_begins_again(monkeypatch):
+def test_a_forked_process_creates_its_own_client(monkeypatch):
     settings = ClientSettings()
     shared = sync_client(settings, settings.key(), User())
-    clients._registry.lock.acquire()  # as another thread might hold it during the fork
+    clients._registry.lock.acquire()  # as another thread might during the fork
     monkeypatch.setattr(clients, "_inherited", [])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -207,7 +316,7 @@ def test_a_child_begins_again(monkeypatch):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_models_come_and_go_without_clients(registry):
+def test_creating_and_closing_transports_creates_no_client(registry):
     transports = [Transport() for _ in range(1000)]
     assert not registry.sync
     for transport in transports:
@@ -215,10 +324,10 @@ def test_models_come_and_go_without_clients(registry):
     assert not registry.sync
 
 
-def test_importing_costs_no_network_library():
+def test_importing_loads_no_network_library():
     code = (
         "import sys; from langchain_mimo._transport import *; import langchain_mimo._transport.transport;"
-        "print([n for n in ('httpcore2', 'h11', 'anyio._core._sockets') if n in sys.modules])"
+        "print([n for n in ('httpcore2', 'httpx', 'h11', 'anyio._core._sockets') if n in sys.modules])"
     )
     path = os.pathsep.join(p for p in sys.path if p)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The error table: status, code and param pick class, hint and whether to try again."""
+"""The error table: status, code and param determine class, hint and `is_retryable`."""
 
 import json
 import pickle
@@ -50,7 +50,7 @@ PYDANTIC = mimo(
     kind="Bad Request",
 )
 
-# status, body, class, is_retryable, what str() must hold
+# status, body, class, is_retryable, what str() must contain
 TABLE = {
     "401": (
         401,
@@ -64,7 +64,7 @@ TABLE = {
         mimo(400, "Param Incorrect", "`text` is not set"),
         MiMoInvalidRequestError,
         False,
-        ["400", "Param Incorrect", "`text` is not set", "no text"],
+        ["400", "Param Incorrect", "`text` is not set", "lacks the text"],
     ),
     "400 framed as an event": (
         400,
@@ -86,12 +86,12 @@ TABLE = {
         ["passed back", "additional_kwargs['reasoning_content']"],
     ),
     "pydantic form": (400, PYDANTIC, MiMoInvalidRequestError, False, ["reasoning_effort"]),
-    "outage dressed as 400": (
+    "outage reported as 400": (
         400,
         mimo(400, "finishConnect(..) failed: Connection refused: s-x.xiaomi.srv/10.1.2.3:80"),
         MiMoServerError,
         True,
-        ["outages pass"],
+        ["internal outage"],
     ),
     "402": (
         402,
@@ -119,7 +119,7 @@ TABLE = {
         mimo(404, "No endpoints found that support image input"),
         MiMoNotFoundError,
         False,
-        ["mimo-v2.6-pro does not take such media"],
+        ["mimo-v2.6-pro does not accept this kind of media"],
     ),
     "421": (
         421,
@@ -164,7 +164,7 @@ TABLE = {
         False,
         ["console"],
     ),
-    "too large an answer is no context overflow": (
+    "too large an output limit is not a context overflow": (
         400,
         mimo(400, "Param Incorrect", "max_completion_tokens is too large: 999999"),
         MiMoInvalidRequestError,
@@ -250,7 +250,7 @@ def test_table(row):
     assert len(text.encode()) <= 2048
 
 
-def test_each_class_is_also_langchains():
+def test_each_class_inherits_from_langchains_own():
     pairs = {
         errors.MiMoAuthenticationError: core.ModelAuthenticationError,
         errors.MiMoPermissionError: core.ModelPermissionDeniedError,
@@ -277,15 +277,15 @@ def test_each_class_is_also_langchains():
     [
         ("tp-", HOST, ["tp-", HOST, *TOKEN_PLAN_HOSTS.values(), "region"]),
         ("ttp-", HOST, ["ttp-", "region"]),
-        ("tp-", TOKEN_PLAN_HOSTS["sgp"], ["bound to one region", *TOKEN_PLAN_HOSTS]),
+        ("tp-", TOKEN_PLAN_HOSTS["sgp"], ["one region only", *TOKEN_PLAN_HOSTS]),
         ("sk-", TOKEN_PLAN_HOSTS["cn"], ["pay-as-you-go", HOST]),
         ("sk-", HOST, ["sk-", "console"]),
-        ("", HOST, ["no family known"]),
+        ("", HOST, ["unknown prefix"]),
         ("sk-", "127.0.0.1", ["127.0.0.1"]),
         ("sk-", "notxiaomimimo.com", ["notxiaomimimo.com", "that server"]),
     ],
 )
-def test_401_names_host_and_family(family, host, pieces):
+def test_a_401_names_host_and_key_family(family, host, pieces):
     context = ErrorContext(host, family, "mimo-v2.6-pro", ("sk-canary-canary",))
     text = str(error_from_response(401, {}, mimo(401, "Invalid API Key"), context))
     for piece in pieces:
@@ -309,7 +309,7 @@ def test_an_error_in_a_stream_takes_its_status_from_its_code():
     assert str(error_from_event({"error": "boom"}, {}, CONTEXT)) == "500 boom"
 
 
-def test_nothing_secret_and_nothing_long_comes_through():
+def test_secrets_and_long_texts_are_removed():
     media = "iVBORw0KGgo" * 500
     body = mimo(400, f"key sk-canary-canary {media}", f"tp-abcdefgh12345 {media} " + "长" * 5000)
     headers = {"set-cookie": "session=canary", "x-request-id": "sk-canary-canary"}
@@ -325,7 +325,7 @@ def test_nothing_secret_and_nothing_long_comes_through():
     assert len(error.response.content) < 3000
 
 
-def test_redaction_leaves_ordinary_ids_alone():
+def test_redaction_keeps_ordinary_ids():
     text = "id 0f8fad5b-d9cd-469f-a165-70867728950e_0123456789abcdef0123456789abcdef"
     assert redact(text) == text
     assert redact("x" * 63) == "x" * 63
@@ -373,7 +373,7 @@ def test_retry_after(headers, seconds):
     assert retry_after(headers, NOW) == seconds
 
 
-def test_a_redirect_names_the_host_alone():
+def test_a_redirect_error_names_only_the_host():
     error = redirect_error(
         307, {"location": "https://user:secret@evil.example/path?token=secret"}, CONTEXT
     )
@@ -384,7 +384,7 @@ def test_a_redirect_names_the_host_alone():
     assert HOST in str(redirect_error(302, {"location": "/elsewhere"}, CONTEXT))
 
 
-def test_an_answer_of_another_kind_is_described():
+def test_a_body_of_another_kind_is_described():
     error = invalid_response_error(200, {}, b"<html><title>Login</title>", CONTEXT)
     assert "titled 'Login'" in str(error)
     assert error.status_code == 200
@@ -403,7 +403,7 @@ def test_an_answer_of_another_kind_is_described():
         error_from_response(421, {}, mimo(421, "Moderation Block"), CONTEXT),
     ],
 )
-def test_errors_travel_between_processes(error):
+def test_errors_can_be_pickled(error):
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert str(again) == str(error)
@@ -411,7 +411,7 @@ def test_errors_travel_between_processes(error):
     assert {k: v for k, v in again.__dict__.items() if k != "response"} == state
 
 
-def test_a_timeout_says_which_limit_its_value_and_what_came():
+def test_a_timeout_error_names_the_limit_and_what_was_received():
     text = str(errors.MiMoTimeoutError("idle", 300.0, host=HOST, events=7, received=1234))
     for piece in ("idle", "300 s", HOST, "7 events", "1234 bytes"):
         assert piece in text

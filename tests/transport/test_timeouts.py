@@ -1,4 +1,4 @@
-"""Time limits as values, and the watch that holds a call to them."""
+"""Time limits as values, and the timer that holds a call to them."""
 
 import math
 import pickle
@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from langchain_mimo._transport import timeouts as limits
-from langchain_mimo._transport.timeouts import Deadline, MiMoTimeouts, Watch
+from langchain_mimo._transport.timeouts import AttemptTimer, Deadline, MiMoTimeouts
 from langchain_mimo.errors import MiMoConfigurationError, MiMoTimeoutError
 
 
@@ -79,42 +79,42 @@ def test_no_limit_is_a_number_too():
 
 
 def test_first_event_then_idle(clock):
-    watch = Watch(MiMoTimeouts(connect=1, first_event=10, idle=3), clock.now)
+    timer = AttemptTimer(MiMoTimeouts(connect=1, first_event=10, idle=3), clock.now)
     clock.now += 9.5
-    watch.check("h")
-    watch.got_events()
+    timer.check("h")
+    timer.restart_idle()
     clock.now += 2.5
-    watch.check("h")
-    watch.got_events()
+    timer.check("h")
+    timer.restart_idle()
     clock.now += 3.5
     with pytest.raises(MiMoTimeoutError) as caught:
-        watch.check("h")
+        timer.check("h")
     assert (caught.value.limit, caught.value.seconds) == ("idle", 3)
 
 
 def test_an_expiry_before_the_first_event_says_so(clock):
-    watch = Watch(MiMoTimeouts(first_event=10), clock.now)
-    watch.received = 70
+    timer = AttemptTimer(MiMoTimeouts(first_event=10), clock.now)
+    timer.received = 70
     clock.now += 10.5
     with pytest.raises(MiMoTimeoutError) as caught:
-        watch.check("h")
+        timer.check("h")
     assert (caught.value.limit, caught.value.received) == ("first_event", 70)
-    assert watch.error("h", connecting=True).limit == "connect"
+    assert timer.error("h", connecting=True).limit == "connect"
 
 
 def test_total_cuts_every_other_limit_short(clock):
-    watch = Watch(MiMoTimeouts(first_event=10, idle=10, total=12), clock.now - 5)
-    assert watch.deadline.remaining() == 7
-    watch.got_events()
-    assert watch.deadline.remaining() == 7
-    assert watch.connect.remaining() == 7
+    timer = AttemptTimer(MiMoTimeouts(first_event=10, idle=10, total=12), clock.now - 5)
+    assert timer.deadline.remaining() == 7
+    timer.restart_idle()
+    assert timer.deadline.remaining() == 7
+    assert timer.connect.remaining() == 7
     clock.now += 7
     with pytest.raises(MiMoTimeoutError) as caught:
-        watch.check("h")
+        timer.check("h")
     assert (caught.value.limit, caught.value.seconds) == ("total", 12)
 
 
 def test_a_client_that_cannot_tell_events_waits_for_the_longer_limit(clock):
-    assert Watch(MiMoTimeouts(first_event=5, idle=60), clock.now).longest_silence() == 60
-    assert Watch(MiMoTimeouts(first_event=90, idle=60), clock.now).longest_silence() == 90
-    assert Watch(MiMoTimeouts(idle=60, total=20), clock.now).longest_silence() == 20
+    assert AttemptTimer(MiMoTimeouts(first_event=5, idle=60), clock.now).longest_silence() == 60
+    assert AttemptTimer(MiMoTimeouts(first_event=90, idle=60), clock.now).longest_silence() == 90
+    assert AttemptTimer(MiMoTimeouts(idle=60, total=20), clock.now).longest_silence() == 20

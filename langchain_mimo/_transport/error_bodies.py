@@ -1,0 +1,125 @@
+"""Reads error bodies of every known form: MiMo's, those of self-hosted servers, and proxies'.
+
+MiMo's are `{"error": {"code", "message", "param", "type"}}`, often with the useful text in `param`,
+and behind `data:` if a stream was requested (docs/api-facts.md). vLLM, FastAPI and gateways have
+forms of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from langchain_mimo.errors import redact
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """The fields of an error body, redacted.
+
+    Attributes:
+        message: Its message, or a description of a body of another form.
+        code: Its `code` as text, or None.
+        param: Its `param`, or None.
+        type: Its `type`, or None.
+        request_id: Its `request_id`, not redacted, or None.
+        text: The text of a body that is not JSON, else None.
+    """
+
+    message: str
+    code: str | None = None
+    param: str | None = None
+    type: str | None = None
+    request_id: str | None = None
+    text: str | None = None
+
+    def encoded(self) -> bytes:
+        """Return the body as bytes that may be kept: in MiMo's form if it was JSON."""
+        if self.text is not None:
+            return self.text.encode()
+        fields = {
+            "code": self.code,
+            "message": self.message,
+            "param": self.param or "",
+            "type": self.type or "",
+        }
+        return orjson.dumps({"error": fields})
+
+
+def read_body(body: bytes, secrets: Iterable[str]) -> ErrorBody:
+    """Read the body of an error response.
+
+    Args:
+        body: The body or its start: MiMo's `{"error": …}`, the same behind `data:`, vLLM's form,
+            FastAPI's `{"detail": …}`, a string, HTML, or nothing.
+        secrets: Strings to mask.
+    """
+    text = _without_event_framing(body)
+    try:
+        payload = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        payload = None
+    if payload is None:
+        return ErrorBody(describe_body(text.encode(), secrets), text=redact(text, secrets))
+    return read_payload(payload, secrets)
+
+
+def read_payload(payload: Any, secrets: Iterable[str]) -> ErrorBody:
+    """Read an error body that is parsed already.
+
+    Args:
+        payload: The JSON value.
+        secrets: Strings to mask.
+    """
+    request_id = payload.get("request_id") if isinstance(payload, dict) else None
+    request_id = request_id if isinstance(request_id, str) else None
+    if isinstance(payload, list) and len(payload) == 1:  # some gateways wrap the object
+        payload = payload[0]
+    if not isinstance(payload, dict):
+        return ErrorBody(redact(repr(payload), secrets, 300))
+    error = payload.get("error", payload)
+    if not isinstance(error, dict):
+        message = _clean(error, secrets) or "no message"
+        code = _clean(payload.get("code"), secrets, 60)
+        return ErrorBody(message, code, request_id=request_id)
+    found = next((error[key] for key in ("message", "detail", "msg") if error.get(key)), None)
+    return ErrorBody(
+        message=_clean(found, secrets, 1000) or "",
+        code=_clean(error.get("code"), secrets, 60),
+        param=_clean(error.get("param"), secrets),
+        type=_clean(error.get("type"), secrets, 60),
+        request_id=request_id,
+    )
+
+
+def describe_body(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """Describe a body that is not JSON in a few words: empty, an HTML page, or how it starts."""
+    text = body.decode("utf-8", "replace").strip()
+    if not text:
+        return "an empty body"
+    if text[:200].lstrip("\ufeff").lstrip().lower().startswith(("<!doctype html", "<html")):
+        title = re.search(r"<title[^>]*>(.{0,200}?)</title>", text, re.IGNORECASE | re.DOTALL)
+        titled = f" titled {' '.join(title[1].split())!r}" if title else ""
+        return redact(f"an HTML page{titled}", secrets, 300)
+    return f"{redact(text, secrets, 300)!r}"
+
+
+def _without_event_framing(body: bytes) -> str:
+    """Remove the `data:` of a body that is framed as an event."""
+    text = body.decode("utf-8", "replace").lstrip("\ufeff").strip()
+    if not text.startswith(("data:", "event:", ":")):
+        return text
+    return "\n".join(line[5:].strip() for line in text.splitlines() if line.startswith("data:"))
+
+
+def _clean(value: Any, secrets: Iterable[str], limit: int = 600) -> str | None:
+    """Return a field as redacted text on one line, or None if it is empty."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        value = orjson.dumps(value, default=str).decode()
+    return redact(" ".join(value.split()), secrets, limit)

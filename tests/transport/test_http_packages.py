@@ -1,0 +1,219 @@
+"""A user's own client may be of httpx2 or of httpx, which this package never imports."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import httpx
+import httpx2
+import pytest
+
+from langchain_mimo._transport import ApiRequest, RetryPolicy, Transport
+from langchain_mimo._transport.http_packages import package_of
+from langchain_mimo.errors import (
+    MiMoAPIError,
+    MiMoAuthenticationError,
+    MiMoConnectionError,
+    MiMoRateLimitError,
+    MiMoRedirectError,
+    MiMoTimeoutError,
+)
+
+KEY = "sk-canary-canary-canary"
+NEVER = RetryPolicy(max_retries=0)
+
+
+@pytest.fixture(params=[httpx2, httpx], ids=["httpx2", "httpx"])
+def http(request):
+    return request.param
+
+
+@pytest.fixture(params=["Client", "AsyncClient"])
+def kind(request):
+    return request.param
+
+
+def api_request(**options):
+    options.setdefault("retry", NEVER)
+    return ApiRequest("https://api.example/v1", {"api-key": KEY}, {"model": "m"}, **options)
+
+
+def send(http, kind, handler, the_request=None, **options):
+    """Send a request over a client whose transport is a function."""
+    client = getattr(http, kind)(transport=http.MockTransport(handler), **options)
+    the_request = the_request or api_request()
+    if kind == "Client":
+        return Transport(http_client=client).request(the_request)
+    return asyncio.run(Transport(http_async_client=client).arequest(the_request))
+
+
+def test_the_package_of_a_client_is_found(http, kind):
+    other = "AsyncClient" if kind == "Client" else "Client"
+    own = type("Own", (getattr(http, kind),), {})
+    for client in (getattr(http, kind)(), own()):
+        assert package_of(client, kind) is http
+        assert package_of(client, other) is None
+    assert package_of(object(), kind) is None
+
+
+def test_httpx_is_not_imported(kind):
+    code = (
+        "import sys, langchain_mimo, langchain_mimo._transport.transport\n"
+        "import langchain_mimo._transport.deadline_transport\n"
+        "from langchain_mimo._transport.http_packages import package_of\n"
+        "import httpx2\n"
+        f"assert package_of(httpx2.{kind}(), '{kind}') is httpx2\n"
+        f"assert package_of(object(), '{kind}') is None\n"
+        "print('httpx' in sys.modules)"
+    )
+    path = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.stdout.strip() == "False"
+
+
+FAULTS = {
+    "ConnectTimeout": (MiMoTimeoutError, "time limit 'connect'"),
+    "ReadTimeout": (MiMoTimeoutError, "time limit 'first_event'"),
+    "WriteTimeout": (MiMoTimeoutError, "time limit 'first_event'"),
+    "PoolTimeout": (MiMoConnectionError, "all connections of the http_client are in use"),
+    "ConnectError": (MiMoConnectionError, r"cannot connect to api\.example: why$"),
+    "ReadError": (MiMoConnectionError, r"to api\.example broke before a response: why$"),
+    "WriteError": (MiMoConnectionError, "broke before a response: why$"),
+    "CloseError": (MiMoConnectionError, "broke before a response: why$"),
+    "RemoteProtocolError": (MiMoConnectionError, "broke before a response: why$"),
+    "LocalProtocolError": (MiMoConnectionError, r"cannot send the request to api\.example: why$"),
+    "UnsupportedProtocol": (MiMoConnectionError, r"cannot send the request to api\.example: why$"),
+    "ProxyError": (MiMoConnectionError, r"why\. The proxy refused the request"),
+    "DecodingError": (MiMoConnectionError, r"why\. The response is not compressed"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_exceptions_of_both_packages_become_the_same_errors(http, kind, name):
+    cls, text = FAULTS[name]
+
+    def handler(request):
+        raise getattr(http, name)("why", request=request)
+
+    with pytest.raises(cls, match=text) as caught:
+        send(http, kind, handler)
+    assert type(caught.value.__cause__) is getattr(http, name)
+    with pytest.raises(RuntimeError, match="request"):
+        _ = caught.value.__cause__.request
+
+
+def test_what_the_users_client_adds_is_sent(http, kind):
+    seen = []
+
+    def handler(request):
+        seen.append(request)
+        return http.Response(200, json={})
+
+    class Auth(http.Auth):
+        requires_request_body = True
+
+        def auth_flow(self, request):
+            request.headers["x-signature"] = str(len(request.content))
+            yield request
+
+    send(
+        http,
+        kind,
+        handler,
+        headers={"x-corporate": "yes", "accept": "nothing"},
+        params={"tenant": "7"},
+        cookies={"session": "9"},
+        auth=Auth(),
+    )
+    request = seen[0]
+    assert isinstance(request, http.Request)
+    assert request.content == b'{"model":"m"}'
+    assert request.url.params["tenant"] == "7"
+    assert request.headers["cookie"] == "session=9"
+    assert request.headers["x-corporate"] == "yes"
+    assert request.headers["x-signature"] == "13"
+    assert request.headers["accept"] == "application/json"
+    assert request.headers["api-key"] == KEY
+    assert request.headers["content-length"] == "13"
+    assert "transfer-encoding" not in request.headers
+
+
+def test_an_auth_flow_may_send_the_request_twice(http, kind):
+    seen = []
+
+    def handler(request):
+        seen.append(request.content)
+        return http.Response(401 if len(seen) == 1 else 200, json={"n": len(seen)})
+
+    class Auth(http.Auth):
+        def auth_flow(self, request):
+            response = yield request
+            if response.status_code == 401:
+                yield request
+
+    assert send(http, kind, handler, auth=Auth()) == {"n": 2}
+    assert seen == [b'{"model":"m"}'] * 2
+
+
+STATUSES = {401: MiMoAuthenticationError, 429: MiMoRateLimitError, 307: MiMoRedirectError,
+            418: MiMoAPIError}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_hook_that_raises_for_the_status_does_not_hide_the_error(http, kind, status, reads):
+    body = b'{"error": {"message": "because", "code": "x"}}'
+
+    def check(response):
+        if reads:
+            response.read()
+        response.raise_for_status()
+
+    async def acheck(response):
+        if reads:
+            await response.aread()
+        response.raise_for_status()
+
+    def handler(request):
+        headers = {"retry-after": "3", "location": "https://other.example/x"}
+        content = iter([body]) if kind == "Client" else acontent()
+        return http.Response(status, headers=headers, content=content)
+
+    async def acontent():
+        yield body
+
+    hooks = {"response": [check if kind == "Client" else acheck]}
+    with pytest.raises(STATUSES[status]) as caught:
+        send(http, kind, handler, event_hooks=hooks)
+    error = caught.value
+    assert type(error) is STATUSES[status]
+    assert error.status_code == status
+    if status != 307:
+        assert error.retry_after == 3.0
+        assert error.message == (
+            "because" if reads else "'not read before an event hook raised for the status'"
+        )
+    with pytest.raises(RuntimeError):
+        _ = error.__cause__.response.request
+
+
+def test_a_hook_may_read_the_response(http, kind):
+    seen = []
+
+    def read(response):
+        seen.append(response.read())
+
+    async def aread(response):
+        seen.append(await response.aread())
+
+    hooks = {"response": [read if kind == "Client" else aread]}
+    handler = lambda request: http.Response(200, json={"a": 1})  # noqa: E731
+    assert send(http, kind, handler, event_hooks=hooks) == {"a": 1}
+    assert len(seen) == 1
