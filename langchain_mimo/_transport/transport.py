@@ -115,8 +115,6 @@ class Transport:
         self._settings = settings or clients.ClientSettings()
         self._client = http_client
         self._async_client = http_async_client
-        self._http = package_of(http_client, "Client") or httpx2
-        self._async_http = package_of(http_async_client, "AsyncClient") or httpx2
         self._key: Any = None
 
     def close(self) -> None:
@@ -138,7 +136,8 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        return self._drive(_Plan(api_request, self._http), self._receive)
+        plan = _Plan(api_request, package_of(self._client, "Client") or httpx2)
+        return self._drive(plan, self._receive)
 
     def stream(self, api_request: ApiRequest) -> Generator[dict[str, Any], None, None]:
         """Send a request and yield the response's events; closing closes the connection.
@@ -146,7 +145,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, self._http)
+        plan = _Plan(api_request, package_of(self._client, "Client") or httpx2)
         attempt, response, chunks, events = self._drive(plan, self._open)
         try:
             while True:
@@ -224,7 +223,8 @@ class Transport:
             request = attempt.build_request(plan.api_request, stream=stream)
             response = shared.client.send(request, stream=True, auth=None)
         else:
-            _check_open(client, "http_client")
+            if client.is_closed:
+                raise MiMoConfigurationError("http_client is closed")
             request = attempt.build_request_with(client, plan.api_request, stream=stream)
             response = client.send(request, stream=True, follow_redirects=False)
         accepted = False
@@ -246,7 +246,8 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        return await self._adrive(_Plan(api_request, self._async_http), self._areceive)
+        plan = _Plan(api_request, package_of(self._async_client, "AsyncClient") or httpx2)
+        return await self._adrive(plan, self._areceive)
 
     async def astream(self, api_request: ApiRequest) -> AsyncGenerator[dict[str, Any], None]:
         """Send a request and yield the response's events; closing closes the connection.
@@ -254,7 +255,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, self._async_http)
+        plan = _Plan(api_request, package_of(self._async_client, "AsyncClient") or httpx2)
         attempt, response, chunks, events = await self._adrive(plan, self._aopen)
         try:
             while True:
@@ -335,7 +336,8 @@ class Transport:
             request = attempt.build_request(plan.api_request, stream=stream)
             response = await shared.client.send(request, stream=True, auth=None)
         else:
-            _check_open(client, "http_async_client")
+            if client.is_closed:
+                raise MiMoConfigurationError("http_async_client is closed")
             request = attempt.build_request_with(client, plan.api_request, stream=stream)
             response = await client.send(request, stream=True, follow_redirects=False)
         accepted = False
@@ -360,8 +362,3 @@ class Transport:
 def _caused(error: MiMoError, cause: Exception) -> MiMoError:
     error.__cause__ = cause
     return error
-
-
-def _check_open(client: Any, name: str) -> None:
-    if client.is_closed:
-        raise MiMoConfigurationError(f"{name} is closed")
