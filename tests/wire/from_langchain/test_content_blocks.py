@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import builtins
 import copy
 import os
 import warnings
 
 import pytest
+from block_samples import INLINE, MP4, NONE, PNG, REFUSED, REMOTE, URL, VIDEO, only, payload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models._utils import _normalize_messages
 from langchain_core.messages import HumanMessage
 from langchain_core.messages.content import (
-    create_audio_block,
     create_image_block,
     create_plaintext_block,
     create_video_block,
@@ -22,65 +21,10 @@ from langchain_core.messages.content import (
 
 from langchain_mimo._media.references import InlineBase64, LocalFile, RemoteURL
 from langchain_mimo._wire.from_langchain.content_blocks import KNOWN_KEYS, READERS, read_content
-from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.turns import MediaPart, TextPart
 from langchain_mimo.errors import MediaError, MiMoInputError
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
-MP4 = base64.b64encode(b"\0\0\0\x18ftypmp42" + bytes(40)).decode()
-WAV = base64.b64encode(b"RIFF\0\0\0\0WAVEfmt " + bytes(40)).decode()
-URL = "https://example.com/media"
-NONE = MediaDefaults()
-
-
-def only(block, defaults=NONE):
-    parts = read_content([block], 3, defaults)
-    assert isinstance(parts, list)
-    (part,) = parts
-    assert isinstance(part, MediaPart)
-    assert (part.reference.message_index, part.reference.block_index) == (3, 0)
-    return part
-
-
-def payload(source):
-    assert isinstance(source, InlineBase64)
-    return source.text[source.start :]
-
-
-def remote(kind):
-    return RemoteURL(URL), kind
-
-
 # --- Accepted shapes ---------------------------------------------------------------------------
-
-REMOTE = {
-    "v1 image": ({"type": "image", "url": URL}, "image"),
-    "v1 video": ({"type": "video", "url": URL}, "video"),
-    "v1 audio": ({"type": "audio", "url": URL}, "audio"),
-    "v1 factory image": (create_image_block(url=URL), "image"),
-    "v1 factory video": (create_video_block(url=URL), "video"),
-    "v1 factory audio": (create_audio_block(url=URL), "audio"),
-    "v1 with null base64": ({"type": "image", "url": URL, "base64": None}, "image"),
-    "v0 image": ({"type": "image", "source_type": "url", "url": URL}, "image"),
-    "v0 audio": ({"type": "audio", "source_type": "url", "url": URL}, "audio"),
-    "v0 video": ({"type": "video", "source_type": "url", "url": URL}, "video"),
-    "MiMo image": ({"type": "image_url", "image_url": {"url": URL}}, "image"),
-    "image_url as a string": ({"type": "image_url", "image_url": URL}, "image"),
-    "MiMo video": ({"type": "video_url", "video_url": {"url": URL}}, "video"),
-    "video_url as a string": ({"type": "video_url", "video_url": URL}, "video"),
-    "MiMo audio": ({"type": "input_audio", "input_audio": {"data": URL}}, "audio"),
-    "SGLang audio": ({"type": "audio_url", "audio_url": {"url": URL}}, "audio"),
-    "Anthropic image": ({"type": "image", "source": {"type": "url", "url": URL}}, "image"),
-    "Responses image": ({"type": "input_image", "image_url": URL}, "image"),
-    "Responses video": ({"type": "input_video", "video_url": URL}, "video"),
-    "Gemini media": ({"type": "media", "mime_type": "video/mp4", "file_uri": URL}, "video"),
-    "file by MIME type": ({"type": "file", "mime_type": "audio/wav", "url": URL}, "audio"),
-    "http": ({"type": "image", "url": "HTTP://example.com/a"}, "image"),
-    "non_standard": (
-        {"type": "non_standard", "value": {"type": "video_url", "video_url": {"url": URL}}},
-        "video",
-    ),
-}
 
 
 @pytest.mark.parametrize(("block", "kind"), REMOTE.values(), ids=REMOTE)
@@ -89,83 +33,6 @@ def test_urls(block, kind):
     assert part.reference.kind == kind
     assert isinstance(part.reference.source, RemoteURL)
     assert part.reference.source.url.lower().startswith(("https://example", "http://example"))
-
-
-INLINE = {
-    "v1 image": ({"type": "image", "base64": PNG, "mime_type": "image/png"}, "image", PNG),
-    "v1 video": ({"type": "video", "base64": MP4, "mime_type": "video/mp4"}, "video", MP4),
-    "v1 audio": ({"type": "audio", "base64": WAV, "mime_type": "audio/wav"}, "audio", WAV),
-    "v1 factory": (create_video_block(base64=MP4, mime_type="video/mp4"), "video", MP4),
-    "data URL in url": ({"type": "image", "url": f"data:image/png;base64,{PNG}"}, "image", PNG),
-    "data URL in base64": (
-        {"type": "image", "base64": f"data:image/png;base64,{PNG}"},
-        "image",
-        PNG,
-    ),
-    "v0 image": (
-        {"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"},
-        "image",
-        PNG,
-    ),
-    "v0 video": (
-        {"type": "video", "source_type": "base64", "data": MP4, "mime_type": "video/mp4"},
-        "video",
-        MP4,
-    ),
-    "MiMo image": (
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
-        "image",
-        PNG,
-    ),
-    "MiMo video": (
-        {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{MP4}"}},
-        "video",
-        MP4,
-    ),
-    "MiMo audio": (
-        {"type": "input_audio", "input_audio": {"data": f"data:audio/wav;base64,{WAV}"}},
-        "audio",
-        WAV,
-    ),
-    "OpenAI audio": (
-        {"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}},
-        "audio",
-        WAV,
-    ),
-    "Anthropic image": (
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
-        "image",
-        PNG,
-    ),
-    "Gemini media": ({"type": "media", "mime_type": "audio/wav", "data": WAV}, "audio", WAV),
-    "Gemini bytes": (
-        {"type": "media", "mime_type": "audio/wav", "data": base64.b64decode(WAV)},
-        "audio",
-        WAV,
-    ),
-    "Gemini inline": ({"inline_data": {"mime_type": "image/png", "data": PNG}}, "image", PNG),
-    "Bedrock image": (
-        {"image": {"format": "png", "source": {"bytes": base64.b64decode(PNG)}}},
-        "image",
-        PNG,
-    ),
-    "Bedrock video": (
-        {"video": {"format": "mp4", "source": {"bytes": base64.b64decode(MP4)}}},
-        "video",
-        MP4,
-    ),
-    "v1 file": ({"type": "file", "base64": MP4, "mime_type": "video/mp4"}, "video", MP4),
-    "OpenAI file": (
-        {"type": "file", "file": {"file_data": f"data:image/png;base64,{PNG}", "filename": "a"}},
-        "image",
-        PNG,
-    ),
-    "Responses file": (
-        {"type": "input_file", "file_data": f"data:audio/wav;base64,{WAV}", "filename": "a.wav"},
-        "audio",
-        WAV,
-    ),
-}
 
 
 @pytest.mark.parametrize(("block", "kind", "data"), INLINE.values(), ids=INLINE)
@@ -295,199 +162,7 @@ def test_two_texts_are_two_parts():
     assert read_content(["a", "b"], 0, NONE) == [TextPart("a"), TextPart("b")]
 
 
-# --- fps and media_resolution ------------------------------------------------------------------
-
-VIDEO = {"type": "video", "url": URL}
-SAMPLING = {
-    "top level": {**VIDEO, "fps": 1, "media_resolution": "max"},
-    "extras": {**VIDEO, "extras": {"fps": 1, "media_resolution": "max"}},
-    "metadata": {**VIDEO, "metadata": {"fps": 1, "media_resolution": "max"}},
-    "factory": create_video_block(url=URL, fps=1, media_resolution="max"),
-    "sibling": {
-        "type": "video_url",
-        "video_url": {"url": URL},
-        "fps": 1,
-        "media_resolution": "max",
-    },
-    "inside video_url": {
-        "type": "video_url",
-        "video_url": {"url": URL, "fps": 1, "media_resolution": "max"},
-    },
-    "inside source": {
-        "type": "video",
-        "source": {"type": "url", "url": URL, "fps": 1, "media_resolution": "max"},
-    },
-    "v0 file": {
-        "type": "file",
-        "source_type": "url",
-        "mime_type": "video/mp4",
-        "url": URL,
-        "metadata": {"fps": 1, "media_resolution": "max"},
-    },
-    "top level wins": {
-        **VIDEO,
-        "fps": 1,
-        "media_resolution": "max",
-        "extras": {"fps": 2, "media_resolution": "default"},
-        "metadata": {"fps": 3},
-    },
-}
-
-
-@pytest.mark.parametrize("block", SAMPLING.values(), ids=SAMPLING)
-def test_sampling_is_read(block):
-    part = only(block, MediaDefaults(5, "default"))
-    assert (part.fps, part.media_resolution) == (1, "max")
-    (message,) = _normalize_messages([HumanMessage([block])])
-    part = only(message.content[0], MediaDefaults(5, "default"))
-    assert (part.fps, part.media_resolution) == (1, "max")
-
-
-def test_gemini_fps():
-    block = {
-        "type": "media",
-        "mime_type": "video/mp4",
-        "data": MP4,
-        "video_metadata": {"fps": 0.5},
-    }
-    assert only(block).fps == 0.5
-
-
-def test_defaults_apply_to_videos_only():
-    defaults = MediaDefaults(0.1, "max")
-    assert (only(VIDEO, defaults).fps, only(VIDEO, defaults).media_resolution) == (0.1, "max")
-    image = only({"type": "image", "url": URL}, defaults)
-    assert (image.fps, image.media_resolution) == (None, None)
-    assert (only(VIDEO).fps, only(VIDEO).media_resolution) == (None, None)
-
-
-BAD_FPS = [0, 0.05, 10.1, -1, float("nan"), float("inf"), True, "2", [1]]
-
-
-@pytest.mark.parametrize("fps", BAD_FPS, ids=repr)
-def test_bad_fps(fps):
-    with pytest.raises(
-        MiMoInputError, match=r"messages\[3\], block 0: fps must be a number from 0.1 to 10"
-    ):
-        only({**VIDEO, "fps": fps})
-    with pytest.raises(MiMoInputError, match=r"^fps must be"):
-        MediaDefaults(fps=fps)
-
-
-def test_a_subclass_of_float_becomes_a_float():
-    class FloatSubclass(float):
-        pass
-
-    assert type(only({**VIDEO, "fps": FloatSubclass(2)}).fps) is float
-    assert type(only({**VIDEO, "fps": 2}).fps) is int
-
-
-def test_bad_resolution():
-    with pytest.raises(
-        MiMoInputError, match=r"block 0: media_resolution must be 'default' or 'max'"
-    ):
-        only({**VIDEO, "media_resolution": "high"})
-    with pytest.raises(MiMoInputError, match="media_resolution"):
-        MediaDefaults(media_resolution="MAX")
-
-
-@pytest.mark.parametrize("key", ["start", "end", "start_offset", "end_time"])
-@pytest.mark.parametrize("place", ["top", "extras", "video_metadata"])
-def test_time_ranges_are_refused(key, place):
-    block = {**VIDEO, key: 3} if place == "top" else {**VIDEO, place: {key: 3}}
-    with pytest.raises(MiMoInputError, match=r"prepare_video\(start=…, end=…\)"):
-        only(block)
-
-
-def test_a_null_time_range_is_ignored():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert only({**VIDEO, "start": None}).reference.kind == "video"
-
-
 # --- Refused blocks ----------------------------------------------------------------------------
-
-REFUSED = {
-    "path": ({"type": "image", "url": "/etc/passwd"}, "http"),
-    "relative path": ({"type": "image", "url": "cat.png"}, "http"),
-    "path with ..": ({"type": "image", "url": "../../secret.png"}, "http"),
-    "path with ~": ({"type": "image_url", "image_url": {"url": "~/cat.png"}}, "http"),
-    "UNC": ({"type": "image", "url": "\\\\server\\share\\cat.png"}, "http"),
-    "drive": ({"type": "video", "url": "C:\\videos\\a.mp4"}, "http"),
-    "path in image_url": ({"type": "image_url", "image_url": "/etc/passwd"}, "http"),
-    "ftp": ({"type": "image", "url": "ftp://example.com/a.png"}, "http"),
-    "gs": ({"type": "video", "url": "gs://bucket/a.mp4"}, "http"),
-    "s3": ({"type": "video_url", "video_url": {"url": "s3://bucket/a.mp4"}}, "http"),
-    "javascript": ({"type": "image", "url": "javascript:alert(1)"}, "http"),
-    "file on another host": ({"type": "image", "url": "file://server/share/a.png"}, "host"),
-    "file on a share": ({"type": "image", "url": "file:////server/share/a.png"}, "absolute"),
-    "relative file": ({"type": "image", "url": "file:cat.png"}, "absolute"),
-    "plain data URL": ({"type": "image", "url": "data:image/svg+xml,<svg/>"}, "base64"),
-    "empty data URL": ({"type": "image", "url": "data:image/png;base64,"}, "empty"),
-    "empty base64": ({"type": "image", "base64": ""}, "empty"),
-    "empty url": ({"type": "image", "url": ""}, "not a location"),
-    "video in image": ({"type": "image", "url": "data:video/mp4;base64,AAAA"}, "video"),
-    "video in image_url": (
-        {"type": "image_url", "image_url": {"url": f"data:video/mp4;base64,{MP4}"}},
-        "use a video block",
-    ),
-    "video base64 in image": (
-        {"type": "image", "base64": MP4, "mime_type": "video/mp4"},
-        "use a video block",
-    ),
-    "video data under an image MIME": (
-        {"type": "image", "base64": "data:video/mp4;base64,AAAA", "mime_type": "image/png"},
-        "use a video block",
-    ),
-    "image in video": ({"type": "video", "base64": PNG, "mime_type": "image/png"}, "image block"),
-    "image in audio": (
-        {"type": "input_audio", "input_audio": {"data": f"data:image/png;base64,{PNG}"}},
-        "image block",
-    ),
-    "PDF in image": ({"type": "image", "base64": "AAAA", "mime_type": "application/pdf"}, "pdf"),
-    "PDF file": ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf"}, "PDF"),
-    "OpenAI PDF": (
-        {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
-        "PDF",
-    ),
-    "Anthropic PDF": (
-        {
-            "type": "document",
-            "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"},
-        },
-        "PDF",
-    ),
-    "file without MIME type": ({"type": "file", "base64": "AAAA"}, "MIME type"),
-    "spreadsheet": ({"type": "file", "base64": "AAAA", "mime_type": "text-ish/x"}, "MIME type"),
-    "file_id": ({"type": "image", "file_id": "file-1"}, "stores no files"),
-    "v0 id": ({"type": "image", "source_type": "id", "id": "file-1"}, "stores no files"),
-    "nothing": ({"type": "video"}, "needs url or base64"),
-    "null": ({"type": "video", "url": None}, "needs url or base64"),
-    "two sources": ({"type": "image", "url": URL, "base64": PNG}, "url and base64; give one"),
-    "number": ({"type": "image", "url": 3}, "string"),
-    "empty part": ({"type": "image_url", "image_url": {}}, "needs url"),
-    "null part": ({"type": "video_url", "video_url": None}, "needs url"),
-    "fps on an image": ({"type": "image", "url": URL, "fps": 1}, "videos"),
-    "resolution on audio": (
-        {"type": "audio", "url": URL, "extras": {"media_resolution": "max"}},
-        "videos",
-    ),
-    "start on audio": ({"type": "audio", "url": URL, "start": 2}, "prepare_audio"),
-    "unknown type": ({"type": "hologram", "data": "x"}, "'hologram' cannot be sent"),
-    "no type": ({"foo": 1, "bar": 2}, "without a type"),
-    "empty dict": ({}, "without a type"),
-    "thinking": ({"type": "thinking", "thinking": "x"}, "'thinking'"),
-    "not a dict": (7, "string or a dict"),
-    "text without text": ({"type": "text"}, "'text' of a text block must be a string"),
-    "null text": ({"type": "text", "text": None}, "must be a string, got NoneType"),
-    "text by URL": ({"type": "text-plain", "mime_type": "text/plain", "url": URL}, "not fetched"),
-    "text not UTF-8": ({"type": "text-plain", "base64": "/////w=="}, "UTF-8"),
-    "nested non_standard": (
-        {"type": "non_standard", "value": {"type": "non_standard", "value": {}}},
-        "non_standard",
-    ),
-    "unknown non_standard": ({"type": "non_standard", "value": {"type": "odd"}}, "'odd'"),
-}
 
 
 @pytest.mark.parametrize(("block", "match"), REFUSED.values(), ids=REFUSED)
