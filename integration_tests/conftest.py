@@ -88,6 +88,22 @@ def llm(service):
     return make
 
 
+@pytest.fixture
+def model(api_format):
+    """A function that makes a thinking ChatMiMo on an emulator, in each API format in turn."""
+
+    def make(emulator, **fields):
+        fields = {"model": "mimo-v2.6-flash", "thinking": True, "max_retries": 0} | fields
+        return ChatMiMo(
+            api_key=emulator.api_key,
+            base_url=emulator.base_url,
+            api_format=api_format,
+            **fields,
+        )
+
+    return make
+
+
 @dataclasses.dataclass(frozen=True)
 class MediaFiles:
     """Real files: an image of the sun over the sea, a video with audio, a melody."""

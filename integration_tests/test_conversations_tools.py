@@ -1,4 +1,4 @@
-"""Tools: media that they return, calls in all stream shapes, web search, forced choices."""
+"""Tools: media that they return, tools of every kind, web search, forced choices."""
 
 import json
 from functools import reduce
@@ -6,51 +6,24 @@ from operator import add
 from typing import Annotated
 
 import pytest
+from conversations import accepted_bodies, openai_only
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
-from request_bodies import chat_body
 from typing_extensions import TypedDict
 
-from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import MiMoEmulator
 from langchain_mimo.errors import MiMoInputError, UnsupportedModalityError
 from langchain_mimo.media import audio_block, image_block, video_block
 
-ID = "045bd1a4-688a-4e53-9de2-7631205e0182_5f467b0704184928936bafb270896022"
 DAY = "2026-10-01"  # mimo-v2.5 is not retired yet
-
-openai_only = pytest.mark.parametrize("api_format", ["openai"])
-"""For features that the Anthropic format lacks, and for tests written as OpenAI events."""
 
 
 @pytest.fixture
 def emulator():
     with MiMoEmulator(strict_tool_turns=True, as_of=DAY) as running:
         yield running
-
-
-@pytest.fixture
-def model(api_format):
-    """A function that makes a model on an emulator, in each API format in turn."""
-
-    def make(emulator, **fields):
-        fields = {"model": "mimo-v2.6-flash", "thinking": True, "max_retries": 0} | fields
-        return ChatMiMo(
-            api_key=emulator.api_key,
-            base_url=emulator.base_url,
-            api_format=api_format,
-            **fields,
-        )
-
-    return make
-
-
-def accepted_bodies(emulator):
-    """The bodies of all requests in the OpenAI format; none was refused."""
-    assert [request.status for request in emulator.requests] == [200] * len(emulator.requests)
-    return [chat_body(request) for request in emulator.requests]
 
 
 # -------------------------------------------------------------------------- media from tools
@@ -168,167 +141,6 @@ def test_a_text_only_model_gets_no_image_from_a_tool(model, emulator, observe):
     emulator.reply("", reasoning="I look.", tool_calls=[call])
     with pytest.raises(UnsupportedModalityError, match=r"mimo-v2\.5-pro does not accept image"):
         create_agent(llm, [observe]).invoke({"messages": [HumanMessage("What do you see?")]})
-
-
-# ------------------------------------------------------------------------ shapes of calls
-
-
-def fragment(index=..., call_id=..., name=..., arguments=...):
-    """One fragment of a call; arguments that are not given are absent."""
-    call, function = {}, {}
-    for target, key, value in (
-        (call, "index", index),
-        (call, "id", call_id),
-        (function, "name", name),
-        (function, "arguments", arguments),
-    ):
-        if value is not ...:
-            target[key] = value
-    return call | {"function": function}
-
-
-TWO = [("a", "f", {"x": 1}), ("b", "g", {"y": 2})]
-ONE = TWO[:1]
-SHAPES = {
-    "index missing": (
-        [
-            fragment(call_id="a", name="f", arguments=""),
-            fragment(arguments='{"x": 1}'),
-            fragment(call_id="b", name="g", arguments='{"y": 2}'),
-        ],
-        TWO,
-    ),
-    "index null": ([fragment(None, "a", "f", '{"x": '), fragment(None, None, None, "1}")], ONE),
-    "index as a string": (
-        [fragment("0", "a", "f", '{"x": '), fragment("0", None, None, "1}")],
-        ONE,
-    ),
-    "index repeated for a second call": (
-        [fragment(0, "a", "f", '{"x": 1}'), fragment(0, "b", "g", '{"y": 2}')],
-        TWO,
-    ),
-    "id missing": (
-        [fragment(0, name="f", arguments='{"x": 1}'), fragment(1, name="g", arguments='{"y": 2}')],
-        [(None, "f", {"x": 1}), (None, "g", {"y": 2})],
-    ),
-    "id repeated": ([fragment(0, "a", "f", '{"x": '), fragment(0, "a", None, "1}")], ONE),
-    'id empty or "null"': (
-        [
-            fragment(0, "a", "f", '{"x"'),
-            fragment(0, "", None, ": "),
-            fragment(0, "null", None, "1}"),
-        ],
-        ONE,
-    ),
-    "name repeated": (
-        [fragment(0, "a", "f", ""), fragment(0, None, "f", '{"x": 1'), fragment(0, None, "f", "}")],
-        ONE,
-    ),
-    'name empty or "null"': (
-        [
-            fragment(0, "a", "f", '{"x"'),
-            fragment(0, None, "", ": "),
-            fragment(0, None, "null", "1}"),
-        ],
-        ONE,
-    ),
-    "interleaved": (
-        [
-            fragment(0, "a", "f", ""),
-            fragment(1, "b", "g", ""),
-            fragment(1, None, None, '{"y": '),
-            fragment(0, None, None, '{"x": '),
-            fragment(1, None, None, "2}"),
-            fragment(0, None, None, "1}"),
-        ],
-        TWO,
-    ),
-    "empty arguments": ([fragment(0, "a", "f", "")], [("a", "f", {})]),
-    "arguments missing": ([fragment(0, "a", "f")], [("a", "f", {})]),
-}
-
-
-def events_of(fragments):
-    frame = {"id": ID, "model": "mimo-v2.6-flash", "object": "chat.completion.chunk"}
-    nothing = dict.fromkeys(("content", "role", "tool_calls", "reasoning_content"))
-
-    def event(reason=None, **delta):
-        return frame | {"choices": [{"delta": nothing | delta, "finish_reason": reason}]}
-
-    yield event(role="assistant", content="")
-    yield event(reasoning_content="Calling.")
-    for each in fragments:
-        yield event(tool_calls=[each])
-    yield event("tool_calls")
-    usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
-    yield frame | {"choices": [], "usage": usage}
-    yield "data: [DONE]\n\n"
-
-
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("version", ["v0", "v1"])
-@pytest.mark.parametrize("shape", SHAPES)
-@openai_only
-async def test_calls_are_assembled_from_any_fragments(model, emulator, shape, version):
-    fragments, expected = SHAPES[shape]
-    llm = model(emulator, output_version=version)
-    messages = []
-    for way in range(3):
-        emulator.reply(events=list(events_of(fragments)))
-        total = None
-        match way:
-            case 0:
-                for chunk in llm.stream("x"):
-                    total = chunk if total is None else total + chunk
-                    check_only_complete_calls(total, expected)
-            case 1:
-                async for chunk in llm.astream("x"):
-                    total = chunk if total is None else total + chunk
-                    check_only_complete_calls(total, expected)
-            case 2:
-                total = llm.stream_events("x", version="v3").output
-        messages.append(total)
-    for message in messages:
-        assert message.invalid_tool_calls == []
-        assert [(call["name"], call["args"]) for call in message.tool_calls] == [
-            case[1:] for case in expected
-        ]
-        for call, (call_id, _, _) in zip(message.tool_calls, expected, strict=True):
-            assert call["id"] == call_id or (call_id is None and call["id"].startswith("call_"))
-        blocks = [block for block in message.content_blocks if block["type"] == "tool_call"]
-        assert [block["name"] for block in blocks] == [case[1] for case in expected]
-    ids = [[call["id"] for call in message.tool_calls] for message in messages]
-    assert ids[0] == ids[1] == ids[2]
-    assert len(set(ids[0])) == len(ids[0])
-
-
-def check_only_complete_calls(message, expected):
-    for call, (_, name, args) in zip(message.tool_calls, expected, strict=False):
-        assert (call["name"], call["args"]) == (name, args)
-
-
-def test_a_complete_call_runs_and_a_truncated_one_does_not(model, emulator):
-    ran = []
-
-    @tool
-    def note(text: str) -> str:
-        """Note a text."""
-        ran.append(text)
-        return "noted"
-
-    calls = [
-        {"name": "note", "args": '{"text": "a"}', "id": "1"},
-        {"name": "note", "args": '{"text": "b', "id": "2"},
-    ]
-    agent = create_agent(model(emulator), [note])
-    for mode in ("values", ["values", "messages"]):
-        ran.clear()
-        emulator.reply("", reasoning="Two.", tool_calls=calls, finish_reason="length")
-        list(agent.stream({"messages": [HumanMessage("Note a and b.")]}, stream_mode=mode))
-        assert ran == ["a"]
-        results = [m for m in accepted_bodies(emulator)[-1]["messages"] if m["role"] == "tool"]
-        assert [result["tool_call_id"] for result in results] == ["1", "2"]
-        assert "arguments" in results[1]["content"]  # LangChain's own text
 
 
 # ------------------------------------------------------------------------------ kinds of tools
