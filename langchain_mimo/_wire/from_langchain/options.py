@@ -1,4 +1,4 @@
-"""How a history is read: the model's fields and the call's options fill one object."""
+"""How a message history is read; the model's fields and a call's options fill one object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from langchain_mimo._checks import choice, number
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import as_input_error
 
-ReplayReasoning: TypeAlias = Literal["always", "tool_calls", "never"]
+ReplayReasoning: TypeAlias = Literal["tool_calls", "always", "never"]
 MissingReasoning: TypeAlias = Literal["pad", "disable_thinking", "error"]
 ToolMedia: TypeAlias = Literal["user", "inline"]
 
@@ -28,35 +28,34 @@ class MediaDefaults:
 
     def __post_init__(self) -> None:
         """Validate both; raises `MiMoInputError`."""
-        if self.fps is not None:
-            with as_input_error():
+        with as_input_error():
+            if self.fps is not None:
                 self.fps = number("fps", self.fps, *FPS_RANGE)
-        if self.media_resolution is not None:
-            with as_input_error():
+            if self.media_resolution is not None:
                 choice("media_resolution", self.media_resolution, MEDIA_RESOLUTIONS)
 
 
 @dataclass(slots=True)
 class HistoryOptions:
-    """How a history is to be read.
+    """How a message history is read.
 
     Attributes:
-        model: The model's id, for errors.
-        inputs: Modalities it takes; None when unknown, then everything passes.
-        media_defaults: `fps` and `media_resolution` of videos that state none.
-        thinking_on: Whether the request thinks. MiMo demands thoughts on turns with tool calls
-            only then; without it they are left out, unless `replay_reasoning` is "always".
-        replay_reasoning: Which assistant turns hand their thoughts back: those with tool calls
-            (what MiMo demands), all that have some, or none (MiMo then refuses turns with tool
-            calls while thinking). Thoughts cost prompt tokens.
-        missing_reasoning: What to do about a turn with tool calls that has no thoughts, "" counting
-            as none: send `REASONING_PAD`, think no more in this request, or raise.
-        tool_media: Where media of a tool's result go: into one user turn after the last of the
-            parallel results, or into the tool message (v2.6 documents it).
-        repair_history: Whether to mend, in the request only, what does not fit together. Calls
-            without a result get `pairing.INTERRUPTED`; results that come late move up to their
-            call; results without a call, or a second one, become user text; media in assistant
-            messages become a note.
+        model: The model id, for errors.
+        inputs: Modalities the model takes; None when unknown, then all of them pass.
+        media_defaults: Defaults for video blocks.
+        thinking_on: Whether the request thinks. MiMo requires reasoning on turns with tool calls
+            only then; otherwise it is left out, unless `replay_reasoning` is "always".
+        replay_reasoning: Which assistant turns are sent with their reasoning: those with tool calls
+            (which MiMo requires), all that have some, or none (MiMo then refuses turns with tool
+            calls while thinking). Reasoning costs prompt tokens.
+        missing_reasoning: What to do about a turn with tool calls that has no reasoning, or "":
+            send `history.REASONING_PAD`, turn thinking off for this request, or raise.
+        tool_media: Where media in tool results go: into one user turn after the last of the
+            parallel results, or into the tool message (documented for v2.6).
+        repair_history: Whether to repair, in the request only, turns that do not fit together.
+            Calls without a result get `pairing.INTERRUPTED`; late results move up to their call;
+            results without a call, or a second one for the same call, become user text; media in
+            assistant messages become a note.
     """
 
     model: str
