@@ -30,7 +30,8 @@ def main() -> None:
         sys.exit("py.typed is missing: type checkers would ignore the package's types")
     try:
         importlib.import_module("langchain_mimo.emulator").MiMoEmulator()
-    except Exception as error:  # noqa: BLE001 - any error must be the sentence about the extra
+    except Exception as error:
+        # Whatever it is, it must say which extra to install.
         if "langchain-mimo[emulator]" not in str(error):
             raise
     print(f"langchain-mimo {langchain_mimo.__version__}: {names} public names import from {home}")
