@@ -1,4 +1,4 @@
-"""Leaving a call, a loop, a process: sockets close, pools stay usable, nothing is left over."""
+"""Leaving a stream, a loop, a process: sockets close, pools stay usable, nothing is left over."""
 
 import asyncio
 import gc
@@ -18,22 +18,22 @@ from langchain_mimo.errors import MiMoError
 
 ONE, DONE = b'data: {"a":1}\n\n', b"data: [DONE]\n\n"
 SOON = 5.0
-"""Seconds in which a disconnect must be seen: the promise is one; machines under test are slow."""
+"""Seconds within which a disconnect must be seen; one is promised, but test machines are slow."""
 
 
 @pytest.fixture
 def silent(server):
-    """A server that gives one event and is silent until the client hangs up."""
+    """A server that sends one event and is silent until the client hangs up."""
     server.hung_up = []
     server.silent = threading.Event()
 
     def script(connection, n):
         while server.take(connection):
-            if b'"whole"' in server.requests[-1][1]:
-                connection.whole()
+            if b'"json"' in server.requests[-1][1]:
+                connection.respond()
                 continue
             connection.head()
-            if b'"mute"' not in server.requests[-1][1]:
+            if b'"silent"' not in server.requests[-1][1]:
                 connection.chunk(ONE)
             server.silent.set()
             server.hung_up.append(connection.seconds_until_closed())
@@ -44,7 +44,7 @@ def silent(server):
 
 
 def hang_ups(server, number=1):
-    """Wait until so many disconnects were seen."""
+    """Wait for a number of disconnects."""
     for _ in range(1000):
         if len(server.hung_up) >= number:
             return server.hung_up
@@ -56,25 +56,25 @@ def open_descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_break_hangs_up(silent, make_call):
+def test_break_hangs_up(silent, make_request):
     transport = Transport()
-    for _ in transport.stream(make_call()):
+    for _ in transport.stream(make_request()):
         break
     gc.collect()
     assert hang_ups(silent)[0] < SOON
-    assert transport.request(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert transport.request(make_request(tree={"x": "json"})) == {"a": 1}
 
 
-def test_close_hangs_up(silent, make_call):
-    stream = Transport().stream(make_call())
+def test_close_hangs_up(silent, make_request):
+    stream = Transport().stream(make_request())
     assert next(stream) == {"a": 1}
     stream.close()
     assert hang_ups(silent)[0] < SOON
 
 
-def test_an_error_of_the_caller_hangs_up(silent, make_call):
+def test_an_error_of_the_caller_hangs_up(silent, make_request):
     def run():
-        for event in Transport().stream(make_call()):
+        for event in Transport().stream(make_request()):
             raise KeyError(event["a"])
 
     with pytest.raises(KeyError):
@@ -84,8 +84,8 @@ def test_an_error_of_the_caller_hangs_up(silent, make_call):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("what", ["mute", "event"])
-def test_ctrl_c_while_the_server_is_silent(silent, make_call, what):
+@pytest.mark.parametrize("what", ["silent", "event"])
+def test_ctrl_c_while_the_server_is_silent(silent, make_request, what):
     def interrupt():
         silent.silent.wait(5)
         time.sleep(0.1)
@@ -94,37 +94,37 @@ def test_ctrl_c_while_the_server_is_silent(silent, make_call, what):
     transport = Transport()
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        list(transport.stream(make_call(tree={"x": what})))
+        list(transport.stream(make_request(tree={"x": what})))
     assert hang_ups(silent)[0] < SOON
-    assert transport.request(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert transport.request(make_request(tree={"x": "json"})) == {"a": 1}
 
 
 async def ahang_ups(server, number=1):
     return await asyncio.to_thread(hang_ups, server, number)
 
 
-async def test_async_break_hangs_up(silent, make_call):
+async def test_async_break_hangs_up(silent, make_request):
     transport = Transport()
-    async for _ in transport.astream(make_call()):
+    async for _ in transport.astream(make_request()):
         break
     gc.collect()
     assert (await ahang_ups(silent))[0] < SOON
-    assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert await transport.arequest(make_request(tree={"x": "json"})) == {"a": 1}
 
 
-async def test_aclose_hangs_up(silent, make_call):
-    stream = Transport().astream(make_call())
+async def test_aclose_hangs_up(silent, make_request):
+    stream = Transport().astream(make_request())
     assert await anext(stream) == {"a": 1}
     await stream.aclose()
     assert (await ahang_ups(silent))[0] < SOON
 
 
-@pytest.mark.parametrize("what", ["mute", "event"])
-async def test_cancelling_a_task_hangs_up(silent, make_call, what):
+@pytest.mark.parametrize("what", ["silent", "event"])
+async def test_cancelling_a_task_hangs_up(silent, make_request, what):
     transport = Transport()
 
     async def run():
-        async for _ in transport.astream(make_call(tree={"x": what})):
+        async for _ in transport.astream(make_request(tree={"x": what})):
             pass
 
     task = asyncio.create_task(run())
@@ -134,12 +134,12 @@ async def test_cancelling_a_task_hangs_up(silent, make_call, what):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await ahang_ups(silent))[0] < SOON
-    assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert await transport.arequest(make_request(tree={"x": "json"})) == {"a": 1}
 
 
-async def test_cancelling_a_whole_answer_hangs_up(silent, make_call):
+async def test_cancelling_a_request_that_is_not_streamed_hangs_up(silent, make_request):
     transport = Transport()
-    task = asyncio.create_task(transport.arequest(make_call(tree={"x": "mute"})))
+    task = asyncio.create_task(transport.arequest(make_request(tree={"x": "silent"})))
     await asyncio.to_thread(silent.silent.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -147,26 +147,26 @@ async def test_cancelling_a_whole_answer_hangs_up(silent, make_call):
     assert (await ahang_ups(silent))[0] < SOON
 
 
-async def test_a_timeout_around_a_call_is_the_callers(silent, make_call):
+async def test_a_timeout_around_a_call_is_the_callers(silent, make_request):
     with pytest.raises(TimeoutError) as caught:
         async with asyncio.timeout(0.2):
-            await Transport().arequest(make_call(tree={"x": "mute"}))
+            await Transport().arequest(make_request(tree={"x": "silent"}))
     assert not isinstance(caught.value, MiMoError)
 
 
-def test_cancelling_while_waiting_for_the_next_attempt(server, make_call):
-    answered = threading.Event()
+def test_cancelling_while_waiting_for_the_next_attempt(server, make_request):
+    responded = threading.Event()
 
     def script(connection, n):
         server.take(connection)
-        connection.whole(b"", "503 x", "Retry-After: 30")
-        answered.set()
+        connection.respond(b"", "503 x", "Retry-After: 30")
+        responded.set()
 
     server.script = script
 
     async def run():
-        task = asyncio.create_task(Transport().arequest(make_call()))
-        await asyncio.to_thread(answered.wait, 5)
+        task = asyncio.create_task(Transport().arequest(make_request()))
+        await asyncio.to_thread(responded.wait, 5)
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -178,12 +178,12 @@ def test_cancelling_while_waiting_for_the_next_attempt(server, make_call):
 
 @pytest.fixture
 def steady(server):
-    """A server that answers everything and keeps its connections."""
+    """A server that responds to everything and keeps its connections open."""
 
     def script(connection, n):
         while server.take(connection):
-            if b'"whole"' in server.requests[-1][1]:
-                connection.whole()
+            if b'"json"' in server.requests[-1][1]:
+                connection.respond()
             else:
                 connection.head()
                 connection.chunk(ONE, DONE)
@@ -194,12 +194,12 @@ def steady(server):
 
 
 @pytest.mark.filterwarnings("error")
-def test_one_instance_in_many_loops(steady, make_call):
+def test_one_instance_in_many_loops(steady, make_request):
     transport = Transport()
 
     async def run():
-        assert [e async for e in transport.astream(make_call())] == [{"a": 1}]
-        assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+        assert [e async for e in transport.astream(make_request())] == [{"a": 1}]
+        assert await transport.arequest(make_request(tree={"x": "json"})) == {"a": 1}
 
     for _ in range(3):
         asyncio.run(run())
@@ -209,11 +209,11 @@ def test_one_instance_in_many_loops(steady, make_call):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_loop_that_ends_with_a_stream_unfinished(silent, make_call):
+def test_a_loop_that_ends_with_a_stream_unfinished(silent, make_request):
     streams = []
 
     async def run():
-        streams.append(Transport().astream(make_call()))
+        streams.append(Transport().astream(make_request()))
         await anext(streams[0])
 
     asyncio.run(run())
@@ -221,102 +221,102 @@ def test_a_loop_that_ends_with_a_stream_unfinished(silent, make_call):
     assert hang_ups(silent)[0] < SOON
 
 
-def test_loops_in_threads(steady, make_call):
+def test_loops_in_threads(steady, make_request):
     transport = Transport()
-    answers = []
+    responses = []
 
     def run():
         for _ in range(3):
-            answers.append(asyncio.run(transport.arequest(make_call(tree={"x": "whole"}))))
+            responses.append(asyncio.run(transport.arequest(make_request(tree={"x": "json"}))))
 
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert answers == [{"a": 1}] * 24
+    assert responses == [{"a": 1}] * 24
     assert len(steady.requests) == 24
 
 
-def test_threads_share_a_client(steady, make_call):
-    answers = []
+def test_threads_share_a_client(steady, make_request):
+    responses = []
 
     def run():
         transport = Transport()
         for _ in range(5):
-            answers.append(transport.request(make_call(tree={"x": "whole"})))
+            responses.append(transport.request(make_request(tree={"x": "json"})))
 
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert answers == [{"a": 1}] * 40
+    assert responses == [{"a": 1}] * 40
     assert len(steady.requests) == 40
     assert steady.connections <= 8
 
 
-def test_a_thousand_instances_use_one_connection(steady, make_call):
-    Transport().request(make_call(tree={"x": "whole"}))
+def test_a_thousand_instances_use_one_connection(steady, make_request):
+    Transport().request(make_request(tree={"x": "json"}))
     before = open_descriptors()
     for _ in range(1000):
-        assert Transport().request(make_call(tree={"x": "whole"})) == {"a": 1}
+        assert Transport().request(make_request(tree={"x": "json"})) == {"a": 1}
     assert open_descriptors() <= before + 1
     assert steady.connections == 1
 
 
-def test_close_closes_and_a_later_call_works(steady, make_call):
+def test_close_closes_and_a_later_call_works(steady, make_request):
     transport = Transport()
     for user in list(clients._registry.sync.values()):
         user.users.clear()
-    transport.request(make_call(tree={"x": "whole"}))
+    transport.request(make_request(tree={"x": "json"}))
     transport.close()
-    assert transport.request(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert transport.request(make_request(tree={"x": "json"})) == {"a": 1}
     assert steady.connections == 2
     transport.close()
 
 
-async def test_aclose_closes_and_a_later_call_works(steady, make_call):
+async def test_aclose_closes_and_a_later_call_works(steady, make_request):
     transport = Transport()
-    await transport.arequest(make_call(tree={"x": "whole"}))
+    await transport.arequest(make_request(tree={"x": "json"}))
     await transport.aclose()
-    assert await transport.arequest(make_call(tree={"x": "whole"})) == {"a": 1}
+    assert await transport.arequest(make_request(tree={"x": "json"})) == {"a": 1}
     assert steady.connections == 2
     await transport.aclose()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_both_sides_of_a_fork_call(steady, make_call):
+def test_both_processes_can_send_after_a_fork(steady, make_request):
     transport = Transport()
-    call = make_call(tree={"x": "whole"})
-    transport.request(call)
+    api_request = make_request(tree={"x": "json"})
+    transport.request(api_request)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         try:
-            good = all(transport.request(call) == {"a": 1} for _ in range(20))
-            good = good and asyncio.run(transport.arequest(call)) == {"a": 1}
+            good = all(transport.request(api_request) == {"a": 1} for _ in range(20))
+            good = good and asyncio.run(transport.arequest(api_request)) == {"a": 1}
             os._exit(0 if good else 1)
         except BaseException:
             os._exit(2)
     for _ in range(20):
-        assert transport.request(call) == {"a": 1}
+        assert transport.request(api_request) == {"a": 1}
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(steady.requests) == 42
     assert steady.connections == 3
 
 
-def test_a_program_ends_without_a_word(steady):
+def test_a_program_ends_without_warnings(steady):
     code = f"""
 import asyncio, logging
 from langchain_mimo._transport import ApiRequest, Transport
-# A busy machine makes every step slow, of which asyncio warns in development mode.
+# In development mode asyncio warns about slow steps, which a busy machine causes.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
-call = ApiRequest({steady.url!r}, {{}}, {{"x": "whole"}})
+api_request = ApiRequest({steady.url!r}, {{}}, {{"x": "json"}})
 transport = Transport()
-transport.request(call)
-asyncio.run(transport.arequest(call))
+transport.request(api_request)
+asyncio.run(transport.arequest(api_request))
 stream = transport.stream(ApiRequest({steady.url!r}, {{}}, {{}}))
 next(stream)
 """
@@ -332,8 +332,8 @@ next(stream)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_many_streams_at_once_all_end(server, make_call):
-    """Every tenth connection breaks before its first event, every tenth after it."""
+def test_many_concurrent_streams_all_end(server, make_request):
+    """Of ten connections, one breaks before its first event and one after it."""
 
     def script(connection, n):
         while server.take(connection):
@@ -350,16 +350,18 @@ def test_many_streams_at_once_all_end(server, make_call):
 
     server.script = script
     transport = Transport()
-    call = make_call(retry=RetryPolicy(max_retries=9, initial_delay=0.01), timeouts=MiMoTimeouts())
+    api_request = make_request(
+        retry=RetryPolicy(max_retries=9, initial_delay=0.01), timeouts=MiMoTimeouts()
+    )
 
     async def one():
         events = []
         try:
-            async for event in transport.astream(call):
+            async for event in transport.astream(api_request):
                 events.append(event)
         except MiMoError as error:
             return type(error).__name__, len(events)
-        return "whole", len(events)
+        return "complete", len(events)
 
     async def run():
         before = len(asyncio.all_tasks())
@@ -370,7 +372,7 @@ def test_many_streams_at_once_all_end(server, make_call):
     threads = threading.active_count
     descriptors = open_descriptors()
     results, left_tasks = asyncio.run(run())
-    assert set(results) == {("whole", 2), ("MiMoConnectionError", 1)}
+    assert set(results) == {("complete", 2), ("MiMoConnectionError", 1)}
     assert left_tasks == 0
     server.close()
     for _ in range(200):
