@@ -184,18 +184,31 @@ def names_in(path):
 
 
 def fact_rows():
+    """Every row of the facts page as its cells: fact, source, date, grade, code."""
     text = (DOCS / "api-facts.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    return [row for row in rows if not row.startswith("| fact ")]
+    return [
+        [cell.strip() for cell in row.strip("|").rsplit("|", 4)]
+        for row in rows
+        if not row.startswith("| fact ")
+    ]
 
 
 def test_every_fact_names_its_source_its_date_and_its_code():
     assert len(fact_rows()) >= 40
-    for row in fact_rows():
-        _, source, date, places = (cell.strip() for cell in row.strip("|").rsplit("|", 3)[-4:])
-        assert source, row
-        assert re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", date), row
-        assert PLACE.search(places), row
+    for _, source, date, _, places in fact_rows():
+        assert source.startswith(("official, ", "client, ", "measured, ", "inferred"))
+        assert re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", date), source
+        assert PLACE.search(places), source
+
+
+def test_every_fact_has_a_grade_that_its_source_allows():
+    for fact, source, _, grade, _ in fact_rows():
+        assert grade in {"A", "B", "C"}, fact
+        if source.startswith("inferred"):
+            assert grade == "C", fact
+        if "no public address" in source:
+            assert grade != "A", fact
 
 
 def test_the_code_of_every_fact_exists():
