@@ -1,4 +1,4 @@
-"""Other processes use a model that was handed to them; its key shows nowhere; loops are not blocked."""
+"""Models work in other processes, secrets are never shown, and event loops are not blocked."""
 
 import concurrent.futures
 import logging
@@ -23,7 +23,7 @@ HEADER_CANARY = "header-canary-4712"
 
 @pytest.fixture
 def keyed(monkeypatch):
-    """An emulator whose key is the canary, which the environment holds too."""
+    """An emulator whose key is the canary, which is also in the environment."""
     with MiMoEmulator(api_key=CANARY) as running:
         monkeypatch.setenv("MIMO_API_KEY", CANARY)
         yield running
@@ -35,16 +35,16 @@ def model(emulator, **fields):
 
 def test_a_spawned_pool_uses_the_model(keyed):
     llm = model(keyed)
-    llm.invoke("warm")  # with a live connection, which must not travel
-    questions = [f"What is {n}?" for n in range(4)]
+    llm.invoke("warm")  # opens a connection, which must not be pickled
+    prompts = [f"What is {n}?" for n in range(4)]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
-        answers = list(pool.map(llm.invoke, questions))
-    assert all(q in answer.text for q, answer in zip(questions, answers, strict=True))
+        messages = list(pool.map(llm.invoke, prompts))
+    assert all(p in message.text for p, message in zip(prompts, messages, strict=True))
     assert len(keyed.requests) == 5
 
 
-def test_a_task_that_is_shipped_as_ray_ships_it(keyed):
+def test_a_task_that_is_pickled_as_ray_does(keyed):
     llm = model(keyed)
     task = cloudpickle.dumps(lambda: llm.invoke("Over there?").text)
     assert CANARY.encode() not in task
@@ -56,20 +56,20 @@ def test_a_task_that_is_shipped_as_ray_ships_it(keyed):
     assert len(keyed.requests) == 1
 
 
-class Recorder(BaseCallbackHandler):
-    """Keeps everything that callbacks are told."""
+class Collector(BaseCallbackHandler):
+    """Collects everything that callbacks receive."""
 
     def __init__(self):
-        self.heard = []
+        self.received = []
 
     def on_chat_model_start(self, *args, **kwargs):
-        self.heard.append(repr((args, kwargs)))
+        self.received.append(repr((args, kwargs)))
 
     def on_llm_error(self, *args, **kwargs):
-        self.heard.append(repr((args, kwargs)))
+        self.received.append(repr((args, kwargs)))
 
     def on_llm_end(self, *args, **kwargs):
-        self.heard.append(repr((args, kwargs)))
+        self.received.append(repr((args, kwargs)))
 
 
 def chain_of(error):
@@ -79,11 +79,11 @@ def chain_of(error):
 
 
 @pytest.mark.parametrize("fault", [None, "server_error", "forbidden", "redirect", "cut_after"])
-async def test_secrets_show_nowhere(keyed, caplog, fault):
+async def test_secrets_are_never_shown(keyed, caplog, fault):
     caplog.set_level(logging.DEBUG)
     llm = model(keyed, default_headers={"X-Team": HEADER_CANARY}, max_retries=0)
-    recorder = Recorder()
-    config = {"callbacks": [recorder], "metadata": {"team": "video"}}
+    collector = Collector()
+    config = {"callbacks": [collector], "metadata": {"team": "video"}}
     shown = [repr(llm), str(llm), repr(llm.model_dump())]
     with collect_runs() as runs:
         for way in ("invoke", "ainvoke", "stream", "astream"):
@@ -106,7 +106,7 @@ async def test_secrets_show_nowhere(keyed, caplog, fault):
             for run in runs.traced_runs
         ]
     shown += [record.getMessage() + repr(record.args) for record in caplog.records]
-    shown += recorder.heard
+    shown += collector.received
     assert len(shown) > 6
     assert any(
         b"authorization" in str(request.headers).lower().encode() for request in keyed.requests
@@ -138,10 +138,10 @@ async def test_files_do_not_block_the_event_loop(emulator, media, way):
         allowed_media_dirs=[media.folder],
     )
     message = HumanMessage([image_block(media.image), video_block(media.video)])
-    await llm.ainvoke("what is imported with the first call may read from the disk")
+    await llm.ainvoke("modules imported by the first call may be read from the disk")
     with blockbuster_ctx(scanned_modules=["langchain_mimo"]):
         if way == "ainvoke":
-            answer = (await llm.ainvoke([message])).text
+            text = (await llm.ainvoke([message])).text
         else:
-            answer = "".join([chunk.text async for chunk in llm.astream([message])])
-    assert "Image 1: PNG" in answer
+            text = "".join([chunk.text async for chunk in llm.astream([message])])
+    assert "Image 1: PNG" in text

@@ -31,9 +31,9 @@ from langchain_mimo.errors import (
 
 TEXT = "Weather 天气 🌦: " + " ".join(f"word{n}" for n in range(120))
 REASONING = "The user asks. " * 20
-WHOLE = "whole"
+COMPLETE = "complete"
 HANG = 60.0
-"""Seconds no test may take; the emulator would stall for an hour."""
+"""Limit for one test, in seconds; the emulator would stall for an hour."""
 
 LIMITS = MiMoTimeouts(connect=5, first_event=0.8, idle=0.8)
 
@@ -44,7 +44,7 @@ def named(row):
     return " ".join([row[0], *(f"{key}={value}" for key, value in row[1].items())])
 
 
-# fault, its parameters, what a whole answer becomes, what a stream becomes
+# fault, its parameters, what a response becomes, what a stream becomes
 ROWS = [
     ("cut_after", {"bytes": 10}, Connection, Connection),
     ("cut_after", {"bytes": 10, "reset": True}, Connection, Connection),
@@ -52,20 +52,20 @@ ROWS = [
     ("cut_after", {"bytes": 900}, Connection, Incomplete),
     ("cut_after", {"bytes": 900, "reset": True}, Connection, (Incomplete, Connection)),
     ("cut_after", {"bytes": 900, "clean": True}, MiMoInvalidResponseError, Incomplete),
-    ("cut_after", {"bytes": 9000, "clean": True}, WHOLE, Incomplete),
+    ("cut_after", {"bytes": 9000, "clean": True}, COMPLETE, Incomplete),
     ("cut_before_headers", {}, Connection, Connection),
     ("cut_before_headers", {"reset": True}, Connection, Connection),
-    ("close_idle", {}, WHOLE, WHOLE),
-    ("reset_kept_alive", {}, WHOLE, WHOLE),
+    ("close_idle", {}, COMPLETE, COMPLETE),
+    ("reset_kept_alive", {}, COMPLETE, COMPLETE),
     ("stall", {}, Timeout, Timeout),
-    ("stall", {"after_events": 0}, WHOLE, Timeout),
-    ("stall", {"after_events": 5}, WHOLE, Timeout),
-    ("pings_only", {}, WHOLE, Timeout),
-    ("pings_only", {"after_events": 5}, WHOLE, Timeout),
+    ("stall", {"after_events": 0}, COMPLETE, Timeout),
+    ("stall", {"after_events": 5}, COMPLETE, Timeout),
+    ("pings_only", {}, COMPLETE, Timeout),
+    ("pings_only", {"after_events": 5}, COMPLETE, Timeout),
     ("slow_loris", {}, Timeout, Timeout),
     ("slow_loris", {"part": "headers"}, Timeout, Timeout),
-    ("split_writes", {"size": 7, "interval": 0.0}, WHOLE, WHOLE),
-    ("keep_open_after_done", {}, WHOLE, WHOLE),
+    ("split_writes", {"size": 7, "interval": 0.0}, COMPLETE, COMPLETE),
+    ("keep_open_after_done", {}, COMPLETE, COMPLETE),
     ("rate_limit", {}, MiMoRateLimitError, MiMoRateLimitError),
     ("quota", {}, MiMoQuotaError, MiMoQuotaError),
     ("payment_required", {}, MiMoBalanceError, MiMoBalanceError),
@@ -81,25 +81,25 @@ ROWS = [
     ("garbage", {"kind": "html"}, MiMoInvalidResponseError, Incomplete),
     ("garbage", {"kind": "binary"}, MiMoInvalidResponseError, Incomplete),
     ("garbage", {"kind": "json"}, MiMoError, Incomplete),
-    ("error_in_stream", {"after_events": 0}, WHOLE, MiMoServerError),
-    ("error_in_stream", {}, WHOLE, Incomplete),
-    ("error_in_stream", {"space": True, "done": True, "code": "421"}, WHOLE, Incomplete),
-    ("duplicated_finish", {}, WHOLE, WHOLE),
-    ("usage_on_every_chunk", {}, WHOLE, WHOLE),
-    ("no_done", {}, WHOLE, WHOLE),
-    ("no_finish", {}, WHOLE, Incomplete),
-    ("no_finish", {"done": False}, WHOLE, Incomplete),
-    ("half_tool_call", {}, WHOLE, WHOLE),
-    ("crlf", {}, WHOLE, WHOLE),
-    ("comments", {}, WHOLE, WHOLE),
-    ("line_separator", {}, WHOLE, WHOLE),
-    ("multi_line_data", {}, WHOLE, WHOLE),
-    ("byte_order_mark", {}, WHOLE, WHOLE),
+    ("error_in_stream", {"after_events": 0}, COMPLETE, MiMoServerError),
+    ("error_in_stream", {}, COMPLETE, Incomplete),
+    ("error_in_stream", {"space": True, "done": True, "code": "421"}, COMPLETE, Incomplete),
+    ("duplicated_finish", {}, COMPLETE, COMPLETE),
+    ("usage_on_every_chunk", {}, COMPLETE, COMPLETE),
+    ("no_done", {}, COMPLETE, COMPLETE),
+    ("no_finish", {}, COMPLETE, Incomplete),
+    ("no_finish", {"done": False}, COMPLETE, Incomplete),
+    ("half_tool_call", {}, COMPLETE, COMPLETE),
+    ("crlf", {}, COMPLETE, COMPLETE),
+    ("comments", {}, COMPLETE, COMPLETE),
+    ("line_separator", {}, COMPLETE, COMPLETE),
+    ("multi_line_data", {}, COMPLETE, COMPLETE),
+    ("byte_order_mark", {}, COMPLETE, COMPLETE),
 ]
 WAYS = ["invoke", "stream", "ainvoke", "astream"]
 
-# The transport is the same for both API formats. What is left to prove of the other one is what
-# its own decoder makes of a stream that is cut, odd or without an end, and of errors.
+# The transport is the same for both API formats. The Anthropic format has a decoder of its own, so
+# that streams which are cut, unusual or without an end, and errors, are tested for both.
 OF_BOTH_FORMATS = [
     row
     for row in ROWS
@@ -146,8 +146,8 @@ def model_at(emulator, **fields):
     )
 
 
-def ask(model, way, prompt="What is the weather?"):
-    """Ask in one of the four ways, and return one message."""
+def call(model, way, prompt="What is the weather?"):
+    """Call the model in one of the four ways, and return one message."""
     if way == "invoke":
         return model.invoke(prompt)
     if way == "ainvoke":
@@ -168,31 +168,31 @@ def sum_of(chunks):
     return total
 
 
-def test_every_fault_of_the_emulator_is_here():
+def test_every_fault_of_the_emulator_is_listed():
     assert {row[0] for row in ROWS} == set(FAULTS)
 
 
 @pytest.mark.parametrize(("api_format", "row", "way"), FORMATS_AND_ROWS)
-def test_a_fault_that_stays(emulator, api_format, row, way):
-    name, parameters, whole, stream = row
+def test_a_permanent_fault(emulator, api_format, row, way):
+    name, parameters, response, stream = row
     emulator.fault(name, times=None, **parameters)
-    expected = stream if "stream" in way else whole
+    expected = stream if "stream" in way else response
     model = model_at(emulator, api_format=api_format)
-    if expected is WHOLE:
-        message = ask(model, way)
-        spoilt = str.maketrans("\u2028\u2029\x85", "   ")  # by the fault line_separator
-        said = (message.text, message.additional_kwargs["reasoning_content"])
-        assert [text.translate(spoilt).split() for text in said] == [
+    if expected is COMPLETE:
+        message = call(model, way)
+        damage = str.maketrans("\u2028\u2029\x85", "   ")  # by the fault line_separator
+        received = (message.text, message.additional_kwargs["reasoning_content"])
+        assert [text.translate(damage).split() for text in received] == [
             TEXT.split(),
             REASONING.split(),
         ]
-        assert name == "line_separator" or said == (TEXT, REASONING)
+        assert name == "line_separator" or received == (TEXT, REASONING)
         reason = "length" if name == "half_tool_call" else "stop"
         assert message.response_metadata["finish_reason"] == reason
         assert message.usage_metadata["input_tokens"] < 200
         return
     with pytest.raises(expected) as caught:
-        ask(model, way)
+        call(model, way)
     error = caught.value
     assert isinstance(error, MiMoError)
     assert emulator.api_key not in repr(error) + repr(error.__cause__)
@@ -201,7 +201,7 @@ def test_a_fault_that_stays(emulator, api_format, row, way):
         assert error.partial_message.text in TEXT
 
 
-PASSING = [
+TRANSIENT = [
     ("cut_after", {"bytes": 10}),
     ("cut_after", {"bytes": 10, "reset": True}),
     ("cut_before_headers", {}),
@@ -220,11 +220,11 @@ PASSING = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("row", PASSING, ids=named)
-def test_a_fault_that_passes(emulator, row, way):
+@pytest.mark.parametrize("row", TRANSIENT, ids=named)
+def test_a_transient_fault(emulator, row, way):
     name, parameters = row
     emulator.fault(name, times=1, **parameters)
-    message = ask(model_at(emulator, max_retries=1, timeout=5), way)
+    message = call(model_at(emulator, max_retries=1, timeout=5), way)
     assert message.text == TEXT
     assert len(emulator.requests) + (name == "cut_before_headers") in (2, 3)
 
@@ -262,8 +262,8 @@ def agent_of(deleted):
             return "deleted"
 
         def reply(request):
-            answered = any(m["role"] == "tool" for m in chat_body(request)["messages"])
-            return Reply("Done.") if answered else Reply(tool_calls=[CALL], argument_pieces=4)
+            has_result = any(m["role"] == "tool" for m in chat_body(request)["messages"])
+            return Reply("Done.") if has_result else Reply(tool_calls=[CALL], argument_pieces=4)
 
         emulator.respond_with(reply)
         return create_agent(model_at(emulator, **fields), [delete])
@@ -287,7 +287,7 @@ def run_agent(agent, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_tool_runs_when_nothing_is_wrong(emulator, api_format, agent_of, deleted, way):
+def test_the_tool_runs_without_a_fault(emulator, api_format, agent_of, deleted, way):
     run_agent(agent_of(emulator, api_format=api_format), way)
     assert deleted == ["/a/b/c/important.txt"]
 
@@ -299,11 +299,11 @@ def test_the_tool_runs_when_nothing_is_wrong(emulator, api_format, agent_of, del
         pytest.param(api_format, row, id=f"{api_format}-{named(row)}")
         for api_format in ("openai", "anthropic")
         for row in CUTS
-        # A stream of the Anthropic format is whole by then.
+        # A stream of the Anthropic format is complete by then.
         if api_format == "openai" or row[1].get("bytes", 0) < 3000
     ],
 )
-def test_a_call_that_is_cut_is_never_run(emulator, api_format, agent_of, deleted, row, way):
+def test_an_incomplete_tool_call_is_never_run(emulator, api_format, agent_of, deleted, row, way):
     name, parameters = row
     emulator.fault(name, times=1, **parameters)
     agent = agent_of(emulator, api_format=api_format)
@@ -319,7 +319,9 @@ def test_a_call_that_is_cut_is_never_run(emulator, api_format, agent_of, deleted
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
-def test_a_whole_answer_with_a_cut_call_is_never_run(emulator, api_format, agent_of, deleted, way):
+def test_an_incomplete_tool_call_in_a_response_is_never_run(
+    emulator, api_format, agent_of, deleted, way
+):
     emulator.fault("half_tool_call", finish_reason="length")
     with contextlib.suppress(MiMoError):
         run_agent(agent_of(emulator, api_format=api_format), way)
@@ -330,7 +332,7 @@ def test_a_whole_answer_with_a_cut_call_is_never_run(emulator, api_format, agent
     ("api_format", "way"), [("openai", "stream"), ("openai", "astream"), ("anthropic", "astream")]
 )
 @pytest.mark.parametrize("clean", [False, True])
-def test_a_call_cut_anywhere_is_run_only_when_it_is_whole(
+def test_a_tool_call_cut_anywhere_runs_only_if_it_is_complete(
     emulator, api_format, agent_of, deleted, way, clean
 ):
     agent = agent_of(emulator, api_format=api_format)
@@ -353,7 +355,7 @@ def test_a_call_cut_anywhere_is_run_only_when_it_is_whole(
 # Many at once
 
 
-def test_five_hundred_streams_with_faults_end_right_or_typed(emulator):
+def test_five_hundred_streams_with_faults_end_or_raise_a_typed_error(emulator):
     emulator.fault("cut_after", times=None, every=60, bytes=3000)
     emulator.fault("cut_before_headers", times=None, every=60, skip=20)
     emulator.fault("server_error", times=None, every=60, skip=40)

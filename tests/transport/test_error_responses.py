@@ -5,9 +5,7 @@ import pickle
 from datetime import UTC, datetime
 
 import pytest
-from langchain_core import exceptions as core
 
-from langchain_mimo import errors
 from langchain_mimo._transport.error_responses import (
     ErrorContext,
     error_from_event,
@@ -30,7 +28,6 @@ from langchain_mimo.errors import (
     MiMoQuotaError,
     MiMoRateLimitError,
     MiMoServerError,
-    redact,
 )
 
 HOST = "api.xiaomimimo.com"
@@ -250,28 +247,6 @@ def test_table(row):
     assert len(text.encode()) <= 2048
 
 
-def test_each_class_inherits_from_langchains_own():
-    pairs = {
-        errors.MiMoAuthenticationError: core.ModelAuthenticationError,
-        errors.MiMoPermissionError: core.ModelPermissionDeniedError,
-        errors.MiMoNotFoundError: core.ModelNotFoundError,
-        errors.MiMoInvalidRequestError: core.ModelInvalidRequestError,
-        errors.MiMoContextOverflowError: core.ContextOverflowError,
-        errors.MiMoRateLimitError: core.ModelRateLimitError,
-        errors.MiMoQuotaError: core.ModelRateLimitError,
-        errors.MiMoServerError: core.ModelAPIError,
-        errors.MiMoConnectionError: core.ModelConnectionError,
-        errors.MiMoTimeoutError: core.ModelTimeoutError,
-        errors.MiMoBalanceError: core.ModelError,
-        errors.MiMoContentFilterError: getattr(
-            core, "ModelRefusalError", core.ModelInvalidRequestError
-        ),
-    }
-    for ours, theirs in pairs.items():
-        assert issubclass(ours, theirs)
-        assert issubclass(ours, errors.MiMoError)
-
-
 @pytest.mark.parametrize(
     ("family", "host", "pieces"),
     [
@@ -323,15 +298,6 @@ def test_secrets_and_long_texts_are_removed():
         assert media[:64] not in text
     assert len(str(error).encode()) < 3000
     assert len(error.response.content) < 3000
-
-
-def test_redaction_keeps_ordinary_ids():
-    text = "id 0f8fad5b-d9cd-469f-a165-70867728950e_0123456789abcdef0123456789abcdef"
-    assert redact(text) == text
-    assert redact("x" * 63) == "x" * 63
-    assert redact("x" * 64) == "[64 characters]"
-    assert redact("\\/" * 64) == "[128 characters]"
-    assert len(redact("é" * 5000).encode()) <= 2000
 
 
 def test_the_response_can_be_read_as_langchains_tracer_does():
@@ -389,29 +355,3 @@ def test_a_body_of_another_kind_is_described():
     assert "titled 'Login'" in str(error)
     assert error.status_code == 200
     assert "Login" in error.response.text
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        errors.MiMoConfigurationError("x"),
-        errors.MediaError("why", 1, 2),
-        errors.MiMoConnectionError("gone", is_retryable=False),
-        errors.MiMoTimeoutError("idle", 3.0, host="h", events=2, received=9),
-        errors.MiMoIncompleteStreamError("cut", None, is_retryable=False),
-        error_from_response(429, {"retry-after": "1"}, mimo(429, "Too many"), CONTEXT),
-        error_from_response(421, {}, mimo(421, "Moderation Block"), CONTEXT),
-    ],
-)
-def test_errors_can_be_pickled(error):
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error)
-    assert str(again) == str(error)
-    state = {k: v for k, v in error.__dict__.items() if k != "response"}
-    assert {k: v for k, v in again.__dict__.items() if k != "response"} == state
-
-
-def test_a_timeout_error_names_the_limit_and_what_was_received():
-    text = str(errors.MiMoTimeoutError("idle", 300.0, host=HOST, events=7, received=1234))
-    for piece in ("idle", "300 s", HOST, "7 events", "1234 bytes"):
-        assert piece in text

@@ -1,4 +1,4 @@
-"""Request bodies: the same bytes however they are read, media generated while they are read."""
+"""Request bodies: the same bytes on every read, with media encoded while they are read."""
 
 import asyncio
 import base64
@@ -62,7 +62,7 @@ def test_text_alone_is_one_piece():
     assert list(body) == [orjson.dumps({"messages": [{"role": "user", "content": "你好"}]})]
 
 
-async def test_media_stand_where_their_leaves_stood(image, policy):
+async def test_media_replace_their_leaves(image, policy):
     text = base64.b64encode(PNG).decode()
     digest = hashlib.sha256(PNG).hexdigest()
     tree = {
@@ -73,7 +73,7 @@ async def test_media_stand_where_their_leaves_stood(image, policy):
     url = f"data:image/png;base64,{text}"
     expected = {"a\0b": "\0", "parts": [url, {"url": url}, text, "z"]}
     assert json.loads(read(body)) == expected
-    assert json.loads(b"".join(body)) == expected, "a second reading is for the retry"
+    assert json.loads(b"".join(body)) == expected, "a retry reads it again"
     assert json.loads(b"".join([part async for part in body])) == expected
     body.dispose()
     assert json.loads(await aread(RequestBody(tree, policy))) == expected
@@ -91,14 +91,14 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4), st.integers(0, 3))
-def test_any_json_around_the_media_arrives_unchanged(tree, media):
+def test_any_json_around_the_media_is_unchanged(tree, media):
     text = base64.b64encode(PNG).decode()
     expected = {**tree, "media": [text] * media}
     body = RequestBody({**tree, "media": [inline(text, False)] * media}, MediaPolicy())
     assert json.loads(read(body)) == expected
 
 
-def test_what_orjson_refuses_is_repaired():
+def test_what_orjson_rejects_is_repaired():
     tree = {
         "pair": "\ud83d\ude00",
         "lone": "a\ud83d",
@@ -131,12 +131,12 @@ def nested(depth):
 
 
 @pytest.mark.parametrize("tree", [{"a": object()}, {"a": {1, 2}}, {(1, 2): 3}, nested(2000)])
-def test_what_is_no_json_is_refused_before_anything_is_sent(tree):
+def test_what_is_not_json_is_rejected(tree):
     with pytest.raises(MiMoInputError, match="JSON"):
         RequestBody(tree, MediaPolicy())
 
 
-def test_files_are_closed_when_a_later_one_may_not_be_opened(image, policy, tmp_path):
+def test_files_are_closed_if_a_later_one_may_not_be_opened(image, policy, tmp_path):
     before = os.dup(0)
     os.close(before)
     body = RequestBody({"a": file(image), "b": file(tmp_path / "none.png")}, policy)
@@ -144,10 +144,10 @@ def test_files_are_closed_when_a_later_one_may_not_be_opened(image, policy, tmp_
         body.open()
     after = os.dup(0)
     os.close(after)
-    assert after == before, "the lowest free descriptor is the same again"
+    assert after == before, "the lowest free descriptor is the same"
 
 
-def test_a_changed_file_never_arrives_whole(image, policy):
+def test_a_changed_file_is_never_sent_completely(image, policy):
     body = RequestBody({"a": file(image, len(PNG), "0" * 64), "b": "end"}, policy)
     body.open()
     sent = []
@@ -198,16 +198,16 @@ async def test_cancelling_waits_for_the_reader_before_the_file_is_closed(video, 
         assert leave.wait(5)
         yield b"AAAA"
 
-    body._open[0] = type("Medium", (), {})()
-    medium = body._open[0]
-    medium.prefix, medium.blocking, medium.slices = b"", True, slow
+    body._open[0] = type("Item", (), {})()
+    item = body._open[0]
+    item.prefix, item.blocking, item.slices = b"", True, slow
     fresh = aiter(body)
     await anext(fresh)
     task = asyncio.ensure_future(anext(fresh))
     await asyncio.to_thread(entered.wait, 5)
     task.cancel()
     await asyncio.sleep(0.01)
-    assert not task.done(), "the thread still reads"
+    assert not task.done(), "the thread is still reading"
     leave.set()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -1,4 +1,4 @@
-"""Whether and how long: the policy is pure, so nothing here sleeps."""
+"""Which failures are retried, and after how long; nothing here sleeps."""
 
 import json
 
@@ -18,23 +18,29 @@ from langchain_mimo.errors import (
 )
 
 
-def answer(status, message="x", param="", **headers):
+def error_response(status, message="x", param="", **headers):
     body = json.dumps({"error": {"code": str(status), "message": message, "param": param}})
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return error_from_response(status, names, body.encode(), ErrorContext())
 
 
 @pytest.mark.parametrize(
-    ("error", "again"),
+    ("error", "is_retried"),
     [
-        *((answer(status), True) for status in (408, 409, 425, 429, 500, 502, 503, 504, 529)),
-        *((answer(status), False) for status in (400, 401, 402, 403, 404, 405, 413, 421, 422)),
-        *((answer(status), False) for status in (501, 505)),
-        (answer(429, "quota exhausted"), False),
-        (answer(400, "finishConnect(..) failed: Connection refused: x"), True),
-        (answer(400, "Param Incorrect", "Connection refused"), True),
-        (answer(402, "Upstream request failed: Insufficient account funds"), False),
-        (answer(503, retry_after="1"), True),
+        *(
+            (error_response(status), True)
+            for status in (408, 409, 425, 429, 500, 502, 503, 504, 529)
+        ),
+        *(
+            (error_response(status), False)
+            for status in (400, 401, 402, 403, 404, 405, 413, 421, 422)
+        ),
+        *((error_response(status), False) for status in (501, 505)),
+        (error_response(429, "quota exhausted"), False),
+        (error_response(400, "finishConnect(..) failed: Connection refused: x"), True),
+        (error_response(400, "Param Incorrect", "Connection refused"), True),
+        (error_response(402, "Upstream request failed: Insufficient account funds"), False),
+        (error_response(503, retry_after="1"), True),
         (MiMoConnectionError("reset"), True),
         (MiMoConnectionError("certificate", is_retryable=False), False),
         (MiMoTimeoutError("connect", 1), True),
@@ -48,18 +54,21 @@ def answer(status, message="x", param="", **headers):
     ],
     ids=lambda value: f"{type(value).__name__} {value}"[:60],
 )
-def test_what_is_sent_again(error, again):
-    assert (RetryPolicy().delay(1, error, 0.5) is not None) is again
+def test_which_failures_are_retried(error, is_retried):
+    assert (RetryPolicy().delay(1, error, 0.5) is not None) is is_retried
 
 
-def test_bursts_on_a_plan_are_sent_again_when_asked_for():
+def test_bursts_on_a_plan_are_retried_if_the_policy_says_so():
     policy = RetryPolicy(retry_upstream_funds=True)
-    assert policy.delay(1, answer(402, "Upstream request failed: Insufficient"), 0.5) is not None
-    assert policy.delay(1, answer(402, "Insufficient account balance"), 0.5) is None
+    assert (
+        policy.delay(1, error_response(402, "Upstream request failed: Insufficient"), 0.5)
+        is not None
+    )
+    assert policy.delay(1, error_response(402, "Insufficient account balance"), 0.5) is None
 
 
-def test_attempts_are_counted():
-    error = answer(503)
+def test_the_number_of_retries_is_limited():
+    error = error_response(503)
     assert [RetryPolicy(max_retries=2).delay(n, error, 1) is None for n in (1, 2, 3)] == [
         False,
         False,
@@ -68,12 +77,12 @@ def test_attempts_are_counted():
     assert RetryPolicy(max_retries=0).delay(1, error, 1) is None
 
 
-def test_waits_double_up_to_the_longest():
+def test_delays_double_up_to_the_longest():
     policy = RetryPolicy(max_retries=99, initial_delay=0.5, max_delay=8)
-    waits = [policy.delay(n, answer(500), 1.0) for n in range(1, 8)]
+    waits = [policy.delay(n, error_response(500), 1.0) for n in range(1, 8)]
     assert waits == [0.5, 1, 2, 4, 8, 8, 8]
-    assert policy.delay(99, answer(500), 1.0) == 8
-    assert policy.delay(3, answer(500), 0.0) == 0
+    assert policy.delay(99, error_response(500), 1.0) == 8
+    assert policy.delay(3, error_response(500), 0.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -88,8 +97,8 @@ def test_waits_double_up_to_the_longest():
         ({"retry_after": "Fri, 09 Oct 1999 12:00:30 GMT"}, 0, 0),
     ],
 )
-def test_the_server_is_obeyed_within_a_cap(headers, least, most):
-    error = answer(429, **headers)
+def test_retry_after_is_respected_up_to_a_cap(headers, least, most):
+    error = error_response(429, **headers)
     assert RetryPolicy().delay(1, error, 0.0) == least
     assert RetryPolicy().delay(1, error, 1.0) <= most
 
@@ -99,9 +108,9 @@ def test_the_server_is_obeyed_within_a_cap(headers, least, most):
     random=st.floats(0, 1),
     asked=st.one_of(st.none(), st.floats(0, 10**9)),
 )
-def test_no_wait_is_longer_than_the_policy_says(attempt, random, asked):
+def test_no_delay_is_longer_than_the_policy_says(attempt, random, asked):
     policy = RetryPolicy(max_retries=10**6)
-    error = answer(429)
+    error = error_response(429)
     error.retry_after = asked
     wait = policy.delay(attempt, error, random)
     assert 0 <= wait <= policy.retry_after_cap + policy.max_delay
@@ -120,29 +129,31 @@ def clock(monkeypatch):
     return clock
 
 
-def test_one_429_slows_everyone_for_a_while(clock):
+def test_one_429_delays_all_callers_for_a_while(clock):
     backoff = Backoff()
     assert backoff.wait(0.5) == 0
-    backoff.learn(answer(429, retry_after="4"), RetryPolicy())
+    backoff.learn(error_response(429, retry_after="4"), RetryPolicy())
     assert 4.0 <= backoff.wait(0.5) <= 4.4
     assert backoff.wait(0.0, cap=1.5) == 1.5
-    backoff.learn(answer(429, retry_after="1"), RetryPolicy())
+    backoff.learn(error_response(429, retry_after="1"), RetryPolicy())
     assert backoff.wait(0.0) == 4.0
     clock.now += 5
     assert backoff.wait(1.0) == 0
-    backoff.learn(answer(429), RetryPolicy(initial_delay=0.5))
+    backoff.learn(error_response(429), RetryPolicy(initial_delay=0.5))
     assert backoff.wait(0.0) == 0.5
 
 
-@pytest.mark.parametrize("error", [answer(503), answer(429, "quota exhausted"), answer(400)])
-def test_nothing_else_slows_everyone(clock, error):
+@pytest.mark.parametrize(
+    "error", [error_response(503), error_response(429, "quota exhausted"), error_response(400)]
+)
+def test_other_errors_delay_no_other_caller(clock, error):
     backoff = Backoff()
     error.retry_after = 4.0
     backoff.learn(error, RetryPolicy())
     assert backoff.wait(0.0) == 0
 
 
-def test_the_back_off_is_shared_by_host_and_key_and_keeps_no_key():
+def test_the_back_off_is_shared_by_host_and_key_and_stores_no_key():
     one = shared_backoff("a.example", "Bearer sk-canary-1")
     assert shared_backoff("a.example", "Bearer sk-canary-1") is one
     assert shared_backoff("a.example", "Bearer sk-canary-2") is not one
@@ -154,7 +165,7 @@ def test_the_back_off_is_shared_by_host_and_key_and_keeps_no_key():
 def test_old_back_offs_are_forgotten(monkeypatch):
     monkeypatch.setattr(retries, "_MANY", 5)
     monkeypatch.setattr(retries, "_backoffs", {})
-    shared_backoff("slow.example", "k").learn(answer(429, retry_after="50"), RetryPolicy())
+    shared_backoff("slow.example", "k").learn(error_response(429, retry_after="50"), RetryPolicy())
     for n in range(50):
         shared_backoff(f"{n}.example", "k")
     assert len(retries._backoffs) <= 6
@@ -173,6 +184,7 @@ def test_old_back_offs_are_forgotten(monkeypatch):
         {"retry_after_cap": "60"},
     ],
 )
-def test_policies_that_are_none_are_refused(values):
-    with pytest.raises(MiMoConfigurationError, match=next(iter(values))):
+def test_invalid_policies_are_rejected(values):
+    name = next(iter(values))
+    with pytest.raises(MiMoConfigurationError, match=f"^{name} must be an? (integer|number) >= 0"):
         RetryPolicy(**values)

@@ -1,4 +1,4 @@
-"""The decoder of events: the same objects from any partition of the bytes, as the standard says."""
+"""The event decoder: the same objects however the bytes are split, as in the standard."""
 
 import json
 
@@ -18,7 +18,7 @@ def decode(*chunks: bytes) -> tuple[list, EventDecoder]:
 
 
 def by_the_standard(stream: bytes) -> list:
-    """A slow reading of the standard, line by line, of streams that hold only JSON objects."""
+    """A slow implementation of the standard, line by line, for streams of JSON objects."""
     text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     events, data = [], []
     for line in [*text.split(b"\n"), b""]:
@@ -62,7 +62,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("stream", TABLE.values(), ids=TABLE)
-def test_reads_what_the_standard_says(stream):
+def test_streams_are_decoded_as_in_the_standard(stream):
     expected = by_the_standard(stream)
     assert decode(stream)[0] == expected
     assert decode(*(stream[i : i + 1] for i in range(len(stream))))[0] == expected
@@ -79,7 +79,7 @@ objects = st.dictionaries(
 
 @st.composite
 def streams(draw):
-    """A stream of events, written in any way the standard allows, and cut anywhere."""
+    """A stream of events, in any form that the standard allows, split anywhere."""
     parts = [draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))]
     for value in draw(st.lists(objects, max_size=6)):
         end = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
@@ -99,17 +99,17 @@ def streams(draw):
 @given(streams())
 @example((b'data: {"a":1}\r\n\r\n', [b'data: {"a":1}\r', b"\n\r", b"\n"]))
 @settings(max_examples=400, deadline=None)
-def test_any_partition_gives_the_same_events(stream_and_chunks):
+def test_any_split_gives_the_same_events(stream_and_chunks):
     stream, chunks = stream_and_chunks
-    whole, one = decode(stream)
+    events, one = decode(stream)
     parts, other = decode(*chunks)
-    assert whole == parts == by_the_standard(stream)
+    assert events == parts == by_the_standard(stream)
     assert one.done == other.done
     assert one.failure is None
     assert other.failure is None
 
 
-def test_an_event_with_half_a_surrogate_pair_is_read():
+def test_an_event_with_a_lone_surrogate_is_decoded():
     events, decoder = decode(b'data: {"a":"\\ud83d"}\n\ndata: {"a":"\\ude00"}\n\n')
     assert events == [{"a": "\ud83d"}, {"a": "\ude00"}]
     assert decoder.failure is None
@@ -123,7 +123,7 @@ def test_bytes_that_are_not_utf8_become_replacement_characters():
     "payload",
     [b"{", b"not json", b"1", b"null", b'"text"', b"[1]", b'{"a":1}{"b":2}', b"[" * 100_000],
 )
-def test_what_is_no_object_fails_after_the_events_before_it(payload):
+def test_an_event_that_is_not_an_object_fails_after_those_before_it(payload):
     stream = b'data: {"a":1}\n\ndata: ' + payload + b'\n\ndata: {"b":2}\n\n'
     for chunks in ([stream], [stream[:20], stream[20:]]):
         events, decoder = decode(*chunks)
@@ -132,14 +132,14 @@ def test_what_is_no_object_fails_after_the_events_before_it(payload):
         assert len(str(decoder.failure)) < 400
 
 
-def test_an_excerpt_holds_no_media():
+def test_an_excerpt_contains_no_media():
     _, decoder = decode(b"data: {" + b"QUJD" * 100 + b"\n\n")
     assert "QUJDQUJD" not in str(decoder.failure)
     assert "[400 characters]" in str(decoder.failure)
 
 
 @pytest.mark.parametrize("cut", range(7, 26))
-def test_an_event_cut_at_the_end_is_a_failure_and_not_an_event(cut):
+def test_an_event_cut_off_at_the_end_is_a_failure(cut):
     events, decoder = decode(b'data: {"a":1}\n\n' + b'data: {"path": "/a/b"}'[:cut])
     assert {"a": 1} in events
     if cut < len('data: {"path": "/a/b"}'):
@@ -149,7 +149,7 @@ def test_an_event_cut_at_the_end_is_a_failure_and_not_an_event(cut):
         assert events[1] == {"path": "/a/b"}
 
 
-def test_an_event_without_end_is_not_kept_for_ever(monkeypatch):
+def test_an_event_without_end_is_not_buffered_forever(monkeypatch):
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
     decoder = EventDecoder()
     for _ in range(20):
