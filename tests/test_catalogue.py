@@ -1,4 +1,4 @@
-"""The catalogue: every documented model, its limits and its retirement date."""
+"""The catalogue: every documented model, its limits, prices and dates."""
 
 import warnings
 from datetime import UTC, date, datetime, timedelta
@@ -34,6 +34,40 @@ MODELS = {
     "mimo-v2-tts": (8 * KIB, 8 * KIB, 8_192, TEXT, False, 0.6, V2_END, "mimo-v2.5-tts"),
 }
 
+# id: release date, requests and tokens per minute of an account, enforces a JSON schema
+DATES_AND_LIMITS = {
+    "mimo-v2.6-pro": (date(2026, 9, 22), 100, 10_000_000, True),
+    "mimo-v2.6-flash": (date(2026, 9, 22), 100, 10_000_000, True),
+    "mimo-v2.6-pro-ultraspeed": (date(2026, 9, 22), None, None, True),
+    "mimo-v2.5": (date(2026, 4, 22), None, None, False),
+    "mimo-v2.5-pro": (date(2026, 4, 22), None, None, False),
+    "mimo-v2.5-pro-ultraspeed": (None, None, None, False),
+    "mimo-v2-pro": (date(2026, 3, 18), None, None, False),
+    "mimo-v2-omni": (date(2026, 3, 18), None, None, False),
+    "mimo-v2-flash": (date(2025, 12, 16), None, None, False),
+    "mimo-v2.5-asr": (None, 100, 10_000, False),
+    "mimo-v2.5-tts": (None, 100, 10_000_000, False),
+    "mimo-v2.5-tts-voiceclone": (None, 100, 10_000_000, False),
+    "mimo-v2.5-tts-voicedesign": (None, 100, 10_000_000, False),
+    "mimo-v2-tts": (None, None, None, False),
+}
+
+# The price page of 2026-10-09, per million tokens: cache hit, input, output.
+REALTIME = {
+    "mimo-v2.6-pro": {"USD": (0.0036, 0.435, 0.87), "CNY": (0.025, 3, 6)},
+    "mimo-v2.6-flash": {"USD": (0.0028, 0.14, 0.28), "CNY": (0.02, 1, 2)},
+    "mimo-v2.6-pro-ultraspeed": {"USD": (0.036, 4.35, 8.7), "CNY": (0.25, 30, 60)},
+    "mimo-v2.5": {"USD": (0.0028, 0.14, 0.28), "CNY": (0.02, 1, 2)},
+    "mimo-v2.5-pro": {"USD": (0.0036, 0.435, 0.87), "CNY": (0.025, 3, 6)},
+    "mimo-v2.5-tts": {"USD": (0, 0, 0), "CNY": (0, 0, 0)},
+    "mimo-v2.5-tts-voiceclone": {"USD": (0, 0, 0), "CNY": (0, 0, 0)},
+    "mimo-v2.5-tts-voicedesign": {"USD": (0, 0, 0), "CNY": (0, 0, 0)},
+}
+BATCH = {
+    "mimo-v2.6-pro": {"USD": (0.0018, 0.2175, 0.435), "CNY": (0.0125, 1.5, 3)},
+    "mimo-v2.6-flash": {"USD": (0.0014, 0.07, 0.14), "CNY": (0.01, 0.5, 1)},
+}
+
 
 def test_the_table_is_complete():
     assert catalogue.MODELS.keys() == MODELS.keys()
@@ -64,6 +98,64 @@ def test_facts(name):
         assert model.ended_by(model.ended)
         assert not model.ended_by(model.ended - timedelta(seconds=1))
         assert catalogue.find(model.successor).ended is None
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_release_dates_limits_and_schemas(name):
+    model = catalogue.MODELS[name]
+    limits = model.limits
+    assert (
+        model.released,
+        limits.requests_per_minute,
+        limits.tokens_per_minute,
+        model.native_json_schema,
+    ) == DATES_AND_LIMITS[name]
+    assert limits.concurrent_requests is None  # MiMo does not publish it
+
+
+def test_prices_are_those_of_the_page():
+    assert {key: price[:3] for key, price in catalogue.PRICES.items()} == {
+        (model, tier, currency): figures
+        for tier, models in (("realtime", REALTIME), ("batch", BATCH))
+        for model, prices in models.items()
+        for currency, figures in prices.items()
+    }
+
+
+def test_prices_state_their_currency_and_date():
+    for (model, _, currency), price in catalogue.PRICES.items():
+        assert model in catalogue.MODELS
+        assert (price.currency, price.as_of) == (currency, date(2026, 10, 9))
+    for (_, currency), price in catalogue.UNIT_PRICES.items():
+        assert (price.currency, price.as_of) == (currency, date(2026, 10, 9))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_price_of_a_model_is_its_realtime_price_in_dollars(name):
+    assert catalogue.MODELS[name].price == catalogue.PRICES.get((name, "realtime", "USD"))
+
+
+@pytest.mark.parametrize(
+    ("service", "currency", "units", "cost"),
+    [
+        ("mimo-v2.5-asr", "USD", 3600, 0.074),
+        ("mimo-v2.5-asr", "CNY", 7200, 1.0),
+        ("web_search", "USD", 1000, 5.0),
+        ("web_search", "CNY", 500, 8.0),
+    ],
+)
+def test_services_are_priced_per_second_or_call(service, currency, units, cost):
+    price = catalogue.UNIT_PRICES[service, currency]
+    assert price.unit == ("second" if service == "mimo-v2.5-asr" else "call")
+    assert units * price.amount / price.per == pytest.approx(cost)
+
+
+def test_your_own_price_is_in_dollars_unless_it_says_otherwise():
+    own = catalogue.Price(0.1, 0.2, 0.3, date(2026, 11, 1))
+    assert own.currency == "USD"
+    cache_hit, *_ = own
+    assert cache_hit == own.cache_hit
+    assert catalogue.Price(0.1, 0.2, 0.3, date(2026, 11, 1), currency="CNY") != own
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -30,7 +30,9 @@ class Endpoints(NamedTuple):
         host: Host name without port, in lower case.
         chat_completions: Endpoint of the OpenAI format.
         anthropic_messages: Endpoint of the Anthropic format.
-        models: Endpoint of the list of models.
+        models: Endpoint of the list of models, which this package does not request. In September
+            2026 MiMo served it at `/models` too, and each path responded with 404 at times, so a
+            client has to try both (docs/api-facts.md).
     """
 
     root: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import integer, number
+from langchain_mimo._checks import integer, number, shown
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
@@ -131,7 +131,7 @@ def estimate_turns(
         policy: Which files may be opened; the same as for sending.
         tools_text: The tool definitions as the JSON text that will be sent.
         output_tokens: Tokens of reasoning and answer to include in the cost. Default: none.
-        prices: Prices by model id, which override those of the catalogue.
+        prices: Prices by model id in US dollars, which override those of the catalogue.
 
     Returns:
         The estimate. Its cost is None, not 0, when the price of the model is unknown.
@@ -141,7 +141,7 @@ def estimate_turns(
             size or headers. Its digest and the bytes after its headers are not checked: a file
             replaced by another of the same size, or damage after the headers, fails only when sent.
         MiMoInputError: `output_tokens` is not an integer >= 0, or `prices` is not a mapping of
-            model ids to `Price`.
+            model ids to `Price` in US dollars.
     """
     with as_input_error():
         output_tokens = integer("output_tokens", output_tokens, 0)
@@ -189,6 +189,11 @@ def _check_prices(prices: object) -> None:
             "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)"
         )
     for model, price in prices.items():
+        if price.currency != "USD":
+            raise MiMoInputError(
+                f"the price of {model!r} must be in USD, the currency of an estimate, got "
+                f"{shown(price.currency)}"
+            )
         for name in ("cache_hit", "input", "output"):
             with as_input_error():
                 number(f"the {name} price of {model!r}", getattr(price, name), 0)

@@ -179,6 +179,13 @@ def test_invalid_prices_are_refused(prices):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("currency", ["CNY", "EUR", None])
+def test_prices_in_another_currency_are_refused(currency):
+    prices = {"x": Price(1, 2, 3, DAY, currency)}
+    with pytest.raises(MiMoInputError, match=f"the price of 'x' must be in USD.*{currency}"):
+        estimate_turns([], model="x", policy=NO_FILES, prices=prices)
+
+
 @pytest.mark.parametrize("text", [None, 5, b"x", ["x"]])
 def test_only_a_string_is_counted_as_text(text):
     with pytest.raises(MiMoInputError, match=r"^text must be a string, got "):
