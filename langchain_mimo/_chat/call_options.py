@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import choice, nearest, warn_once
+from langchain_mimo._checks import choice, integer, nearest, warn_once
 from langchain_mimo._wire.from_langchain.options import (
     HistoryOptions,
     MediaDefaults,
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from langchain_mimo._chat.fields import ChatMiMoFields
 
 EmptyContent: TypeAlias = Literal["keep", "reasoning"]
+
+ReasoningEffort: TypeAlias = Literal["none", "low", "medium", "high"]
+"""The efforts that MiMo's chat format accepts: "none" does not think, the others are one level."""
 
 PARAMETERS = (
     "max_completion_tokens",
@@ -45,11 +48,18 @@ _CHOICES = {
 
 _OTHERS = frozenset(
     {
-        *("model", "thinking", "fps", "media_resolution", "repair_history"),
+        *("model", "thinking", "reasoning_effort", "fps", "media_resolution", "repair_history"),
         *("tools", "tool_choice", "parallel_tool_calls", "forced_tool_attempts"),
-        *("response_format", "extra_body", "stream_usage"),
+        *("response_format", "extra_body", "stream_usage", "native_schemas", "second_chance"),
+        *("max_tool_calls", "stop_repetition"),
     }
 )
+
+_FROM_FIELD = (
+    *_CHOICES,
+    *("repair_history", "fps", "media_resolution", "stream_usage", "forced_tool_attempts"),
+)
+"""Fields that a keyword of the same name replaces for one call."""
 
 _ON_THE_MODEL = frozenset(
     {
@@ -66,7 +76,6 @@ _CORE = frozenset({"stream", "ls_structured_output_format", "structured_output_f
 _KNOWN = frozenset({*PARAMETERS, *_CHOICES, *_OTHERS, *_CORE})
 
 _REMEDIES = {
-    "reasoning_effort": "MiMo has no effort levels; use thinking=True or thinking=False",
     "enable_thinking": "use thinking=True or thinking=False",
     "n": "MiMo refuses it; use batch() for several responses",
 }
@@ -93,6 +102,10 @@ class CallOptions:
         empty_content: What replaces an empty response.
         forced_tool_attempts: Maximum number of requests for a tool choice that the server does not
             enforce.
+        native_schemas: Whether to ask for a JSON schema natively where a model accepts one.
+        second_chance: Whether to send a request once more after a transient rejection.
+        max_tool_calls: Maximum number of tool calls in a response, or None.
+        stop_repetition: Number of identical groups of lines that end a response, or None.
     """
 
     model: str
@@ -107,6 +120,10 @@ class CallOptions:
     extra_body: dict[str, Any]
     empty_content: EmptyContent
     forced_tool_attempts: int
+    native_schemas: bool
+    second_chance: bool
+    max_tool_calls: int | None
+    stop_repetition: int | None
 
 
 def call_options(
@@ -125,38 +142,37 @@ def call_options(
     given = {_ALIASES.get(name, name): value for name, value in keywords.items()}
     _warn_unknown_kwargs(given)
     _check_types(given)
-
-    def value_of(name: str) -> Any:
-        return given[name] if name in given else getattr(fields, name)
-
+    values = {n: given[n] if n in given else getattr(fields, n) for n in _FROM_FIELD}
     model = catalogue.strip_id(given["model"]) if given.get("model") else fields.model
-    thinking = read_thinking(value_of("thinking"))
-    choices = {name: value_of(name) for name in _CHOICES}
     with as_input_error():
-        for name, value in choices.items():
-            choice(name, value, _CHOICES[name])
-    if (repair_history := value_of("repair_history")) not in (True, False):
-        raise MiMoInputError(f"repair_history must be True or False, got {repair_history!r}")
-    empty_content = choices.pop("empty_content")
+        thinking = _thinking(fields, given)
+        for name, accepted in _CHOICES.items():
+            choice(name, values[name], accepted)
+    if values["repair_history"] not in (True, False):
+        raise MiMoInputError(
+            f"repair_history must be True or False, got {values['repair_history']!r}"
+        )
     return CallOptions(
         model=model,
         parameters=_parameters(fields, given, stop),
         history=_history_options(
             model,
             thinking,
-            media_defaults=MediaDefaults(value_of("fps"), value_of("media_resolution")),
-            repair_history=repair_history,
-            **choices,
+            replay_reasoning=values["replay_reasoning"],
+            missing_reasoning=values["missing_reasoning"],
+            repair_history=values["repair_history"],
+            tool_media=values["tool_media"],
+            media_defaults=MediaDefaults(values["fps"], values["media_resolution"]),
         ),
         thinking=thinking,
         tools=given.get("tools") or (),
         tool_choice=given.get("tool_choice"),
         parallel_tool_calls=given.get("parallel_tool_calls"),
         response_format=given.get("response_format"),
-        stream_usage=value_of("stream_usage"),
+        stream_usage=values["stream_usage"],
         extra_body={**(fields.extra_body or {}), **(given.get("extra_body") or {})},
-        empty_content=empty_content,
-        forced_tool_attempts=value_of("forced_tool_attempts"),
+        empty_content=values["empty_content"],
+        forced_tool_attempts=values["forced_tool_attempts"],
     )
 
 
@@ -174,6 +190,65 @@ def read_thinking(value: object) -> bool | None:
     raise MiMoInputError(
         f"thinking must be True, False or None (the model's default), got {value!r}"
     )
+
+
+def combine_thinking(thinking: bool | None, effort: object) -> bool | None:
+    """Return whether to think, by `thinking` and `reasoning_effort` set in the same place.
+
+    Args:
+        thinking: True, False, or None for the model's default.
+        effort: "none", "low", "medium", "high", or None when it is not set.
+
+    Returns:
+        False for "none". MiMo has one level, so the others change nothing, and a warning says so.
+
+    Raises:
+        ValueError: The effort is unknown, or contradicts `thinking`.
+    """
+    if effort is None:
+        return thinking
+    choice("reasoning_effort", effort, get_args(ReasoningEffort))
+    if effort == "none":
+        if thinking:
+            raise ValueError(
+                "thinking=True contradicts reasoning_effort='none'; remove one of the two"
+            )
+        return False
+    if thinking is False:
+        raise ValueError(
+            f"thinking=False contradicts reasoning_effort={effort!r}; remove one of the two"
+        )
+    warn_once(
+        "MiMo has one level of thinking: reasoning_effort 'low', 'medium' and 'high' do the same; "
+        "'none' turns thinking off.",
+        "reasoning_effort",
+    )
+    return thinking
+
+
+def _thinking(fields: ChatMiMoFields, given: Mapping[str, Any]) -> bool | None:
+    """Return whether to think; what the call sets, in either form, replaces the model's fields.
+
+    Raises:
+        ValueError: A value is invalid, or the two forms contradict each other.
+    """
+    effort = given.get("reasoning_effort")
+    if "thinking" in given:
+        return combine_thinking(read_thinking(given["thinking"]), effort)
+    if effort is None:
+        # A None in the call resets the field.
+        field_effort = None if "reasoning_effort" in given else fields.reasoning_effort
+        thinking = read_thinking(fields.thinking)
+        return thinking if field_effort is None else combine_thinking(thinking, field_effort)
+    if combine_thinking(None, effort) is False:
+        return False
+    is_off = fields.thinking is False or fields.reasoning_effort == "none"
+    return True if is_off else read_thinking(fields.thinking)
+
+
+def _limit(name: str, value: Any, minimum: int) -> int | None:
+    with as_input_error():
+        return None if value is None else integer(name, value, minimum)
 
 
 def _history_options(model: str, thinking: bool | None, **settings: Any) -> HistoryOptions:

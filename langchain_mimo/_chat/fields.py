@@ -6,7 +6,7 @@ import dataclasses
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 from langchain_core.language_models import ModelProfile
 from langchain_core.language_models.base import LangSmithParams
@@ -23,7 +23,12 @@ from pydantic import (
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.call_options import PARAMETERS, EmptyContent
+from langchain_mimo._chat.call_options import (
+    PARAMETERS,
+    EmptyContent,
+    ReasoningEffort,
+    combine_thinking,
+)
 from langchain_mimo._chat.settings import (
     check_arguments,
     check_client,
@@ -34,19 +39,19 @@ from langchain_mimo._chat.settings import (
     pickled_fields,
     unpickled_key,
 )
-from langchain_mimo._checks import number, warn_once
+from langchain_mimo._checks import choice, number, warn_once
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
-from langchain_mimo._wire.endpoints import ApiFormatName, Server
+from langchain_mimo._wire.endpoints import ApiFormatName, Endpoints, Server
 from langchain_mimo._wire.from_langchain.options import MissingReasoning, ReplayReasoning, ToolMedia
-from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.errors import MiMoConfigurationError, as_configuration_error
 from langchain_mimo.version import __version__
 
 _FROM_ENVIRONMENT = ("api_key", "base_url")
 
 _IDENTIFYING = (
     *("model", "server", "api_format", "dialect", "base_url", "region"),
-    *("thinking", "fps", "media_resolution"),
+    *("thinking", "reasoning_effort", "fps", "media_resolution"),
     *PARAMETERS,
     "extra_body",
 )
@@ -108,6 +113,11 @@ class ChatMiMoFields(BaseChatModel):
     thinking: bool | None = None
     """Whether the model thinks; None leaves it to the model, and all v2.6 models think."""
 
+    reasoning_effort: ReasoningEffort | None = None
+    """Another form of `thinking`, for code written for other providers: "none" is `thinking=False`.
+    "low", "medium" and "high" leave thinking on, with one warning, since MiMo has one level. Sent
+    as `thinking`. Contradicting `thinking` raises."""
+
     fps: float | None = None
     """Frames per second to sample from videos whose block sets none, 0.1 to 10; unset: MiMo
     samples 2."""
@@ -137,6 +147,24 @@ class ChatMiMoFields(BaseChatModel):
 
     forced_tool_attempts: int = Field(default=2, ge=1)
     """Maximum number of requests for a `tool_choice` that MiMo does not enforce, at least 1."""
+
+    native_schemas: bool = True
+    """Whether models that accept a JSON schema as `response_format` receive it, which no page of
+    MiMo documents. A response that does not satisfy it is followed by one in JSON mode, with the
+    schema in the prompt. False uses JSON mode at once."""
+
+    second_chance: bool = True
+    """Whether a rejection that often passes is followed by one more request, at most once per call:
+    "Multimodal data is corrupted" for whole media, a response stopped by the content filter, and
+    402. Independent of `max_retries`."""
+
+    max_tool_calls: int | None = Field(default=None, ge=1)
+    """Maximum number of tool calls in one response. A response with more is cut there and raises
+    `MiMoRunawayResponseError`; no call of it is runnable. None: no limit."""
+
+    stop_repetition: int | None = Field(default=None, ge=2)
+    """Number of identical groups of lines in a row after which a response is cut and raises
+    `MiMoRunawayResponseError`. None: never."""
 
     allowed_media_dirs: list[str | Path] = Field(default_factory=list)
     """Folders whose files may be sent by `file://` reference; none by default."""
@@ -213,6 +241,14 @@ class ChatMiMoFields(BaseChatModel):
     def _known_id(cls, value: str) -> str:
         return catalogue.strip_id(value)
 
+    @field_validator("reasoning_effort", mode="before")
+    @classmethod
+    def _known_effort(cls, value: object) -> object:
+        if value is not None:
+            with as_configuration_error():
+                choice("reasoning_effort", value, get_args(ReasoningEffort))
+        return value
+
     @field_validator("fps")
     @classmethod
     def _fps_in_range(cls, value: float | None) -> float | None:
@@ -234,7 +270,10 @@ class ChatMiMoFields(BaseChatModel):
         return self
 
     @model_validator(mode="after")
-    def _check_server(self) -> Self:
+    def _check_server_and_thinking(self) -> Self:
+        if self.reasoning_effort is not None:
+            with as_configuration_error():
+                combine_thinking(self.thinking, self.reasoning_effort)
         # MiMo has every format, so most models never import the dialects.
         if self.server != "mimo" or self.dialect:
             from langchain_mimo._wire.dialects import check_api_format, dialect_of  # noqa: PLC0415
@@ -253,6 +292,10 @@ class ChatMiMoFields(BaseChatModel):
                 f"retired {known.id}",
             )
         return self
+
+    @property
+    def _endpoints(self) -> Endpoints:
+        return endpoints_of(self.base_url, self._key, self.region)
 
     @property
     def _key(self) -> str | None:

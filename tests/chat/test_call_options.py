@@ -14,7 +14,7 @@ from langchain_mimo.errors import MiMoInputError
 
 def fields(**changes):
     made = dict.fromkeys(module.PARAMETERS)
-    made |= {"model": "mimo-v2.6-flash", "thinking": None, "fps": None}
+    made |= {"model": "mimo-v2.6-flash", "thinking": None, "reasoning_effort": None, "fps": None}
     made |= {"media_resolution": None, "stream_usage": True, "extra_body": None}
     made |= {"replay_reasoning": "tool_calls", "missing_reasoning": "pad", "repair_history": False}
     made |= {"tool_media": "user", "empty_content": "keep", "forced_tool_attempts": 2}
@@ -114,10 +114,77 @@ def test_an_unknown_keyword_is_not_sent_and_warns_once():
         call_options(fields(), None, {"cache_control": {"type": "ephemeral"}})
 
 
-@pytest.mark.parametrize("keyword", ["reasoning_effort", "enable_thinking"])
-def test_other_providers_switches_name_ours(keyword):
-    with pytest.warns(UserWarning, match="thinking=True"):
-        call_options(fields(), None, {keyword: "high"})
+def test_another_providers_switch_names_ours():
+    with pytest.warns(UserWarning, match="'enable_thinking'.*thinking=True"):
+        call_options(fields(), None, {"enable_thinking": True})
+
+
+# ----------------------------------------------------------------------------- reasoning_effort
+
+
+@pytest.mark.filterwarnings("ignore:MiMo has one level")
+@pytest.mark.parametrize(
+    ("model", "keywords", "thinking"),
+    [
+        ({}, {"reasoning_effort": "none"}, False),
+        ({}, {"reasoning_effort": "low"}, None),
+        ({}, {"reasoning_effort": "medium"}, None),
+        ({}, {"reasoning_effort": "high"}, None),
+        ({}, {"reasoning_effort": None}, None),
+        ({}, {"reasoning_effort": "high", "thinking": True}, True),
+        ({}, {"reasoning_effort": "high", "thinking": None}, None),
+        ({}, {"reasoning_effort": "none", "thinking": {"type": "disabled"}}, False),
+        ({"thinking": True}, {"reasoning_effort": "none"}, False),
+        ({"thinking": True}, {"reasoning_effort": "low"}, True),
+        ({"thinking": False}, {"reasoning_effort": "low"}, True),
+        ({"thinking": False}, {"reasoning_effort": None}, False),
+        ({"reasoning_effort": "none"}, {}, False),
+        ({"reasoning_effort": "none"}, {"thinking": True}, True),
+        ({"reasoning_effort": "none"}, {"thinking": None}, None),
+        ({"reasoning_effort": "none"}, {"reasoning_effort": None}, None),
+        ({"reasoning_effort": "none"}, {"reasoning_effort": "high"}, True),
+        ({"reasoning_effort": "high"}, {}, None),
+        ({"reasoning_effort": "high"}, {"thinking": False}, False),
+        ({"reasoning_effort": "high", "thinking": True}, {"reasoning_effort": "none"}, False),
+    ],
+)
+def test_an_effort_is_a_form_of_thinking_and_the_call_wins(model, keywords, thinking):
+    options = call_options(fields(**model), None, keywords)
+    assert options.thinking is thinking
+    assert options.history.thinking_on is (thinking is not False)
+
+
+@pytest.mark.parametrize("effort", ["low", "medium", "high"])
+def test_a_level_of_effort_warns_once_that_there_is_one(effort):
+    with pytest.warns(UserWarning, match="one level of thinking.*'none' turns thinking off"):
+        call_options(fields(), None, {"reasoning_effort": effort})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call_options(fields(), None, {"reasoning_effort": "low"})
+        call_options(fields(reasoning_effort="high"), None, {})
+
+
+def test_turning_thinking_off_by_effort_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call_options(fields(), None, {"reasoning_effort": "none"})
+
+
+@pytest.mark.parametrize("effort", ["minimal", "xhigh", "max", "", "None", 1, True, {}])
+def test_other_efforts_are_refused(effort):
+    with pytest.raises(MiMoInputError) as caught:
+        call_options(fields(), None, {"reasoning_effort": effort})
+    accepted = "'none' or 'low' or 'medium' or 'high'"
+    assert str(caught.value) == f"reasoning_effort must be {accepted}, got {effort!r}"
+
+
+@pytest.mark.parametrize(
+    ("thinking", "effort"), [(True, "none"), (False, "low"), (False, "medium"), (False, "high")]
+)
+def test_an_effort_that_contradicts_thinking_is_refused(thinking, effort):
+    words = f"^thinking={thinking} contradicts reasoning_effort='{effort}'; remove one"
+    with pytest.raises(MiMoInputError, match=words):
+        call_options(fields(), None, {"thinking": thinking, "reasoning_effort": effort})
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,32 @@ def test_fps_out_of_range(value):
         ChatMiMo(model="m", api_key=CANARY, fps=value)
 
 
+def test_a_reasoning_effort_is_kept_serialized_and_identifies_the_model():
+    llm = ChatMiMo(model="m", api_key=CANARY, reasoning_effort="none")
+    assert llm._identifying_params["reasoning_effort"] == "none"
+    assert json.loads(dumps(llm))["kwargs"]["reasoning_effort"] == "none"
+    assert ChatMiMo(model="m", api_key=CANARY)._get_llm_string() != llm._get_llm_string()
+
+
+def test_a_level_of_effort_warns_in_the_constructor():
+    with pytest.warns(UserWarning, match="one level of thinking"):
+        assert ChatMiMo(model="m", api_key=CANARY, reasoning_effort="high").thinking is None
+
+
+@pytest.mark.parametrize("value", ["minimal", "xhigh", "max", "", 1])
+def test_an_unknown_effort_names_the_accepted_ones(value):
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo(model="m", api_key=CANARY, reasoning_effort=value)
+    accepted = "'none' or 'low' or 'medium' or 'high'"
+    assert str(caught.value) == f"reasoning_effort must be {accepted}, got {value!r}"
+
+
+@pytest.mark.parametrize(("thinking", "effort"), [(True, "none"), (False, "low"), (False, "high")])
+def test_an_effort_that_contradicts_thinking(thinking, effort):
+    with pytest.raises(MiMoConfigurationError, match=f"^thinking={thinking} contradicts.*{effort}"):
+        ChatMiMo(model="m", api_key=CANARY, thinking=thinking, reasoning_effort=effort)
+
+
 @pytest.mark.parametrize("value", ["-1", "two", "1.5"])
 def test_retries_from_the_environment_are_checked(monkeypatch, value):
     monkeypatch.setenv("MIMO_MAX_RETRIES", value)
