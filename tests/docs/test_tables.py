@@ -80,28 +80,95 @@ def rows_of(text):
     ]
 
 
-def test_models_md_agrees_with_the_catalogue():
-    rows = rows_of((DOCS / "models.md").read_text(encoding="utf-8"))
-    available = {row[0]: row[1:] for row in rows if len(row) == 6}
-    priced = {row[0]: row[1:] for row in rows if len(row) == 4}
-    retired = {row[0]: row[1:] for row in rows if len(row) == 3}
-    words = {"text": "text", "image": "images", "video": "video", "audio": "audio"}
-    for model in (m for m in catalogue.MODELS.values() if m.conversational):
-        if model.ended is None:
-            assert available.pop(model.id) == [
-                f"{model.context_tokens:,}",
-                f"{model.max_output_tokens:,}",
-                ", ".join(word for kind, word in words.items() if kind in model.inputs),
-                "yes" if model.thinks_by_default else "no",
-                "yes" if model.media_in_tool_messages else "no",
-            ]
-            price = model.price
-            assert priced.pop(model.id) == [
-                f"{number:g}" for number in (price.input, price.cache_hit, price.output)
-            ]
-        else:
-            assert retired.pop(model.id) == [f"{model.ended:%Y-%m-%d %H:%M}", model.successor]
-    assert [*available, *priced, *retired] == ["model", "model", "model"]
+def tables_of(page):
+    """The tables of a page: for each heading row, the rows below it."""
+    tables = {}
+    for block in re.findall(r"(?:^\|.*\n)+", (DOCS / page).read_text("utf-8"), re.MULTILINE):
+        head, _, *rows = rows_of(block.replace("|---", "| ---"))
+        tables[tuple(head)] = rows
+    return tables
+
+
+def models_md(*head):
+    """The table of models.md that has these columns."""
+    return tables_of("models.md")[head]
+
+
+AVAILABLE = [m for m in catalogue.MODELS.values() if m.conversational and m.ended is None]
+RETIRED = [m for m in catalogue.MODELS.values() if m.conversational and m.ended]
+WORDS = {"text": "text", "image": "images", "video": "video", "audio": "audio"}
+
+
+def test_the_available_models_are_those_of_the_catalogue():
+    columns = "context", "max output", "input", "thinks by default", "media in tool messages"
+    assert models_md("model", *columns) == [
+        [
+            model.id,
+            f"{model.context_tokens:,}",
+            f"{model.max_output_tokens:,}",
+            ", ".join(word for kind, word in WORDS.items() if kind in model.inputs),
+            "yes" if model.thinks_by_default else "no",
+            "yes" if model.media_in_tool_messages else "no",
+        ]
+        for model in AVAILABLE
+    ]
+
+
+def test_the_limits_of_an_account_are_those_of_the_catalogue():
+    columns = "model", "released", "requests per minute", "tokens per minute"
+    assert models_md(*columns) == [
+        [
+            model.id,
+            f"{model.released}",
+            *("by agreement" if n is None else f"{n:,}" for n in model.limits[:2]),
+        ]
+        for model in AVAILABLE
+    ]
+
+
+def test_the_prices_are_those_of_the_catalogue():
+    columns = "model", "currency", "input", "input from the cache", "output, reasoning included"
+    rows = models_md(*columns)
+    prices = [
+        catalogue.PRICES[model.id, "realtime", currency]
+        for model in AVAILABLE
+        for currency in ("USD", "CNY")
+    ]
+    ids = [model.id for model in AVAILABLE for _ in ("USD", "CNY")]
+    assert rows == [
+        [name, price.currency, f"{price.input:g}", f"{price.cache_hit:g}", f"{price.output:g}"]
+        for name, price in zip(ids, prices, strict=True)
+    ]
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    assert f"read on {prices[0].as_of}" in text
+    assert {price.as_of for price in prices} == {prices[0].as_of}
+    batch = {model for model, tier, _ in catalogue.PRICES if tier == "batch"}
+    offered = re.search(r"batch API costs half and is\noffered for (.*);", text)[1]
+    assert set(re.findall(r"`(.+?)`", offered)) == batch
+
+
+def test_the_prices_of_services_are_those_of_the_catalogue():
+    services = dict.fromkeys(service for service, _ in catalogue.UNIT_PRICES)
+    rows = []
+    for service in services:
+        dollars, yuan = (catalogue.UNIT_PRICES[service, currency] for currency in ("USD", "CNY"))
+        assert (dollars.per, dollars.unit) == (yuan.per, yuan.unit)
+        unit = f"{dollars.per:,} {dollars.unit}s"
+        rows.append([service, f"{dollars.amount:g}", f"{yuan.amount:g}", unit])
+    assert models_md("service", "USD", "CNY", "unit") == rows
+
+
+def test_the_retired_models_are_those_of_the_catalogue():
+    columns = "released", "available until (Beijing time)", "successor named by MiMo"
+    assert models_md("model", *columns) == [
+        [
+            model.id,
+            f"{model.released or 'unknown'}",
+            f"{model.ended:%Y-%m-%d %H:%M}",
+            model.successor,
+        ]
+        for model in RETIRED
+    ]
 
 
 # ---------------------------------------------------------- errors-and-retries.md, self-hosting.md
