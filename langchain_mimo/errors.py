@@ -203,15 +203,15 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         source = f" from {host}" if host else ""
         if held_back is not None:
             super().__init__(
-                f"The time limit {limit!r} of {seconds:g} s is shorter than the remaining wait of "
+                f"time limit {limit!r} of {seconds:g} s is shorter than the remaining wait of "
                 f"{held_back:.1f} s after an earlier 429{source}, which applies to all callers "
-                "with this key. Nothing was sent."
+                "with this key; nothing was sent"
             )
             return
         super().__init__(
-            f"The time limit {limit!r} of {seconds:g} s expired while waiting for a response"
-            f"{source}, after {events} events ({received} bytes). "
-            f"Change it with timeout=MiMoTimeouts({limit}=...)."
+            f"time limit {limit!r} of {seconds:g} s expired while waiting for a response"
+            f"{source}, after {events} events ({received} bytes); "
+            f"change it with timeout=MiMoTimeouts({limit}=...)"
         )
 
 
@@ -234,6 +234,22 @@ class MiMoIncompleteStreamError(MiMoError, core.ModelConnectionError):
         super().__init__(reason)
         self.partial_message = partial_message
         self.is_retryable = is_retryable
+
+
+class MiMoRunawayResponseError(MiMoIncompleteStreamError):
+    """A response was cut because the model would not stop; nothing of it should be run.
+
+    Attributes:
+        limit: The field that cut it: "max_tool_calls" or "stop_repetition".
+        partial_message: What had arrived. All of its tool calls are in `invalid_tool_calls`.
+        is_retryable: False; the model would most likely do the same again.
+    """
+
+    def __init__(
+        self, reason: str, partial_message: AIMessage | None = None, *, limit: str = ""
+    ) -> None:
+        super().__init__(reason, partial_message, is_retryable=False)
+        self.limit = limit
 
 
 class MiMoAPIError(MiMoError):

@@ -77,9 +77,9 @@ def parse_url(api_request: ApiRequest) -> httpx2.URL:
             )
         if not _HEADER_VALUE.fullmatch(value):
             raise MiMoConfigurationError(
-                f"The value of the header {name!r} cannot be sent: it contains a line break, a "
-                "character that is not ASCII, or a space at its start or end. "
-                "Check that no whitespace was copied along with the API key."
+                f"the value of the header {name!r} cannot be sent: it contains a line break, a "
+                "character that is not ASCII, or a space at its start or end; "
+                "check that no whitespace was copied along with the API key"
             )
     return url
 

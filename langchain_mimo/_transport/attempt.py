@@ -286,7 +286,7 @@ class Attempt:
             what = f"the connection to {host} broke before a response"
         text = f"{what}: {redact(_reason(fault), self._context.secrets, 500)}"
         remedy = self._remedy(fault)
-        return MiMoConnectionError(f"{text}. {remedy}" if remedy else text, is_retryable=not remedy)
+        return MiMoConnectionError(f"{text}; {remedy}" if remedy else text, is_retryable=not remedy)
 
     def _status_error(self, fault: Any) -> MiMoError:
         """Convert what `raise_for_status` raised in an event hook of the user's own client."""
@@ -306,15 +306,15 @@ class Attempt:
         for cause in _causes(fault):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return (
-                    "The certificate is not trusted; if it is of a private authority, pass that "
-                    "as verify='/path/to/ca.pem'."
+                    "the certificate is not trusted; pass a private authority as "
+                    "verify='/path/to/ca.pem'"
                 )
             if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
-                return "Too many files are open; raise the limit or lower the concurrency."
+                return "too many files are open; raise the limit or lower the concurrency"
         if isinstance(fault, self._http.ProxyError):
-            return "The proxy refused the request; check its URL, user name and password."
+            return "the proxy refused the request; check its URL, user name and password"
         if isinstance(fault, self._http.DecodingError):
-            return "The response is not compressed as its headers say."
+            return "the response is not compressed as its headers say"
         return ""
 
 

@@ -93,8 +93,8 @@ class ClientSettings:
             proxy = f"proxy {_host_of(self.proxy)}" if self.proxy else "a proxy of the environment"
         # Raised outside of the handler: httpx2's own error shows the URL and its password.
         raise MiMoConfigurationError(
-            f"Cannot use {proxy}. Check its URL: the scheme must be http, https, socks5 or "
-            "socks5h, and the latter two need httpx2[socks]."
+            f"cannot use {proxy}; check its URL: the scheme must be http, https, socks5 or "
+            "socks5h, and the latter two need httpx2[socks]"
         )
 
     def _build(self, kind: type[AnyClient], context: ssl.SSLContext) -> SharedClient[AnyClient]:

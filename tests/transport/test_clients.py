@@ -200,7 +200,7 @@ def test_a_transport_of_httpx2_with_another_layout_is_left_alone(monkeypatch, ki
         {"HTTPS_PROXY": "http://a.example", "NO_PROXY": "x.example, *"},
         {
             "HTTPS_PROXY": "http://a.example",
-            "NO_PROXY": "x.example, .y.example,*.z.example,,LocalHost,127.0.0.1,10.0.0.0/8,::1,"
+            "NO_PROXY": "x.example, .y.example,,LocalHost,127.0.0.1,10.0.0.0/8,::1,"
             "fe80::/10,[::2],[::3]:8080,http://w.example,127.0.0.1:8080,v.example:99",
         },
         {"HTTPS_PROXY": "http://a.example", "NO_PROXY": "10.0.0.0/99,x/8,*.x/8,http://[,a b,\x01"},
@@ -225,6 +225,13 @@ def test_proxies_of_the_environment_are_read_as_httpx2_reads_them(monkeypatch, v
     }
     assert list(mounts) == list(expected)
     assert set(environment_proxies()) == set(expected)
+
+
+def test_no_proxy_takes_a_wildcard(monkeypatch):
+    """Which httpx2 2.16.0 does not."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://a.example")
+    monkeypatch.setenv("NO_PROXY", "*.z.example")
+    assert environment_proxies() == {"https://": "http://a.example", "all://*.z.example": None}
 
 
 def test_the_last_user_closes_the_client_and_a_later_call_gets_a_new_one():

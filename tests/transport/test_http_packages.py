@@ -90,8 +90,8 @@ FAULTS = {
     "RemoteProtocolError": (MiMoConnectionError, "broke before a response: why$"),
     "LocalProtocolError": (MiMoConnectionError, r"cannot send the request to api\.example: why$"),
     "UnsupportedProtocol": (MiMoConnectionError, r"cannot send the request to api\.example: why$"),
-    "ProxyError": (MiMoConnectionError, r"why\. The proxy refused the request"),
-    "DecodingError": (MiMoConnectionError, r"why\. The response is not compressed"),
+    "ProxyError": (MiMoConnectionError, "why; the proxy refused the request"),
+    "DecodingError": (MiMoConnectionError, "why; the response is not compressed"),
 }
 
 
