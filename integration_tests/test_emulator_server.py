@@ -52,9 +52,11 @@ def test_the_openai_sdk(emulator):
         assert text == response.choices[0].message.content
         assert chunks[-1].usage.total_tokens == response.usage.total_tokens
         assert [model.id for model in client.models.list()]
-        with pytest.raises(openai.BadRequestError, match="Param Incorrect") as refused:
+        with pytest.raises(openai.BadRequestError, match="Unsupported model gpt-4o"):
             client.chat.completions.create(model="gpt-4o", messages=HELLO)
-        assert refused.value.param == "Not supported model gpt-4o"
+        with pytest.raises(openai.BadRequestError, match="Param Incorrect") as refused:
+            client.chat.completions.create(model=MODEL, messages=[])
+        assert refused.value.param == "messages must not be empty"
 
 
 def test_the_openai_sdk_sends_its_own_message_back(emulator):
@@ -270,7 +272,8 @@ def command(*arguments):
 def test_the_command_line(tmp_path, stop):
     (tmp_path / "a.png").write_bytes(make_image())
     arguments = [
-        *("--port", "0", "--api-key", "sk-7", "--as-of", "2026-04-22", "--lenient"),
+        *("--port", "0", "--api-key", "sk-7", "--as-of", "2026-04-24", "--lenient"),
+        "--strict-parameters",
         *("--media-root", f"https://files.example/={tmp_path}"),
         *("--fault", "server_error:status=502,times=1"),
     ]
@@ -289,6 +292,10 @@ def test_the_command_line(tmp_path, stop):
                 codes.append(response.status_code)
             assert codes == [502, 200]
             assert "1024×1024" in response.json()["choices"][0]["message"]["content"]
+            refused = httpx2.post(
+                f"{address}/chat/completions", json={**body, "seed": 7}, headers={"api-key": "sk-7"}
+            )
+            assert refused.status_code == 400
         finally:
             process.send_signal(stop)
             rest, _ = process.communicate(timeout=10)

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the argument parser."""
     command = argparse.ArgumentParser(
         prog="python -m langchain_mimo.emulator",
-        description="Run a strict local emulator of MiMo's API.",
+        description="Run a local emulator of MiMo's API.",
         epilog="faults:\n" + "\n".join(f"  {line}" for line in fault_lines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,6 +46,11 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--lenient", action="store_true", help="accept tool calls without their reasoning_content"
+    )
+    command.add_argument(
+        "--strict-parameters",
+        action="store_true",
+        help="refuse parameters that MiMo does not know, instead of ignoring them as MiMo does",
     )
     command.add_argument(
         "--media-root",
@@ -81,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             host=options.host,
             as_of=options.as_of,
             lenient=options.lenient,
+            strict_parameters=options.strict_parameters,
             media_root=dict(options.media_root),
             keep_bodies=False,
             max_recorded=_MAX_RECORDED,

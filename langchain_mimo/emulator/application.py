@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,11 +21,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from langchain_mimo.emulator.answers.own_answer import own_answer, scripted_answer
-from langchain_mimo.emulator.api.chat_response import DONE
 from langchain_mimo.emulator.api.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS, ApiFormat
-from langchain_mimo.emulator.api.models import available_models, simulated_time
+from langchain_mimo.emulator.api.models import model_list, simulated_time
 from langchain_mimo.emulator.conversation.records import RecordedMedium, RecordedRequest
-from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.conversation.request import Conversation
 from langchain_mimo.emulator.conversation.usage import (
     PrefixCache,
@@ -32,17 +31,27 @@ from langchain_mimo.emulator.conversation.usage import (
     merge_usage,
     usage_object,
 )
-from langchain_mimo.emulator.encoding import dump, encode_event
+from langchain_mimo.emulator.encoding import dump
 from langchain_mimo.emulator.faults.table import ArmedFault, FaultQueue
+from langchain_mimo.emulator.http.authentication import offered_key
 from langchain_mimo.emulator.http.connections import Connection
-from langchain_mimo.emulator.http.delivery import HttpResponse, deliver, header_list
+from langchain_mimo.emulator.http.delivery import HttpResponse, deliver
 from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import (
     Refusal,
     http_error,
-    invalid_field,
+    invalid_json,
     invalid_key,
+    no_such_resource,
     prompt_too_long,
+)
+from langchain_mimo.emulator.responses import (
+    EVENT_STREAM,
+    encoded_events,
+    not_found,
+    raw_response,
+    refused,
+    with_headers_and_delays,
 )
 from langchain_mimo.emulator.script import ResponderError, Script
 from langchain_mimo.emulator.settings import Settings
@@ -51,7 +60,8 @@ _LOGGER = logging.getLogger("langchain_mimo.emulator")
 
 _Result = TypeVar("_Result")
 
-EVENT_STREAM = "text/event-stream"
+MODEL_PATHS = ("/v1/models", "/models")
+"""The paths of the list of models. In September 2026, MiMo served them on different days."""
 
 _INLINE_BYTES = 64 * 1024
 """Larger bodies are decoded and answered in a thread, so that they do not block other requests."""
@@ -102,6 +112,7 @@ class Application:
         self._faults = faults
         self._requests = requests
         self._responder_errors = responder_errors
+        self._streams = itertools.count(1)
         self._starlette = Starlette(
             routes=[
                 *(
@@ -112,7 +123,11 @@ class Application:
                     )
                     for api_format in (CHAT_COMPLETIONS, ANTHROPIC_MESSAGES)
                 ),
-                Route("/v1/models", self._endpoint(self._models), methods=["GET"]),
+                *(
+                    Route(path + rest, self._endpoint(respond), methods=["GET"])
+                    for path in MODEL_PATHS
+                    for rest, respond in (("", self._models), ("/{model_id}", self._model))
+                ),
             ],
             exception_handlers={HTTPException: _http_error},
         )
@@ -145,7 +160,7 @@ class Application:
         except ClientDisconnect:
             return
         except Refusal as refusal:
-            await deliver(_refused(refusal), send, connection)
+            await deliver(refused(refusal), send, connection)
             return
         connection.received_at = time.monotonic()
         record = RecordedRequest(
@@ -199,31 +214,30 @@ class Application:
         return armed.fault.alter(response, armed.parameters)
 
     def _models(self, record: RecordedRequest, _raw: bytes) -> HttpResponse:
-        if not self._authorized(record.headers, ("api-key",)):
-            return _refused(invalid_key())
-        moment = simulated_time(self._settings.as_of)
-        data = [
-            {"id": model.id, "object": "model", "owned_by": "xiaomi"}
-            for model in available_models(moment)
-        ]
-        return HttpResponse(200, body=dump({"object": "list", "data": data}))
+        if not self._is_authorized(record.headers, ("api-key",)):
+            return refused(invalid_key())
+        models = model_list(simulated_time(self._settings.as_of))
+        return HttpResponse(200, body=dump(models))
+
+    def _model(self, record: RecordedRequest, _raw: bytes) -> HttpResponse:
+        authorized = self._is_authorized(record.headers, ("api-key",))
+        return refused(no_such_resource() if authorized else invalid_key())
 
     def _complete(self, api_format: ApiFormat, record: RecordedRequest, raw: bytes) -> HttpResponse:
         streaming = False
         try:
-            if not self._authorized(record.headers, api_format.key_headers):
-                streaming = _asks_for_stream(raw)
-                raise invalid_key()
             body = _decode(raw)
             if self._settings.keep_bodies:
                 record.body = body
             streaming = isinstance(body, dict) and body.get("stream") is True
+            if not self._is_authorized(record.headers, api_format.key_headers):
+                raise invalid_key()
             conversation = api_format.read(body, self._settings.rules(), self._library)
             prompt, cached = self._cache.count_prompt(conversation)
             if prompt.total > conversation.model.context_tokens:
                 raise prompt_too_long(prompt.total, conversation.model.context_tokens)
         except Refusal as refusal:
-            return _refused(refusal, streaming=streaming)
+            return refused(refusal, streaming=streaming)
         return self._answer(api_format, record, conversation, _InputTokens(prompt, cached))
 
     def _answer(
@@ -242,13 +256,11 @@ class Application:
         except ResponderError as error:
             self._responder_errors.append(error)
             _LOGGER.error("%s", error)  # noqa: TRY400 - the end of the with block raises it
-            return _refused(http_error(500, str(error)), streaming=conversation.stream)
+            return refused(http_error(500, str(error)), streaming=conversation.stream)
         if reply is not None and reply.is_raw:
             return raw_response(reply)
         outcome = (
-            own_answer(conversation, web_search=self._settings.web_search)
-            if reply is None
-            else scripted_answer(reply, conversation)
+            own_answer(conversation) if reply is None else scripted_answer(reply, conversation)
         )
         usage = merge_usage(
             usage_object(
@@ -263,20 +275,24 @@ class Application:
         if conversation.stream:
             send_usage = self._settings.always_send_usage or conversation.include_usage
             events = api_format.events(outcome, conversation, usage if send_usage else None, reply)
-            response = HttpResponse(200, EVENT_STREAM, steps=_encoded(events))
+            comment = api_format.sends_comments and record.fault is None and self._has_comment()
+            response = HttpResponse(
+                200, EVENT_STREAM, steps=encoded_events(events, comment=comment)
+            )
         else:
             response = HttpResponse(
                 200, body=dump(api_format.response(outcome, conversation, usage, reply))
             )
-        return response if reply is None else _with_headers_and_delays(response, reply)
+        return response if reply is None else with_headers_and_delays(response, reply)
 
-    def _authorized(self, headers: Mapping[str, str], names: tuple[str, ...]) -> bool:
-        offered = [headers[name] for name in names if name in headers]
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            offered.append(bearer.strip())
-        expected = self._settings.api_key.encode()
-        return any(secrets.compare_digest(key.encode(), expected) for key in offered)
+    def _has_comment(self) -> bool:
+        """Count a stream, and return whether a comment is sent before its first chunk."""
+        every = self._settings.processing_every
+        return every is not None and next(self._streams) % every == 0
+
+    def _is_authorized(self, headers: Mapping[str, str], names: tuple[str, ...]) -> bool:
+        key = offered_key(headers, names)
+        return secrets.compare_digest(key.encode(), self._settings.api_key.encode())
 
 
 class _Endpoint:
@@ -294,46 +310,11 @@ class _Endpoint:
         return self._application.serve(self._respond, scope, receive, send)
 
 
-def raw_response(reply: Reply) -> HttpResponse:
-    """Return the response of a raw scripted reply, which is sent unchanged."""
-    status = reply.status if reply.status is not None else 200
-    if reply.events is not None:
-        response = HttpResponse(status, EVENT_STREAM, steps=map(encode_event, reply.events))
-    elif isinstance(reply.body, bytes | str):
-        body = (
-            reply.body.encode("utf-8", "surrogatepass")
-            if isinstance(reply.body, str)
-            else reply.body
-        )
-        response = HttpResponse(status, body=body)
-    else:
-        response = HttpResponse(status, body=b"" if reply.body is None else dump(reply.body))
-    return _with_headers_and_delays(response, reply)
-
-
-def _with_headers_and_delays(response: HttpResponse, reply: Reply) -> HttpResponse:
-    headers = response.headers + header_list(list(reply.headers.items()))
-    return replace(response, headers=headers, delay=reply.delay, pause=reply.pause)
-
-
-def _encoded(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    yield from map(encode_event, events)
-    # The Anthropic format sends it too, after its own last event (recorded June 2026).
-    yield DONE
-
-
-def _refused(refusal: Refusal, *, streaming: bool = False) -> HttpResponse:
-    content_type = EVENT_STREAM if streaming else "application/json"
-    return HttpResponse(refusal.status, content_type, body=refusal.body(streaming=streaming))
-
-
 def _decode(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise invalid_field(
-            "json_invalid", (error.pos,), "JSON decode error", {}, {"error": error.msg}
-        ) from None
+    except orjson.JSONDecodeError:
+        raise invalid_json() from None
 
 
 def _asks_for_stream(raw: bytes) -> bool:
@@ -368,5 +349,5 @@ async def _read_body(request: Request, at_most: int) -> bytes:
 async def _http_error(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "Internal Server Error"
-    response = _refused(http_error(status, detail))
+    response = not_found() if status == 404 else refused(http_error(status, detail))
     return Response(response.body, status, media_type=response.content_type)

@@ -3,10 +3,15 @@
 The order of the keys in a body is part of what was seen, so the dictionaries below are written out.
 Source: docs/api-facts.md. Where no response of MiMo is known, the structure is MiMo's and the text
 is ours; docs/emulator.md marks these cases.
+
+There are four families: the wrong key; two keys, for a body that is not JSON and for an unsupported
+model; the explanation in `param`; and "Bad Request". MiMo's gateway sends the first two, before the
+API sees the request, so it prints them on several lines and knows nothing of streams.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -18,20 +23,24 @@ class Refusal(Exception):  # noqa: N818 - a refusal is a response, not an error 
     Attributes:
         status: HTTP status.
         error: The value of the key `error`, with its keys in MiMo's order.
+        by_gateway: Whether MiMo's gateway sends it.
     """
 
-    def __init__(self, status: int, error: dict[str, Any]) -> None:
+    def __init__(self, status: int, error: dict[str, Any], *, by_gateway: bool = False) -> None:
         super().__init__(f"{status} {error.get('param') or error.get('message')}")
         self.status = status
         self.error = error
+        self.by_gateway = by_gateway
 
     def body(self, *, streaming: bool) -> bytes:
         """Return the encoded body.
 
         Args:
-            streaming: Whether the request set `stream: true`; MiMo then puts `data:` in front of
-                the body, without a space.
+            streaming: Whether the request set `stream: true`; MiMo's API then puts `data:` in front
+                of the body, without a space, and its gateway does not.
         """
+        if self.by_gateway:
+            return f"{json.dumps({'error': self.error}, ensure_ascii=False, indent=4)}\n".encode()
         encoded = orjson.dumps({"error": self.error})
         return b"data:" + encoded if streaming else encoded
 
@@ -46,12 +55,45 @@ def invalid_key() -> Refusal:
             "code": "401",
             "type": "invalid_key",
         },
+        by_gateway=True,
+    )
+
+
+def invalid_json() -> Refusal:
+    """400 for a body that is not JSON."""
+    error = {"code": "400", "message": "Invalid JSON in request body"}
+    return Refusal(400, error, by_gateway=True)
+
+
+def unsupported_model(name: str) -> Refusal:
+    """400 for a model that does not exist or is retired."""
+    error = {"code": "400", "message": f"Unsupported model {name}"}
+    return Refusal(400, error, by_gateway=True)
+
+
+def no_such_resource() -> Refusal:
+    """400 for `GET /v1/models/<id>`, which MiMo does not have."""
+    return Refusal(
+        400, {"code": "400", "message": "Invalid request", "param": "404 NOT_FOUND", "type": ""}
     )
 
 
 def param_incorrect(param: str) -> Refusal:
     """400 in the form of MiMo's gateway, which puts the explanation into `param`."""
     return Refusal(400, {"code": "400", "message": "Param Incorrect", "param": param, "type": ""})
+
+
+def invalid_request() -> Refusal:
+    """400 without any detail: a bad `response_format`, or a content part of another API."""
+    return Refusal(
+        400,
+        {
+            "code": "400",
+            "message": "Invalid request parameters",
+            "param": "",
+            "type": "Bad Request",
+        },
+    )
 
 
 def invalid_field(
@@ -118,8 +160,22 @@ def http_error(status: int, message: str) -> Refusal:
     return Refusal(status, {"code": str(status), "message": message, "param": "", "type": ""})
 
 
+NOT_FOUND_PAGE = (
+    b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
+    b"<center><h1>404 Not Found</h1></center>\r\n<hr><center>openresty</center>\r\n"
+    b"</body>\r\n</html>\r\n"
+)
+"""The body of a 404 for an unknown path, sent by the gateway's web server."""
+
 TEXT_MISSING = "text is not present"
 MESSAGES_EMPTY = "messages must not be empty"
+SEARCH_OFF = "web search tool found in the request body, but webSearchEnabled is false"
+TTS_SYSTEM = "system role is not allowed for TTS model"
+TTS_NO_TEXT = "messages must contain an assistant role for TTS model"
+ASR_NO_AUDIO = "ASR request requires a user message with input_audio content"
+FILE_PART = "file type is not supported"
+# Speech is the emulator's own limit: MiMo would answer.
+NO_SPEECH = "The emulator does not synthesize or transcribe speech."
 REASONING_MISSING = "The reasoning_content in the thinking mode must be passed back to the API."
 MEDIA_DAMAGED = "Multimodal data is corrupted or cannot be processed."
 IMAGE_FORMAT = "invalid image format, only bmp/gif/png/jpeg/webp are supported"

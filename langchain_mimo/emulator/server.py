@@ -43,7 +43,7 @@ _SERVER_HEADERS = [(b"server", b"MiFE/3.4.34")]
 
 
 class MiMoEmulator:
-    """A strict local emulator of MiMo's API, in a thread of this process.
+    """A local emulator of MiMo's API, in a thread of this process.
 
     ```python
     with MiMoEmulator() as emulator:
@@ -63,11 +63,16 @@ class MiMoEmulator:
         lenient: Accept assistant turns with tool calls that lack their reasoning.
         media_root: Maps URL prefixes to folders; URLs with such a prefix are served from the
             folder's files. Other URLs are not fetched and count as nominal media.
-        strict_parameters: Refuse names that are not in MiMo's documentation.
-        strict_tool_turns: Refuse tool results without their call, and calls without results; what
-            MiMo does with them is not known.
-        always_send_usage: End every stream with usage, as in MiMo's samples; False sends it only
-            for `stream_options.include_usage`, as was measured once.
+        strict_parameters: Refuse names that are not in MiMo's documentation, to find typing errors;
+            MiMo ignores them.
+        strict_tool_turns: Refuse tool results without their call, and calls without results; MiMo
+            accepts such results.
+        anthropic_audio_video: Read audio and video in the Anthropic format, as documented; MiMo
+            drops them without an error.
+        always_send_usage: End every stream with usage; False sends it only for
+            `stream_options.include_usage`, as was measured once.
+        processing_every: Every n-th stream begins with the comment `: PROCESSING`, unless it has a
+            fault; None for no stream.
         web_search: Whether the search plugin is enabled in the console.
         prefix_cache: Count the repeated start of a prompt as cached.
         keep_bodies: Keep request bodies and media bytes; False keeps sizes and digests only.
@@ -94,9 +99,11 @@ class MiMoEmulator:
         as_of: date | str | None = None,
         lenient: bool = False,
         media_root: Mapping[str, str | Path] | None = None,
-        strict_parameters: bool = True,
+        strict_parameters: bool = False,
         strict_tool_turns: bool = False,
+        anthropic_audio_video: bool = False,
         always_send_usage: bool = True,
+        processing_every: int | None = 3,
         web_search: bool = True,
         prefix_cache: bool = True,
         keep_bodies: bool = True,
@@ -130,7 +137,9 @@ class MiMoEmulator:
                 lenient=lenient,
                 strict_parameters=strict_parameters,
                 strict_tool_turns=strict_tool_turns,
+                anthropic_audio_video=anthropic_audio_video,
                 always_send_usage=always_send_usage,
+                processing_every=processing_every,
                 web_search=web_search,
                 keep_bodies=keep_bodies,
                 max_recorded=max_recorded,

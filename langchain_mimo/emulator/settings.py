@@ -56,7 +56,9 @@ class Settings:
     lenient: bool
     strict_parameters: bool
     strict_tool_turns: bool
+    anthropic_audio_video: bool
     always_send_usage: bool
+    processing_every: int | None
     web_search: bool
     keep_bodies: bool
     max_recorded: int | None
@@ -67,6 +69,7 @@ class Settings:
         if not KEY.fits(self.api_key):  # the message must not contain the key
             raise ValueError(f"api_key must be {KEY.description}")
         or_none(DATE).check("as_of", self.as_of)
+        or_none(integer(1)).check("processing_every", self.processing_every)
         or_none(integer(1)).check("max_recorded", self.max_recorded)
         integer(1).check("max_body_bytes", self.max_body_bytes)
 
@@ -77,6 +80,8 @@ class Settings:
             require_reasoning=not self.lenient,
             strict_parameters=self.strict_parameters,
             strict_tool_turns=self.strict_tool_turns,
+            web_search=self.web_search,
+            anthropic_audio_video=self.anthropic_audio_video,
         )
 
 

@@ -23,6 +23,7 @@ SETTINGS = [
     ),
     ({"media_root": {"P": None}}, "media_root['P'] must be an existing folder", "None"),
     ({"media_root": {"": "."}}, "media_root's keys must be non-empty strings", "''"),
+    ({"processing_every": 0}, "processing_every must be an integer >= 1 or None", "0"),
     ({"max_recorded": 0}, "max_recorded must be an integer >= 1 or None", "0"),
     ({"max_body_bytes": -1}, "max_body_bytes must be an integer >= 1", "-1"),
 ]

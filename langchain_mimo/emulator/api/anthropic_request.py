@@ -46,6 +46,10 @@ PARAMETERS = (
 _RANGES = (("temperature", TEMPERATURE_RANGE), ("top_p", TOP_P_RANGE))
 _MAX_STOP_SEQUENCES = 1_000
 _MEDIA: dict[str, MediaKind] = {"image": "image", "audio": "audio", "video": "video"}
+_DOCUMENTS = ("document", "file")
+_DROPPED = ("audio", "video", *_DOCUMENTS)
+"""Blocks that MiMo drops without an error and without reading them."""
+
 _BLOCKS: dict[Role, tuple[str, ...]] = {
     "user": ("text", *_MEDIA, "tool_result"),
     "assistant": ("text", "tool_use", "thinking"),
@@ -156,13 +160,17 @@ class _MessageReader:
         reasoning_required = self.thinking and self.rules.require_reasoning
         if turn.calls and not turn.reasoning and reasoning_required:
             raise param_incorrect(REASONING_MISSING)
-        return [*results, turn] if turn.parts or turn.calls or turn.reasoning else results
+        if turn.parts or turn.calls or turn.reasoning or not results:
+            return [*results, turn]
+        return results
 
     def _read_block(
         self, item: object, turn: Turn, results: list[Turn], location: fields.Location
     ) -> None:
         """Add a block to its turn, or a tool result to `results`."""
         block = fields.mapping(item, location)
+        if self._is_dropped(block, turn.role):
+            return
         kind = fields.required_literal(block, "type", location, _BLOCKS[turn.role])
         if kind == "tool_result":
             results.append(self._read_result(block, location))
@@ -176,6 +184,14 @@ class _MessageReader:
             turn.parts.append(self._read_media(block, _MEDIA[kind], location))
         else:
             turn.parts.append(self._read_text(block, location))
+
+    def _is_dropped(self, block: Mapping[str, Any], role: Role) -> bool:
+        kind = block.get("type")
+        if role not in {"user", "tool"} or kind not in _DROPPED:
+            return False
+        if kind in _DOCUMENTS:
+            return not self.rules.strict_parameters
+        return not self.rules.anthropic_audio_video
 
     def _read_text(self, block: Mapping[str, Any], location: fields.Location) -> str:
         self._check_keys(block, ("type", "text"), location)

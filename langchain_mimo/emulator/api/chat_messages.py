@@ -23,8 +23,11 @@ from langchain_mimo.emulator.conversation.request import (
 )
 from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import (
+    AUDIO_FORMAT,
+    FILE_PART,
     REASONING_MISSING,
     TEXT_MISSING,
+    invalid_request,
     not_set,
     param_incorrect,
 )
@@ -49,9 +52,12 @@ _MESSAGE_KEYS: dict[Role, tuple[str, ...]] = {
 _MEDIA_PARTS: dict[str, tuple[MediaKind, str]] = {
     "image_url": ("image", "url"),
     "input_audio": ("audio", "data"),
+    "audio_url": ("audio", "url"),
     "video_url": ("video", "url"),
 }
 _ALL_PARTS = ("text", *_MEDIA_PARTS)
+_AUDIO_MIME_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+"""The values of `input_audio.format`, which bare base64 requires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ class MessageReader:
         for index, item in enumerate(fields.array(content, location)):
             inner = (*location, index)
             part = fields.mapping(item, inner)
-            part_type = fields.required_literal(part, "type", inner, allowed)
+            part_type = _part_type(part, allowed)
             if part_type == "text":
                 parts.append(self._read_text(part, inner))
             else:
@@ -139,13 +145,44 @@ class MessageReader:
         inner = (*location, part_type)
         source = fields.required_mapping(part, part_type, location)
         sampling_keys = ("fps", "media_resolution") if kind == "video" else ()
+        source_keys = (key, "format") if part_type == "input_audio" else (key,)
         if self.rules.strict_parameters:
             fields.no_unknown_keys(part, ("type", part_type, *sampling_keys), location)
-            fields.no_unknown_keys(source, (key,), inner)
+            fields.no_unknown_keys(source, source_keys, inner)
         reference = fields.required_string(source, key, inner)
         fps, resolution = read_video_sampling(part, location) if kind == "video" else (None, None)
         check_media_kind(kind, self.model)
+        audio_format = source.get("format") if part_type == "input_audio" else None
+        if audio_format is not None:
+            reference = _with_format(reference, fields.string(audio_format, (*inner, "format")))
         return self.library.from_reference(kind, reference, fps=fps, media_resolution=resolution)
+
+
+def _part_type(part: Mapping[str, Any], allowed: Sequence[str]) -> str:
+    part_type = part.get("type")
+    if part_type == "file":
+        raise param_incorrect(FILE_PART)
+    if not isinstance(part_type, str) or part_type not in allowed:
+        raise invalid_request()
+    return part_type
+
+
+def _with_format(data: str, audio_format: str) -> str:
+    """Return the audio of an `input_audio` part with a format as a URL.
+
+    The format says what bare base64 is. It must agree with the MIME type of a data URL, and has no
+    meaning for other URLs.
+    """
+    if data.startswith(("http://", "https://")):
+        return data
+    mime_type = _AUDIO_MIME_TYPES.get(audio_format)
+    if mime_type is None:
+        raise param_incorrect(AUDIO_FORMAT)
+    if data[:5].lower() != "data:":
+        return f"data:{mime_type};base64,{data}"
+    if data[5:].partition(";")[0].strip().lower() != mime_type:
+        raise param_incorrect(AUDIO_FORMAT)
+    return data
 
 
 def _read_calls(value: object, location: fields.Location) -> list[ToolCall]:

@@ -26,6 +26,12 @@ from langchain_mimo.emulator.api.shared_checks import (
 )
 from langchain_mimo.emulator.conversation.request import Conversation, Tool, WebSearch
 from langchain_mimo.emulator.media.library import MediaLibrary
+from langchain_mimo.emulator.refusals import (
+    SEARCH_OFF,
+    extra_field,
+    invalid_request,
+    param_incorrect,
+)
 
 Treatment: TypeAlias = Literal["honoured", "checked", "ignored"]
 
@@ -41,18 +47,18 @@ PARAMETERS: Mapping[str, Treatment] = MappingProxyType(
         "thinking": "honoured",
         "tools": "honoured",
         "response_format": "honoured",
+        "reasoning_effort": "honoured",
         "temperature": "checked",
         "top_p": "checked",
         "frequency_penalty": "checked",
         "presence_penalty": "checked",
-        "reasoning_effort": "checked",
         "tool_choice": "ignored",
     }
 )
-"""The top-level parameters that are accepted, and what the emulator does with each: it honours the
+"""The top-level parameters that MiMo knows, and what the emulator does with each: it honours the
 parameter, checks its type and range without further effect, or ignores it as MiMo's backend does.
-All other names are refused unless the emulator runs with `strict_parameters=False`: MiMo documents
-no others, and is known to refuse `n` (docs/api-facts.md)."""
+`n` is always refused. MiMo ignores every other name; the emulator refuses it with
+`strict_parameters` (docs/api-facts.md)."""
 
 _RANGES = (
     ("temperature", TEMPERATURE_RANGE),
@@ -61,6 +67,10 @@ _RANGES = (
     ("presence_penalty", PENALTY_RANGE),
 )
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
+_MODELS_WITH_SCHEMAS = "mimo-v2.6"
+_EFFORTS = ("low", "medium", "high")
+# A builtin_function is not run by MiMo: its calls come back like those of other functions.
+_TOOL_TYPES = ("function", "builtin_function", "web_search")
 _SEARCH_KEYS = ("type", "max_keyword", "force_search", "limit", "user_location")
 _SEARCH_RANGE = (1, 50)
 _USER_LOCATION_KEYS = ("type", "country", "region", "city", "district", "longitude", "latitude")
@@ -73,9 +83,12 @@ def read_request(body: object, rules: Rules, library: MediaLibrary) -> Conversat
         Refusal: MiMo would refuse the request.
     """
     request, model, messages = open_request(body, PARAMETERS, rules)
-    _check_sampling(request)
-    thinking = read_thinking(request.get("thinking"), model)
+    if request.get("n") is not None:
+        raise extra_field(("n",), request["n"])
+    check_ranges(request, _RANGES)
+    thinking = _read_thinking(request, model)
     tools, search = _read_tools(request.get("tools"), rules)
+    json_mode, json_schema = _read_response_format(request.get("response_format"), model)
     return Conversation(
         model=model,
         turns=MessageReader(model, thinking, rules, library).read(messages),
@@ -84,18 +97,26 @@ def read_request(body: object, rules: Rules, library: MediaLibrary) -> Conversat
         thinking=thinking,
         max_output_tokens=_read_output_limit(request, model),
         stop=read_stop_sequences(request.get("stop"), ("stop",), MAX_STOP_SEQUENCES),
-        json_mode=_read_json_mode(request.get("response_format")),
+        json_mode=json_mode,
+        json_schema=json_schema,
         stream=fields.optional_boolean(request, "stream", ()),
         include_usage=_read_include_usage(request.get("stream_options")),
     )
 
 
-def _check_sampling(request: Mapping[str, Any]) -> None:
-    check_ranges(request, _RANGES)
+def _read_thinking(request: Mapping[str, Any], model: Model) -> bool:
+    """Return whether the model thinks; `reasoning_effort` "none" disables it, other levels do not.
+
+    If `thinking` and `reasoning_effort` disagree, "none" wins; what MiMo does then is not known.
+    """
+    thinking = read_thinking(request.get("thinking"), model)
     effort = request.get("reasoning_effort")
-    # MiMo has accepted `none` since August 2026; its error message of May does not list it.
-    if effort is not None and effort != "none":
-        fields.literal(effort, ("reasoning_effort",), ("low", "medium", "high"))
+    if effort == "none":
+        return False
+    if effort is not None:
+        # MiMo's message, recorded in May 2026, does not list "none".
+        fields.literal(effort, ("reasoning_effort",), _EFFORTS)
+    return thinking
 
 
 def _read_output_limit(request: Mapping[str, Any], model: Model) -> int:
@@ -105,13 +126,24 @@ def _read_output_limit(request: Mapping[str, Any], model: Model) -> int:
     return model.default_output_tokens
 
 
-def _read_json_mode(value: object) -> bool:
+def _read_response_format(value: object, model: Model) -> tuple[bool, dict[str, Any] | None]:
+    """Return whether JSON mode is on, and the schema that constrains the answer.
+
+    Models before v2.6 ignore a schema.
+    """
     if value is None:
-        return False
-    location = ("response_format",)
-    response_format = fields.mapping(value, location)
-    kind = fields.required_literal(response_format, "type", location, _RESPONSE_FORMATS)
-    return kind == "json_object"
+        return False, None
+    response_format = value if isinstance(value, dict) else {}
+    kind = response_format.get("type")
+    if kind not in _RESPONSE_FORMATS:
+        raise invalid_request()
+    if kind != "json_schema":
+        return kind == "json_object", None
+    definition = response_format.get("json_schema")
+    schema = definition.get("schema") if isinstance(definition, dict) else None
+    if not isinstance(schema, dict):
+        raise invalid_request()
+    return False, schema if model.id.startswith(_MODELS_WITH_SCHEMAS) else None
 
 
 def _read_include_usage(value: object) -> bool | None:
@@ -129,9 +161,11 @@ def _read_tools(value: object, rules: Rules) -> tuple[list[Tool], WebSearch | No
     for index, item in enumerate([] if value is None else fields.array(value, ("tools",))):
         location = ("tools", index)
         tool = fields.mapping(item, location)
-        kind = fields.required_literal(tool, "type", location, ("function", "web_search"))
+        kind = fields.required_literal(tool, "type", location, _TOOL_TYPES)
         if kind == "web_search":
-            search = _read_web_search(tool, location)
+            if not rules.web_search:
+                raise param_incorrect(SEARCH_OFF)
+            search = _read_web_search(tool, location, rules)
         else:
             tools.append(_read_function(tool, seen, location, rules))
     return tools, search
@@ -154,8 +188,9 @@ def _read_function(
     return Tool(name, description, fields.mapping(parameters, (*inner, "parameters")))
 
 
-def _read_web_search(tool: Mapping[str, Any], location: fields.Location) -> WebSearch:
-    fields.no_unknown_keys(tool, _SEARCH_KEYS, location)
+def _read_web_search(tool: Mapping[str, Any], location: fields.Location, rules: Rules) -> WebSearch:
+    if rules.strict_parameters:
+        fields.no_unknown_keys(tool, _SEARCH_KEYS, location)
     limits = {
         name: int(fields.number(tool[name], (*location, name), *_SEARCH_RANGE, integer=True))
         for name in ("max_keyword", "limit")
@@ -164,7 +199,9 @@ def _read_web_search(tool: Mapping[str, Any], location: fields.Location) -> WebS
     user_location = tool.get("user_location")
     if user_location is not None:
         inner = (*location, "user_location")
-        fields.no_unknown_keys(fields.mapping(user_location, inner), _USER_LOCATION_KEYS, inner)
-        fields.required_literal(user_location, "type", inner, ("approximate",))
+        place = fields.mapping(user_location, inner)
+        if rules.strict_parameters:
+            fields.no_unknown_keys(place, _USER_LOCATION_KEYS, inner)
+        fields.required_literal(place, "type", inner, ("approximate",))
     forced = fields.optional_boolean(tool, "force_search", location)
     return WebSearch(force_search=forced, **limits)

@@ -44,14 +44,16 @@ def completion(
         message["annotations"] = outcome.annotations
     if outcome.error_message is not None:
         message["error_message"] = outcome.error_message
-    message["tool_calls"] = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for call in outcome.calls
-    ] or None
+    # With thinking off, both keys are left out unless there is a value, or should be one.
+    if outcome.calls or outcome.reasoning is not None or outcome.finish_reason == "tool_calls":
+        message["tool_calls"] = [
+            {
+                "id": call.id,
+                "function": {"arguments": call.arguments, "name": call.name},
+                "type": "function",
+            }
+            for call in outcome.calls
+        ] or None
     if outcome.reasoning is not None:
         message["reasoning_content"] = outcome.reasoning
     if reply is not None:

@@ -31,6 +31,7 @@ class ApiFormat:
         read: Checks a request body and returns the conversation.
         response: Builds the body of a non-streamed response.
         events: Builds the events of a streamed response; usage is None if it is not to be sent.
+        sends_comments: Whether some streams begin with a comment.
     """
 
     path: str
@@ -38,6 +39,7 @@ class ApiFormat:
     read: Callable[[object, Rules, MediaLibrary], Conversation]
     response: Callable[[Outcome, Conversation, Usage, Reply | None], dict[str, Any]]
     events: Callable[[Outcome, Conversation, Usage | None, Reply | None], Iterable[dict[str, Any]]]
+    sends_comments: bool
 
 
 CHAT_COMPLETIONS = ApiFormat(
@@ -50,6 +52,7 @@ CHAT_COMPLETIONS = ApiFormat(
     lambda outcome, conversation, usage, reply: chat_response.chunks(
         outcome, conversation.model, usage, reply
     ),
+    sends_comments=True,
 )
 
 ANTHROPIC_MESSAGES = ApiFormat(
@@ -63,4 +66,5 @@ ANTHROPIC_MESSAGES = ApiFormat(
     lambda outcome, conversation, usage, reply: anthropic_response.events(
         outcome, conversation.model, usage or {}, reply
     ),
+    sends_comments=False,  # seen in the other format only
 )

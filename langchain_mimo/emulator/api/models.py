@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from typing import Any
 
 from langchain_mimo.catalogue import BEIJING, MODELS, Model, find
-from langchain_mimo.emulator.api.fields import Location, string
-from langchain_mimo.emulator.refusals import param_incorrect
+from langchain_mimo.emulator.api.fields import string
+from langchain_mimo.emulator.refusals import unsupported_model
+
+_MISSING_ID = "unknown-model"
+"""What MiMo's error names when a request has no model."""
 
 
 def simulated_time(as_of: date | str | None) -> datetime:
@@ -29,26 +33,35 @@ def simulated_time(as_of: date | str | None) -> datetime:
 
 
 def available_models(now: datetime) -> list[Model]:
-    """Return the chat models that are released and not yet retired at `now`.
+    """Return the models that are released and not yet retired at `now`, sorted by id.
 
-    Speech and transcription models are left out: the emulator does not support them.
+    Speech and transcription models are among them, as in MiMo's list.
     """
-    return [model for model in MODELS.values() if _is_available(model, now)]
+    available = [model for model in MODELS.values() if _is_available(model, now)]
+    return sorted(available, key=lambda model: model.id)
 
 
-def find_model(model_id: object, now: datetime, location: Location = ("model",)) -> Model:
-    """Return the requested model.
+def model_list(now: datetime) -> dict[str, Any]:
+    """Return the body of `GET /v1/models`."""
+    entries = [
+        {"id": model.id, "object": "model", "owned_by": "xiaomi"} for model in available_models(now)
+    ]
+    return {"object": "list", "data": entries}
+
+
+def find_model(model_id: object, now: datetime) -> Model:
+    """Return the requested model; None stands for a request without one.
 
     Raises:
         Refusal: The id is unknown or not in lower case, or the model is not available at `now`.
     """
-    name = string(model_id, location)
+    name = _MISSING_ID if model_id is None else string(model_id, ("model",))
     model = find(name)
     if model is None or not _is_available(model, now):
-        raise param_incorrect(f"Not supported model {name}")
+        raise unsupported_model(name)
     return model
 
 
 def _is_available(model: Model, now: datetime) -> bool:
     released = model.released is None or model.released <= now.astimezone(BEIJING).date()
-    return model.conversational and released and not model.ended_by(now)
+    return released and not model.ended_by(now)

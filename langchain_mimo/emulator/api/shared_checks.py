@@ -5,6 +5,7 @@ Each check raises `Refusal` for what MiMo refuses.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from langchain_mimo.emulator.api import fields
 from langchain_mimo.emulator.api.fields import Location
 from langchain_mimo.emulator.api.models import find_model
 from langchain_mimo.emulator.api.rules import Rules
+from langchain_mimo.emulator.api.speech import speech_refusal
 from langchain_mimo.emulator.conversation.request import MediaKind, Turn
 from langchain_mimo.emulator.refusals import (
     MESSAGES_EMPTY,
@@ -30,7 +32,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def open_request(
     body: object, parameters: Collection[str], rules: Rules
 ) -> tuple[dict[str, Any], Model, list[Any]]:
-    """Check the frame of a request: its parameter names, the model, and that there are messages.
+    """Check the frame of a request: the model, its parameter names, and that there are messages.
 
     Args:
         body: The decoded body.
@@ -41,12 +43,14 @@ def open_request(
         The body as a mapping, the requested model, and the messages.
     """
     request = fields.mapping(body, ())
+    model = find_model(request.get("model"), rules.now)
     if rules.strict_parameters:
         fields.no_unknown_keys(request, parameters, ())
-    model = find_model(fields.required(request, "model", ()), rules.now)
     messages = fields.array(fields.required(request, "messages", ()), ("messages",))
     if not messages:
         raise param_incorrect(MESSAGES_EMPTY)
+    if not model.conversational:
+        raise speech_refusal(model, request, messages)
     return request, model, messages
 
 
@@ -78,15 +82,18 @@ def read_thinking(value: object, model: Model) -> bool:
 def read_output_limit(value: object, name: str, model: Model) -> int:
     """Return the limit of output tokens that the parameter `name` sets.
 
-    A value above the model's own limit is refused in MiMo's words.
+    A value outside the model's range is refused in MiMo's words, which always name
+    `max_completion_tokens`.
     """
-    limit = int(fields.number(value, (name,), 1, float("inf"), integer=True))
-    if limit > model.max_output_tokens:
-        raise param_incorrect(
-            f"max_completion_tokens is too large: {limit}. This model supports at most "
-            f"{model.max_output_tokens} completion tokens, whereas you provided {limit}."
-        )
-    return limit
+    limit = int(fields.number(value, (name,), -math.inf, math.inf, integer=True))
+    at_most = model.max_output_tokens
+    if 1 <= limit <= at_most:
+        return limit
+    fault, bound = ("small", "at least 1") if limit < 1 else ("large", f"at most {at_most}")
+    raise param_incorrect(
+        f"max_completion_tokens is too {fault}: {limit}. This model supports {bound} completion "
+        f"tokens, whereas you provided {limit}."
+    )
 
 
 def read_stop_sequences(value: object, location: Location, at_most: int) -> tuple[str, ...]:

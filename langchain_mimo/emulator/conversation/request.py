@@ -133,6 +133,8 @@ class Conversation:
         max_output_tokens: Limit for reasoning, answer and tool calls together, in tokens.
         stop: Strings that end the answer.
         json_mode: Whether `response_format` is `json_object`.
+        json_schema: The schema of `response_format` `json_schema`, or None; always None before
+            v2.6.
         stream: Whether the response is streamed.
         include_usage: `stream_options.include_usage`; None if not set.
         parallel_calls: Whether the response may contain more than one tool call.
@@ -146,6 +148,7 @@ class Conversation:
     max_output_tokens: int = 0
     stop: tuple[str, ...] = ()
     json_mode: bool = False
+    json_schema: dict[str, Any] | None = None
     stream: bool = False
     include_usage: bool | None = None
     parallel_calls: bool = True

@@ -132,22 +132,62 @@ async def test_a_tool_round():
     assert (await post(MiMoEmulator(), off)).status_code == 200
 
 
-async def test_media_and_system():
-    video = {
-        "type": "video",
-        "source": {"type": "url", "url": "https://x.example/a.mp4", "fps": 1},
-    }
-    audio = {"type": "audio", "source": {"type": "url", "url": "https://x.example/a.wav"}}
+VIDEO = {"type": "video", "source": {"type": "url", "url": "https://x.example/a.mp4", "fps": 1}}
+AUDIO = {"type": "audio", "source": {"type": "url", "url": "https://x.example/a.wav"}}
+PDF = {
+    "type": "document",
+    "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
+}
+WHAT = {"type": "text", "text": "What?"}
+DROPPED = [
+    AUDIO,
+    VIDEO,
+    PDF,
+    {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}},
+    {"type": "audio", "source": {"type": "base64", "media_type": "audio/wav", "data": "!"}},
+    {"type": "video", "video_url": {"url": "https://x.example/a.mp4"}},
+]
+
+
+async def test_an_image_and_a_system_prompt():
     emulator = MiMoEmulator()
     body = request(
-        [
-            {
-                "role": "user",
-                "content": [make_image(), video, audio, {"type": "text", "text": "What?"}],
-            }
-        ],
+        [{"role": "user", "content": [make_image(), WHAT]}],
         system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
     )
+    text = (await post(emulator, body)).json()["content"][1]["text"]
+    assert text == "Image 1: PNG, 640×480 pixels, mainly red."
+    assert [item.kind for item in emulator.requests[0].media] == ["image"]
+
+
+@pytest.mark.parametrize("block", DROPPED)
+async def test_audio_video_and_documents_are_dropped(block):
+    emulator = MiMoEmulator()
+    without = (await post(emulator, request([{"role": "user", "content": [WHAT]}]))).json()
+    with_block = await post(emulator, request([{"role": "user", "content": [block, WHAT]}]))
+    assert with_block.status_code == 200
+    assert with_block.json()["usage"] == without["usage"]
+    assert with_block.json()["content"] == without["content"]
+    assert emulator.requests[1].media == []
+    alone = await post(emulator, request([{"role": "user", "content": [block]}]))
+    assert alone.status_code == 200
+    assert "You said: nothing" in alone.json()["content"][1]["text"]
+
+
+async def test_audio_in_a_tool_result_is_dropped():
+    messages = [
+        {"role": "user", "content": "Weather in Oslo?"},
+        {"role": "assistant", "content": [REASONING, USE]},
+        {"role": "user", "content": [{**RESULT, "content": [AUDIO, WHAT]}]},
+    ]
+    emulator = MiMoEmulator()
+    assert (await post(emulator, request(messages))).status_code == 200
+    assert emulator.requests[0].media == []
+
+
+async def test_audio_and_video_are_read_with_the_setting():
+    emulator = MiMoEmulator(anthropic_audio_video=True)
+    body = request([{"role": "user", "content": [make_image(), VIDEO, AUDIO, PDF, WHAT]}])
     text = (await post(emulator, body)).json()["content"][1]["text"]
     assert text.startswith("Image 1: PNG, 640×480 pixels, mainly red.\nVideo 1: ")
     assert [(item.kind, item.fps) for item in emulator.requests[0].media] == [
@@ -155,6 +195,16 @@ async def test_media_and_system():
         ("video", 1),
         ("audio", None),
     ]
+    wrong = {"type": "audio", "source": {"type": "url", "url": "file:///a.wav"}}
+    refused = await post(emulator, request([{"role": "user", "content": [wrong]}]))
+    assert refused.json()["error"]["param"].startswith("Multimodal data is corrupted")
+
+
+async def test_a_document_is_refused_in_strict_mode():
+    emulator = MiMoEmulator(strict_parameters=True)
+    refused = await post(emulator, request([{"role": "user", "content": [PDF, WHAT]}]))
+    assert refused.status_code == 400
+    assert "literal_error" in refused.text
 
 
 async def test_an_image_in_a_tool_result():
@@ -185,10 +235,42 @@ async def test_parallel_tool_calls_can_be_disabled():
     assert hello["stop_reason"] == "end_turn"
 
 
+UNKNOWN = {
+    "n": request(n=1),
+    "top_k": request(top_k=5),
+    "a penalty": request(presence_penalty=1),
+    "metadata": request(metadata={"user_id": "u"}),
+    "fps of an image": request(
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image", "source": {"type": "url", "url": "https://x.y", "fps": 1}}
+                ],
+            }
+        ]
+    ),
+    "a key of a block": request([{"role": "user", "content": [{**WHAT, "citations": []}]}]),
+    "a key of a tool": request(tools=[{**WEATHER, "strict": True}]),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+async def test_unknown_names_are_ignored_unless_the_emulator_is_strict(name):
+    assert (await post(MiMoEmulator(), UNKNOWN[name])).status_code == 200
+    refused = await post(MiMoEmulator(strict_parameters=True), UNKNOWN[name])
+    assert refused.status_code == 400
+    assert "extra_forbidden" in refused.text
+
+
+async def test_fps_beside_the_source_is_unknown():
+    block = {"type": "video", "fps": 1, "source": {"type": "url", "url": "https://x.y"}}
+    body = request([{"role": "user", "content": [block]}])
+    strict = MiMoEmulator(strict_parameters=True, anthropic_audio_video=True)
+    assert "extra_forbidden" in (await post(strict, body)).text
+
+
 REFUSED = {
-    "n": (request(n=1), "extra_forbidden"),
-    "top_k": (request(top_k=5), "extra_forbidden"),
-    "a penalty": (request(presence_penalty=1), "extra_forbidden"),
     "budget": (request(thinking={"type": "enabled", "budget_tokens": 5}), "extra_forbidden"),
     "stop as a string": (request(stop_sequences="x"), "list_type"),
     "empty text": (
@@ -201,32 +283,6 @@ REFUSED = {
         "literal_error",
     ),
     "tool role": (request([{"role": "tool", "content": "x"}]), "literal_error"),
-    "fps beside the source": (
-        request(
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "video", "fps": 1, "source": {"type": "url", "url": "https://x.y"}}
-                    ],
-                }
-            ]
-        ),
-        "extra_forbidden",
-    ),
-    "fps of an image": (
-        request(
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "image", "source": {"type": "url", "url": "https://x.y", "fps": 1}}
-                    ],
-                }
-            ]
-        ),
-        "extra_forbidden",
-    ),
     "placeholder": (
         request(
             [
@@ -256,7 +312,7 @@ REFUSED = {
     ),
     "too many tokens": (request(max_tokens=131073), "max_completion_tokens is too large: 131073"),
     "temperature": (request(temperature=2), "less_than_equal"),
-    "unknown model": (request(model="claude-opus"), "Not supported model claude-opus"),
+    "no tokens": (request(max_tokens=0), "max_completion_tokens is too small: 0"),
 }
 
 
