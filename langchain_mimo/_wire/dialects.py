@@ -36,6 +36,10 @@ class Dialect:
             answers 400 to `media_io_kwargs`.
         forces_tools: A `tool_choice` other than "auto" is enforced.
         enforces_schema: A `json_schema` response format is enforced.
+        parallel_tool_calls: The parameter of this name is accepted. MiMo's chat format does not
+            document it, so it is not sent there; the Anthropic format has a switch of its own.
+        anthropic_audio_video: The Anthropic format reads audio and video. MiMo's drops both without
+            an error (docs/api-facts.md), so they are refused; set True once it reads them.
         web_search: Tools of type `web_search` are accepted.
         api_formats: The API formats that the server has, at the same paths as MiMo.
     """
@@ -47,6 +51,8 @@ class Dialect:
     trusts_media_io: bool = False
     forces_tools: bool = False
     enforces_schema: bool = False
+    parallel_tool_calls: bool = False
+    anthropic_audio_video: bool = False
     web_search: bool = True
     api_formats: frozenset[ApiFormatName] = frozenset({"openai"})
 
@@ -60,6 +66,7 @@ DIALECTS: dict[Server, Dialect] = {
         fps_in_media_io=True,
         forces_tools=True,
         enforces_schema=True,
+        parallel_tool_calls=True,
         web_search=False,
     ),
     "sglang": Dialect(
@@ -67,6 +74,7 @@ DIALECTS: dict[Server, Dialect] = {
         audio_part="audio_url",
         forces_tools=True,
         enforces_schema=True,
+        parallel_tool_calls=True,
         web_search=False,
     ),
 }

@@ -21,6 +21,10 @@ WEB_SEARCH = "web_search"
 _CONVERTIBLE_TYPES = frozenset({"function", "object", "custom"})
 """The `type` of OpenAI's functions, of JSON schemas and of Anthropic's tools."""
 
+NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
+"""The schema of a tool without parameters. Without a schema, MiMo writes its calls as XML into the
+text (docs/api-facts.md)."""
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -76,6 +80,39 @@ def tool_name(wire_tool: Mapping[str, Any]) -> str:
     """
     function = wire_tool.get("function")
     return str(function["name"]) if isinstance(function, Mapping) else str(wire_tool["type"])
+
+
+def parameters_schema(function: Mapping[str, Any]) -> Any:
+    """Return a function's `parameters`, an object schema with `properties` even if it has none.
+
+    Args:
+        function: The `function` of a converted tool.
+
+    Returns:
+        The function's own schema if nothing is missing, else a new one.
+    """
+    parameters = function.get("parameters")
+    if not parameters:
+        return dict(NO_PARAMETERS)
+    is_object = isinstance(parameters, Mapping) and parameters.get("type") == "object"
+    if is_object and parameters.get("properties") is None:
+        return {**parameters, "properties": {}}
+    return parameters
+
+
+def with_parameters(wire_tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a converted tool whose function has a schema of its parameters.
+
+    Args:
+        wire_tool: One of the dicts that `wire_tools` returns; not changed.
+    """
+    function = wire_tool.get("function")
+    if not isinstance(function, Mapping):
+        return wire_tool
+    parameters = parameters_schema(function)
+    if parameters is function.get("parameters"):
+        return wire_tool
+    return {**wire_tool, "function": {**function, "parameters": parameters}}
 
 
 def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Requests to MiMo's open weights on vLLM and SGLang."""
 
+import warnings
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
@@ -150,6 +152,35 @@ def test_web_search_runs_in_mimos_cloud_only(server):
     assert request(tools=tools)["tools"] == tools
     with pytest.raises(MiMoInputError, match="cloud"):
         request(tools=tools, dialect=server)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_parallel_tool_calls_is_sent_to_servers_that_have_it(value):
+    tools = wire_tools([{"name": "weather", "description": "d", "parameters": {}}])
+    for server in SELF_HOSTED:
+        tree = request(dialect=server, tools=tools, parallel_tool_calls=value)
+        assert tree["parallel_tool_calls"] is value
+    for server in DIALECTS:
+        assert "parallel_tool_calls" not in request(dialect=server, tools=tools)
+    reseller = dialect_of("mimo", {"parallel_tool_calls": True})
+    assert request(dialect=reseller, parallel_tool_calls=value)["parallel_tool_calls"] is value
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_parallel_tool_calls_is_not_sent_to_mimo_and_warns_once(value):
+    with pytest.warns(UserWarning, match="parallel_tool_calls, so it is not sent.*anthropic"):
+        assert "parallel_tool_calls" not in request(parallel_tool_calls=value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "parallel_tool_calls" not in request(parallel_tool_calls=value)
+
+
+@pytest.mark.parametrize("server", DIALECTS)
+def test_a_tool_without_parameters_gets_an_empty_schema(server):
+    bare = {"type": "function", "function": {"name": "now"}}
+    (tool,) = request(dialect=server, tools=[bare])["tools"]
+    assert tool["function"] == {"name": "now", "parameters": {"type": "object", "properties": {}}}
+    assert bare == {"type": "function", "function": {"name": "now"}}
 
 
 @pytest.mark.parametrize("server", DIALECTS)

@@ -9,7 +9,13 @@ import pytest
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from langchain_mimo._wire.tool_definitions import refuse_shared_names, tool_name, wire_tools
+from langchain_mimo._wire.tool_definitions import (
+    parameters_schema,
+    refuse_shared_names,
+    tool_name,
+    wire_tools,
+    with_parameters,
+)
 from langchain_mimo.errors import MiMoInputError
 
 
@@ -175,3 +181,49 @@ def test_contradicting_strict():
 def test_tools_must_be_a_list(tools):
     with pytest.raises(MiMoInputError, match="tools must be a list of tools, got"):
         wire_tools(tools)
+
+
+# ----------------------------------------------------------------------- tools without parameters
+
+EMPTY = {"type": "object", "properties": {}}
+
+
+def bare() -> str:
+    """Tell the time."""
+    return "12:00"
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        ({}, EMPTY),
+        ({"parameters": None}, EMPTY),
+        ({"parameters": {}}, EMPTY),
+        ({"parameters": {"type": "object"}}, EMPTY),
+        ({"parameters": {"type": "object", "properties": None}}, EMPTY),
+        (
+            {"parameters": {"type": "object", "additionalProperties": False}},
+            EMPTY | {"additionalProperties": False},
+        ),
+        ({"parameters": {"$ref": "#/$defs/a"}}, {"$ref": "#/$defs/a"}),
+    ],
+)
+def test_every_function_is_sent_with_a_schema(function, expected):
+    before = copy.deepcopy(function)
+    tool = {"type": "function", "function": {"name": "now", "strict": True, **function}}
+    sent = with_parameters(tool)["function"]
+    assert sent == {"name": "now", "strict": True, "parameters": expected}
+    assert function == before
+
+
+@pytest.mark.parametrize("given", [bare, named("now"), {"name": "now", "input_schema": EMPTY}])
+def test_a_tool_without_parameters_gets_an_empty_schema(given):
+    (wire,) = wire_tools([given])
+    assert with_parameters(wire)["function"]["parameters"] == EMPTY
+
+
+def test_a_complete_schema_is_not_copied():
+    assert with_parameters(OPENAI) is OPENAI
+    assert parameters_schema(OPENAI["function"]) is SCHEMA
+    search = {"type": "web_search"}
+    assert with_parameters(search) is search

@@ -11,7 +11,7 @@ from langchain_mimo._json import strict_object
 from langchain_mimo._media.references import DeferredMedia, DeferredMimeType, RemoteURL
 from langchain_mimo._wire.dialects import Dialect
 from langchain_mimo._wire.request import RequestOptions
-from langchain_mimo._wire.tool_definitions import refuse_shared_names
+from langchain_mimo._wire.tool_definitions import parameters_schema, refuse_shared_names
 from langchain_mimo._wire.turns import (
     AssistantTurn,
     MediaPart,
@@ -22,8 +22,9 @@ from langchain_mimo._wire.turns import (
     ToolTurn,
     Turn,
     UserTurn,
+    media_parts,
 )
-from langchain_mimo.errors import MiMoInputError
+from langchain_mimo.errors import MiMoInputError, UnsupportedModalityError
 
 BLANK = " "
 """Replaces an empty text: the format requires at least one character in a text block."""
@@ -41,7 +42,7 @@ _PENALTIES = ("frequency_penalty", "presence_penalty")
 def encode_request(
     turns: Sequence[Turn],
     options: RequestOptions,
-    dialect: Dialect,  # noqa: ARG001 - all formats share one signature
+    dialect: Dialect,
 ) -> dict[str, Any]:
     """Build the body of a request.
 
@@ -54,7 +55,7 @@ def encode_request(
         turns: The conversation.
         options: Everything else. `max_tokens` is always sent, since sources disagree on whether it
             is required: the model's documented default when it is not set.
-        dialect: Not used: only MiMo's cloud and its mirrors have this format.
+        dialect: How the server differs from MiMo's cloud.
 
     Returns:
         A JSON tree whose media leaves are still `DeferredMedia` and `DeferredMimeType`.
@@ -62,7 +63,11 @@ def encode_request(
     Raises:
         MiMoInputError: The request uses what only the OpenAI format has: a penalty, or MiMo's web
             search.
+        UnsupportedModalityError: It contains audio or video, which the server does not read in this
+            format.
     """
+    if not dialect.anthropic_audio_video:
+        _refuse_audio_and_video(turns)
     head = 0
     while head < len(turns) and isinstance(turns[head], SystemTurn):
         head += 1
@@ -77,6 +82,20 @@ def encode_request(
     if any(turn.name for turn in turns if not isinstance(turn, ToolTurn)):
         warn_once("The Anthropic format has no participant names; they are not sent.")
     return tree
+
+
+def _refuse_audio_and_video(turns: Sequence[Turn]) -> None:
+    """Refuse what MiMo would drop: the model would answer as if nothing had been sent."""
+    for turn in turns:
+        for part in media_parts(turn):
+            reference = part.reference
+            if reference.kind != "image":
+                raise UnsupportedModalityError(
+                    f"MiMo drops {reference.kind} in the Anthropic format without reading it; use "
+                    'api_format="openai" (dialect={"anthropic_audio_video": True} sends it anyway)',
+                    reference.message_index,
+                    reference.block_index,
+                )
 
 
 def _encode_parameters(options: RequestOptions) -> dict[str, Any]:
@@ -120,8 +139,7 @@ def _encode_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     encoded: dict[str, Any] = {"type": "custom", "name": function["name"]}
     if description := function.get("description"):
         encoded["description"] = description
-    parameters = function.get("parameters") or {"properties": {}}
-    encoded["input_schema"] = {"type": "object", **parameters}
+    encoded["input_schema"] = {"type": "object", **parameters_schema(function)}
     return encoded
 
 

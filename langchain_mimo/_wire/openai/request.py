@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langchain_mimo._checks import warn_once
 from langchain_mimo._media.references import DeferredMedia, MediaReference, RemoteURL
 from langchain_mimo._wire.dialects import Dialect, media_io_kwargs
 from langchain_mimo._wire.request import RequestOptions
-from langchain_mimo._wire.tool_definitions import WEB_SEARCH, refuse_shared_names
+from langchain_mimo._wire.tool_definitions import (
+    WEB_SEARCH,
+    refuse_shared_names,
+    with_parameters,
+)
 from langchain_mimo._wire.turns import (
     AssistantTurn,
     MediaPart,
@@ -52,8 +57,9 @@ def encode_request(
         "model": options.model,
         "messages": [encode_turn(turn, dialect) for turn in turns],
     }
-    scalars = {**options.parameters, "parallel_tool_calls": options.parallel_tool_calls}
-    tree |= {name: value for name, value in scalars.items() if value is not None}
+    tree |= {name: value for name, value in options.parameters.items() if value is not None}
+    if options.parallel_tool_calls is not None:
+        tree |= _encode_parallel_tool_calls(options.parallel_tool_calls, dialect)
     if options.thinking is not None:
         tree |= _encode_thinking(options.thinking, dialect)
     if dialect.fps_in_media_io and (sampling := media_io_kwargs(turns, dialect)):
@@ -78,13 +84,23 @@ def _encode_thinking(thinking: bool, dialect: Dialect) -> dict[str, Any]:
     return {"thinking": {"type": "enabled" if thinking else "disabled"}}
 
 
-def _checked_tools(
-    tools: Sequence[Mapping[str, Any]], dialect: Dialect
-) -> list[Mapping[str, Any]]:
+def _encode_parallel_tool_calls(value: bool, dialect: Dialect) -> dict[str, Any]:
+    if dialect.parallel_tool_calls:
+        return {"parallel_tool_calls": value}
+    # Supervisors and middleware set it for every model.
+    warn_once(
+        "MiMo's chat format does not document parallel_tool_calls, so it is not sent, and the "
+        'model decides how many tools it calls in one turn; api_format="anthropic" can limit it '
+        "to one"
+    )
+    return {}
+
+
+def _checked_tools(tools: Sequence[Mapping[str, Any]], dialect: Dialect) -> list[Mapping[str, Any]]:
     refuse_shared_names(tools)
     if not dialect.web_search and any(tool.get("type") == WEB_SEARCH for tool in tools):
         raise MiMoInputError("web search runs only in MiMo's cloud; remove it for this server")
-    return list(tools)
+    return [with_parameters(tool) for tool in tools]
 
 
 def encode_turn(turn: Turn, dialect: Dialect) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from langchain_mimo._wire.to_langchain.metadata import (
+    STOCK_REFUSAL,
     build_response_metadata,
     raw_arguments,
     read_annotations,
@@ -71,7 +72,10 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
         additional["tool_call_order"] = order
     usage = body.get("usage")
     text = read_text(message.get("content"))
-    if reasoning_as_content and not text and not calls:
+    is_filtered = reason == "content_filter"
+    if is_filtered and text == STOCK_REFUSAL:
+        text = ""
+    if reasoning_as_content and not (text or calls or is_filtered):
         text = reasoning
     return AIMessage(
         content=text,

@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_mimo._json import SurrogateJoiner, join_surrogates
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import (
+    STOCK_REFUSAL,
     build_response_metadata,
     raw_arguments,
     read_annotations,
@@ -50,6 +51,7 @@ class StreamDecoder:
         "_empty_chunk",
         "_extra_metadata",
         "_finish_reason",
+        "_held_text",
         "_model",
         "_pending_annotations",
         "_reasoning_as_content",
@@ -73,6 +75,8 @@ class StreamDecoder:
         self._usage: Mapping[str, Any] | None = None
         self._extra_metadata: dict[str, Any] = {}
         self._text_pieces: list[str] = []
+        # Text that may still turn out to be MiMo's stock refusal; None once it differs.
+        self._held_text: str | None = ""
         self._reasoning_pieces: list[str] = []
         self._text_joiner = SurrogateJoiner()
         self._reasoning_joiner = SurrogateJoiner()
@@ -177,6 +181,8 @@ class StreamDecoder:
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             if text:
                 text = self._text_joiner.feed(text)
+                if self._held_text is not None:
+                    text = self._hold_refusal(text)
                 self._text_pieces.append(text)
             if reasoning:
                 reasoning = self._reasoning_joiner.feed(reasoning)
@@ -187,6 +193,15 @@ class StreamDecoder:
         except (AttributeError, TypeError):
             msg = "a stream event has an invalid 'delta' field; check base_url"
             raise MiMoInvalidResponseError(msg, status_code=200) from None
+
+    def _hold_refusal(self, text: str) -> str:
+        """Hold text back while it is the beginning of MiMo's stock refusal."""
+        text = (self._held_text or "") + text
+        if STOCK_REFUSAL.startswith(text):
+            self._held_text = text
+            return ""
+        self._held_text = None
+        return text
 
     def _add_fragments(self, fragments: object) -> list[FinishedCall]:
         self._call_assembler.feed(fragments)
@@ -281,7 +296,8 @@ class StreamDecoder:
             self._response_id, cut=self._finish_reason in CUT_REASONS
         )
         has_calls = bool(calls or self._released_calls)
-        if self._reasoning_as_content and not has_calls and not any(self._text_pieces):
+        has_answer = has_calls or any(self._text_pieces) or self._finish_reason == "content_filter"
+        if self._reasoning_as_content and not has_answer:
             text = "".join(self._reasoning_pieces)
         if text or reasoning or calls or self._pending_annotations:
             chunks.append(self._make_chunk(text, reasoning, calls, self._take_annotations()))
@@ -297,6 +313,16 @@ class StreamDecoder:
         return chunks
 
     @property
+    def has_output(self) -> bool:
+        """Whether any text, reasoning or call has been returned."""
+        return any(self._text_pieces) or any(self._reasoning_pieces) or bool(self._call_assembler)
+
+    @property
+    def call_count(self) -> int:
+        """Number of tool calls that have begun."""
+        return self._call_assembler.count
+
+    @property
     def reasoning_used_the_budget(self) -> bool:
         """Whether the response is empty because thinking used up `max_completion_tokens`."""
         has_answer = any(self._text_pieces) or bool(self._call_assembler)
@@ -304,6 +330,12 @@ class StreamDecoder:
 
     def _flush(self) -> tuple[str, str]:
         text, reasoning = self._text_joiner.flush(), self._reasoning_joiner.flush()
+        if self._held_text:
+            is_refusal = (
+                self._finish_reason == "content_filter" and self._held_text == STOCK_REFUSAL
+            )
+            text = text if is_refusal else self._held_text + text
+        self._held_text = None
         self._text_pieces.append(text)
         self._reasoning_pieces.append(reasoning)
         return text, reasoning
@@ -317,22 +349,27 @@ class StreamDecoder:
             extra=self._extra_metadata,
         )
 
-    def partial_message(self) -> AIMessage:
+    def partial_message(self, *, runnable: bool = True) -> AIMessage:
         """Return what arrived of a response that was cut.
 
         Calls that are certainly complete stay `tool_calls`; all others become
         `invalid_tool_calls`, so that no agent runs a cut call.
+
+        Args:
+            runnable: False to make all calls invalid.
         """
         self._flush()
         additional: dict[str, Any] = {}
         if reasoning := "".join(self._reasoning_pieces):
             additional["reasoning_content"] = reasoning
         cut_calls = self._call_assembler.finish(self._response_id, cut=True)
+        complete = [call for call in self._released_calls if call.args is not None]
+        complete, unwanted = (complete, []) if runnable else ([], complete)
         return AIMessage(
             content="".join(self._text_pieces),
             additional_kwargs=additional,
-            tool_calls=[call.as_call() for call in self._released_calls if call.args is not None],
-            invalid_tool_calls=[call.as_invalid() for call in cut_calls],
+            tool_calls=[call.as_call() for call in complete],
+            invalid_tool_calls=[call.as_invalid() for call in [*unwanted, *cut_calls]],
             usage_metadata=usage_metadata(self._usage),
             response_metadata=self._response_metadata(),
             id=self._response_id,

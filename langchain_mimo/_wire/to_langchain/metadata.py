@@ -12,6 +12,11 @@ from langchain_mimo.catalogue import PROVIDER
 _ANNOTATION_KEYS = ("type", "url", "title", "summary", "site_name", "publish_time", "logo_url")
 
 
+STOCK_REFUSAL = "The request was rejected because it was considered high risk"
+"""What MiMo's moderation sends as the content of a response with finish_reason content_filter
+(docs/api-facts.md). It is never shown as the answer."""
+
+
 def read_text(value: object) -> str:
     """Return a string of the response with its surrogates repaired; "" for null and other types."""
     return join_surrogates(value) if isinstance(value, str) else ""

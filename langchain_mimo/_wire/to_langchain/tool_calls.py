@@ -200,6 +200,11 @@ class CallAssembler:
         """Whether any call has started."""
         return bool(self._calls)
 
+    @property
+    def count(self) -> int:
+        """Number of calls that have started."""
+        return len(self._calls)
+
     def feed(self, fragments: object) -> list[tuple[int, str]]:
         """Add the `tool_calls` of one delta.
 

@@ -14,11 +14,11 @@ from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import DeferredMedia, DeferredMimeType
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._wire.anthropic.request import encode_request
-from langchain_mimo._wire.dialects import DIALECTS
+from langchain_mimo._wire.dialects import DIALECTS, dialect_of
 from langchain_mimo._wire.from_langchain.history import clean_history
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.request import RequestOptions
-from langchain_mimo.errors import MediaError
+from langchain_mimo.errors import MediaError, UnsupportedModalityError
 
 
 def make_image():
@@ -41,10 +41,13 @@ GIF, WAV = make_image(), make_audio()
 URL = "https://example.org/a"
 
 
-def tree_of(*messages, **options):
+READS_ALL = dialect_of("mimo", {"anthropic_audio_video": True})
+
+
+def tree_of(*messages, dialect=READS_ALL, **options):
     history = HistoryOptions("mimo-v2.6-pro", **options)
     turns = clean_history(list(messages), history).turns
-    return encode_request(turns, RequestOptions("mimo-v2.6-pro", {}), DIALECTS["mimo"])
+    return encode_request(turns, RequestOptions("mimo-v2.6-pro", {}), dialect)
 
 
 NO_FILES = MediaPolicy()
@@ -168,3 +171,35 @@ def test_media_inside_a_tool_result():
         {"type": "tool_result", "tool_use_id": "call_1", "content": "here"}
     ]
     assert blocks_of(separate)[-1] == image
+
+
+# ------------------------------------------------------- audio and video, which MiMo drops there
+
+TEXT = {"type": "text", "text": "Listen."}
+CALL = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "call_1"}])
+REMEDY = 'use api_format="openai" (dialect={"anthropic_audio_video": True} sends it anyway)'
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+@pytest.mark.parametrize("tool_media", ["user", "inline"])
+def test_audio_and_video_are_refused_by_default(kind, tool_media):
+    block = {"type": kind, "url": URL}
+    histories = [
+        [HumanMessage("Hi."), AIMessage("Yes?"), HumanMessage([TEXT, block])],
+        [HumanMessage("Hi."), CALL, ToolMessage([TEXT, block], tool_call_id="call_1")],
+    ]
+    for messages in histories:
+        with pytest.raises(UnsupportedModalityError) as caught:
+            tree_of(*messages, dialect=DIALECTS["mimo"], tool_media=tool_media)
+        assert (caught.value.message_index, caught.value.block_index) == (2, 1)
+        assert str(caught.value) == (
+            f"messages[2], block 1: MiMo drops {kind} in the Anthropic format without reading it; "
+            + REMEDY
+        )
+
+
+def test_images_are_sent_by_default():
+    block = {"type": "image", "url": URL}
+    assert blocks_of(tree_of(HumanMessage([block]), dialect=DIALECTS["mimo"])) == [
+        {"type": "image", "source": {"type": "url", "url": URL}}
+    ]

@@ -109,7 +109,7 @@ def test_a_penalty_is_refused(name):
 
 
 def test_tools_are_encoded_as_custom_tools():
-    bare = {"name": "now", "description": "Says the time.", "parameters": {}}
+    bare = {"type": "function", "function": {"name": "now", "description": "Says the time."}}
     tree = request(tools=[WEATHER, bare], parallel_tool_calls=True)
     assert tree["tools"] == [
         {
