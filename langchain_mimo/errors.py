@@ -373,6 +373,14 @@ class MiMoRedirectError(MiMoAPIError):
 
 
 class MiMoInvalidResponseError(MiMoAPIError, core.ModelAPIError):
-    """A 2xx response whose body is not an API response, for example a proxy's HTML page."""
+    """A 2xx response that cannot be used.
+
+    Its body is not an API response, for example a proxy's HTML page; or MiMo wrote its tool calls
+    as XML into the text.
+
+    Attributes:
+        partial_message: The message with the XML in its content; None in all other cases.
+    """
 
     is_retryable = False
+    partial_message: AIMessage | None = None

@@ -18,6 +18,7 @@ from langchain_mimo._wire.openai import request as openai_request
 from langchain_mimo._wire.openai import response as openai_response
 from langchain_mimo._wire.openai import stream as openai_stream
 from langchain_mimo._wire.request import RequestOptions
+from langchain_mimo._wire.to_langchain.tool_xml import XMLTools
 from langchain_mimo._wire.turns import Turn
 
 Enforced: TypeAlias = Literal["json_schema", "json_object", "nothing"]
@@ -27,7 +28,9 @@ Enforced: TypeAlias = Literal["json_schema", "json_object", "nothing"]
 class DecodeResponse(Protocol):
     """Decodes the body of a whole response into a message."""
 
-    def __call__(self, body: object, *, reasoning_as_content: bool = False) -> AIMessage:
+    def __call__(
+        self, body: object, *, reasoning_as_content: bool = False, xml_tools: XMLTools = None
+    ) -> AIMessage:
         """Decode a body; see `openai.response.decode_response`."""
 
 

@@ -18,6 +18,7 @@ from langchain_mimo._wire.json_values import string_or_empty
 from langchain_mimo._wire.openai import response as openai
 from langchain_mimo._wire.to_langchain.metadata import read_text
 from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS
+from langchain_mimo._wire.to_langchain.tool_xml import XMLTools
 from langchain_mimo.errors import MiMoInvalidResponseError
 
 INPUT_TOKENS_EXCLUDE_CACHE = True
@@ -86,20 +87,24 @@ class _Content:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
 
-def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMessage:
+def decode_response(
+    body: object, *, reasoning_as_content: bool = False, xml_tools: XMLTools = None
+) -> AIMessage:
     """Convert the body of a complete response into a message.
 
     Args:
         body: The parsed JSON.
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
+        xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
 
     Returns:
         The message that the OpenAI format would give, with finish reason and usage translated. A
         signature that is not empty is in `additional_kwargs["signature"]`.
 
     Raises:
-        MiMoInvalidResponseError: The body is not a response of this format.
+        MiMoInvalidResponseError: The body is not a response of this format, or its calls are XML
+            in the text and cannot be read.
     """
     blocks = body.get("content") if isinstance(body, Mapping) else None
     if not isinstance(body, Mapping) or not isinstance(blocks, list):
@@ -128,6 +133,7 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
             "usage": to_openai_usage(body.get("usage")),
         },
         reasoning_as_content=reasoning_as_content,
+        xml_tools=xml_tools,
     )
     if signature := read_text("".join(content.signatures)):
         message.additional_kwargs["signature"] = signature

@@ -25,6 +25,7 @@ from langchain_mimo._wire.openai import stream as openai_stream
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import read_text
 from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall
+from langchain_mimo._wire.to_langchain.tool_xml import XMLTools
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
     Args:
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
+        xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
     """
 
     __slots__ = (
@@ -62,8 +64,8 @@ class StreamDecoder(openai_stream.StreamDecoder):
         "_usage_counts",
     )
 
-    def __init__(self, *, reasoning_as_content: bool = False) -> None:
-        super().__init__(reasoning_as_content=reasoning_as_content)
+    def __init__(self, *, reasoning_as_content: bool = False, xml_tools: XMLTools = None) -> None:
+        super().__init__(reasoning_as_content=reasoning_as_content, xml_tools=xml_tools)
         self._usage_counts: dict[str, Any] = {}
         self._signature = ""
         self._pending_signature = ""
@@ -127,9 +129,9 @@ class StreamDecoder(openai_stream.StreamDecoder):
         held_back = [chunk for stop in stops if (chunk := self.feed(stop)) is not None]
         return held_back + super().finish()
 
-    def partial_message(self) -> AIMessage:
+    def partial_message(self, *, runnable: bool = True) -> AIMessage:
         """Return what arrived of a response that was cut, as the base class does."""
-        message = super().partial_message()
+        message = super().partial_message(runnable=runnable)
         if self._signature:
             message.additional_kwargs["signature"] = self._signature
         return message

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from langchain_mimo._wire.to_langchain import tool_xml
 from langchain_mimo._wire.to_langchain.metadata import (
     STOCK_REFUSAL,
     build_response_metadata,
@@ -28,20 +29,24 @@ def _read_reasoning(message: Mapping[str, Any]) -> str:
     return read_text(message.get("reasoning_content") or message.get("reasoning"))
 
 
-def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMessage:
+def decode_response(
+    body: object, *, reasoning_as_content: bool = False, xml_tools: tool_xml.XMLTools = None
+) -> AIMessage:
     """Convert the body of a complete response into a message.
 
     Args:
         body: The parsed JSON.
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
+        xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
 
     Returns:
         The message, with reasoning in `additional_kwargs["reasoning_content"]`; its content is
         never None.
 
     Raises:
-        MiMoInvalidResponseError: The body is not a chat completion.
+        MiMoInvalidResponseError: The body is not a chat completion, or its calls are XML in the
+            text and cannot be read.
     """
     choices = body.get("choices") if isinstance(body, Mapping) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -72,12 +77,13 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
         additional["tool_call_order"] = order
     usage = body.get("usage")
     text = read_text(message.get("content"))
-    is_filtered = reason == "content_filter"
+    has_xml = not calls and tool_xml.contains_calls(text, finish_reason)
+    is_filtered = finish_reason == "content_filter"
     if is_filtered and text == STOCK_REFUSAL:
         text = ""
     if reasoning_as_content and not (text or calls or is_filtered):
         text = reasoning
-    return AIMessage(
+    decoded = AIMessage(
         content=text,
         additional_kwargs=additional,
         tool_calls=[call.as_call() for call in calls if call.args is not None],
@@ -92,3 +98,4 @@ def decode_response(body: object, *, reasoning_as_content: bool = False) -> AIMe
             extra={**body, **message},
         ),
     )
+    return tool_xml.with_calls_of_text(decoded, xml_tools) if has_xml else decoded

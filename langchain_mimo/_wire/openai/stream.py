@@ -14,6 +14,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_mimo._json import SurrogateJoiner, join_surrogates
+from langchain_mimo._wire.to_langchain import tool_xml
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import (
     STOCK_REFUSAL,
@@ -41,6 +42,7 @@ class StreamDecoder:
     Args:
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
+        xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
 
     Attributes:
         started: Whether any event has been fed.
@@ -63,10 +65,16 @@ class StreamDecoder:
         "_text_joiner",
         "_text_pieces",
         "_usage",
+        "_xml_hold",
+        "_xml_tools",
         "started",
     )
 
-    def __init__(self, *, reasoning_as_content: bool = False) -> None:
+    def __init__(
+        self, *, reasoning_as_content: bool = False, xml_tools: tool_xml.XMLTools = None
+    ) -> None:
+        self._xml_tools = xml_tools
+        self._xml_hold = None if xml_tools is None else tool_xml.ToolXMLHold()
         self._reasoning_as_content = reasoning_as_content
         self.started = False
         self._response_id: str | None = None
@@ -184,6 +192,8 @@ class StreamDecoder:
                 if self._held_text is not None:
                     text = self._hold_refusal(text)
                 self._text_pieces.append(text)
+                if self._xml_hold is not None:
+                    text = self._xml_hold.feed(text)
             if reasoning:
                 reasoning = self._reasoning_joiner.feed(reasoning)
                 self._reasoning_pieces.append(reasoning)
@@ -283,6 +293,7 @@ class StreamDecoder:
 
         Raises:
             MiMoIncompleteStreamError: No finish reason arrived, so the stream was cut.
+            MiMoInvalidResponseError: The calls are XML in the text and cannot be read.
         """
         if self._finish_reason is None:
             msg = (
@@ -296,21 +307,30 @@ class StreamDecoder:
             self._response_id, cut=self._finish_reason in CUT_REASONS
         )
         has_calls = bool(calls or self._released_calls)
+        calls_of_text = [] if has_calls else self._calls_of_text()
+        if self._xml_hold is not None:
+            text = self._xml_hold.end(text, is_call=bool(calls_of_text))
         has_answer = has_calls or any(self._text_pieces) or self._finish_reason == "content_filter"
         if self._reasoning_as_content and not has_answer:
             text = "".join(self._reasoning_pieces)
-        if text or reasoning or calls or self._pending_annotations:
-            chunks.append(self._make_chunk(text, reasoning, calls, self._take_annotations()))
+        if text or reasoning or calls or calls_of_text or self._pending_annotations:
+            annotations = self._take_annotations()
+            chunks.append(self._make_chunk(text, reasoning, calls + calls_of_text, annotations))
         chunks.append(
             AIMessageChunk(
                 content="",
                 usage_metadata=usage_metadata(self._usage),
-                response_metadata=self._response_metadata(),
+                response_metadata=self._response_metadata() | tool_xml.metadata(calls_of_text),
                 id=self._response_id,
                 chunk_position="last",
             )
         )
         return chunks
+
+    def _calls_of_text(self) -> list[FinishedCall]:
+        """Return the calls that MiMo wrote into the text, often none."""
+        has_xml = tool_xml.contains_calls("".join(self._text_pieces), self._finish_reason)
+        return tool_xml.split_text(self.partial_message(), self._xml_tools)[1] if has_xml else []
 
     @property
     def has_output(self) -> bool:
