@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from langchain_mimo.emulator.answers.media_values import describe_all, media_facts
+from langchain_mimo.emulator.answers.pattern_values import complete_match
 from langchain_mimo.emulator.answers.schema_values import value_for
 from langchain_mimo.emulator.answers.tool_calls import Task
 from langchain_mimo.emulator.answers.words import PromptValues, both_ends, json_facts
@@ -18,6 +20,10 @@ from langchain_mimo.emulator.conversation.request import Conversation
 _CONTEXT_CHARACTERS = 150
 """Characters read on each side of the word JSON."""
 
+_CUT = "\ue0c7"
+"""Marks a string that a pattern cut; a character that no prompt contains."""
+
+_CUT_STRING = re.compile(rf'"{_CUT}((?:[^"\\]|\\.)*)"')
 _MAX_TRIES = 300
 _SCHEMA_KEYS = frozenset({"properties", "$defs", "$ref", "anyOf", "allOf", "oneOf", "$schema"})
 _WRAPPERS = ("schema", "parameters", "json_schema", "input_schema")
@@ -53,26 +59,48 @@ _JSON_REQUEST = re.compile(
 
 
 def json_answer(conversation: Conversation, task: Task) -> str | None:
-    """Return a JSON answer, or None if the prompt does not ask for JSON.
+    """Return a JSON answer, or None if neither the request nor the prompt asks for JSON.
 
-    In JSON mode the word JSON in the prompt is enough; without the word, MiMo does not write JSON
-    either. Outside JSON mode the prompt must ask for JSON and contain a schema.
+    A schema of the request constrains the answer. JSON mode gives an object that fits what the
+    prompt describes; if the word JSON is not in the prompt, an object with a key of the model's
+    own. Without both, the prompt must ask for JSON and contain a schema.
     """
+    if conversation.json_schema is not None:
+        offered = _offered_values(conversation, task)
+        return _constrained(conversation.json_schema, offered, thinking=conversation.thinking)
     prompt = f"{conversation.system_text}\n{task.text}"
     if conversation.json_mode:
         full_text = "\n".join(
             turn.text for turn in conversation.turns if turn.role in {"system", "user"}
         )
-        if "json" not in full_text.lower():
-            return None
-        value = _value_for_prompt(prompt, task)
-        if value is None:
-            value = _value_for_prompt(full_text, task)
+        value = None
+        if "json" in full_text.lower():
+            offered = _offered_values(conversation, task)
+            value = _value_for_prompt(prompt, offered)
+            if value is None:
+                value = _value_for_prompt(full_text, offered)
         return _dump({"answer": _without_json_instructions(task.text)} if value is None else value)
     if not _asks_for_json(prompt):
         return None
     schema = next(iter(schemas_in(prompt)), None)
-    return None if schema is None else _dump(value_for(schema, _offered_values(task)))
+    if schema is None:
+        return None
+    return _dump(value_for(schema, _offered_values(conversation, task)))
+
+
+def _constrained(schema: Mapping[str, Any], offered: PromptValues, *, thinking: bool) -> str:
+    """Return the answer under the grammar that MiMo makes of a schema.
+
+    The grammar takes a `pattern` for the whole string, so an unanchored one cuts strings. With
+    thinking on, such a string was seen to lose its end, which makes the answer invalid JSON.
+    """
+
+    def shaped(text: str, pattern: str) -> str:
+        matching = complete_match(text, pattern)
+        return text if matching == text else _CUT + matching
+
+    answer = _dump(value_for(schema, offered, shaped))
+    return _CUT_STRING.sub(r'"\1' if thinking else r'"\1"', answer)
 
 
 def schemas_in(text: str) -> Iterator[dict[str, Any]]:
@@ -109,10 +137,9 @@ def _asks_for_json(text: str) -> bool:
     return any(_JSON_REQUEST.search(context) for context in islice(contexts, _MAX_TRIES))
 
 
-def _value_for_prompt(text: str, task: Task) -> Any:
+def _value_for_prompt(text: str, offered: PromptValues) -> Any:
     """Return a value for the first schema, example or list of keys in a text, or None."""
     schema = next(iter(schemas_in(text)), None)
-    offered = _offered_values(task)
     if schema is not None:
         return value_for(schema, offered)
     example = next((found for found in _objects_in(text) if found), None)
@@ -126,13 +153,19 @@ def _value_for_prompt(text: str, task: Task) -> Any:
     return None
 
 
-def _offered_values(task: Task) -> PromptValues:
+def _offered_values(conversation: Conversation, task: Task) -> PromptValues:
+    """Return the values to answer with: of the prompt, of tool results and of media."""
     offered = PromptValues.read(_without_json_instructions(task.text))
     offered.facts = json_facts(task.results)
     for text in (*reversed(task.results), *task.earlier):
         if offered.has_values():
             break
         offered.fill_gaps(PromptValues.read(text))
+    recent = [item for turn in conversation.exchange for item in turn.media]
+    media = recent or conversation.media
+    offered.descriptions = describe_all(media)
+    if media:
+        offered.facts = media_facts(media[0]) | offered.facts
     return offered
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from typing import Any
 
-import orjson
-
 from langchain_mimo.emulator.answers.json_answer import json_answer
+from langchain_mimo.emulator.answers.media_values import describe_all
 from langchain_mimo.emulator.answers.tool_calls import Task, choose_calls, current_task
 from langchain_mimo.emulator.answers.words import keywords
+from langchain_mimo.emulator.answers.xml_calls import as_xml
 from langchain_mimo.emulator.conversation.outcome import Outcome
 from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.conversation.request import (
     Conversation,
-    MediaItem,
     ToolCall,
     WebSearch,
 )
-from langchain_mimo.emulator.encoding import dump
 from langchain_mimo.tokens import text_tokens
-
-SEARCH_DISABLED = "The web search plugin is not enabled for this account."
-"""The `error_message` while web search is off in the console; MiMo's own text is not known."""
 
 _QUOTE_LENGTH = 300
 _SEARCH_WORDS = re.compile(
@@ -34,34 +30,30 @@ _GREETING = re.compile(r"^\W*(?:hello|hi|hey|good (?:morning|evening)|你好)\b"
 _INTRODUCE = re.compile(r"\bintroduce yourself\b|\bwho are you\b|介绍.*你|你是谁", re.IGNORECASE)
 
 
-def own_answer(conversation: Conversation, *, web_search: bool = True) -> Outcome:
-    """Answer a conversation by the rules in docs/emulator.md.
-
-    Args:
-        conversation: The checked request.
-        web_search: Whether the search plugin is enabled in the console.
-    """
+def own_answer(conversation: Conversation) -> Outcome:
+    """Answer a conversation by the rules in docs/emulator.md."""
     task = current_task(conversation)
     chosen = choose_calls(conversation, task)
     if chosen:
         calls = [
-            ToolCall(call_id(), call.tool.name, orjson.dumps(call.arguments).decode())
-            for call in chosen
+            ToolCall(call_id(), call.tool.name, arguments_text(call.arguments)) for call in chosen
         ]
         names = ", ".join(dict.fromkeys(call.name for call in calls))
         outcome = Outcome(
             "", f"{_restate_prompt(task)} This calls for {names}.", calls, "tool_calls"
         )
+        if not all(call.tool.parameters for call in chosen):
+            outcome = as_xml(outcome)
     else:
         text = json_answer(conversation, task)
         if text is None:
             text = _text_answer(conversation, task)
         outcome = Outcome(text, f"{_restate_prompt(task)} I can answer this now.")
         if conversation.web_search is not None:
-            _add_search_results(outcome, conversation.web_search, task, enabled=web_search)
+            _add_search_results(outcome, conversation.web_search, task)
     if not conversation.thinking:
         outcome.reasoning = None
-    return _apply_limits(outcome, conversation)
+    return apply_limits(outcome, conversation)
 
 
 def scripted_answer(reply: Reply, conversation: Conversation) -> Outcome:
@@ -89,22 +81,14 @@ def call_id() -> str:
     return f"call_{secrets.token_hex(12)}"
 
 
-def describe(item: MediaItem, number: int) -> str:
-    """Describe a media item in one sentence, which is always the same for the same bytes."""
-    info = item.info
-    label = f"{item.kind.capitalize()} {number}"
-    size = f"{info.width}×{info.height} pixels"
-    length = f"{info.duration:.2f} seconds long"
-    if not info.format:
-        nominal = {"image": size, "audio": length, "video": f"{size}, {length}"}[item.kind]
-        return f"{label}: not fetched from {item.url}, assumed to be {nominal}."
-    measures = {"image": [size], "audio": [length], "video": [size, length]}[item.kind]
-    return f"{label}: {', '.join((info.format, *measures, *info.details))}."
+def arguments_text(value: Any) -> str:
+    """Return the JSON text of arguments, spaced as MiMo spaces it: `{"city": "Paris"}`."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _arguments(call: Any) -> str:
     arguments = call.get("args", call.get("arguments", {}))
-    return arguments if isinstance(arguments, str) else dump(arguments).decode()
+    return arguments if isinstance(arguments, str) else arguments_text(arguments)
 
 
 def _restate_prompt(task: Task) -> str:
@@ -126,12 +110,7 @@ def _text_answer(conversation: Conversation, task: Task) -> str:
         if turn.role == "tool"
     ]
     recent = [item for turn in exchange for item in turn.media]
-    media = recent or ([] if results else conversation.media)
-    counts: dict[str, int] = {}
-    descriptions = []
-    for item in media:
-        counts[item.kind] = counts.get(item.kind, 0) + 1
-        descriptions.append(describe(item, counts[item.kind]))
+    descriptions = describe_all(recent or ([] if results else conversation.media))
     if results or descriptions:
         return "\n".join(results + descriptions)
     return _plain_answer(conversation, task)
@@ -148,11 +127,8 @@ def _plain_answer(conversation: Conversation, task: Task) -> str:
     )
 
 
-def _add_search_results(outcome: Outcome, tool: WebSearch, task: Task, *, enabled: bool) -> None:
+def _add_search_results(outcome: Outcome, tool: WebSearch, task: Task) -> None:
     if not (tool.force_search or _SEARCH_WORDS.search(task.text)):
-        return
-    if not enabled:
-        outcome.error_message = SEARCH_DISABLED
         return
     terms = sorted(keywords(task.text))[: tool.max_keyword] or ["news"]
     outcome.annotations = [
@@ -171,8 +147,12 @@ def _add_search_results(outcome: Outcome, tool: WebSearch, task: Task, *, enable
     outcome.searches = {"tool_usage": len(terms), "page_usage": len(outcome.annotations)}
 
 
-def _apply_limits(outcome: Outcome, conversation: Conversation) -> Outcome:
-    """Apply `stop`, then the token budget: reasoning first, then text, then calls."""
+def apply_limits(outcome: Outcome, conversation: Conversation) -> Outcome:
+    """Apply `stop`, then the token budget: reasoning first, then text, then calls.
+
+    Returns:
+        The same outcome, changed in place.
+    """
     positions = [outcome.content.find(text) for text in conversation.stop if text]
     found = [position for position in positions if position >= 0]
     if found:

@@ -1,4 +1,4 @@
-"""Strings that match a simple regular expression."""
+"""Strings for the `pattern` of a schema: matching ones, and ones cut to a complete match."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ def matching_text(pattern: str, candidates: Iterable[str]) -> str:
         if expression.search(text):
             return text
     return texts[0]
+
+
+def complete_match(text: str, pattern: str) -> str:
+    """Return the longest beginning of a text that is a complete match of a pattern.
+
+    If there is none, return the first match in the text, else a generated one, else the text.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error:
+        return text
+    for end in range(len(text), -1, -1):
+        if expression.fullmatch(text[:end]):
+            return text[:end]
+    found = expression.search(text) or expression.search(_generate(pattern))
+    return found.group() if found else text
 
 
 def _generate(pattern: str) -> str:

@@ -6,32 +6,30 @@ nothing, the value is a plain one that the schema allows.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from langchain_mimo.emulator.answers.number_values import in_bounds, number_in_range
 from langchain_mimo.emulator.answers.pattern_values import matching_text
+from langchain_mimo.emulator.answers.property_names import (
+    DATES,
+    FREE_TEXT,
+    LINKS,
+    is_proper_name,
+    name_pattern,
+    words_of,
+)
 from langchain_mimo.emulator.answers.words import PromptValues, mentions
 
 _MAX_DEPTH = 8
+"""Deeper values are as small as the schema allows, so that recursive schemas come to an end."""
+
+_HARD_LIMIT = 60
+"""Deeper values are null, for schemas that no value fits."""
+
 _MAX_TEXT = 200
-_WORDS_OF_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_FREE_TEXT = frozenset(
-    re.findall(
-        r"\w+",
-        "query question text prompt message content description input body note thought reason "
-        "summary answer explanation comment",
-    )
-)
-_PROPER_NAMES = frozenset(
-    re.findall(
-        r"\w+",
-        "name city location place country town region state address author person company customer "
-        "destination origin recipient title who where",
-    )
-)
-_LINKS = frozenset(("email", "mail", "url", "uri", "link", "website"))
-_DATES = frozenset(("date", "day", "time", "datetime", "when", "start", "end", "deadline"))
 _STRING = r"\"[^\"]+\"|'[^'\n]+'|“[^”]+”|「[^」]+」"
 _EXPRESSION_NAME = re.compile(r"expression|formula|equation|calculation", re.IGNORECASE)
 _EXPRESSION = re.compile(r"[-(]*\d[\d\s.+\-*/×÷^%()]*[\d)]")
@@ -47,30 +45,39 @@ _FORMATS = {
 }
 
 
-def value_for(schema: Mapping[str, Any], offered: PromptValues) -> Any:
+def value_for(
+    schema: Mapping[str, Any],
+    offered: PromptValues,
+    shape: Callable[[str, str], str] | None = None,
+) -> Any:
     """Return a value that fits `schema`, built from what the prompt offers.
 
     Supports type, properties, required, items, prefixItems, enum, const, default, anyOf, oneOf,
     allOf, `$ref` within the schema, numeric and length bounds, and `format`. Optional properties
     are filled if the prompt names them or still offers a value of their type.
+
+    Args:
+        schema: The schema.
+        offered: The values to use; those that are used are removed.
+        shape: Changes each string that has a `pattern`, given the string and the pattern.
     """
-    return _Filler(schema, offered).fill(schema, "", 0)
-
-
-def is_proper_name(property_name: str) -> bool:
-    """Return whether a property's name suggests a proper name: city, customer_name and so on."""
-    words = _name_words(property_name)
-    return bool(words) and words[-1] in _PROPER_NAMES
+    return _Filler(schema, offered, shape).fill(schema, "", 0)
 
 
 class _Filler:
-    def __init__(self, root: Mapping[str, Any], offered: PromptValues) -> None:
+    def __init__(
+        self,
+        root: Mapping[str, Any],
+        offered: PromptValues,
+        shape: Callable[[str, str], str] | None,
+    ) -> None:
         self._root = root
         self._offered = offered
+        self._shape = shape
 
     def fill(self, schema: Any, name: str, depth: int) -> Any:
         schema = self._resolve(schema)
-        if depth > _MAX_DEPTH or "const" in schema:
+        if depth > _HARD_LIMIT or "const" in schema:
             return schema.get("const", schema.get("default"))
         if schema.get("enum"):
             return self._from_enum(schema)
@@ -102,14 +109,21 @@ class _Filler:
             if not isinstance(reference, str):
                 break
             target: Any = self._root
-            for step in reference.removeprefix("#").strip("/").split("/"):
+            for escaped in reference.removeprefix("#").strip("/").split("/"):
+                step = escaped.replace("~1", "/").replace("~0", "~")
                 target = target.get(step, {}) if isinstance(target, Mapping) and step else target
             resolved = {**(target if isinstance(target, Mapping) else {}), **resolved}
         for part in resolved.pop("allOf", None) or ():
             merged = self._resolve(part)
+            part_required = merged.get("required", ())
             merged.update({key: value for key, value in resolved.items() if key != "properties"})
             properties = {**merged.get("properties", {}), **resolved.get("properties", {})}
-            resolved = {**merged, **({"properties": properties} if properties else {})}
+            required = [*part_required, *resolved.get("required", ())]
+            resolved = {
+                **merged,
+                **({"properties": properties} if properties else {}),
+                **({"required": required} if required else {}),
+            }
         return resolved
 
     def _type_of(self, schema: Mapping[str, Any]) -> str:
@@ -127,7 +141,8 @@ class _Filler:
         for choice in choices:
             if choice is not None and mentions(self._offered.text, str(choice)):
                 return choice
-        return schema.get("default", choices[0])
+        default = schema.get("default")
+        return default if default in choices else choices[0]
 
     def _from_branches(
         self, schema: Mapping[str, Any], branches: list[Any], name: str, depth: int
@@ -135,8 +150,11 @@ class _Filler:
         shared = {key: schema[key] for key in ("title", "description") if key in schema}
         options = [self._resolve(branch) for branch in branches]
         real = [option for option in options if option.get("type") != "null"]
-        if not real:
+        if not real or (depth > _MAX_DEPTH and len(real) < len(options)):
             return None
+        if depth > _MAX_DEPTH:
+            real.sort(key=lambda option: self._type_of(option) in {"object", "array"})
+            return self.fill({**shared, **real[0]}, name, depth + 1)
         chosen = next((option for option in real if self._is_offered(option)), real[0])
         return self.fill({**shared, **chosen}, name, depth + 1)
 
@@ -151,14 +169,17 @@ class _Filler:
         return kind == "object"
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        properties: Mapping[str, Any] = schema.get("properties") or {}
         required = schema.get("required") or ()
+        properties: Mapping[str, Any] = schema.get("properties") or {}
+        properties = {**properties, **{name: {} for name in required if name not in properties}}
         values: dict[str, Any] = {}
         # Required properties choose first among the values that the prompt offers.
         for name in properties:
             if name in required:
                 values[name] = self.fill(properties[name], name, depth + 1)
         for name in properties:
+            if depth > _MAX_DEPTH:
+                break
             if name not in values and self._should_fill(properties[name], name):
                 values[name] = self.fill(properties[name], name, depth + 1)
         return {name: values[name] for name in properties if name in values}
@@ -166,8 +187,7 @@ class _Filler:
     def _should_fill(self, schema: Any, name: str) -> bool:
         """Return whether the prompt calls for an optional property."""
         text = self._offered.text
-        name_pattern = _name_pattern(name)
-        if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{name_pattern}", text, re.IGNORECASE):
+        if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{name_pattern(name)}", text, re.IGNORECASE):
             return self._type_of(self._resolve(schema)) == "boolean"
         if len(name) > 1 and mentions(text, name):
             return True
@@ -185,19 +205,20 @@ class _Filler:
         kind = self._type_of(schema)
         if kind in {"integer", "number"}:
             return bool(offered.numbers)
-        words = set(_name_words(name))
+        words = set(words_of(name))
         return kind == "string" and bool(
-            offered.quoted
-            or (words & _LINKS and offered.links)
-            or (words & _DATES and offered.dates)
+            offered.quoted or (words & LINKS and offered.links) or (words & DATES and offered.dates)
         )
 
     def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
         if schema.get("prefixItems"):
             return [self.fill(item, name, depth + 1) for item in schema["prefixItems"]]
         items = self._resolve(schema.get("items"))
-        least = max(schema.get("minItems", 1), 1)
+        least = (
+            schema.get("minItems", 0) if depth > _MAX_DEPTH else max(schema.get("minItems", 1), 1)
+        )
         most = schema.get("maxItems", max(least, 100))
+        least = min(least, most)
         values = (self._listed_strings(items, name) or self._all_offered(items))[:most]
         while len(values) < least:
             values.append(self.fill(items, name, depth + 1))
@@ -208,7 +229,7 @@ class _Filler:
         special = items.keys() & {"enum", "anyOf", "oneOf", "const", "format", "pattern"}
         if not name or special or self._type_of(items) != "string":
             return []
-        listed = rf"\b{_name_pattern(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
+        listed = rf"\b{name_pattern(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
         match = re.search(listed, self._offered.text, re.IGNORECASE)
         values = (
             [one.strip("\"'“”「」") for one in re.findall(_STRING, match.group(1))] if match else []
@@ -225,7 +246,7 @@ class _Filler:
             return []
         kind = self._type_of(items)
         if kind in {"integer", "number"}:
-            numbers = [number for number in self._offered.numbers if _in_bounds(number, items)]
+            numbers = [number for number in self._offered.numbers if in_bounds(number, items)]
             self._offered.numbers = []
             integers = [int(number) for number in numbers if float(number).is_integer()]
             return list(integers if kind == "integer" else numbers)
@@ -237,26 +258,36 @@ class _Filler:
         return []
 
     def _number(self, schema: Mapping[str, Any], name: str, *, integer: bool) -> int | float:
-        found = self._labelled_value(name, r"-?\d+(?:\.\d+)?") or self._offered.facts.get(
-            name.lower()
-        )
-        if isinstance(found, str | int | float) and not isinstance(found, bool):
-            try:
-                value = float(found)
-            except ValueError:
-                value = None
-            if value is not None and _in_bounds(value, schema):
+        value = self._number_found(name)
+        if value is not None:
+            value = int(value) if integer or value.is_integer() else value
+            if in_bounds(value, schema):
                 if value in self._offered.numbers:
                     self._offered.numbers.remove(value)
-                return int(value) if integer or value.is_integer() else value
+                return value
         for index, number in enumerate(self._offered.numbers):
-            if _in_bounds(number, schema) and (not integer or float(number).is_integer()):
+            if in_bounds(number, schema) and (not integer or float(number).is_integer()):
                 del self._offered.numbers[index]
                 return int(number) if integer else number
         default = schema.get("default")
-        if isinstance(default, int | float) and not isinstance(default, bool):
+        if isinstance(default, bool) or not isinstance(default, int | float):
+            default = None
+        if default is not None and in_bounds(default, schema):
             return default
-        return _number_in_range(schema, integer=integer)
+        return number_in_range(schema, integer=integer)
+
+    def _number_found(self, name: str) -> float | None:
+        """Return the number that the prompt or a fact gives for a property, or None."""
+        found = self._labelled_value(name, r"-?\d+(?:\.\d+)?") or self._offered.facts.get(
+            name.lower()
+        )
+        if not isinstance(found, str | int | float) or isinstance(found, bool):
+            return None
+        try:
+            value = float(found)
+        except (ValueError, OverflowError):
+            return None
+        return value if math.isfinite(value) else None
 
     def _boolean(self, schema: Mapping[str, Any], name: str) -> bool:
         phrase = re.sub(r"[_-]+", " ", name)
@@ -278,7 +309,9 @@ class _Filler:
     def _string(self, schema: Mapping[str, Any], name: str) -> str:
         value = self._string_found(schema, name)
         least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_TEXT)
-        return value[:most].ljust(least, ".")
+        value = value[:most].ljust(least, ".")
+        pattern = schema.get("pattern")
+        return value if self._shape is None or not pattern else self._shape(value, pattern)
 
     def _string_found(self, schema: Mapping[str, Any], name: str) -> str:
         offered = self._offered
@@ -312,22 +345,25 @@ class _Filler:
     def _pools(self, name: str) -> list[list[str]]:
         """Return the lists to take a string from, chosen by the property's name."""
         offered = self._offered
-        words = _name_words(name)
+        words = words_of(name)
         last = words[-1] if words else ""
-        if last in _FREE_TEXT:
-            return [offered.quoted]
-        if _LINKS.intersection(words):
+        if last in FREE_TEXT:
+            return [offered.quoted, offered.descriptions]
+        if LINKS.intersection(words):
             return [offered.links, offered.quoted]
-        if _DATES.intersection(words) and offered.dates:
+        if DATES.intersection(words) and offered.dates:
             return [offered.dates]
         if is_proper_name(name):
             return [offered.names, offered.quoted, offered.objects]
-        return [offered.quoted, offered.names, offered.objects, offered.dates, offered.links]
+        return [
+            *(offered.quoted, offered.names, offered.objects, offered.dates, offered.links),
+            offered.descriptions,
+        ]
 
     def _followed_by_string(self, name: str) -> str | None:
         """Find a quoted string right after the property's name, such as `titled 'x'`."""
-        words = _name_words(name)
-        for label in (_name_pattern(name), re.escape(words[-1]) if words else ""):
+        words = words_of(name)
+        for label in (name_pattern(name), re.escape(words[-1]) if words else ""):
             pattern = rf"\b{label}(?:d|ed)?\s+({_STRING})"
             match = re.search(pattern, self._offered.text, re.IGNORECASE) if label else None
             if match:
@@ -345,51 +381,13 @@ class _Filler:
         """Find `name = value`, `name: value`, or, for longer names, `name is value`."""
         if not name:
             return None
-        name_pattern = _name_pattern(name)
         link = r"\s*[\"'`]?\s*[=:]\s*" if len(name) < 3 else r"\s*[\"'`]?\s*(?:[=:]|\bis\b)\s*"
         match = re.search(
-            rf"(?<!\w){name_pattern}{link}({value})", self._offered.text, re.IGNORECASE
+            rf"(?<!\w){name_pattern(name)}{link}({value})", self._offered.text, re.IGNORECASE
         )
         return match.group(1) if match else None
-
-
-def _name_pattern(name: str) -> str:
-    """Return a pattern for an identifier, also with spaces for its underscores."""
-    return re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
-
-
-def _name_words(name: str) -> list[str]:
-    return [word.lower() for word in _WORDS_OF_NAME.findall(name)]
 
 
 def _with_valid_length(values: list[str], schema: Mapping[str, Any]) -> list[str]:
     least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_TEXT)
     return [value for value in values if least <= len(value) <= most]
-
-
-def _in_bounds(number: float, schema: Mapping[str, Any]) -> bool:
-    step = schema.get("multipleOf")
-    return (
-        number >= schema.get("minimum", number)
-        and number <= schema.get("maximum", number)
-        and number > schema.get("exclusiveMinimum", number - 1)
-        and number < schema.get("exclusiveMaximum", number + 1)
-        and not (step and number % step)
-    )
-
-
-def _number_in_range(schema: Mapping[str, Any], *, integer: bool) -> int | float:
-    step = schema.get("multipleOf") or 1
-    lowest = schema.get("minimum", schema.get("exclusiveMinimum"))
-    highest = schema.get("maximum", schema.get("exclusiveMaximum"))
-    candidates: list[float] = [1, 0]
-    for bound in (lowest, highest):
-        if bound is not None:
-            candidates += [bound, bound + step, bound - step]
-    if lowest is not None and highest is not None:
-        candidates.append((lowest + highest) / 2)
-    candidates += [step, -step]
-    for candidate in candidates:
-        if _in_bounds(candidate, schema) and (not integer or float(candidate).is_integer()):
-            return int(candidate) if integer else candidate
-    return 1

@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from langchain_mimo.emulator.answers.schema_values import is_proper_name, value_for
+from langchain_mimo.emulator.answers.property_names import is_proper_name
+from langchain_mimo.emulator.answers.schema_values import value_for
 from langchain_mimo.emulator.answers.words import (
     PromptValues,
     both_ends,

@@ -151,7 +151,8 @@ class PromptValues:
         dates: ISO dates and times of day.
         links: URLs and email addresses.
         objects: Phrases that follow a preposition, in order.
-        facts: Values from the JSON results of tools, by lower-case key.
+        facts: Values from the JSON results of tools and from media, by lower-case key.
+        descriptions: Descriptions of media, in order.
     """
 
     text: str
@@ -162,6 +163,7 @@ class PromptValues:
     links: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    descriptions: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, text: str, excluded: Collection[str] = ()) -> PromptValues:

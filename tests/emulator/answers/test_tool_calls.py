@@ -349,12 +349,9 @@ def test_json_mode_with_an_example_or_named_keys():
 
 
 def test_json_mode_without_the_word_json():
-    assert answer("Tell me a joke", **JSON_MODE).content.startswith("This is the MiMo emulator")
-
-
-def test_json_schema_is_not_a_format_of_mimo():
-    form = {"type": "json_schema", "json_schema": {"name": "p", "schema": PERSON}}
-    assert answer("Ada is 36", response_format=form).content.startswith("This is")
+    """MiMo writes JSON all the same, with keys of its own: a schema in the prompt has no effect."""
+    assert in_json("Tell me a joke", **JSON_MODE) == {"answer": "Tell me a joke"}
+    assert list(in_json(f"Ada is 36. Use {PERSON}", **JSON_MODE)) == ["answer"]
 
 
 @pytest.mark.parametrize(

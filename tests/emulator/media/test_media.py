@@ -11,7 +11,7 @@ import av
 import pytest
 from PIL import Image
 
-from langchain_mimo.emulator.answers.own_answer import describe
+from langchain_mimo.emulator.answers.media_values import describe
 from langchain_mimo.emulator.api.models import find_model, simulated_time
 from langchain_mimo.emulator.conversation.request import Conversation, Turn
 from langchain_mimo.emulator.conversation.usage import PrefixCache, media_tokens
