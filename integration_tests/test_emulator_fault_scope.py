@@ -33,8 +33,12 @@ ROWS = [
     ("rate_limit", {}, BOTH),
     ("quota", {}, BOTH),
     ("payment_required", {}, BOTH),
+    ("payment_burst", {}, BOTH),
     ("forbidden", {}, BOTH),
+    ("search_quota", {}, BOTH),
     ("moderation", {}, BOTH),
+    ("risk_control", {}, BOTH),
+    ("media_corrupted", {}, BOTH),
     ("server_error", {}, BOTH),
     ("connection_refused_400", {}, BOTH),
     ("string_error", {}, BOTH),
@@ -42,6 +46,13 @@ ROWS = [
     ("empty_error", {}, BOTH),
     ("redirect", {}, BOTH),
     ("garbage", {}, BOTH),
+    ("content_filter", {}, BOTH),
+    ("whitespace_padding", {}, BOTH),
+    ("repetition", {}, BOTH),
+    ("tool_call_flood", {}, BOTH),
+    ("xml_tool_call", {}, BOTH),
+    ("cut_at_nullable", {}, BOTH),
+    ("stringified_arguments", {}, BOTH),
     ("error_in_stream", {}, STREAMS),
     ("duplicated_finish", {}, STREAMS),
     ("usage_on_every_chunk", {}, STREAMS),
@@ -54,6 +65,36 @@ ROWS = [
     ("multi_line_data", {}, STREAMS),
     ("byte_order_mark", {}, STREAMS),
 ]
+
+ANSWER_FAULTS = [name for name, fault in FAULTS.items() if fault.rewrite is not None]
+
+PIXELS = "https://example.com/x.png"
+PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+}
+TOOLS = {
+    "openai": [{"type": "function", "function": {"name": "find", "parameters": PARAMETERS}}],
+    "anthropic": [{"name": "find", "input_schema": PARAMETERS}],
+}
+IMAGES = {
+    "openai": {"type": "image_url", "image_url": {"url": PIXELS}},
+    "anthropic": {"type": "image", "source": {"type": "url", "url": PIXELS}},
+}
+
+
+def needed(name, api_format):
+    """The fields without which the fault ignores a request."""
+    if name == "search_quota":
+        return {"tools": [{"type": "web_search"}]}
+    if name == "media_corrupted":
+        return {"messages": [{"role": "user", "content": [IMAGES[api_format]]}]}
+    if name == "whitespace_padding":
+        schema = {"name": "x", "schema": PARAMETERS}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if name in {"tool_call_flood", "xml_tool_call", "cut_at_nullable", "stringified_arguments"}:
+        return {"tools": TOOLS[api_format]}
+    return {}
 
 
 def row_id(row):
@@ -92,7 +133,8 @@ def start_stream(client, path):
 
 
 def test_the_rows_cover_every_fault():
-    assert {row[0] for row in ROWS} == set(FAULTS)
+    of_get = {name for name, fault in FAULTS.items() if fault.method == "GET"}
+    assert {row[0] for row in ROWS} == set(FAULTS) - of_get
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row[2] is STREAMS], ids=row_id)
@@ -125,7 +167,7 @@ def test_a_fault_applies_once_and_the_next_response_is_intact(
         emulator.requests.clear()
     emulator.fault(name, **parameters)
     with contextlib.suppress(httpx2.TransportError):
-        client.post(path, json=body(streaming=streaming))
+        client.post(path, json=body(streaming=streaming, **needed(name, api_format)))
     # A new connection: the client cannot know yet that the server closed the other one.
     url, headers = emulator.root_url + path, {"api-key": emulator.api_key}
     response = httpx2.post(url, json=body(), headers=headers)
@@ -135,13 +177,36 @@ def test_a_fault_applies_once_and_the_next_response_is_intact(
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS if row[2] is STREAMS or row[0] == "half_tool_call"], ids=row_id
+    "name", [name for name in FAULTS if needed(name, "openai") or name == "models_not_found"]
+)
+def test_a_fault_waits_for_a_request_that_it_can_change(emulator, client, api_format, name):
+    path = PATHS[api_format]
+    emulator.fault(name, times=None, every=2)
+    for _ in range(3):
+        assert client.post(path, json=body()).status_code == 200
+    if name == "models_not_found":
+        for _ in range(3):
+            client.get("/v1/models")
+    else:
+        for _ in range(3):
+            client.post(path, json=body(**needed(name, api_format)))
+    names = [request.fault for request in emulator.requests]
+    assert names == [None, None, None, name, None, name]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS if row[2] is STREAMS or row[0] in ["half_tool_call", *ANSWER_FAULTS]],
+    ids=row_id,
 )
 def test_a_refused_stream_is_not_changed_by_the_fault(emulator, client, row):
     name, parameters, _ = row
     emulator.fault(name, **parameters)
     for _ in range(2):
-        response = client.post(PATHS["openai"], json=body(streaming=True, model="gpt-4o"))
+        response = client.post(
+            PATHS["openai"],
+            json=body(streaming=True, temperature=9, **needed(name, "openai")),
+        )
         assert response.status_code == 400
         assert response.text.startswith('data:{"error":')
     assert [request.fault for request in emulator.requests] == [name, None]

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from langchain_mimo.emulator.expected import Expected
-from langchain_mimo.emulator.faults.table import ArmedFault, fault_lines, parse_fault
+from langchain_mimo.emulator.faults.queue import ArmedFault, fault_lines, parse_fault
 from langchain_mimo.emulator.server import MiMoEmulator
 from langchain_mimo.emulator.settings import DATE, FOLDER, HOST, KEY, PORT
 

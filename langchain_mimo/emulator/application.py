@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 from starlette.applications import Starlette
@@ -23,7 +23,9 @@ from starlette.types import Receive, Scope, Send
 from langchain_mimo.emulator.answers.own_answer import own_answer, scripted_answer
 from langchain_mimo.emulator.api.formats import ANTHROPIC_MESSAGES, CHAT_COMPLETIONS, ApiFormat
 from langchain_mimo.emulator.api.models import model_list, simulated_time
+from langchain_mimo.emulator.conversation.outcome import Outcome
 from langchain_mimo.emulator.conversation.records import RecordedMedium, RecordedRequest
+from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.conversation.request import Conversation
 from langchain_mimo.emulator.conversation.usage import (
     PrefixCache,
@@ -32,7 +34,9 @@ from langchain_mimo.emulator.conversation.usage import (
     usage_object,
 )
 from langchain_mimo.emulator.encoding import dump
-from langchain_mimo.emulator.faults.table import ArmedFault, FaultQueue
+from langchain_mimo.emulator.faults.answer import Answer
+from langchain_mimo.emulator.faults.queue import ArmedFault, FaultQueue
+from langchain_mimo.emulator.faults.targets import Target
 from langchain_mimo.emulator.http.authentication import offered_key
 from langchain_mimo.emulator.http.connections import Connection
 from langchain_mimo.emulator.http.delivery import HttpResponse, deliver
@@ -59,6 +63,8 @@ from langchain_mimo.emulator.settings import Settings
 _LOGGER = logging.getLogger("langchain_mimo.emulator")
 
 _Result = TypeVar("_Result")
+_Rewrite: TypeAlias = "Callable[[Outcome, Conversation, Reply | None], Answer]"
+"""A fault of the answer with its parameters."""
 
 MODEL_PATHS = ("/v1/models", "/models")
 """The paths of the list of models. In September 2026, MiMo served them on different days."""
@@ -175,15 +181,16 @@ class Application:
         self._requests.append(record)
         if self._settings.max_recorded is not None:
             del self._requests[: -self._settings.max_recorded]
-        armed, streaming = None, False
-        if request.method == "POST" and self._faults.waiting:
-            streaming = await _in_thread_if_large(raw, _asks_for_stream, raw)
-            armed = self._faults.next(connection, streaming)
+        armed = None
+        if self._faults.waiting:
+            body = await _in_thread_if_large(raw, _object_in, raw)
+            target = Target(request.method, request.url.path, body, connection.requests > 1)
+            armed = self._faults.next(target)
         if armed is None:
             response = await self._respond(respond, record, raw)
         else:
             record.fault = armed.name
-            response = await self._respond_with_fault(armed, streaming, respond, record, raw)
+            response = await self._respond_with_fault(armed, target, respond, record, raw)
         record.status = response.status
         await deliver(response, send, connection)
 
@@ -200,13 +207,15 @@ class Application:
     async def _respond_with_fault(
         self,
         armed: ArmedFault,
-        streaming: bool,
-        respond: Callable[[RecordedRequest, bytes], HttpResponse],
+        target: Target,
+        respond: Callable[..., HttpResponse],
         record: RecordedRequest,
         raw: bytes,
     ) -> HttpResponse:
         if armed.fault.replace is not None:
-            return armed.fault.replace(armed.parameters, streaming)
+            return armed.fault.replace(armed.parameters, target.streaming)
+        if armed.fault.rewrite is not None:
+            respond = partial(respond, rewrite=partial(armed.fault.rewrite, armed.parameters))
         response = await self._respond(respond, record, raw)
         is_stream = response.body is None and response.status == 200
         if armed.fault.alter is None or (armed.streams_only and not is_stream):
@@ -223,7 +232,13 @@ class Application:
         authorized = self._is_authorized(record.headers, ("api-key",))
         return refused(no_such_resource() if authorized else invalid_key())
 
-    def _complete(self, api_format: ApiFormat, record: RecordedRequest, raw: bytes) -> HttpResponse:
+    def _complete(
+        self,
+        api_format: ApiFormat,
+        record: RecordedRequest,
+        raw: bytes,
+        rewrite: _Rewrite | None = None,
+    ) -> HttpResponse:
         streaming = False
         try:
             body = _decode(raw)
@@ -238,7 +253,7 @@ class Application:
                 raise prompt_too_long(prompt.total, conversation.model.context_tokens)
         except Refusal as refusal:
             return refused(refusal, streaming=streaming)
-        return self._answer(api_format, record, conversation, _InputTokens(prompt, cached))
+        return self._answer(api_format, record, conversation, _InputTokens(prompt, cached), rewrite)
 
     def _answer(
         self,
@@ -246,6 +261,7 @@ class Application:
         record: RecordedRequest,
         conversation: Conversation,
         tokens: _InputTokens,
+        rewrite: _Rewrite | None,
     ) -> HttpResponse:
         record.media = [
             RecordedMedium.of(item, keep_data=self._settings.keep_bodies)
@@ -262,6 +278,8 @@ class Application:
         outcome = (
             own_answer(conversation) if reply is None else scripted_answer(reply, conversation)
         )
+        if rewrite is not None:
+            outcome, reply = rewrite(outcome, conversation, reply)
         usage = merge_usage(
             usage_object(
                 tokens.prompt,
@@ -317,12 +335,13 @@ def _decode(raw: bytes) -> Any:
         raise invalid_json() from None
 
 
-def _asks_for_stream(raw: bytes) -> bool:
+def _object_in(raw: bytes) -> dict[str, Any] | None:
+    """Return the decoded body; None if it is not a JSON object."""
     try:
-        body = _decode(raw)
-    except Refusal:
-        return False
-    return isinstance(body, dict) and body.get("stream") is True
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return body if isinstance(body, dict) else None
 
 
 async def _in_thread_if_large(raw: bytes, run: Callable[..., _Result], *arguments: Any) -> _Result:

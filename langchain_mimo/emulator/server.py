@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from langchain_mimo.emulator.conversation.records import Disconnect, RecordedRequest
 from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.expected import shown
-from langchain_mimo.emulator.faults.table import ArmedFault, FaultQueue, make_fault
+from langchain_mimo.emulator.faults.queue import ArmedFault, FaultQueue, make_fault
 from langchain_mimo.emulator.http.connections import ConnectionLog
 from langchain_mimo.emulator.script import Responder, ResponderError, Script, make_reply
 from langchain_mimo.emulator.settings import (

@@ -4,7 +4,8 @@ import pytest
 from repository import ROOT
 
 from langchain_mimo.emulator.api.chat_request import PARAMETERS
-from langchain_mimo.emulator.faults.table import FAULTS, fault_lines, parse_fault
+from langchain_mimo.emulator.faults.queue import fault_lines, parse_fault
+from langchain_mimo.emulator.faults.table import FAULTS
 
 PAGE = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
 

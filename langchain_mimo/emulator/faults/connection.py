@@ -18,11 +18,19 @@ import orjson
 from langchain_mimo.emulator.http.delivery import Cut, HttpResponse, Step
 
 _EVENT_STREAM = "text/event-stream"
-_HTML = (
-    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
-    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n"
-    b"</body>\r\n</html>\r\n"
-)
+
+
+def _html_page(title: str, server: str) -> bytes:
+    """Return an error page in the form of nginx and its relatives."""
+    return (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n<hr><center>{server}</center>\r\n"
+        "</body>\r\n</html>\r\n"
+    ).encode()
+
+
+_HTML = _html_page("502 Bad Gateway", "nginx")
+_NOT_FOUND = _html_page("404 Not Found", "openresty")
 GARBAGE = {
     "text": b"upstream connect error or disconnect/reset before headers",
     "html": _HTML,
@@ -30,6 +38,16 @@ GARBAGE = {
     "json": b'{"status":"ok"}',
 }
 """The bodies that `garbage` can send, by its parameter `kind`."""
+
+HIGH_RISK = "The request was rejected because it was considered high risk"
+"""MiMo's sentence for moderation, in an error or as the answer."""
+
+_RISK_CONTROL = (
+    "Detected high-frequency non-compliant requests from you. Please consciously comply with the "
+    "platform usage agreement. If you need to appeal, contact us through the official website "
+    "channels."
+)
+"""MiMo's text for risk control; it is also sent in Chinese."""
 
 RETRY_AFTER = ("none", "seconds", "milliseconds", "date")
 """The forms of the Retry-After header of `rate_limit`."""
@@ -132,21 +150,46 @@ def payment_required(_options: Mapping[str, Any], streaming: bool) -> HttpRespon
     return _error(402, error, streaming)
 
 
+def payment_burst(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
+    """402 for requests that come too fast, with the text of an insufficient balance."""
+    message = "Upstream request failed: Insufficient account funds"
+    return _error(402, {"type": "server_error", "message": message}, streaming)
+
+
+def search_quota(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
+    """409 for an exhausted quota of web searches; the body is ours."""
+    error = {"code": "409", "message": "Web search quota exhausted", "param": "", "type": ""}
+    return _error(409, error, streaming)
+
+
 def forbidden(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
     """403 for a blocked region or risk control."""
     error = {"code": "403", "message": "Illegal access", "type": "illegal_access"}
     return _error(403, error, streaming)
 
 
-def moderation(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
-    """421 from the content filter."""
+def moderation(options: Mapping[str, Any], streaming: bool) -> HttpResponse:
+    """A refusal by the content filter: code 421 inside a 400."""
     error = {
         "code": "421",
         "message": "Moderation Block",
-        "param": "The request was rejected because it was considered high risk",
+        "param": HIGH_RISK,
         "type": "content_filter",
     }
-    return _error(421, error, streaming)
+    return _error(int(options["status"]), error, streaming)
+
+
+def risk_control(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
+    """A refusal of the account or its address: code 441 inside a 400."""
+    error = {"code": "441", "message": _RISK_CONTROL, "type": "risk_control"}
+    return _error(400, error, streaming)
+
+
+def media_corrupted(_options: Mapping[str, Any], streaming: bool) -> HttpResponse:
+    """400 for media that are whole; the same request succeeds when it is sent again."""
+    message = "Multimodal data is corrupted or cannot be processed."
+    error = {"code": "400", "message": message, "param": "", "type": "BadRequestError"}
+    return _error(400, error, streaming)
 
 
 def server_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
@@ -168,6 +211,11 @@ def string_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
 def html_error_page(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
     """The HTML error page of a proxy."""
     return HttpResponse(int(options["status"]), "text/html", body=_HTML)
+
+
+def not_found_page(_options: Mapping[str, Any], _streaming: bool) -> HttpResponse:
+    """The 404 page of MiMo's web server."""
+    return HttpResponse(404, "text/html", body=_NOT_FOUND)
 
 
 def empty_error(options: Mapping[str, Any], _streaming: bool) -> HttpResponse:

@@ -15,26 +15,36 @@ from langchain_mimo.emulator.expected import (
     or_none,
     seconds,
 )
+from langchain_mimo.emulator.faults.answer import PLACES
 from langchain_mimo.emulator.faults.connection import GARBAGE, RETRY_AFTER
 
 _ERROR_STATUS = integer(400, 599)
+_MOST = 10_000
+"""Largest number of repeated calls, groups or lines: a larger one would fill the memory."""
 
 _PARAMETERS: Mapping[str, Expected] = {
     "after_events": integer(0),
     "body": TEXT,
     "bytes": integer(0),
+    "calls": integer(1, _MOST),
     "characters": integer(0),
     "clean": FLAG,
     "code": Expected("a string or an integer", lambda value: type(value) in {str, int}),
     "done": FLAG,
     "error": TEXT,
     "finish_reason": or_none(TEXT),
+    "groups": integer(1, _MOST),
     "interval": seconds(),
     "kind": one_of(*GARBAGE),
+    "lines": integer(1, _MOST),
     "location": HEADER_VALUE,
+    "members": integer(0),
     "message": TEXT,
+    "numbers": FLAG,
     "param": TEXT,
     "part": one_of("body", "headers"),
+    "path": TEXT,
+    "place": one_of(*PLACES),
     "reset": FLAG,
     "retry_after": one_of(*RETRY_AFTER),
     "seconds": seconds(),

@@ -1,27 +1,30 @@
-"""The table of all faults, and the faults that wait for requests.
+"""The table of all faults.
 
 `FAULTS` drives `MiMoEmulator.fault`, the command line and the documentation.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import orjson
-
+from langchain_mimo.emulator.conversation.outcome import Outcome
+from langchain_mimo.emulator.conversation.reply import Reply
+from langchain_mimo.emulator.conversation.request import Conversation
+from langchain_mimo.emulator.faults import answer as answer_faults
 from langchain_mimo.emulator.faults import connection as connection_faults
 from langchain_mimo.emulator.faults import stream as stream_faults
-from langchain_mimo.emulator.faults.parameters import check_parameters, check_schedule
-from langchain_mimo.emulator.http.connections import Connection
+from langchain_mimo.emulator.faults import targets
+from langchain_mimo.emulator.faults.targets import Target
 from langchain_mimo.emulator.http.delivery import HttpResponse
 
-_PYTHON_CONSTANTS = {"None": None, "True": True, "False": False}
-
-Replacement: TypeAlias = Callable[[Mapping[str, Any], bool], HttpResponse]
-Alteration: TypeAlias = Callable[[HttpResponse, Mapping[str, Any]], HttpResponse]
+Parameters: TypeAlias = Mapping[str, Any]
+Replacement: TypeAlias = Callable[[Parameters, bool], HttpResponse]
+Rewriting: TypeAlias = Callable[
+    [Parameters, Outcome, Conversation, Reply | None], answer_faults.Answer
+]
+Alteration: TypeAlias = Callable[[HttpResponse, Parameters], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,23 @@ class Fault:
         summary: One line for the documentation.
         parameters: Names and defaults of the parameters.
         replace: Makes the response from the parameters and whether the request asks for a stream;
-            the request is not read.
+            the request is not checked.
+        rewrite: Changes the answer before it is encoded, and the scripted reply that says how to
+            send it.
         alter: Changes the response that would have been sent.
+        method: The HTTP method of the requests that it applies to.
+        needs: What else a request must have, given the parameters; None for all requests.
         reused_only: Whether it applies only on a connection that has served a request before.
         streams_only: Whether it applies only to requests with `stream: true`.
     """
 
     summary: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
     replace: Replacement | None = None
+    rewrite: Rewriting | None = None
     alter: Alteration | None = None
+    method: str = "POST"
+    needs: Callable[[Target, Parameters], bool] | None = None
     reused_only: bool = False
     streams_only: bool = False
 
@@ -106,8 +116,31 @@ FAULTS: Mapping[str, Fault] = {
     "payment_required": Fault(
         "402 Insufficient account balance", replace=connection_faults.payment_required
     ),
+    "payment_burst": Fault(
+        "402 Upstream request failed: Insufficient account funds, for requests that come too fast",
+        replace=connection_faults.payment_burst,
+    ),
     "forbidden": Fault("403 Illegal access", replace=connection_faults.forbidden),
-    "moderation": Fault("421 Moderation Block", replace=connection_faults.moderation),
+    "search_quota": Fault(
+        "409 for a request with web_search: the quota of searches is used up; the body is ours",
+        replace=connection_faults.search_quota,
+        needs=targets.has_web_search,
+    ),
+    "moderation": Fault(
+        "code 421, Moderation Block, inside a 400; status: 421 for the documented form",
+        {"status": 400},
+        replace=connection_faults.moderation,
+    ),
+    "risk_control": Fault(
+        "code 441, risk_control, inside a 400, after many refused requests; retrying does not help",
+        replace=connection_faults.risk_control,
+    ),
+    "media_corrupted": Fault(
+        "400 Multimodal data is corrupted for media that are whole, which passes when it is sent "
+        "again",
+        replace=connection_faults.media_corrupted,
+        needs=targets.has_media,
+    ),
     "server_error": Fault(
         "a 5xx status with a plain-text body",
         {"status": 503, "body": ""},
@@ -137,6 +170,53 @@ FAULTS: Mapping[str, Fault] = {
         "200 with a body that is not an API response; kind: text, html, binary or json",
         {"kind": "text"},
         replace=connection_faults.garbage,
+    ),
+    "models_not_found": Fault(
+        "404 with an HTML page for the list of models at this path",
+        {"path": "/v1/models"},
+        replace=connection_faults.not_found_page,
+        method="GET",
+        needs=targets.has_path,
+    ),
+    "content_filter": Fault(
+        "200 with MiMo's sentence for moderation as the answer; finish_reason is content_filter",
+        rewrite=answer_faults.content_filter,
+    ),
+    "whitespace_padding": Fault(
+        "an answer under json_schema is this many members, then whitespace up to the token limit; "
+        "in a stream, one token per interval",
+        {"members": 1, "interval": 0.0},
+        rewrite=answer_faults.whitespace_padding,
+        needs=targets.has_schema,
+    ),
+    "repetition": Fault(
+        "after the content or the reasoning (place), this many identical groups of lines; "
+        "finish_reason is repetition_truncation",
+        {"groups": 40, "lines": 3, "place": "content"},
+        rewrite=answer_faults.repetition,
+    ),
+    "tool_call_flood": Fault(
+        "the tool calls of the answer are repeated until there are this many",
+        {"calls": 120},
+        rewrite=answer_faults.tool_call_flood,
+        needs=targets.has_tools,
+    ),
+    "xml_tool_call": Fault(
+        "the tool calls are XML in the text; tool_calls is null, finish_reason is tool_calls",
+        rewrite=answer_faults.xml_tool_call,
+        needs=targets.has_tools,
+    ),
+    "cut_at_nullable": Fault(
+        "the arguments of a tool call end where the value of its first nullable parameter starts",
+        rewrite=answer_faults.cut_at_nullable,
+        needs=targets.has_nullable_parameter,
+    ),
+    "stringified_arguments": Fault(
+        "objects and arrays in the arguments of a tool call arrive as their JSON text; numbers: "
+        "numbers too",
+        {"numbers": False},
+        rewrite=answer_faults.stringified_arguments,
+        needs=targets.has_tools,
     ),
     "error_in_stream": Fault(
         "after this many events, the stream sends an error object and ends; space: after data:; "
@@ -200,160 +280,3 @@ FAULTS: Mapping[str, Fault] = {
     ),
 }
 """All faults by name."""
-
-
-@dataclass(slots=True)
-class ArmedFault:
-    """A fault that waits for requests.
-
-    Attributes:
-        name: Key of `FAULTS`.
-        parameters: The values of all its parameters.
-        times: How many more requests it applies to; None for no limit.
-        skip: How many eligible requests it lets through first.
-        every: After those, it applies to every n-th eligible request, starting with the first.
-        seen: Number of eligible requests so far.
-    """
-
-    name: str
-    parameters: Mapping[str, Any]
-    times: int | None = 1
-    skip: int = 0
-    every: int = 1
-    seen: int = 0
-
-    @property
-    def fault(self) -> Fault:
-        """The entry of `FAULTS`."""
-        return FAULTS[self.name]
-
-    @property
-    def streams_only(self) -> bool:
-        """Whether it applies only to streams, as all faults that count events do."""
-        return self.fault.streams_only or self.parameters.get("after_events") is not None
-
-    def count_request(self, connection: Connection, streaming: bool) -> bool:
-        """Count a request if it is eligible, and return whether the fault applies to it."""
-        if self.times == 0 or (self.fault.reused_only and connection.requests < 2):
-            return False
-        if self.streams_only and not streaming:
-            return False
-        self.seen += 1
-        due = self.seen - self.skip - 1
-        if due < 0 or due % self.every:
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
-
-
-class FaultQueue:
-    """The faults that wait for requests, in order."""
-
-    def __init__(self) -> None:
-        self._armed: list[ArmedFault] = []
-        self._lock = threading.Lock()
-
-    def arm(self, armed: ArmedFault) -> None:
-        """Add a fault to the end of the queue."""
-        with self._lock:
-            self._armed.append(armed)
-
-    def clear(self) -> None:
-        """Remove all faults."""
-        with self._lock:
-            self._armed.clear()
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there are any faults in the queue."""
-        return bool(self._armed)
-
-    def next(self, connection: Connection, streaming: bool) -> ArmedFault | None:
-        """Return the first fault that applies to a request, or None.
-
-        Args:
-            connection: The connection of the request.
-            streaming: Whether the request asks for a stream.
-        """
-        with self._lock:
-            found = next(
-                (armed for armed in self._armed if armed.count_request(connection, streaming)),
-                None,
-            )
-            self._armed = [armed for armed in self._armed if armed.times != 0]
-        return found
-
-
-def make_fault(
-    name: str, /, *, times: int | None = 1, skip: int = 0, every: int = 1, **parameters: Any
-) -> ArmedFault:
-    """Return a fault that is ready to be armed.
-
-    Args:
-        name: Key of `FAULTS`.
-        times: How many requests it applies to; None for no limit.
-        skip: How many eligible requests it lets through first.
-        every: After those, it applies to every n-th eligible request, starting with the first.
-        **parameters: Values for parameters of the fault; the others keep their defaults.
-
-    Raises:
-        ValueError: There is no such fault or parameter, or a value is not valid.
-    """
-    fault = FAULTS.get(name) if isinstance(name, str) else None
-    if fault is None:
-        raise ValueError(f"unknown fault {name!r}; the faults are {', '.join(FAULTS)}")
-    unknown = parameters.keys() - fault.parameters.keys()
-    if unknown:
-        known = ", ".join(fault.parameters)
-        raise ValueError(
-            f"fault {name} has no parameter {', '.join(sorted(unknown))}; "
-            + (f"its parameters are {known}" if known else "it has none")
-        )
-    check_schedule(name, {"times": times, "skip": skip, "every": every})
-    check_parameters(name, parameters)
-    return ArmedFault(name, {**fault.parameters, **parameters}, times, skip, every)
-
-
-def parse_fault(text: str) -> ArmedFault:
-    """Parse a fault of the command line, such as `cut_after:bytes=100,times=2`.
-
-    Raises:
-        ValueError: The text is not valid.
-    """
-    name, _, rest = (part.strip() for part in text.partition(":"))
-    fault = FAULTS.get(name)
-    defaults = fault.parameters if fault is not None else {}
-    options: dict[str, Any] = {}
-    for pair in filter(None, rest.split(",")):
-        key, separator, value = pair.partition("=")
-        if not separator:
-            raise ValueError(f"an option of a fault must be KEY=VALUE, got {pair!r}")
-        key = key.strip()
-        options[key] = _parse_value(value, is_text=isinstance(defaults.get(key), str))
-    return make_fault(name, **options)
-
-
-def fault_lines() -> list[str]:
-    """Return one line per fault: name, parameters with defaults, summary."""
-    return [
-        f"{name}({', '.join(f'{key}={value!r}' for key, value in fault.parameters.items())}): "
-        f"{fault.summary}"
-        for name, fault in FAULTS.items()
-    ]
-
-
-def _parse_value(text: str, *, is_text: bool) -> Any:
-    """Parse JSON or one of Python's constants; a string needs no quotes.
-
-    Args:
-        text: The value as written.
-        is_text: Whether the parameter is a string, so that `5` means "5".
-    """
-    if text in _PYTHON_CONSTANTS:
-        return _PYTHON_CONSTANTS[text]
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    return text if is_text and not isinstance(value, str | None) else value
