@@ -46,10 +46,12 @@ _CHOICES = {
 }
 """Fields with a few values that say what ChatMiMo does, not what the server does."""
 
+_SWITCHES = ("repair_history", "parse_tool_xml")
+
 _OTHERS = frozenset(
     {
         *("model", "thinking", "reasoning_effort", "fps", "media_resolution", "repair_history"),
-        *("tools", "tool_choice", "parallel_tool_calls", "forced_tool_attempts"),
+        *("tools", "tool_choice", "parallel_tool_calls", "forced_tool_attempts", "parse_tool_xml"),
         *("response_format", "extra_body", "stream_usage", "native_schemas", "second_chance"),
         *("max_tool_calls", "stop_repetition"),
     }
@@ -58,6 +60,8 @@ _OTHERS = frozenset(
 _FROM_FIELD = (
     *_CHOICES,
     *("repair_history", "fps", "media_resolution", "stream_usage", "forced_tool_attempts"),
+    "parse_tool_xml",
+    *("native_schemas", "second_chance", "max_tool_calls", "stop_repetition"),
 )
 """Fields that a keyword of the same name replaces for one call."""
 
@@ -102,6 +106,7 @@ class CallOptions:
         empty_content: What replaces an empty response.
         forced_tool_attempts: Maximum number of requests for a tool choice that the server does not
             enforce.
+        parse_tool_xml: Whether calls that MiMo wrote as XML into the text are read.
         native_schemas: Whether to ask for a JSON schema natively where a model accepts one.
         second_chance: Whether to send a request once more after a transient rejection.
         max_tool_calls: Maximum number of tool calls in a response, or None.
@@ -120,6 +125,7 @@ class CallOptions:
     extra_body: dict[str, Any]
     empty_content: EmptyContent
     forced_tool_attempts: int
+    parse_tool_xml: bool
     native_schemas: bool
     second_chance: bool
     max_tool_calls: int | None
@@ -148,10 +154,9 @@ def call_options(
         thinking = _thinking(fields, given)
         for name, accepted in _CHOICES.items():
             choice(name, values[name], accepted)
-    if values["repair_history"] not in (True, False):
-        raise MiMoInputError(
-            f"repair_history must be True or False, got {values['repair_history']!r}"
-        )
+    for name in _SWITCHES:
+        if values[name] not in (True, False):
+            raise MiMoInputError(f"{name} must be True or False, got {values[name]!r}")
     return CallOptions(
         model=model,
         parameters=_parameters(fields, given, stop),
@@ -173,6 +178,11 @@ def call_options(
         extra_body={**(fields.extra_body or {}), **(given.get("extra_body") or {})},
         empty_content=values["empty_content"],
         forced_tool_attempts=values["forced_tool_attempts"],
+        parse_tool_xml=values["parse_tool_xml"],
+        native_schemas=values["native_schemas"],
+        second_chance=values["second_chance"],
+        max_tool_calls=_limit("max_tool_calls", values["max_tool_calls"], 1),
+        stop_repetition=_limit("stop_repetition", values["stop_repetition"], 2),
     )
 
 

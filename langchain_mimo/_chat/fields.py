@@ -148,6 +148,12 @@ class ChatMiMoFields(BaseChatModel):
     forced_tool_attempts: int = Field(default=2, ge=1)
     """Maximum number of requests for a `tool_choice` that MiMo does not enforce, at least 1."""
 
+    parse_tool_xml: bool = False
+    """Whether tool calls that MiMo wrote as XML into the text become tool calls; by default such a
+    response raises `MiMoInvalidResponseError`. Only complete calls of bound tools are read, with
+    values of the types in the tool's schema; anything else raises. While a response is streamed,
+    text from the first such call on waits for its end."""
+
     native_schemas: bool = True
     """Whether models that accept a JSON schema as `response_format` receive it, which no page of
     MiMo documents. A response that does not satisfy it is followed by one in JSON mode, with the
@@ -353,7 +359,12 @@ class ChatMiMoFields(BaseChatModel):
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
         known = catalogue.find(self.model)
-        return cast("ModelProfile", _profile(known)) if known else None
+        if known is None:
+            return None
+        facts = catalogue.profile(known, datetime.now(UTC).date())
+        if not (self.native_schemas and self.server == "mimo" and self.api_format == "openai"):
+            facts["structured_output"] = False
+        return cast("ModelProfile", facts)
 
     # ----------------------------------------------------------------------- copies and pickles
 
@@ -388,7 +399,3 @@ class ChatMiMoFields(BaseChatModel):
 def _argument_names(cls: type[ChatMiMoFields]) -> frozenset[str]:
     fields = cls.model_fields
     return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
-
-
-def _profile(model: catalogue.Model) -> dict[str, object]:
-    return catalogue.profile(model, datetime.now(UTC).date())

@@ -18,6 +18,7 @@ def fields(**changes):
     made |= {"media_resolution": None, "stream_usage": True, "extra_body": None}
     made |= {"replay_reasoning": "tool_calls", "missing_reasoning": "pad", "repair_history": False}
     made |= {"tool_media": "user", "empty_content": "keep", "forced_tool_attempts": 2}
+    made |= {"parse_tool_xml": False}
     made |= {"native_schemas": True, "second_chance": True}
     made |= {"max_tool_calls": None, "stop_repetition": None}
     return SimpleNamespace(**made | changes)
@@ -238,6 +239,7 @@ BEHAVIOUR = {
     "tool_media": "inline",
     "empty_content": "reasoning",
     "forced_tool_attempts": 3,
+    "parse_tool_xml": True,
 }
 
 
