@@ -1,4 +1,4 @@
-"""How fast ChatMiMo is, beside other chat models and the floors beneath them all.
+"""Measures ChatMiMo's speed and memory against other chat models and two kinds of floor.
 
-`make benchmark` runs everything; `python -m benchmarks --help` tells what can be left out.
+`make benchmark` runs everything; `python -m benchmarks --help` lists the options.
 """

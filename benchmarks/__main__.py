@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks`."""
+"""Runs the benchmarks: `python -m benchmarks`."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ GROUPS = {
     "media": 5,
     "concurrency": 8,
 }
-"""The modules of `benchmarks.measures`, and the rounds of a full run."""
+"""The modules of `benchmarks.measures` and the number of rounds in a full run."""
 
 PACKAGES = (
     *("langchain-mimo", "langchain-core", "langchain-openai", "langchain-mistralai"),
-    *("langchain-deepseek", "openai", "httpx", "orjson", "pydantic"),
+    *("langchain-deepseek", "openai", "httpx2", "httpx", "orjson", "pydantic"),
 )
 
 
-def cores() -> tuple[str, str]:
-    """One core for the server and one for what is measured; "" where cores cannot be chosen."""
+def choose_cores() -> tuple[str, str]:
+    """Return a core for the server and one for the subjects; "" where cores cannot be chosen."""
     if not hasattr(os, "sched_getaffinity"):
         return "", ""
-    mine = sorted(os.sched_getaffinity(0))
-    return (str(mine[0]), str(mine[-1])) if len(mine) > 1 else ("", "")
+    available = sorted(os.sched_getaffinity(0))
+    return (str(available[0]), str(available[-1])) if len(available) > 1 else ("", "")
 
 
 @contextmanager
-def server(core: str) -> Iterator[str]:
-    """Run the server of canned answers; gives its origin."""
+def run_server(core: str) -> Iterator[str]:
+    """Run the server of canned responses; yields its origin."""
     command = [sys.executable, "-m", "benchmarks.server", *([core] if core else [])]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -57,78 +57,88 @@ def server(core: str) -> Iterator[str]:
             process.terminate()
 
 
-def environment() -> dict[str, str]:
-    """Nothing of the user's settings: no tracing, no proxies, no keys, no debugging."""
+def clean_environment() -> dict[str, str]:
+    """Return an environment without the user's settings for tracing, proxies, keys or debugging."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
 def run_group(group: str, origin: str, rounds: int, core: str) -> list[Measure]:
-    """Take the measures of a group in a process of its own."""
+    """Take the measures of a group in a separate process."""
     command = [sys.executable, "-m", "benchmarks.worker", group, origin, str(rounds), core]
-    # Packages print warnings of their own on stderr; only a failure makes them worth reading.
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment()
+    # stderr also holds the warnings of other packages, so it is shown only on failure.
+    process = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=clean_environment()
     )
-    if done.returncode:
-        raise SystemExit(f"{group} failed:\n{done.stderr}")
-    return [Measure(**each) for each in json.loads(done.stdout)]
+    if process.returncode:
+        raise SystemExit(f"{group} failed:\n{process.stderr}")
+    return [Measure(**each) for each in json.loads(process.stdout)]
 
 
-def caption() -> str:
-    """Say when, where and of what this was measured."""
+def describe_run() -> str:
+    """Return the caption of the results: date, machine and package versions, in three lines."""
     versions = [f"{name} {version(name)}" for name in PACKAGES]
-    where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return "\n".join(
         (
-            f"{datetime.now(UTC):%Y-%m-%d}, {where}, {os.cpu_count()} cores; medians of one run.",
+            f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {os.cpu_count()} cores; medians of one run.",
             ", ".join(versions[:5]),
             ", ".join(versions[5:]),
         )
     )
 
 
-def publish(measures: dict[str, Measure], said: str) -> None:
-    """Renew the results on the page of the documentation."""
+def publish(measures: dict[str, Measure], caption: str) -> None:
+    """Replace the results in docs/performance.md."""
     page = ROOT / "docs" / "performance.md"
-    before, _, rest = page.read_text().partition(BEGIN)
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    table = report.markdown(measures)
-    page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{said}\n\n{END}{after}")
+    table = report.targets_as_markdown(measures)
+    text = f"{before}{BEGIN}\n\n{table}\n\n{caption}\n\n{END}{after}"
+    page.write_text(text, encoding="utf-8")
 
 
-def main() -> int:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("groups", nargs="*", help=f"which to run, default all: {', '.join(GROUPS)}")
-    parser.add_argument("--quick", action="store_true", help="a third of the rounds")
-    parser.add_argument("--rounds", type=int, help="rounds of every group")
+    parser.add_argument("groups", nargs="*", help=f"groups to run (all): {', '.join(GROUPS)}")
+    parser.add_argument("--quick", action="store_true", help="run a third of the rounds")
+    parser.add_argument("--rounds", type=int, help="number of rounds in every group")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument(
-        "--publish", action="store_true", help="write the chart and numbers that the docs show"
+        "--publish", action="store_true", help="write the chart and the table of the docs"
     )
     arguments = parser.parse_args()
     if unknown := [each for each in arguments.groups if each not in GROUPS]:
-        parser.error(f"there is no group {unknown[0]!r}; choose from {', '.join(GROUPS)}")
+        parser.error(f"unknown group {unknown[0]!r}; choose from {', '.join(GROUPS)}")
+    if arguments.publish and arguments.groups:
+        parser.error("--publish needs a run of all groups; leave the names of groups out")
+    return arguments
+
+
+def main() -> int:
+    """Run the groups, write the results; returns 1 if a required target is not met."""
+    arguments = parse_arguments()
     measures: dict[str, Measure] = {}
-    server_core, own_core = cores()
-    with server(server_core) as origin:
+    server_core, worker_core = choose_cores()
+    with run_server(server_core) as origin:
         for group in arguments.groups or GROUPS:
             rounds = arguments.rounds or GROUPS[group]
             if arguments.quick:
                 rounds = max(3, rounds // 3)
             print(f"{group}: {rounds} rounds …", file=sys.stderr, flush=True)
-            for measure in run_group(group, origin, rounds, own_core):
+            for measure in run_group(group, origin, rounds, worker_core):
                 measures[measure.name] = measure
     output = ROOT / "docs" / "assets" if arguments.publish else arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    said = caption()
-    text, all_met = report.promises(measures)
-    (output / "performance.svg").write_text(chart.draw(measures, said))
-    results = {"about": said, "measures": [each.as_json() for each in measures.values()]}
-    (output / "performance.json").write_text(json.dumps(results, indent=1, ensure_ascii=False))
+    caption = describe_run()
+    (output / "performance.svg").write_text(chart.draw(measures, caption), encoding="utf-8")
+    results = {"about": caption, "measures": [each.as_json() for each in measures.values()]}
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    (output / "performance.json").write_text(text, encoding="utf-8")
     if arguments.publish:
-        publish(measures, said)
-    print(report.measured(measures), text, said, f"Written to {output}", sep="\n\n")
+        publish(measures, caption)
+    targets, all_met = report.targets_as_text(measures)
+    print(report.measures_as_text(measures), targets, caption, f"Written to {output}", sep="\n\n")
     return 0 if all_met else 1
 
 

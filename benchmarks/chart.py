@@ -1,11 +1,11 @@
-"""The chart that the documentation shows, written as SVG by hand."""
+"""Draws the chart of the documentation as SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from benchmarks.report import number
+from benchmarks.report import format_number
 from benchmarks.sampling import Measure
 
 PANELS = (
@@ -22,9 +22,9 @@ PANELS = (
     ("v3 events", "Content-block events", None),
     ("encode 200 messages, 100 tool rounds", "Encoding 200 messages of an agent", None),
     ("200 streams at once", "200 streams at once", None),
-    ("20 MB image, memory", "Memory to send a 20 MB picture", None),
+    ("20 MB image, memory", "Memory to send a 20 MB image", None),
 )
-"""Measure, title, and the subjects shown; None for all."""
+"""Measure, title, and the subjects to show; None shows all."""
 
 WIDTH, COLUMN, ROW, HEAD, LABEL = 960, 480, 22, 44, 190
 STYLE = """
@@ -44,10 +44,10 @@ def _panel(measure: Measure, title: str, subjects: tuple[str, ...], left: int, t
         f'<text class="title" x="{left}" y="{top + 16}">{escape(title)}</text>',
         f'<text class="note" x="{left}" y="{top + 31}">{escape(unit)}</text>',
     ]
-    largest = max(measure.typical(each) for each in subjects)
+    largest = max(measure.median(each) for each in subjects)
     for at, subject in enumerate(subjects):
         y = top + HEAD + at * ROW
-        value = measure.typical(subject)
+        value = measure.median(subject)
         length = max(1.0, (COLUMN - LABEL - 90) * value / largest)
         after = left + LABEL + length + 6
         own = subject.startswith("ChatMiMo")
@@ -56,13 +56,13 @@ def _panel(measure: Measure, title: str, subjects: tuple[str, ...], left: int, t
         parts += [
             f'<text x="{left + LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(label)}</text>',
             f'<rect class="{kind}" x="{left + LABEL}" y="{y}" width="{length:.1f}" height="16"/>',
-            f'<text class="note" x="{after:.1f}" y="{y + 13}">{number(value)}</text>',
+            f'<text class="note" x="{after:.1f}" y="{y + 13}">{format_number(value)}</text>',
         ]
     return "\n".join(parts)
 
 
 def draw(measures: Mapping[str, Measure], caption: str) -> str:
-    """Draw every panel whose measure was taken, two in a row, with a caption beneath."""
+    """Draw the panels whose measures were taken, two in a row, above a caption."""
     panels = [
         (measures[name], title, shown or tuple(measures[name].samples))
         for name, title, shown in PANELS

@@ -1,4 +1,4 @@
-"""A picture, a sound and a film of 20 MB each, made without a codec: nobody decodes them here."""
+"""Creates an image, a video and an audio file of 20 MB each, without a codec: none is decoded."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MIME_TYPES = {"image": "image/png", "video": "video/mp4", "audio": "audio/wav"}
 
 
 def make(kind: str, folder: Path) -> Path:
-    """Write the file of a kind; returns its path."""
-    path = folder / {"image": "noise.png", "video": "film.mp4", "audio": "noise.wav"}[kind]
+    """Write the file of a kind into a folder; returns its path."""
+    path = folder / {"image": "image.png", "video": "video.mp4", "audio": "audio.wav"}[kind]
     if kind == "image":
         from PIL import Image
 
@@ -36,7 +36,7 @@ def _box(name: bytes, *contents: bytes) -> bytes:
 
 
 def _video() -> bytes:
-    """Write an MP4 whose header is whole and whose ten seconds of frames are noise."""
+    """Return an MP4 with a complete header and ten seconds of frames that are noise."""
     matrix = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
     times = struct.pack(">III", 0, 0, 0)
     mvhd = struct.pack(">II", 1000, 10_000) + struct.pack(">IH10x", 1 << 16, 1 << 8) + matrix

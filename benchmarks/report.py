@@ -1,22 +1,22 @@
-"""The results as text: what everything took, and which promises hold."""
+"""Reports the results as text: the samples of each measure, and which targets are met."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from benchmarks.sampling import Measure
-from benchmarks.targets import known
+from benchmarks.targets import Target, sampled_targets
 
 
-def number(value: float) -> str:
-    """Write a number with three digits that count."""
+def format_number(value: float) -> str:
+    """Format a number with about three significant digits."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.{2 if abs(value) >= 1 else 3}f}"
 
 
-def table(rows: Iterable[tuple[str, ...]]) -> str:
-    """Align rows in columns, the last ones to the right."""
+def align(rows: Iterable[tuple[str, ...]]) -> str:
+    """Align rows in columns: the first to the left, the others to the right."""
     rows = list(rows)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return "\n".join(
@@ -28,42 +28,44 @@ def table(rows: Iterable[tuple[str, ...]]) -> str:
     )
 
 
-def measured(measures: Mapping[str, Measure]) -> str:
-    """One small table for each measure: the typical sample, and how many times ChatMiMo's it is."""
+def measures_as_text(measures: Mapping[str, Measure]) -> str:
+    """Return a small table for each measure: medians, and their ratio to ChatMiMo's."""
     parts = []
     for measure in measures.values():
         own = next((each for each in measure.samples if each.startswith("ChatMiMo")), None)
         rows = []
         for subject in measure.samples:
-            typical = measure.typical(subject)
-            times = ""
-            if own is not None and subject != own and measure.typical(own):
-                times = f"{number(typical / measure.typical(own))} ×"
-            rows.append((f"  {subject}", f"{number(typical)} {measure.unit}".rstrip(), times))
+            value = measure.median(subject)
+            ratio = ""
+            if own is not None and subject != own and measure.median(own):
+                ratio = f"{format_number(value / measure.median(own))} ×"
+            rows.append((f"  {subject}", f"{format_number(value)} {measure.unit}".rstrip(), ratio))
         better = ", more is better" if measure.more_is_better else ""
-        parts.append(f"{measure.name}{better}\n{table(rows)}")
+        parts.append(f"{measure.name}{better}\n{align(rows)}")
     return "\n\n".join(parts)
 
 
-def markdown(measures: Mapping[str, Measure]) -> str:
-    """The table of targets as the documentation shows it."""
+def targets_as_markdown(measures: Mapping[str, Measure]) -> str:
+    """Return the table of targets for the documentation."""
     rows = ["| Measure | Ratio or amount | Target | Measured |", "|---|---|---:|---:|"]
-    for target in known(measures):
+    for target in sampled_targets(measures):
         value = f"{target.value(measures):.4g}"
         if not target.met(measures):
-            value = f"**{value}**, not met"
-        bound = f"{target.sign} {target.bound:g}"
-        rows.append(f"| {target.measure} | {target.says} | {bound} | {value} |")
+            value = f"**{value}**, {_miss(target)}"
+        rows.append(f"| {target.measure} | {target.label} | {target.limit} | {value} |")
     return "\n".join(rows)
 
 
-def promises(measures: Mapping[str, Measure]) -> tuple[str, bool]:
-    """The table of targets, and whether all are met."""
+def targets_as_text(measures: Mapping[str, Measure]) -> tuple[str, bool]:
+    """Return the table of targets, and whether all required targets are met."""
     rows = [("measure", "ratio or amount", "target", "measured", "")]
-    targets = known(measures)
+    targets = sampled_targets(measures)
     for target in targets:
-        verdict = "met" if target.met(measures) else "NOT MET"
-        bound = f"{target.sign} {target.bound:g}"
+        verdict = "met" if target.met(measures) else _miss(target).upper()
         value = f"{target.value(measures):.3f}"
-        rows.append((target.measure, target.says, bound, value, verdict))
-    return table(rows), all(target.met(measures) for target in targets)
+        rows.append((target.measure, target.label, target.limit, value, verdict))
+    return align(rows), all(target.met(measures) for target in targets if target.required)
+
+
+def _miss(target: Target) -> str:
+    return "not met" if target.required else "not met yet"

@@ -1,12 +1,12 @@
-"""Samples: every subject once per round, so that a busy machine is busy for all of them."""
+"""Sampling: each subject is sampled once per round, so a busy machine slows all of them alike."""
 
 from __future__ import annotations
 
 import gc
+import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from statistics import median
 from typing import Any
 
 
@@ -15,10 +15,10 @@ class Measure:
     """One quantity, sampled for several subjects.
 
     Attributes:
-        name: What it is, in words.
-        unit: Of its samples.
-        samples: By subject, one per round.
-        more_is_better: Whether a larger sample is the better one.
+        name: Name of the quantity.
+        unit: Unit of the samples.
+        more_is_better: Whether larger samples are better.
+        samples: The samples of each subject, one per round.
     """
 
     name: str
@@ -29,31 +29,38 @@ class Measure:
     def add(self, subject: str, sample: float) -> None:
         self.samples.setdefault(subject, []).append(sample)
 
-    def typical(self, subject: str) -> float:
-        return median(self.samples[subject])
+    def median(self, subject: str) -> float:
+        return statistics.median(self.samples[subject])
 
     def ratio(self, subject: str, reference: str) -> float:
-        """The median of the rounds' own ratios: what slows a whole round slows both alike."""
+        """Return the median of the rounds' ratios: a slow round slows both subjects alike."""
         pairs = zip(self.samples[subject], self.samples[reference], strict=True)
-        return median(mine / other for mine, other in pairs)
+        return statistics.median(mine / other for mine, other in pairs)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def seconds(action: Callable[[], object], times: int = 1) -> float:
-    """Seconds that one run of an action takes, on the average of so many.
+def rotate(subjects: Iterable[str], number: int) -> list[str]:
+    """Return the subjects in the order of a round: each round starts with the next subject."""
+    subjects = list(subjects)
+    start = number % len(subjects)
+    return subjects[start:] + subjects[:start]
 
-    What is alive before it, other packages above all, is taken out of the garbage collector's
-    sight: the more of it there is, the more each object that an action makes would cost.
+
+def seconds(action: Callable[[], object], times: int = 1) -> float:
+    """Return the seconds that an action takes, averaged over `times` runs.
+
+    Objects that are alive before, mostly of other packages, are hidden from the garbage collector.
+    Otherwise the more of them there are, the more each object that the action creates costs.
     """
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-    began = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(times):
         action()
-    return (time.perf_counter() - began) / times
+    return (time.perf_counter() - start) / times
 
 
 def sample(
@@ -62,21 +69,23 @@ def sample(
     rounds: int,
     *,
     times: int = 1,
-    value: Callable[[float], float] = lambda taken: taken,
+    convert: Callable[[float], float] = lambda taken: taken,
 ) -> Measure:
     """Fill a measure: each action warms up once, then runs `times` times in every round.
 
     Args:
-        measure: What to fill.
-        actions: By subject.
-        rounds: How often each is sampled.
-        times: Runs in one sample.
-        value: From seconds per run to the measure's unit.
+        measure: The measure to fill.
+        actions: What to run, by subject.
+        rounds: Number of samples of each subject.
+        times: Number of runs in one sample.
+        convert: Converts seconds per run to the measure's unit.
+
+    Returns:
+        The measure.
     """
     for action in actions.values():
         action()
-    names = list(actions)
-    for at in range(rounds):
-        for name in names[at % len(names) :] + names[: at % len(names)]:
-            measure.add(name, value(seconds(actions[name], times)))
+    for number in range(rounds):
+        for subject in rotate(actions, number):
+            measure.add(subject, convert(seconds(actions[subject], times)))
     return measure

@@ -1,12 +1,13 @@
-"""A server of canned answers in a process of its own, so fast that it is never what is measured.
+"""Serves canned responses from its own process, fast enough never to be the bottleneck.
 
-The first part of the path says what to answer, so that every client can be pointed at it by its
-base URL alone: `http://127.0.0.1:PORT/stream-2000-32/v1` streams 2,000 events, 32 in each write.
+The first part of the path is the scenario, so a base URL is all that a client needs:
+`http://127.0.0.1:PORT/stream-2000-32/v1` streams 2,000 events, 32 in each write. A scenario may
+end in `+TAG`, which only the statistics see.
 
-    /answer/...               one whole answer
+    /response/...             one complete response
     /stream-N-B/...           N events of text, B in each write, then usage and [DONE]
-    /arguments-N-B/...        one tool call whose arguments come in N fragments
-    /stats/SCENARIO-TAG       how many connections asked for that scenario
+    /arguments-N-B/...        one tool call whose arguments arrive in N fragments, B in each write
+    /stats/SCENARIO+TAG       the number of connections that requested the scenario
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ def _event(delta: dict[str, object], finish_reason: str | None = None) -> bytes:
 
 
 def text_events(count: int) -> list[bytes]:
-    """Events of an answer in text, as MiMo and OpenAI write them."""
+    """Return the events of a text response, as MiMo and OpenAI write them."""
     events = [_event({"role": "assistant", "content": ""})]
     events += [_event({"content": WORDS[at % len(WORDS)]}) for at in range(count)]
     return [*events, *_ending("stop")]
 
 
 def argument_events(count: int) -> list[bytes]:
-    """Events of an answer that is one tool call: `count` fragments of its arguments."""
+    """Return the events of a response with one tool call: `count` fragments of its arguments."""
     pieces = ['{"text": "', *(WORDS[at % len(WORDS)] for at in range(count - 2)), '"}']
     call = {"index": 0, "id": "call_1", "type": "function"}
     first = {**call, "function": {"name": "write", "arguments": ""}}
@@ -59,7 +60,7 @@ def _ending(reason: str) -> list[bytes]:
 
 @functools.cache
 def response(scenario: bytes) -> tuple[bytes, ...]:
-    """The writes that answer a scenario."""
+    """Return the writes of a scenario's response."""
     kind, *numbers = scenario.decode().split("-")
     if kind in ("stream", "arguments"):
         count, batch = int(numbers[0]), int(numbers[1])
@@ -71,20 +72,20 @@ def response(scenario: bytes) -> tuple[bytes, ...]:
     message = {"role": "assistant", "content": "Hello! How can I help you today?"}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     body = {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
-    return (_whole(orjson.dumps(body)),)
+    return (_complete(orjson.dumps(body)),)
 
 
-def _whole(body: bytes) -> bytes:
+def _complete(body: bytes) -> bytes:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     return head % len(body) + body
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection: reads a request into the same buffer again and again, and answers it."""
+    """One connection: reads each request into the same buffer and responds."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._space = memoryview(bytearray(1 << 20))
+        self._buffer = memoryview(bytearray(1 << 20))
         self._head = bytearray()
         self._missing = 0
         self._path = b""
@@ -94,13 +95,13 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._space
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._missing:
             self._missing -= nbytes
         else:
-            self._head += self._space[:nbytes]
+            self._head += self._buffer[:nbytes]
             end = self._head.find(b"\r\n\r\n")
             if end < 0:
                 return
@@ -108,7 +109,7 @@ class Connection(asyncio.BufferedProtocol):
             self._head.clear()
         if self._missing <= 0:
             self._missing = 0
-            self._answer()
+            self._respond()
 
     def _length(self, head: bytes) -> int:
         lines = head.split(b"\r\n")
@@ -119,11 +120,11 @@ class Connection(asyncio.BufferedProtocol):
                 return int(value)
         return 0
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         parts = self._path.split(b"/")
         if parts[1] == b"stats":
             count = len(_connections.get(parts[2], ()))
-            self._transport.write(_whole(str(count).encode()))
+            self._transport.write(_complete(str(count).encode()))
             return
         _connections.setdefault(parts[1], set()).add(self._number)
         for write in response(parts[1].partition(b"+")[0]):
@@ -138,7 +139,7 @@ async def serve() -> None:
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - nobody is left to stop it otherwise
+    while os.getppid() == parent:  # noqa: ASYNC110 - stops when the parent was killed
         await asyncio.sleep(1)
 
 

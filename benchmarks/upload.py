@@ -1,4 +1,4 @@
-"""One process that sends one medium: prints the MB it took at its peak, and its time in ms."""
+"""Sends one media item in its own process; prints the peak memory in MB and the time in ms."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from statistics import median
 from typing import Any
 
 import httpx
+import httpx2
 import orjson
 from langchain_core.messages import HumanMessage
 
 from benchmarks.media_files import MIME_TYPES
-from benchmarks.subjects import PROMPT, maker, post_url
+from benchmarks.subjects import PROMPT, model_factory, post_url
 
 TIMES = 5
+BARE_PACKAGES = {"httpx2": httpx2, "httpx": httpx}
 
 
 def _peak_since_reset() -> float:
-    """The largest memory since `_reset_peak`, in MB; without Linux's help since the beginning."""
+    """Return the peak memory in MB: on Linux since `_reset_peak`, elsewhere since the start."""
     try:
         status = Path("/proc/self/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
@@ -45,22 +47,22 @@ def _reset_peak() -> None:
 def sender(
     subject: str, kind: str, path: Path, url: str
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """What warms a subject up, and what sends the medium."""
+    """Return two functions: one warms the subject up, one sends the media item."""
     package, _, way = subject.partition(", ")
-    if package == "httpx":
-        return _bare(kind, path, url)
+    if package in BARE_PACKAGES:
+        return _bare_sender(BARE_PACKAGES[package].Client(timeout=None), kind, path, url)
     model: Any
     if package == "ChatMiMo":
-        model = maker(package)(url, allowed_media_dirs=[str(path.parent)])
+        model = model_factory(package)(url, allowed_media_dirs=[str(path.parent)])
     else:
-        model = maker(package)(url)
+        model = model_factory(package)(url)
     block: dict[str, Any] = {"type": kind, "mime_type": MIME_TYPES[kind]}
     if way == "inline":
         block["base64"] = base64.b64encode(path.read_bytes()).decode("ascii")
     elif way == "file with digest":
-        from langchain_mimo._media import content_blocks
+        from langchain_mimo import media
 
-        block = getattr(content_blocks, f"{kind}_block")(path)
+        block = getattr(media, f"{kind}_block")(path)
     else:
         block["url"] = path.as_uri()
     message = HumanMessage([block, {"type": "text", "text": "What is this?"}])
@@ -72,15 +74,16 @@ def sender(
     return lambda: model.invoke(PROMPT), lambda: model.invoke([message])
 
 
-def _bare(kind: str, path: Path, url: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    client = httpx.Client(timeout=None)
+def _bare_sender(
+    client: httpx2.Client | httpx.Client, kind: str, path: Path, url: str
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
     head = b'{"messages":[{"content":[{"url":"data:' + MIME_TYPES[kind].encode() + b";base64,"
     headers = {"content-type": "application/json"}
 
     def send(data: bytes) -> Any:
         body = b"".join((head, base64.b64encode(data), b'"}]}]}'))
-        answer = client.post(post_url(url), content=body, headers=headers)
-        return orjson.loads(answer.content)
+        response = client.post(post_url(url), content=body, headers=headers)
+        return orjson.loads(response.content)
 
     return lambda: send(b""), lambda: send(path.read_bytes())
 
@@ -98,9 +101,9 @@ def main() -> None:
     peak = _peak_since_reset() - before
     times = []
     for _ in range(TIMES):
-        began = time.perf_counter()
+        start = time.perf_counter()
         send()
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - start)
     print(peak, median(times) * 1e3)
 
 

@@ -1,4 +1,4 @@
-"""One group of measures in a process of its own; prints its samples as JSON."""
+"""Takes one group of measures in its own process; prints the samples as JSON."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Context:
-    """What a group of measures is given.
+    """The settings of a group of measures.
 
     Attributes:
-        origin: Where the server of canned answers listens.
-        rounds: How often every subject is sampled.
+        origin: Origin of the server of canned responses.
+        rounds: Number of samples of each subject.
     """
 
     origin: str
     rounds: int
 
     def url(self, scenario: str) -> str:
-        """The base URL under which the server plays a scenario."""
+        """Return the base URL under which the server plays a scenario."""
         return f"{self.origin}/{scenario}/v1"
 
 

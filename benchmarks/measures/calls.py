@@ -1,47 +1,65 @@
-"""What one call costs that does not stream, over a connection that is kept."""
+"""Measures calls that do not stream, over a connection that is kept."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import httpx
 import orjson
 
 from benchmarks.sampling import Measure, sample
-from benchmarks.subjects import BODY, HTTPX, LEAN, MODELS, PROMPT, LeanModel, maker, post_url
+from benchmarks.subjects import (
+    BARE_CLIENTS,
+    BODY,
+    LEANEST,
+    MODELS,
+    PROMPT,
+    LeanestModel,
+    model_factory,
+    post_url,
+)
 from benchmarks.worker import Context
 
 CALLS = 100
 
 
 def measure(context: Context) -> list[Measure]:
-    url = context.url("answer")
-    models = {name: maker(name)(url) for name in MODELS} | {LEAN: LeanModel()}
-    client = httpx.Client()
-    sync = {HTTPX: lambda: orjson.loads(client.post(post_url(url), json=BODY).content)}
+    base_url = context.url("response")
+    models = {name: model_factory(name)(base_url) for name in MODELS}
+    models[LEANEST] = LeanestModel()
+    url = post_url(base_url)
+
+    clients = {name: package.Client() for name, package in BARE_CLIENTS.items()}
+    sync: dict[str, Callable[[], object]] = {
+        name: lambda client=client: orjson.loads(client.post(url, json=BODY).content)
+        for name, client in clients.items()
+    }
     sync |= {name: lambda model=model: model.invoke(PROMPT) for name, model in models.items()}
     invoke = Measure("invoke", "ms")
-    sample(invoke, sync, context.rounds, times=CALLS, value=lambda taken: taken * 1e3)
+    sample(invoke, sync, context.rounds, times=CALLS, convert=lambda taken: taken * 1e3)
+    for client in clients.values():
+        client.close()
 
     with asyncio.Runner() as runner:
-        aclient = httpx.AsyncClient()
+        aclients = {name: package.AsyncClient() for name, package in BARE_CLIENTS.items()}
 
-        async def bare() -> object:
-            return orjson.loads((await aclient.post(post_url(url), json=BODY)).content)
+        async def bare(client: object) -> object:
+            return orjson.loads((await client.post(url, json=BODY)).content)
 
-        calls: dict[str, Callable[[], Awaitable[object]]] = {HTTPX: bare}
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
+            name: lambda client=client: bare(client) for name, client in aclients.items()
+        }
         calls |= {name: lambda model=model: model.ainvoke(PROMPT) for name, model in models.items()}
 
-        async def several(call: Callable[[], Awaitable[object]]) -> None:
+        async def repeat(call: Callable[[], Awaitable[object]]) -> None:
             for _ in range(CALLS):
                 await call()
 
         asynchronous = {
-            name: lambda call=call: runner.run(several(call)) for name, call in calls.items()
+            name: lambda call=call: runner.run(repeat(call)) for name, call in calls.items()
         }
         ainvoke = Measure("ainvoke", "ms")
-        sample(ainvoke, asynchronous, context.rounds, value=lambda taken: taken / CALLS * 1e3)
-        runner.run(aclient.aclose())
-    client.close()
+        sample(ainvoke, asynchronous, context.rounds, convert=lambda taken: taken / CALLS * 1e3)
+        for client in aclients.values():
+            runner.run(client.aclose())
     return [invoke, ainvoke]

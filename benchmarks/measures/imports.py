@@ -1,4 +1,4 @@
-"""What importing costs: every sample is a fresh interpreter."""
+"""Measures imports; each sample is a new interpreter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from benchmarks.sampling import Measure
+from benchmarks.sampling import Measure, rotate
 from benchmarks.subjects import PACKAGES
 from benchmarks.worker import Context
 
@@ -14,34 +14,38 @@ CORE = "langchain_core.language_models.chat_models"
 
 _SCRIPT = """
 import sys, time
-began = time.perf_counter()
+start = time.perf_counter()
 import {core}
 core = time.perf_counter()
 known = len(sys.modules)
 import {package}
-print(core - began, time.perf_counter() - core, len(sys.modules) - known)
+print(core - start, time.perf_counter() - core, len(sys.modules) - known)
 """
 
 
 def measure(context: Context) -> list[Measure]:
-    # Without byte code on the disk, compiling would be measured.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     time_taken = Measure("import", "ms")
     modules = Measure("modules imported beside langchain_core's", "")
-    for at in range(context.rounds + 1):
-        for name, package in PACKAGES.items():
-            script = _SCRIPT.format(core=CORE, package=package)
-            done = subprocess.run(
-                [sys.executable, "-c", script],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            core, rest, count = done.stdout.split()
-            if at:  # the first round writes the byte code
-                time_taken.add(name, (float(core) + float(rest)) * 1e3)
-                # Core as it was in the very same process: both share its fortunes.
-                time_taken.add(f"core before {name}", float(core) * 1e3)
-                modules.add(name, float(count))
+    for package in PACKAGES.values():  # writes the bytecode
+        _import(package)
+    for number in range(context.rounds):
+        for name in rotate(PACKAGES, number):
+            core, rest, count = _import(PACKAGES[name])
+            time_taken.add(name, (core + rest) * 1e3)
+            # Core's import in the same process, which the same noise slows.
+            time_taken.add(f"core before {name}", core * 1e3)
+            modules.add(name, count)
     return [time_taken, modules]
+
+
+def _import(package: str) -> tuple[float, float, float]:
+    """Return the seconds for core and for the package after it, and the package's modules."""
+    # Without bytecode on disk, compilation would be measured.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    script = _SCRIPT.format(core=CORE, package=package)
+    command = [sys.executable, "-c", script]
+    process = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    core, rest, count = map(float, process.stdout.split())
+    return core, rest, count

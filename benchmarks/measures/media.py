@@ -1,6 +1,6 @@
-"""A request with 20 MB of picture, film or sound: its time, and its memory at the peak.
+"""Measures requests with 20 MB of image, video or audio: time and peak memory.
 
-Every sample is a process of its own, since memory once taken is not always given back.
+Each sample is a new process, because memory once allocated is not always returned.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.media_files import KINDS, make
-from benchmarks.sampling import Measure
+from benchmarks.sampling import Measure, rotate
 from benchmarks.worker import Context
 
-FLOOR = "httpx, file read and encoded"
+HTTPX2_UPLOAD = "httpx2, file read and encoded"
 """The floor: read the file, encode it, post it; nothing is checked or streamed."""
 
+HTTPX_UPLOAD = "httpx, file read and encoded"
+"""The same with httpx, which ChatMiMo used before."""
+
 SUBJECTS = {
-    FLOOR: KINDS,
+    HTTPX2_UPLOAD: KINDS,
+    HTTPX_UPLOAD: KINDS,
     "ChatMiMo, file": KINDS,
     "ChatMiMo, file, async": KINDS,
     "ChatMiMo, file with digest": KINDS,
@@ -26,29 +30,31 @@ SUBJECTS = {
     "ChatOpenAI, inline": ("image", "audio"),
     "ChatMistralAI, inline": ("image",),
 }
-"""The kinds that each can send; the others refuse them."""
+"""The kinds of media that each subject can send."""
 
 
 def measure(context: Context) -> list[Measure]:
     measures = []
+    url = context.url("response")
     with tempfile.TemporaryDirectory() as folder:
         for kind in KINDS:
             path = make(kind, Path(folder))
             time_taken = Measure(f"20 MB {kind}, time", "ms")
             memory = Measure(f"20 MB {kind}, memory", "MB")
-            for _ in range(context.rounds):
-                for subject, kinds in SUBJECTS.items():
-                    if kind in kinds:
-                        peak, taken = _one(subject, kind, path, context.url("answer"))
-                        memory.add(subject, peak)
-                        time_taken.add(subject, taken)
+            subjects = [subject for subject, kinds in SUBJECTS.items() if kind in kinds]
+            for number in range(context.rounds):
+                for subject in rotate(subjects, number):
+                    peak, taken = _upload(subject, kind, path, url)
+                    memory.add(subject, peak)
+                    time_taken.add(subject, taken)
             measures += [time_taken, memory]
             path.unlink()
     return measures
 
 
-def _one(subject: str, kind: str, path: Path, url: str) -> tuple[float, float]:
+def _upload(subject: str, kind: str, path: Path, url: str) -> tuple[float, float]:
+    """Run `benchmarks.upload`; returns the peak in MB and the time in ms."""
     command = [sys.executable, "-m", "benchmarks.upload", subject, kind, str(path), url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    peak, taken = map(float, done.stdout.split())
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    peak, taken = map(float, process.stdout.split())
     return peak, taken
