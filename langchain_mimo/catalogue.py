@@ -359,8 +359,8 @@ def profile(model: Model, day: date) -> dict[str, object]:
     """Return LangChain's profile of a model.
 
     `image_tool_message` is true because ChatMiMo moves media from tool messages into a user
-    message. `structured_output` is false because MiMo documents JSON mode only, without a schema
-    that the server enforces; agents then use the tool strategy.
+    message. `structured_output` is true for models that enforce a JSON schema; agents then
+    use the provider strategy.
 
     Args:
         model: The model's entry in the catalogue.
@@ -388,7 +388,7 @@ def profile(model: Model, day: date) -> dict[str, object]:
         "tool_calling": model.calls_tools,
         "tool_choice": model.calls_tools,
         "tool_call_streaming": model.calls_tools,
-        "structured_output": False,
+        "structured_output": model.native_json_schema,
         "temperature": True,
         "attachment": inputs != _TEXT,
     }

@@ -8,14 +8,13 @@ more than importing LangChain's own chat models: no HTTP client, no media, no co
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
@@ -26,13 +25,11 @@ from typing_extensions import override
 from langchain_mimo import catalogue
 from langchain_mimo._chat.connection import ConnectedFields
 from langchain_mimo._wire.to_langchain import content_blocks
-from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from langchain_mimo._chat.requests import ChatRequest
-    from langchain_mimo._chat.responses import StreamedResponse
     from langchain_mimo._wire.to_langchain.events import Event
     from langchain_mimo.cost.estimate import Estimate
 
@@ -57,10 +54,11 @@ class ChatMiMo(ConnectedFields):
 
     - Server: `model`*, `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
     - Generation*: `max_completion_tokens`, `temperature`, `top_p`, `stop`, `frequency_penalty`,
-      `presence_penalty`, `thinking`, `extra_body`, `stream_usage`; and `streaming`, without *.
+      `presence_penalty`, `thinking`, `reasoning_effort`, `extra_body`, `stream_usage`; and
+      `streaming`, without *.
     - Media: `fps`*, `media_resolution`*, `tool_media`*, `allowed_media_dirs`, `media_limits`.
     - Conversations*: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
-      `forced_tool_attempts`.
+      `forced_tool_attempts`, `parse_tool_xml`.
     - Connection: `timeout`, `max_retries`, `retry_policy`, `verify`, `default_headers`,
       `http_client`, `http_async_client`, `allow_key_in_pickle`.
 
@@ -81,21 +79,12 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo._chat.responses import whole_response
+        from langchain_mimo._chat.responses import WholeResponse, stream_chunks
 
         request = self._build_request(messages, stop, kwargs, stream=False)
-        steps = whole_response(request)
-        body = next(steps)
-        while True:
-            try:
-                response = self._http.request(self._api_request(body))
-            except MiMoMediaRejectedError as error:
-                self._explain_rejection(error, request)
-                raise
-            try:
-                body = steps.send(response)
-            except StopIteration as end:
-                return _result(end.value)
+        if request.is_held:
+            return generate_from_stream(self._streamed(stream_chunks(request)))
+        return _result(self._completed(WholeResponse(request)))
 
     @override
     async def _agenerate(
@@ -105,21 +94,12 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo._chat.responses import whole_response
+        from langchain_mimo._chat.responses import WholeResponse, stream_chunks
 
         request = self._build_request(messages, stop, kwargs, stream=False)
-        steps = whole_response(request)
-        body = next(steps)
-        while True:
-            try:
-                response = await self._http.arequest(self._api_request(body))
-            except MiMoMediaRejectedError as error:
-                await asyncio.to_thread(self._explain_rejection, error, request)
-                raise
-            try:
-                body = steps.send(response)
-            except StopIteration as end:
-                return _result(end.value)
+        if request.is_held:
+            return await agenerate_from_stream(self._astreamed(stream_chunks(request)))
+        return _result(await self._acompleted(WholeResponse(request)))
 
     @override
     def _stream(
@@ -175,40 +155,6 @@ class ChatMiMo(ConnectedFields):
         request = self._build_request(messages, stop, kwargs, stream=True)
         return self._astreamed(stream_events(request, _run_id(run_manager)))
 
-    def _streamed(self, response: StreamedResponse[T]) -> Iterator[T]:
-        """Send what a streamed response asks for, and yield what it makes of the events."""
-        while response.body is not None:
-            try:
-                with closing(self._http.stream(self._api_request(response.body))) as events:
-                    for event in events:
-                        yield from response.feed(event)
-                rest = response.end()
-            except MiMoMediaRejectedError as error:
-                self._explain_rejection(error, response.request)
-                raise
-            except MiMoError as error:
-                broken = response.broken(error)
-                raise broken from broken.__cause__
-            yield from rest
-
-    async def _astreamed(self, response: StreamedResponse[T]) -> AsyncIterator[T]:
-        """Do the same in an event loop."""
-        while response.body is not None:
-            try:
-                async with aclosing(self._http.astream(self._api_request(response.body))) as events:
-                    async for event in events:
-                        for item in response.feed(event):
-                            yield item
-                rest = response.end()
-            except MiMoMediaRejectedError as error:
-                await asyncio.to_thread(self._explain_rejection, error, response.request)
-                raise
-            except MiMoError as error:
-                broken = response.broken(error)
-                raise broken from broken.__cause__
-            for item in rest:
-                yield item
-
     # -------------------------------------------------------------------------------- requests
 
     @override
@@ -225,12 +171,6 @@ class ChatMiMo(ConnectedFields):
 
         named = with_mime_types(value.messages)
         return value if named is None else ChatPromptValue(messages=named)
-
-    def _explain_rejection(self, error: MiMoMediaRejectedError, request: ChatRequest) -> None:
-        """Add to an error which media MiMo refused."""
-        from langchain_mimo._chat.rejected_media import explain_rejection
-
-        explain_rejection(error, request, self._media_policy)
 
     def _build_request(
         self,
@@ -268,7 +208,9 @@ class ChatMiMo(ConnectedFields):
                 `response_metadata["forced_tool_choice"]` whether the choice was honoured.
                 Self-hosted servers enforce it.
             strict: Sent with each function when set.
-            parallel_tool_calls: Sent when set; MiMo documents no such switch.
+            parallel_tool_calls: False limits the model to one call per turn in the Anthropic
+                format, on vLLM and on SGLang. MiMo's chat format has no such switch, so it is not
+                sent there, with one warning.
             response_format: Format of the final answer, as in `with_structured_output`.
             **kwargs: Bound to the call.
 

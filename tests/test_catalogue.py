@@ -170,8 +170,8 @@ def test_profiles_agree_with_the_catalogue(name):
         assert profile[f"{kind}_inputs"] == (kind in known.inputs)
     assert profile["image_tool_message"] == ("image" in known.inputs)
     assert profile["tool_calling"] == profile["reasoning_output"] == known.conversational
-    # MiMo enforces no schema, so create_agent must use the tool strategy.
-    assert profile["structured_output"] is False
+    # create_agent uses the provider strategy where a schema is enforced.
+    assert profile["structured_output"] == known.native_json_schema
 
 
 def test_the_status_of_a_profile_depends_on_the_date():

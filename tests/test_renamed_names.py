@@ -24,9 +24,9 @@ RENAMED = {
     "langchain_mimo.tokens.MAX_CLIP_PIXELS": "langchain_mimo.tokens.MAX_VIDEO_PIXELS",
     # Rooms of the engine, named here for those who read older notes.
     "langchain_mimo.questions.question_of": "langchain_mimo._chat.requests.build_request",
-    "langchain_mimo.replies.whole_reply": "langchain_mimo._chat.responses.whole_response",
+    "langchain_mimo.replies.whole_reply": "langchain_mimo._chat.responses.WholeResponse",
     "langchain_mimo.model_fields.ChatMiMoFields": "langchain_mimo._chat.fields.ChatMiMoFields",
-    "langchain_mimo.forced_tools.forced_invoke": "langchain_mimo._chat.tool_choice.attempts.force_call",
+    "langchain_mimo.forced_tools": "langchain_mimo._chat.tool_choice.forced",
     "langchain_mimo.wire.turns.Call": "langchain_mimo._wire.turns.ToolCall",
     "langchain_mimo.wire.dialects.Dialect": "langchain_mimo._wire.dialects.Dialect",
     "langchain_mimo.wire.foreign": "langchain_mimo._wire.from_langchain.other_providers",

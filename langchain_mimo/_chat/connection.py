@@ -4,17 +4,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import PrivateAttr
 
 from langchain_mimo._chat.fields import ChatMiMoFields
-from langchain_mimo._chat.settings import endpoints_of, request_headers
+from langchain_mimo._chat.settings import request_headers
 from langchain_mimo._transport.timeouts import MiMoTimeouts
+from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 
 if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+    from langchain_mimo._chat.requests import ChatRequest
+    from langchain_mimo._chat.responses import StreamedResponse, WholeResponse
     from langchain_mimo._media.opening import MediaPolicy
     from langchain_mimo._transport import ApiRequest, Transport
+
+T = TypeVar("T")
 
 
 class ConnectedFields(ChatMiMoFields):
@@ -33,15 +44,15 @@ class ConnectedFields(ChatMiMoFields):
             self._transport = (settings, transport)
         return self._transport[1]
 
-    def _api_request(self, body: dict[str, Any]) -> ApiRequest:
-        """Return the API request that sends a body."""
+    def _api_request(self, body: dict[str, Any], url: str | None = None) -> ApiRequest:
+        """Return the API request that sends a body, to `url` if that is known already."""
         from langchain_mimo._transport import ApiRequest
         from langchain_mimo._transport.retries import default_policy
         from langchain_mimo._wire.formats import API_FORMATS
 
         api_format = API_FORMATS[self.api_format]
         return ApiRequest(
-            url=api_format.address(endpoints_of(self.base_url, self._key, self.region)),
+            url=url or api_format.address(self._endpoints),
             headers=request_headers(self._key, self.default_headers, api_format.headers),
             tree=body,
             timeouts=MiMoTimeouts.of(self.timeout),
@@ -54,6 +65,98 @@ class ConnectedFields(ChatMiMoFields):
         from langchain_mimo._media.opening import MediaPolicy
 
         return MediaPolicy(tuple(self.allowed_media_dirs), self.media_limits or {})
+
+    # ------------------------------------------------------------------------------- sending
+
+    def _completed(self, response: WholeResponse) -> AIMessage:
+        """Send what a response asks for, and return its message."""
+        while response.body is not None:
+            if response.delay:
+                time.sleep(response.delay)
+            try:
+                answer = self._http.request(self._api_request(response.body, response.url))
+            except MiMoError as error:
+                self._fail(response, error)
+            else:
+                response.feed(answer)
+        return response.message
+
+    async def _acompleted(self, response: WholeResponse) -> AIMessage:
+        """Do the same in an event loop."""
+        while response.body is not None:
+            if response.delay:
+                await asyncio.sleep(response.delay)
+            try:
+                answer = await self._http.arequest(self._api_request(response.body, response.url))
+            except MiMoError as error:
+                await self._afail(response, error)
+            else:
+                response.feed(answer)
+        return response.message
+
+    def _streamed(self, response: StreamedResponse[T]) -> Iterator[T]:
+        """Send what a streamed response asks for, and yield what it makes of the events."""
+        while response.body is not None:
+            if response.delay:
+                time.sleep(response.delay)
+            try:
+                with closing(
+                    self._http.stream(self._api_request(response.body, response.url))
+                ) as events:
+                    for event in events:
+                        yield from response.feed(event)
+                        if response.is_over:
+                            break
+                rest = response.end()
+            except MiMoError as error:
+                self._fail(response, error)
+            else:
+                yield from rest
+
+    async def _astreamed(self, response: StreamedResponse[T]) -> AsyncIterator[T]:
+        """Do the same in an event loop."""
+        while response.body is not None:
+            if response.delay:
+                await asyncio.sleep(response.delay)
+            try:
+                async with aclosing(
+                    self._http.astream(self._api_request(response.body, response.url))
+                ) as events:
+                    async for event in events:
+                        for item in response.feed(event):
+                            yield item
+                        if response.is_over:
+                            break
+                rest = response.end()
+            except MiMoError as error:
+                await self._afail(response, error)
+            else:
+                for item in rest:
+                    yield item
+
+    def _fail(self, response: WholeResponse | StreamedResponse[Any], error: MiMoError) -> None:
+        """Prepare another attempt, or raise the error, with the rejected media described."""
+        try:
+            response.fail(error)
+        except MiMoMediaRejectedError as rejected:
+            self._explain_rejection(rejected, response.request)
+            raise
+
+    async def _afail(
+        self, response: WholeResponse | StreamedResponse[Any], error: MiMoError
+    ) -> None:
+        """Do the same in an event loop; reading headers of files blocks."""
+        try:
+            response.fail(error)
+        except MiMoMediaRejectedError as rejected:
+            await asyncio.to_thread(self._explain_rejection, rejected, response.request)
+            raise
+
+    def _explain_rejection(self, error: MiMoMediaRejectedError, request: ChatRequest) -> None:
+        """Add to an error which media MiMo refused."""
+        from langchain_mimo._chat.rejected_media import explain_rejection
+
+        explain_rejection(error, request, self._media_policy)
 
     # --------------------------------------------------------------------------- lifecycle
 

@@ -42,7 +42,7 @@ from langchain_mimo._chat.settings import (
 from langchain_mimo._checks import choice, number, warn_once
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
-from langchain_mimo._wire.endpoints import ApiFormatName, Endpoints, Server
+from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT, ApiFormatName, Endpoints, Server
 from langchain_mimo._wire.from_langchain.options import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo.errors import MiMoConfigurationError, as_configuration_error
 from langchain_mimo.version import __version__
@@ -362,8 +362,12 @@ class ChatMiMoFields(BaseChatModel):
         if known is None:
             return None
         facts = catalogue.profile(known, datetime.now(UTC).date())
-        if not (self.native_schemas and self.server == "mimo" and self.api_format == "openai"):
-            facts["structured_output"] = False
+        facts["structured_output"] = (
+            known.native_json_schema
+            and self.native_schemas
+            and self.server == "mimo"
+            and HAS_RESPONSE_FORMAT[self.api_format]
+        )
         return cast("ModelProfile", facts)
 
     # ----------------------------------------------------------------------- copies and pickles

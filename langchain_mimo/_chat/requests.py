@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from langchain_mimo import catalogue
 from langchain_mimo._chat.call_options import call_options
 from langchain_mimo._chat.fields import ChatMiMoFields
-from langchain_mimo._chat.structured_output.request import plan_response_format
+from langchain_mimo._chat.structured_output.native import accepts_native_schema
+from langchain_mimo._chat.structured_output.request import FormatPlan, plan_response_format
 from langchain_mimo._chat.tool_choice.choice import ForcedChoice, plan_tool_choice
 from langchain_mimo._wire.dialects import Dialect, dialect_of
 from langchain_mimo._wire.formats import API_FORMATS, ApiFormat
@@ -25,40 +27,66 @@ class ChatRequest:
 
     Attributes:
         turns: The conversation.
+        format: How the response format is carried out.
         options: Everything else in the request.
+        endpoint: The URL that the request goes to.
         api_format: The format of request and response.
         dialect: How the server differs from MiMo's cloud.
         extra_body: Keys merged into the encoded body, over everything else.
         forced: A tool call that the response must contain on a server that cannot force it, or
             None.
         attempts: Maximum number of requests for `forced`.
+        xml_tools: The tools whose calls are read from XML in the text, or None.
+        second_chance: Whether a transient rejection is followed by one more request.
+        max_tool_calls: Maximum number of tool calls in a response, or None.
+        stop_repetition: Number of identical groups of lines that end a response, or None.
+        max_retries: Maximum number of retries of a held stream that breaks.
+        is_held: Whether the caller wants the whole response although it is read as a stream.
         strip_fence: Whether to remove a code fence around the whole response.
         reasoning_as_content: Whether reasoning replaces an empty response.
         as_blocks: Whether chunks carry v1 content blocks.
     """
 
     turns: Sequence[Turn]
+    format: FormatPlan
     options: RequestOptions
+    endpoint: str
     api_format: ApiFormat
     dialect: Dialect
     extra_body: Mapping[str, Any] | None = None
     forced: ForcedChoice | None = None
     attempts: int = 2
+    xml_tools: Sequence[Mapping[str, Any]] | None = None
+    second_chance: bool = True
+    max_tool_calls: int | None = None
+    stop_repetition: int | None = None
+    max_retries: int = 0
+    is_held: bool = False
     strip_fence: bool = False
     reasoning_as_content: bool = False
     as_blocks: bool = False
 
-    def encode(self, further_turns: Sequence[Turn] = ()) -> dict[str, Any]:
+    def encode(
+        self, further_turns: Sequence[Turn] = (), *, fall_back: bool = False
+    ) -> dict[str, Any]:
         """Return the body as a JSON tree, its media still unread.
 
         Args:
             further_turns: Turns to append to the conversation.
+            fall_back: Whether to carry out the response format by its fallback.
 
         Raises:
             MiMoInputError: The server has no way to do what the request asks.
         """
-        turns = [*self.turns, *further_turns] if further_turns else self.turns
-        tree = self.api_format.encode_request(turns, self.options, self.dialect)
+        plan = self.format.fallback if fall_back and self.format.fallback else self.format
+        turns = self.turns
+        if plan.instruction is not None or further_turns:
+            instruction = () if plan.instruction is None else (plan.instruction,)
+            turns = [*turns, *instruction, *further_turns]
+        options = self.options
+        if plan.response_format is not None:
+            options = replace(options, response_format=plan.response_format)
+        tree = self.api_format.encode_request(turns, options, self.dialect)
         if self.extra_body:
             tree.update(self.extra_body)
         return tree
@@ -89,15 +117,25 @@ def build_request(
     dialect = dialect_of(fields.server, fields.dialect)
     history = clean_history(messages, options.history)
     plan = plan_tool_choice(options.tool_choice, options.tools, native=dialect.forces_tools)
+    endpoint = api_format.address(fields._endpoints)  # noqa: SLF001 - the same class
+    known = catalogue.find(options.model)
+    enforced = api_format.enforced(dialect)
     response_format = plan_response_format(
         options.response_format,
         history.turns,
-        server=api_format.enforced(dialect),
+        server=enforced,
+        native=(
+            options.response_format is not None
+            and options.native_schemas
+            and plan.forced is None
+            and known is not None
+            and known.native_json_schema
+            and accepts_native_schema(endpoint)
+        ),
         has_tools=bool(plan.tools),
     )
-    turns = history.turns
-    if response_format.instruction is not None:
-        turns = [*turns, response_format.instruction]
+    watched = response_format.native or options.max_tool_calls or options.stop_repetition
+    is_held = bool(watched) and not stream
     request = RequestOptions(
         model=options.model,
         parameters=options.parameters,
@@ -105,18 +143,25 @@ def build_request(
         tools=plan.tools,
         tool_choice=plan.tool_choice,
         parallel_tool_calls=options.parallel_tool_calls,
-        response_format=response_format.response_format,
-        stream=stream,
-        include_usage=options.stream_usage,
+        stream=stream or is_held,
+        include_usage=options.stream_usage or is_held,
     )
     return ChatRequest(
-        turns,
+        history.turns,
+        response_format,
         request,
+        endpoint,
         api_format,
         dialect,
         extra_body=options.extra_body,
         forced=plan.forced,
         attempts=options.forced_tool_attempts,
+        xml_tools=plan.tools if options.parse_tool_xml else None,
+        second_chance=options.second_chance,
+        max_tool_calls=options.max_tool_calls,
+        stop_repetition=options.stop_repetition,
+        max_retries=fields.max_retries,
+        is_held=is_held,
         strip_fence=options.response_format is not None,
         reasoning_as_content=options.empty_content == "reasoning",
         as_blocks=fields.output_version == "v1",

@@ -1,7 +1,7 @@
 """Drives one model call: the requests to send and the message built from their responses (no I/O).
 
-`whole_response` and `StreamedResponse` say what to send and take what arrives. The hooks in
-`chat_models` only send, so sync and async, whole and streamed calls share every decision.
+`WholeResponse` and `StreamedResponse` say what to send and take what arrives. The hooks in
+`chat_models` only send and wait, so sync and async calls share every decision.
 """
 
 from __future__ import annotations
@@ -13,51 +13,129 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_mimo._chat.attempts import (
+    REASONING_KEY,
+    SEARCHES_KEY,
+    Outcome,
+    Send,
+    Totals,
+    decide_attempts,
+)
 from langchain_mimo._chat.requests import ChatRequest
-from langchain_mimo._chat.structured_output.fences import FenceStripper, without_fence
-from langchain_mimo._chat.tool_choice.attempts import force_call
-from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, force_streamed_call
+from langchain_mimo._chat.streamed_attempts import StreamedAttempt
+from langchain_mimo._chat.structured_output.fences import without_fence
+from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.openai.stream import StreamDecoder
 from langchain_mimo._wire.to_langchain.content_blocks import with_blocks
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
-from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, MiMoTimeoutError
+from langchain_mimo.errors import (
+    MiMoError,
+    MiMoIncompleteStreamError,
+    MiMoInputError,
+    MiMoInvalidResponseError,
+    MiMoRunawayResponseError,
+    MiMoTimeoutError,
+)
 
 T = TypeVar("T")
 
 
-def whole_response(request: ChatRequest) -> Generator[dict[str, Any], Any, AIMessage]:
-    """Drive a call that is not streamed.
+class _Call:
+    """The requests of one call.
 
-    Args:
+    Attributes:
         request: The request.
-
-    Yields:
-        Bodies to send; send the parsed response to each into the generator.
-
-    Returns:
-        The message.
+        body: The body to send next; None when the response is complete.
+        delay: Seconds to wait before sending it.
+        url: Where to send it.
     """
-    if request.forced is None:
-        message = _decode((yield request.encode()), request)
-    else:
-        attempts = force_call(request.forced, request.attempts)
-        turns = next(attempts)
-        while True:
-            response = _decode((yield request.encode(turns)), request)
-            try:
-                turns = attempts.send(response)
-            except StopIteration as end:
-                message = end.value
-                break
-    if _is_empty_at_limit(message):
-        _warn_empty_at_limit()
-    return message
+
+    __slots__ = ("_decisions", "_is_decided", "_send", "_totals", "body", "delay", "request", "url")
+
+    def __init__(self, request: ChatRequest) -> None:
+        self.request = request
+        self.url = request.endpoint
+        self._totals = Totals()
+        self._is_decided = False
+        self._decisions: Generator[Send, Attempt, Outcome] = decide_attempts(request)
+        self.body: dict[str, Any] | None = None
+        self._follow(next(self._decisions))
+
+    def _follow(self, send: Send) -> None:
+        self._send = send
+        self.body, self.delay = send.body, send.delay
+
+    def _decide(self, attempt: Attempt) -> Outcome | None:
+        """Return how the call ends, or None after preparing the next request.
+
+        Raises:
+            MiMoError: The error of the attempt, if no other attempt can help.
+        """
+        if self._is_decided and attempt.error is not None:
+            raise attempt.error
+        self._is_decided = True
+        try:
+            send = self._decisions.send(attempt)
+        except StopIteration as end:
+            self.body = None
+            outcome: Outcome = end.value
+            return outcome
+        self._is_decided = False
+        self._follow(send)
+        return None
 
 
-def _decode(body: object, request: ChatRequest) -> AIMessage:
-    decode = request.api_format.decode_response
-    message = decode(body, reasoning_as_content=request.reasoning_as_content)
-    return without_fence(message) if request.strip_fence else message
+class WholeResponse(_Call):
+    """Drives a call whose responses are not streamed.
+
+    While `body` is not None, send it and `feed` the response, or `fail` with the error.
+
+    Attributes:
+        message: The message, once `body` is None.
+    """
+
+    __slots__ = ("message",)
+
+    message: AIMessage
+
+    def feed(self, response: object) -> None:
+        """Take the parsed JSON of a response.
+
+        Raises:
+            MiMoInvalidResponseError: It is not a response of this API.
+        """
+        request = self.request
+        message = request.api_format.decode_response(
+            response,
+            reasoning_as_content=request.reasoning_as_content,
+            xml_tools=request.xml_tools,
+        )
+        if self.request.strip_fence:
+            message = without_fence(message)
+        totals, additional = self._totals, message.additional_kwargs
+        reasoning = totals.reasoning_with(additional.get(REASONING_KEY))
+        outcome = self._decide(Attempt.of(message))
+        if outcome is None:
+            keeps_reasoning = self._send.keeps_reasoning
+            if keeps_reasoning:
+                totals.message_id = totals.message_id or message.id
+            searches = message.response_metadata.get(SEARCHES_KEY) or {}
+            totals.add(
+                reasoning if keeps_reasoning else totals.reasoning, message.usage_metadata, searches
+            )
+            return
+        if reasoning is not None and reasoning != additional.get(REASONING_KEY):
+            message.additional_kwargs = {**additional, REASONING_KEY: reasoning}
+        self.message = totals.completed(message, reasoning, outcome)
+        _warn(self.message.response_metadata, is_empty=_is_empty_at_limit(self.message))
+
+    def fail(self, error: MiMoError) -> None:
+        """Take the error of a request.
+
+        Raises:
+            MiMoError: The error, if no other attempt can help.
+        """
+        self._decide(Attempt(error=error))
 
 
 def _is_empty_at_limit(message: AIMessage) -> bool:
@@ -67,24 +145,34 @@ def _is_empty_at_limit(message: AIMessage) -> bool:
         metadata.get("finish_reason") == "length"
         and not message.content
         and not (message.tool_calls or message.invalid_tool_calls)
-        and message.additional_kwargs.get("reasoning_content")
+        and message.additional_kwargs.get(REASONING_KEY)
     )
 
 
-def _warn_empty_at_limit() -> None:
-    warnings.warn(
-        "MiMo's answer is empty: reasoning used up max_completion_tokens (finish_reason 'length'). "
-        "Raise max_completion_tokens, or set thinking=False.",
-        UserWarning,
-        stacklevel=3,
-    )
+def _warn(metadata: Mapping[str, Any], *, is_empty: bool) -> None:
+    """Warn about a response that ended too early, although it is not an error."""
+    if is_empty:
+        warnings.warn(
+            "MiMo's answer is empty: reasoning used up max_completion_tokens (finish_reason "
+            "'length'). Raise max_completion_tokens, or set thinking=False.",
+            UserWarning,
+            stacklevel=4,
+        )
+    if metadata.get("finish_reason") == "repetition_truncation":
+        warnings.warn(
+            "MiMo cut the response because it repeated itself (finish_reason "
+            "'repetition_truncation'). Change the prompt, or set stop_repetition= to stop such "
+            "responses earlier.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
-class StreamedResponse(Generic[T]):
+class StreamedResponse(_Call, Generic[T]):
     """Drives a streamed call.
 
-    While `body` is not None: send it, `feed` every event, and call `end` when the stream ends, or
-    raise what `broken` returns for an error.
+    While `body` is not None: send it, `feed` every event until `is_over`, and call `end` when the
+    stream ends, or `fail` with the error.
 
     Args:
         request: The request.
@@ -92,11 +180,10 @@ class StreamedResponse(Generic[T]):
         read: Converts an event directly, for requests whose chunks need no further work; or None.
 
     Attributes:
-        request: The request.
-        body: The body to send next; None when the response is complete.
+        is_over: Whether the rest of the stream should not be read.
     """
 
-    __slots__ = ("_decoder", "_fence", "_read", "_render", "_steps", "body", "request")
+    __slots__ = ("_attempt", "_decoder", "_read", "_render", "is_over")
 
     def __init__(
         self,
@@ -104,37 +191,38 @@ class StreamedResponse(Generic[T]):
         render: Callable[[AIMessageChunk], Sequence[T]],
         read: Callable[[StreamDecoder, Mapping[str, Any]], Sequence[T]] | None = None,
     ) -> None:
-        self.request = request
         self._render = render
-        self._decoder = self._new_decoder()
-        self._fence = FenceStripper() if request.strip_fence else None
-        self._steps: Generator[Send | Emit, AIMessageChunk | None, None] | None = None
-        self.body: dict[str, Any] | None = None
-        if request.forced is None:
-            self.body = request.encode()
-        else:
-            self._steps = force_streamed_call(request.forced, request.attempts)
-            self._follow(next(self._steps))
-        self._read = read if self._is_plain else None
+        self._read = read
+        super().__init__(request)
 
-    @property
-    def _is_plain(self) -> bool:
-        return self._steps is None and self._fence is None
-
-    def _new_decoder(self) -> StreamDecoder:
+    def _follow(self, send: Send) -> None:
+        super()._follow(send)
         request = self.request
-        return request.api_format.stream_decoder(reasoning_as_content=request.reasoning_as_content)
+        decoder = request.api_format.stream_decoder
+        self._decoder = decoder(
+            reasoning_as_content=request.reasoning_as_content, xml_tools=request.xml_tools
+        )
+        self._attempt = StreamedAttempt.of(request, self._totals)
+        self.is_over = False
+        if self._attempt is not None:
+            self._read = None
 
     def feed(self, event: Mapping[str, Any]) -> Sequence[T]:
-        """Take one event; returns what to give out, often nothing."""
+        """Take one event; returns what to give out, often nothing.
+
+        Raises:
+            MiMoRunawayResponseError: The response exceeded a limit of the caller's.
+        """
         if self._read is not None:
             return self._read(self._decoder, event)
         chunk = self._decoder.feed(event)
-        if chunk is None:
-            return ()
-        if self._is_plain:
-            return self._render(chunk)
-        return self._rendered(self._passed([chunk]))
+        attempt = self._attempt
+        if attempt is None:
+            return () if chunk is None else self._render(chunk)
+        passed = [] if chunk is None else attempt.feed(chunk)
+        attempt.check_limits(self._decoder)
+        self.is_over = attempt.is_padding
+        return self._rendered(passed)
 
     def end(self) -> Sequence[T]:
         """End one stream; returns what to give out, and sets `body` to what to send next.
@@ -142,68 +230,75 @@ class StreamedResponse(Generic[T]):
         Raises:
             MiMoIncompleteStreamError: The stream ended before its response was complete.
         """
-        chunks = self._passed(self._decoder.finish())
-        self.body = None
-        if self._steps is not None:
-            step = self._steps.send(None)
-            if isinstance(step, Emit):
-                chunks += step.chunks
-            self._follow(step)
-        if self.body is None and self._decoder.reasoning_used_the_budget:
-            _warn_empty_at_limit()
-        return self._rendered(chunks)
+        attempt, decoder = self._attempt, self._decoder
+        if attempt is None:
+            return self._end_plain()
+        chunks = [] if attempt.is_padding else decoder.finish()
+        passed = [kept for chunk in chunks for kept in attempt.feed(chunk)]
+        outcome = self._decide(attempt.summary(decoder))
+        if outcome is None:
+            attempt.add_to(self._totals, keeps_reasoning=self._send.keeps_reasoning)
+            return self._rendered(passed) if self._send.keeps_reasoning else ()
+        if attempt.is_padding:
+            raise attempt.padding_error(decoder)
+        closing = attempt.finish(outcome)
+        self._warn(closing[-1])
+        return self._rendered(passed + closing)
 
-    def _rendered(self, chunks: list[AIMessageChunk]) -> list[T]:
+    def _end_plain(self) -> Sequence[T]:
+        """End a stream whose chunks were given out as they arrived."""
+        was_given_out = self._decoder.has_output
+        *chunks, last = self._decoder.finish()
+        metadata = last.response_metadata
+        finish_reason = metadata.get("finish_reason")
+        outcome = self._decide(Attempt(finish_reason=finish_reason, was_given_out=was_given_out))
+        if outcome is None:
+            self._totals.add(None, last.usage_metadata, metadata.get(SEARCHES_KEY) or {})
+            return ()
+        self._warn(last)
+        return self._rendered([*chunks, self._totals.completed(last, None, outcome)])
+
+    def _warn(self, last: AIMessageChunk) -> None:
+        _warn(last.response_metadata, is_empty=self._decoder.reasoning_used_the_budget)
+
+    def _rendered(self, chunks: Sequence[AIMessageChunk]) -> list[T]:
         return [item for chunk in chunks for item in self._render(chunk)]
 
-    def _follow(self, step: Send | Emit) -> None:
-        if isinstance(step, Send):
-            self.body = self.request.encode(step.turns)
-            self._decoder = self._new_decoder()
-            if self._fence is not None:
-                self._fence = FenceStripper()
-
-    def _passed(self, chunks: list[AIMessageChunk]) -> list[AIMessageChunk]:
-        """Pass chunks through the fence stripper and the forced choice."""
-        if self._fence is not None:
-            chunks = [kept for chunk in chunks for kept in self._fence.feed(chunk)]
-        if self._steps is None:
-            return chunks
-        passed = []
-        for chunk in chunks:
-            step = self._steps.send(chunk)
-            if isinstance(step, Emit):
-                passed += step.chunks
-        return passed
-
-    def broken(self, error: MiMoError) -> MiMoError:
-        """Return the error to raise when a stream broke, with what had arrived attached.
+    def fail(self, error: MiMoError) -> None:
+        """Take the error of a request or of its stream.
 
         Args:
-            error: What the transport or the decoder raised.
+            error: What the transport, the decoder or a limit raised.
 
-        Returns:
-            The error itself when it came before any output or is a timeout, else a
-            `MiMoIncompleteStreamError` that says what broke the stream.
+        Raises:
+            MiMoError: The error, with what had arrived attached, if no other attempt can help.
         """
         if not self._decoder.started:
-            return error
+            self._decide(Attempt(error=error))
+            return
+        if self.request.is_held and not isinstance(
+            error, MiMoRunawayResponseError | MiMoInputError
+        ):
+            # Nothing was given out: as with a response that is not streamed, only the error counts.
+            self._decide(Attempt(error=error, is_broken=True))
+            return
+        if isinstance(error, MiMoInvalidResponseError) and error.partial_message is not None:
+            raise error
         partial = self._decoder.partial_message()
         if isinstance(error, MiMoIncompleteStreamError | MiMoTimeoutError):
-            error.partial_message = partial
-            return error
-        incomplete = MiMoIncompleteStreamError(
+            if error.partial_message is None:
+                error.partial_message = partial
+            raise error
+        raise MiMoIncompleteStreamError(
             f"the stream broke: {error} (what had arrived is in partial_message)",
             partial,
             is_retryable=bool(getattr(error, "is_retryable", False)),
-        )
-        incomplete.__cause__ = error
-        return incomplete
+        ) from error
 
 
 def stream_chunks(request: ChatRequest) -> StreamedResponse[ChatGenerationChunk]:
     """Stream a response as LangChain's chunks."""
-    if request.as_blocks:
+    if request.as_blocks and not request.is_held:
         return StreamedResponse(request, lambda c: (ChatGenerationChunk(message=with_blocks(c)),))
     return StreamedResponse(request, _chunk_of, _read_chunk)
 

@@ -17,6 +17,9 @@ Server: TypeAlias = Literal["mimo", "vllm", "sglang"]
 ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
 """The format of requests and responses; see `formats`."""
 
+HAS_RESPONSE_FORMAT: dict[ApiFormatName, bool] = {"openai": True, "anthropic": False}
+"""Whether requests of a format have a `response_format` (docs/api-facts.md)."""
+
 _API_PATH = re.compile(
     r"(/v1)?/chat/completions/?$|/anthropic(/v1)?(/messages)?/?$|/v1(/messages)?/?$|/+$"
 )

@@ -213,7 +213,7 @@ def test_the_profile_is_the_catalogues():
     profile = ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY).profile
     assert profile["max_input_tokens"] == 1_048_576
     assert profile["video_inputs"] is True
-    assert profile["structured_output"] is False
+    assert profile["structured_output"] is True
     assert ChatMiMo(model="mimo-v9", api_key=CANARY).profile is None
     own = {"max_input_tokens": 5}
     assert ChatMiMo(model="mimo-v2.6-flash", api_key=CANARY, profile=own).profile == own

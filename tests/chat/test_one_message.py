@@ -126,6 +126,7 @@ def model(name, **fields):
         api_key="sk-test",
         http_client=httpx2.Client(transport=transport),
         http_async_client=httpx2.AsyncClient(transport=transport),
+        second_chance=False,  # the same response would come again
         **fields,
     )
 

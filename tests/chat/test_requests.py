@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 
 from langchain_mimo import ChatMiMo
 from langchain_mimo._chat.requests import build_request
-from langchain_mimo._chat.responses import whole_response
+from langchain_mimo._chat.responses import WholeResponse
 
 WEATHER = {
     "type": "function",
@@ -48,14 +48,11 @@ def text_of(tree):
 
 def attempts_of(request):
     """The bodies of all attempts, when no response contains the call."""
-    bodies, steps = [], whole_response(request)
-    body = next(steps)
-    while True:
-        bodies.append(body)
-        try:
-            body = steps.send(ANSWERS["anthropic" if "max_tokens" in body else "openai"])
-        except StopIteration:
-            return bodies
+    bodies, response = [], WholeResponse(request)
+    while response.body is not None:
+        bodies.append(response.body)
+        response.feed(ANSWERS["anthropic" if "max_tokens" in response.body else "openai"])
+    return bodies
 
 
 def test_extra_body_overrides_everything_once_encoded():
@@ -95,7 +92,7 @@ def test_a_schema_and_a_forced_call_add_their_instructions_in_order(api_format):
     request = built(
         api_format=api_format, tools=[WEATHER], tool_choice="weather", response_format=SCHEMA
     )
-    body = next(whole_response(request))
+    body = WholeResponse(request).body
     added = body["messages"][len(plain["messages"]) :]
     assert [message["role"] for message in added] == ["system", "system"]
     assert "The object must fit this JSON schema" in added[0]["content"]

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
+
+from langchain_mimo._json import strict_json
 
 BLANK = "\ufeff \t\r\n"
 """Characters allowed around JSON: white space, and a byte order mark."""
 
 _LANGUAGE = re.compile(r"[\w+.-]*")
 _METADATA_KEY = "code_fence_removed"
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON strictly, with or without a code fence around all of it.
+
+    Raises:
+        ValueError: The text is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return strict_json(text.strip(BLANK))
+    except (ValueError, RecursionError):
+        inside, is_fenced = remove_fence(text)
+        if not is_fenced:
+            raise
+    return strict_json(inside.strip(BLANK))
 
 
 def remove_fence(text: str) -> tuple[str, bool]:

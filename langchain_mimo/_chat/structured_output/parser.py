@@ -14,9 +14,8 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.json import parse_partial_json
 from pydantic import ConfigDict
 
-from langchain_mimo._chat.structured_output.fences import BLANK, remove_fence
+from langchain_mimo._chat.structured_output.fences import BLANK, parse_json
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
-from langchain_mimo._json import strict_json
 
 _EXCERPT = 200
 
@@ -89,7 +88,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if not text:
             self._fail(message, "the response is empty", "")
         try:
-            return _parse_json(text)
+            return parse_json(text)
         except (ValueError, RecursionError) as error:
             self._fail(message, f"the response is not JSON ({error})", text, error)
 
@@ -155,17 +154,6 @@ class _Progress:
 
 def _generation(message: BaseMessage) -> ChatGeneration:
     return ChatGeneration.model_construct(message=message)
-
-
-def _parse_json(text: str) -> Any:
-    """Parse JSON strictly, with or without a code fence around all of it."""
-    try:
-        return strict_json(text)
-    except (ValueError, RecursionError):
-        inside, fenced = remove_fence(text)
-        if not fenced:
-            raise
-    return strict_json(inside.strip(BLANK))
 
 
 def _raise_if_refused(message: BaseMessage) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from langchain_mimo._chat.structured_output.native import NativeSchema, has_descriptions
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
 from langchain_mimo._wire.turns import SystemTurn, TextPart, Turn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError
@@ -19,10 +20,14 @@ class FormatPlan:
     Attributes:
         response_format: The `response_format` to send, or None to leave it out.
         instruction: A system turn to append to the conversation, or None.
+        native: The schema that MiMo is asked to enforce, or None.
+        fallback: The plan for the next attempt when `native` fails, or None.
     """
 
     response_format: dict[str, Any] | None = None
     instruction: SystemTurn | None = None
+    native: NativeSchema | None = None
+    fallback: FormatPlan | None = None
 
 
 def plan_response_format(
@@ -30,6 +35,7 @@ def plan_response_format(
     turns: Sequence[Turn],
     *,
     server: Literal["json_schema", "json_object", "nothing"] = "json_object",
+    native: bool = False,
     has_tools: bool = False,
 ) -> FormatPlan:
     """Decide which `response_format` a request states, and which instruction it adds.
@@ -42,6 +48,8 @@ def plan_response_format(
         turns: The conversation.
         server: What the server enforces: MiMo's chat completions "json_object", vLLM and SGLang
             "json_schema", the Anthropic format "nothing" (only the prompt can ask).
+        native: Whether to ask a "json_object" server for a schema all the same: MiMo enforces one
+            on some models, without promising it.
         has_tools: Whether the request has tools. The instruction then allows calls before the final
             answer.
 
@@ -59,13 +67,32 @@ def plan_response_format(
     wanted = _normalise(response_format)
     if server == "json_schema":
         return FormatPlan(_enforced(wanted))
+    if wanted["type"] == "text":
+        return FormatPlan(None if server == "nothing" else wanted)
     instruction = None
-    if wanted["type"] != "text":
-        schema = wanted.get("json_schema", wanted).get("schema")
-        if schema is not None or server == "nothing" or not _mentions_json(turns):
-            instruction = SystemTurn(_instruction(schema, has_tools=has_tools))
-        wanted = {"type": "json_object"}
-    return FormatPlan(None if server == "nothing" else wanted, instruction)
+    schema = wanted.get("json_schema", wanted).get("schema")
+    if schema is not None or server == "nothing" or not _mentions_json(turns):
+        instruction = SystemTurn(_instruction(schema, has_tools=has_tools))
+    if server == "nothing":
+        return FormatPlan(None, instruction)
+    prompted = FormatPlan({"type": "json_object"}, instruction)
+    return _native_plan(wanted, prompted) if native and "json_schema" in wanted else prompted
+
+
+def _native_plan(wanted: dict[str, Any], prompted: FormatPlan) -> FormatPlan:
+    """Ask the server for the schema, and fall back to the prompt.
+
+    A grammar enforces names and types and carries no descriptions. A schema that has some is
+    therefore in the prompt too.
+    """
+    named = wanted["json_schema"]
+    native = NativeSchema(named["schema"])
+    return FormatPlan(
+        {"type": "json_schema", "json_schema": {**named, "schema": native.sent}},
+        prompted.instruction if has_descriptions(native.sent) else None,
+        native,
+        prompted,
+    )
 
 
 def _enforced(wanted: dict[str, Any]) -> dict[str, Any]:

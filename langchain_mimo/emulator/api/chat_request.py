@@ -67,7 +67,6 @@ _RANGES = (
     ("presence_penalty", PENALTY_RANGE),
 )
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
-_MODELS_WITH_SCHEMAS = "mimo-v2.6"
 _EFFORTS = ("low", "medium", "high")
 # A builtin_function is not run by MiMo: its calls come back like those of other functions.
 _TOOL_TYPES = ("function", "builtin_function", "web_search")
@@ -143,7 +142,7 @@ def _read_response_format(value: object, model: Model) -> tuple[bool, dict[str, 
     schema = definition.get("schema") if isinstance(definition, dict) else None
     if not isinstance(schema, dict):
         raise invalid_request()
-    return False, schema if model.id.startswith(_MODELS_WITH_SCHEMAS) else None
+    return False, schema if model.native_json_schema else None
 
 
 def _read_include_usage(value: object) -> bool | None:

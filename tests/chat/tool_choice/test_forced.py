@@ -9,18 +9,18 @@ from functools import reduce
 from operator import add
 
 import pytest
+from chat_requests import chat_request
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_mimo._chat.tool_choice.attempts import force_call
+from langchain_mimo._chat.responses import StreamedResponse, WholeResponse
 from langchain_mimo._chat.tool_choice.choice import (
     ForcedChoice,
     ToolPlan,
     parse_tool_choice,
     plan_tool_choice,
 )
-from langchain_mimo._chat.tool_choice.streamed_attempts import Emit, Send, force_streamed_call
 from langchain_mimo._wire.from_langchain.assistant import read_assistant
 from langchain_mimo._wire.turns import AssistantTurn, SystemTurn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
@@ -203,31 +203,30 @@ class Answer:
         )
 
 
+def request(choice=NAMED, attempts=2):
+    return chat_request(forced=choice, attempts=attempts)
+
+
 def invoked(answers, choice=NAMED, attempts=2):
-    requests, flow = [], force_call(choice, attempts)
-    request = next(flow)
-    for answer in answers:
-        requests.append(request)
-        try:
-            request = flow.send(answer.message())
-        except StopIteration as end:
-            return requests, end.value
-    pytest.fail("more requests than answers")
+    requests, response, left = [], WholeResponse(request(choice, attempts)), list(answers)
+    while response.body is not None:
+        requests.append(response.body["turns"])
+        response.feed(left.pop(0).message())
+    return requests, response.message
 
 
 def streamed(answers, choice=NAMED, attempts=2):
     """The requests, and for each the chunks that each of the model's chunks let through."""
-    requests, steps, flow, left = [], [], force_streamed_call(choice, attempts), list(answers)
-    step = next(flow)
-    while isinstance(step, Send):
-        requests.append(step.turns)
-        for chunk in left.pop(0).chunks():
-            step = flow.send(chunk)
-            assert isinstance(step, Emit)
-            steps.append(step.chunks)
-        step = flow.send(None)
-    steps.append(step.chunks)
-    assert list(flow) == []
+    requests, steps, left = [], [], list(answers)
+    response = StreamedResponse(request(choice, attempts), lambda chunk: (chunk,))
+    while response.body is not None:
+        requests.append(response.body["turns"])
+        steps += [list(response.feed(chunk)) for chunk in left.pop(0).chunks()]
+        rest = response.end()
+        if response.body is None:
+            steps.append(list(rest))
+        else:
+            assert list(rest) == []
     return requests, steps
 
 
@@ -318,10 +317,9 @@ def test_a_call_among_others_satisfies_the_choice():
     assert len(message.tool_calls) == 2
 
 
-@pytest.mark.parametrize("start", [force_call, force_streamed_call])
-def test_at_least_one_attempt_is_required(start):
+def test_at_least_one_attempt_is_required():
     with pytest.raises(MiMoConfigurationError, match="attempts"):
-        next(start(NAMED, 0))
+        WholeResponse(request(NAMED, 0))
 
 
 # ------------------------------------------------------------------------------- one message
@@ -429,11 +427,10 @@ def test_no_call_of_a_failed_try_is_ever_emitted():
 
 
 def test_a_stream_without_a_last_chunk_is_closed_all_the_same():
-    flow = force_streamed_call(NAMED)
-    next(flow)
+    response = StreamedResponse(request(), lambda chunk: (chunk,))
     call = [chunk for chunk in CALL.chunks() if chunk.tool_call_chunks]
-    assert [len(flow.send(chunk).chunks) for chunk in call] == [1]
-    [last] = flow.send(None).chunks
+    assert [len(response.feed(chunk)) for chunk in call] == [1]
+    [last] = response.end()
     assert last.chunk_position == "last"
     assert report(last)["honoured"] is True
 
@@ -452,11 +449,10 @@ def test_reasoning_flows_alone_whatever_shares_its_chunk(beside):
     shared = {"content": "", "id": "x", **beside}
     reasoning = {"reasoning_content": "Hm"}
     shared["additional_kwargs"] = {**reasoning, **shared.get("additional_kwargs", {})}
-    flow = force_streamed_call(NAMED, attempts=1)
-    next(flow)
-    [out] = flow.send(AIMessageChunk(**shared)).chunks
+    response = StreamedResponse(request(attempts=1), lambda chunk: (chunk,))
+    [out] = response.feed(AIMessageChunk(**shared))
     assert out == AIMessageChunk(content="", additional_kwargs=reasoning, id="x")
-    [rest] = flow.send(None).chunks
+    [rest] = response.end()
     rest.response_metadata.pop("forced_tool_choice")
     whole, merged = AIMessageChunk(**shared, chunk_position="last"), out + rest
     assert facts(merged) == facts(whole)

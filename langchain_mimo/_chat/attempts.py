@@ -1,0 +1,206 @@
+"""Decides how many requests a call sends, and what its message takes from each of them.
+
+A call sends one request, and another one for one of these reasons:
+
+- **A transient rejection** (`second_chance`): the same request once more, at most once per call.
+- **A native schema that failed** (`structured_output.native`): the request again, with JSON mode
+  and the schema in the prompt, at most once per call.
+- **A tool that was not called** (`tool_choice.forced`): further turns that ask for the call.
+
+The first two kinds leave nothing in the message except their usage, since nothing of them was
+given out; once a stream has given something out, the response stands, or the error is raised.
+Attempts for a forced tool call share their reasoning, which a stream gives out as it arrives.
+
+`decide_attempts` sees only summaries, so whole and streamed, sync and async calls share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import UsageMetadata, add_usage
+
+from langchain_mimo._chat.requests import ChatRequest
+from langchain_mimo._chat.second_chance import second_chance
+from langchain_mimo._chat.structured_output.native import failure_of, remember_refusal
+from langchain_mimo._chat.summary import Attempt
+from langchain_mimo._chat.tool_choice.forced import ForcedCall
+from langchain_mimo.errors import MediaError, MiMoError
+
+REASONING_KEY = "reasoning_content"
+SEARCHES_KEY = "web_search_usage"
+
+_BREAK_DELAY = 0.5
+"""Seconds before the first retry of a held stream that broke; doubled each time."""
+
+_SEPARATOR = "\n\n"
+
+MessageT = TypeVar("MessageT", bound=AIMessage)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request to send.
+
+    Attributes:
+        body: The body as a JSON tree, its media still unread.
+        delay: Seconds to wait before.
+        keeps_reasoning: Whether the reasoning of earlier attempts stays in the message.
+    """
+
+    body: dict[str, Any]
+    delay: float = 0.0
+    keeps_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended.
+
+    Attributes:
+        metadata: Entries for `response_metadata`.
+        is_forced: Whether a tool call was forced; its entry then tells the offset of the reasoning.
+    """
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    is_forced: bool = False
+
+
+def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
+    """Decide which requests a call sends.
+
+    Args:
+        request: The request.
+
+    Yields:
+        What to send; send the summary of its response, or its error, into the generator.
+
+    Returns:
+        How the call ended; the last response is its message.
+
+    Raises:
+        MiMoError: The error of the last request, if no other attempt can help.
+    """
+    forced = ForcedCall(request.forced, request.attempts) if request.forced else None
+    native = request.format.native
+    turns = forced.turns if forced else ()
+    may_repeat, breaks = request.second_chance, 0
+    rejection: MiMoError | None = None
+    metadata: dict[str, Any] = {"structured_output": {"native": True}} if native else {}
+    send = Send(request.encode(turns))
+    while True:
+        attempt = yield send
+        if may_repeat and (chance := second_chance(attempt, request.turns)):
+            may_repeat, rejection = False, attempt.error
+            metadata["second_chance"] = {"reason": chance.reason}
+            send = Send(send.body, chance.delay)
+        elif native and (failure := failure_of(attempt, native)):
+            metadata["structured_output"] = {"native": False, "reason": failure}
+            send = Send(request.encode(turns, fall_back=True))
+            native = None
+        elif attempt.is_broken and breaks < request.max_retries and _is_retryable(attempt.error):
+            # A held stream stands for a response that is not streamed, which is sent again too.
+            send = Send(send.body, _BREAK_DELAY * 2**breaks)
+            breaks += 1
+        elif attempt.error is not None:
+            # A file that has gone since must not hide what the server said.
+            hides = rejection if isinstance(attempt.error, MediaError) else None
+            raise hides or attempt.error
+        elif forced and (further := forced.after(attempt)):
+            turns = further
+            send = Send(request.encode(turns), keeps_reasoning=True)
+        else:
+            break
+    if metadata.get("structured_output", {}).get("reason") == "refused":
+        remember_refusal(request.endpoint)
+    if forced:
+        metadata |= forced.metadata()
+    return Outcome(metadata, is_forced=forced is not None)
+
+
+def _is_retryable(error: MiMoError | None) -> bool:
+    return bool(getattr(error, "is_retryable", False))
+
+
+@dataclass(slots=True)
+class Totals:
+    """What earlier attempts contribute to the final message.
+
+    Attributes:
+        message_id: Id of the first attempt whose reasoning stays, or None.
+        reasoning: Reasoning of earlier attempts that stays, or None.
+        usage: Sum of their usage, or None.
+        searches: Sum of their web searches; each is billed.
+    """
+
+    message_id: str | None = None
+    reasoning: str | None = None
+    usage: UsageMetadata | None = None
+    searches: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether earlier attempts contribute nothing."""
+        return not (self.message_id or self.reasoning or self.usage or self.searches)
+
+    def separator(self, reasoning: str) -> str:
+        """Return what stands between earlier reasoning and that of the next attempt."""
+        return _SEPARATOR if self.reasoning and reasoning else ""
+
+    def reasoning_with(self, reasoning: str | None) -> str | None:
+        """Return the reasoning of all attempts, including one attempt's whole reasoning."""
+        if reasoning is None:
+            return self.reasoning
+        return (self.reasoning or "") + self.separator(reasoning) + reasoning
+
+    def add(
+        self, reasoning: str | None, usage: UsageMetadata | None, searches: dict[str, int]
+    ) -> None:
+        """Add an attempt that failed; `reasoning` is that of all attempts that stays."""
+        self.reasoning = reasoning
+        self.usage = self.usage_with(usage)
+        self.searches = self.searches_with(searches)
+
+    def usage_with(self, usage: UsageMetadata | None) -> UsageMetadata | None:
+        """Return the sum of earlier usage and one attempt's."""
+        return add_usage(self.usage, usage) if self.usage and usage else self.usage or usage
+
+    def searches_with(self, searches: dict[str, int]) -> dict[str, int]:
+        """Return the sum of earlier web searches and one attempt's."""
+        return {
+            key: self.searches.get(key, 0) + searches.get(key, 0)
+            for key in {**self.searches, **searches}
+        }
+
+    def metadata(
+        self, last: dict[str, Any], reasoning: str | None, outcome: Outcome
+    ) -> dict[str, Any]:
+        """Return the last attempt's `response_metadata` with what concerns all attempts."""
+        metadata = {**last, **outcome.metadata}
+        if outcome.is_forced and (offset := self._offset(reasoning)):
+            entry = metadata["forced_tool_choice"]
+            metadata["forced_tool_choice"] = {**entry, "reasoning_offset": offset}
+        if searches := self.searches_with(last.get(SEARCHES_KEY) or {}):
+            metadata[SEARCHES_KEY] = searches
+        return metadata
+
+    def _offset(self, reasoning: str | None) -> int:
+        """Return where the last attempt's reasoning begins in that of all attempts."""
+        before = self.reasoning or ""
+        has_more = len(reasoning or "") > len(before)
+        return len(before) + len(_SEPARATOR) if before and has_more else len(before)
+
+    def completed(self, message: MessageT, reasoning: str | None, outcome: Outcome) -> MessageT:
+        """Return the last attempt's message, or last chunk, with what concerns all attempts."""
+        if self.is_empty and not outcome.metadata:
+            return message
+        return message.model_copy(
+            update={
+                "id": self.message_id or message.id,
+                "usage_metadata": self.usage_with(message.usage_metadata),
+                "response_metadata": self.metadata(message.response_metadata, reasoning, outcome),
+            }
+        )
