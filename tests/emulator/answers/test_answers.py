@@ -310,3 +310,42 @@ async def test_models():
     assert models["object"] == "list"
     assert {"id": "mimo-v2.5", "object": "model", "owned_by": "xiaomi"} in models["data"]
     assert "mimo-v2-omni" not in [model["id"] for model in models["data"]]
+
+
+@pytest.mark.parametrize("thinking", ["enabled", "disabled"])
+async def test_a_tool_without_parameters_is_called_in_xml(thinking):
+    """As MiMo does it: the finish reason speaks of calls, and there are none."""
+    bare = {"type": "function", "function": {"name": "current_time", "description": "The time."}}
+    response = await ask(
+        MiMoEmulator(),
+        [{"role": "user", "content": "Use current_time."}],
+        tools=[bare],
+        thinking={"type": thinking},
+    )
+    (choice,) = response.json()["choices"]
+    call = "<tool_call><function=current_time></function></tool_call>"
+    assert choice["message"]["content"] == call
+    assert choice["message"]["tool_calls"] is None
+    assert choice["finish_reason"] == "tool_calls"
+    bare["function"]["parameters"] = {"type": "object", "properties": {}}
+    made = await message(
+        MiMoEmulator(), [{"role": "user", "content": "Use current_time."}], tools=[bare]
+    )
+    assert made["tool_calls"][0]["function"] == {"arguments": "{}", "name": "current_time"}
+
+
+async def test_arguments_are_spaced_as_mimo_spaces_them():
+    parameters = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city", "days"],
+    }
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": parameters}}
+    prompt = [{"role": "user", "content": "get_weather in Zürich for 3 days"}]
+    made = await message(MiMoEmulator(), prompt, tools=[tool])
+    (call,) = made["tool_calls"]
+    assert call["function"]["arguments"] == '{"city": "Zürich", "days": 3}'
+    emulator = MiMoEmulator()
+    emulator.reply(tool_calls=[{"name": "get_weather", "args": {"city": "Ulm", "days": [1, 2]}}])
+    (call,) = (await message(emulator, prompt, tools=[tool]))["tool_calls"]
+    assert call["function"]["arguments"] == '{"city": "Ulm", "days": [1, 2]}'
