@@ -9,17 +9,19 @@ MiMoError
 ├── MiMoConnectionError                       the server cannot be reached, or hung up
 ├── MiMoTimeoutError                          a time limit expired
 ├── MiMoIncompleteStreamError                 a stream ended before its message was complete
+│   └── MiMoRunawayResponseError              ... because it was cut: too many calls, or repetition
 └── MiMoAPIError                              the server responded with an error
     ├── MiMoAuthenticationError               401: the key is wrong, or wrong for this host
     ├── MiMoBalanceError                      402: no money left
     ├── MiMoPermissionError                   403: region or risk control
+    │   └── MiMoRiskControlError              441: too many refused requests
     ├── MiMoNotFoundError                     404: no such model, or not for these media
     ├── MiMoInvalidRequestError               400 and others: the request is invalid
     │   ├── MiMoContextOverflowError          ... because it is too long for the model
     │   └── MiMoMediaRejectedError            ... because MiMo cannot read a media item
-    ├── MiMoContentFilterError                421: moderation
+    ├── MiMoContentFilterError                421: moderation, mostly inside a 400
     ├── MiMoRateLimitError                    429: too many requests
-    │   └── MiMoQuotaError                    429: the quota of a plan is used up; not retryable
+    │   └── MiMoQuotaError                    a quota is used up; not retryable
     ├── MiMoServerError                       5xx, and outages that MiMo reports as a 400
     ├── MiMoRedirectError                     3xx: redirects are never followed
     └── MiMoInvalidResponseError              a response that is not one of this API
@@ -330,6 +332,10 @@ class MiMoPermissionError(MiMoAPIError, core.ModelPermissionDeniedError):
     """403: refused because of the region, or by risk control."""
 
 
+class MiMoRiskControlError(MiMoPermissionError):
+    """441, mostly inside a 400: the account or its address is blocked after refused requests."""
+
+
 class MiMoNotFoundError(MiMoAPIError, core.ModelNotFoundError):
     """404, or a 400 that means it: no such model or URL, or not for these media."""
 
@@ -347,7 +353,7 @@ class MiMoMediaRejectedError(MiMoInvalidRequestError):
 
 
 class MiMoContentFilterError(MiMoAPIError, _Refusal):
-    """421: moderation refused the request, or stopped the response."""
+    """421, mostly inside a 400: moderation refused the request."""
 
 
 class MiMoRateLimitError(MiMoAPIError, core.ModelRateLimitError):
@@ -357,7 +363,7 @@ class MiMoRateLimitError(MiMoAPIError, core.ModelRateLimitError):
 
 
 class MiMoQuotaError(MiMoRateLimitError):
-    """429: the quota of a plan is used up; retrying soon will not help."""
+    """The quota of a plan (429) or of web searches (409) is used up; retrying will not help."""
 
     is_retryable = False
 

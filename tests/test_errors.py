@@ -1,12 +1,14 @@
 """The exception hierarchy: LangChain's classes, redaction, pickling, texts."""
 
 import pickle
+import re
 
 import pytest
 from langchain_core import exceptions as core
 
 from langchain_mimo import errors
-from langchain_mimo._transport.error_responses import ErrorContext, error_from_response
+from langchain_mimo._transport.error_hints import ErrorContext
+from langchain_mimo._transport.error_responses import error_from_response
 from langchain_mimo.errors import redact
 
 HOST = "api.xiaomimimo.com"
@@ -23,6 +25,8 @@ def test_each_class_inherits_from_langchains_own():
         errors.MiMoContextOverflowError: core.ContextOverflowError,
         errors.MiMoRateLimitError: core.ModelRateLimitError,
         errors.MiMoQuotaError: core.ModelRateLimitError,
+        errors.MiMoRiskControlError: core.ModelPermissionDeniedError,
+        errors.MiMoRunawayResponseError: core.ModelConnectionError,
         errors.MiMoServerError: core.ModelAPIError,
         errors.MiMoConnectionError: core.ModelConnectionError,
         errors.MiMoTimeoutError: core.ModelTimeoutError,
@@ -53,7 +57,9 @@ def test_redaction_keeps_ordinary_ids():
         errors.MiMoConnectionError("gone", is_retryable=False),
         errors.MiMoTimeoutError("idle", 3.0, host="h", events=2, received=9),
         errors.MiMoIncompleteStreamError("cut", None, is_retryable=False),
+        errors.MiMoRunawayResponseError("too many calls", limit="max_tool_calls"),
         error_from_response(429, {"retry-after": "1"}, BODY, CONTEXT),
+        error_from_response(441, {}, BODY, CONTEXT),
         error_from_response(421, {}, BODY, CONTEXT),
     ],
 )
@@ -69,3 +75,14 @@ def test_a_timeout_error_names_the_limit_and_what_was_received():
     text = str(errors.MiMoTimeoutError("idle", 300.0, host=HOST, events=7, received=1234))
     for piece in ("idle", "300 s", HOST, "7 events", "1234 bytes"):
         assert piece in text
+
+
+def test_the_class_tree_lists_every_error():
+    classes = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.MiMoError)
+    }
+    tree = errors.__doc__.partition("From MiMoConnectionError on")[0]
+    listed = re.findall(r"^[│├└─ ]*(\w+Error)\b", tree, re.MULTILINE)
+    assert sorted(listed) == sorted(classes)

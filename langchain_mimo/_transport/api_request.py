@@ -11,14 +11,16 @@ from typing import Any
 import httpx2
 
 from langchain_mimo._media.opening import MediaPolicy
-from langchain_mimo._transport.error_responses import ErrorContext
+from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo.errors import MiMoConfigurationError
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_KEY_HEADERS = ("authorization", "api-key", "x-api-key")
+_KEY_HEADERS = ("api-key", "authorization", "x-api-key")
+"""Headers that may hold the key. MiMo reads `api-key` first (docs/api-facts.md)."""
+
 _SECRET_LENGTH = 8
 
 
@@ -44,9 +46,8 @@ class ApiRequest:
     media: MediaPolicy = field(default_factory=MediaPolicy)
 
     def key(self) -> str:
-        """Return the value of the header that holds the API key, or ""."""
-        values = {name.lower(): value for name, value in self.headers.items()}
-        return next((values[name] for name in _KEY_HEADERS if values.get(name)), "")
+        """Return the API key that the server reads, or ""."""
+        return next(iter(_keys(self.headers).values()), "")
 
 
 @lru_cache(maxsize=64)
@@ -84,15 +85,36 @@ def parse_url(api_request: ApiRequest) -> httpx2.URL:
     return url
 
 
-def error_context(api_request: ApiRequest, url: httpx2.URL) -> ErrorContext:
-    """Return what errors may say about a request, and what they must not."""
-    key = api_request.key().rpartition(" ")[2]
+def error_context(
+    api_request: ApiRequest, url: httpx2.URL, headers: Mapping[str, str] | None = None
+) -> ErrorContext:
+    """Return what errors may say about a request, and what they must not.
+
+    Args:
+        api_request: The request.
+        url: Its URL.
+        headers: All headers of the request, if the caller's own client adds some.
+    """
+    keys = _keys(api_request.headers if headers is None else headers)
+    key = next(iter(keys.values()), "")
     family = re.match(r"(?:sk|ttp|tp)-", key)
-    model = api_request.tree.get("model")
+    model, tools = api_request.tree.get("model"), api_request.tree.get("tools")
     return ErrorContext(
         host=url.host,
         key_family=family[0] if family else "",
         has_key=bool(key),
+        rival_headers=tuple(keys) if len(set(keys.values())) > 1 else (),
         model=model if isinstance(model, str) else "",
-        secrets=(key,) if len(key) >= _SECRET_LENGTH else (),
+        searches=isinstance(tools, list) and any(map(_is_web_search, tools)),
+        secrets=tuple(key for key in keys.values() if len(key) >= _SECRET_LENGTH),
     )
+
+
+def _keys(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys in headers by the header's name, the one that MiMo reads first."""
+    values = {name.lower(): value.rpartition(" ")[2] for name, value in headers.items()}
+    return {name: values[name] for name in _KEY_HEADERS if values.get(name)}
+
+
+def _is_web_search(tool: object) -> bool:
+    return isinstance(tool, Mapping) and tool.get("type") == "web_search"

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx2
 
-from langchain_mimo._transport.api_request import ApiRequest
+from langchain_mimo._transport.api_request import ApiRequest, error_context
 from langchain_mimo._transport.error_bodies import describe_body
+from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import (
-    ErrorContext,
     error_from_event,
     error_from_response,
     invalid_response_error,
@@ -115,13 +115,15 @@ class Attempt:
             A request of the client's package.
         """
         is_sync = isinstance(client, self._http.Client)
-        return client.build_request(
+        request = client.build_request(
             "POST",
             str(self._url),
             headers=self._request_headers(api_request, stream=stream),
             content=SyncContent(self._body) if is_sync else AsyncContent(self._body),
             extensions={"timeout": self.timer.timeout_extension()},
         )
+        self._context = error_context(api_request, self._url, request.headers)
+        return request
 
     def _request_headers(self, api_request: ApiRequest, *, stream: bool) -> dict[str, str]:
         headers = {

@@ -1,8 +1,8 @@
 """Reads error bodies of every known form: MiMo's, those of self-hosted servers, and proxies'.
 
-MiMo's are `{"error": {"code", "message", "param", "type"}}`, often with the useful text in `param`,
-and behind `data:` if a stream was requested (docs/api-facts.md). vLLM, FastAPI and gateways have
-forms of their own.
+MiMo's are `{"error": {"code", "message", "param", "type"}}`, often with the useful text in `param`.
+Some have only `code` and `message`, some are printed on several lines, and most are behind `data:`
+if a stream was requested (docs/api-facts.md). vLLM, FastAPI and gateways have forms of their own.
 """
 
 from __future__ import annotations
@@ -58,14 +58,16 @@ def read_body(body: bytes, secrets: Iterable[str]) -> ErrorBody:
             FastAPI's `{"detail": …}`, a string, HTML, or nothing.
         secrets: Strings to mask.
     """
-    text = _without_event_framing(body)
-    try:
-        payload = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        payload = None
-    if payload is None:
-        return ErrorBody(describe_body(text.encode(), secrets), text=redact(text, secrets))
-    return read_payload(payload, secrets)
+    texts = _without_event_framing(body)
+    for text in texts:
+        try:
+            payload = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue
+        if payload is not None:
+            return read_payload(payload, secrets)
+    text = texts[0]
+    return ErrorBody(describe_body(text.encode(), secrets), text=redact(text, secrets))
 
 
 def read_payload(payload: Any, secrets: Iterable[str]) -> ErrorBody:
@@ -108,12 +110,14 @@ def describe_body(body: bytes, secrets: Iterable[str] = ()) -> str:
     return f"{redact(text, secrets, 300)!r}"
 
 
-def _without_event_framing(body: bytes) -> str:
-    """Remove the `data:` of a body that is framed as an event."""
+def _without_event_framing(body: bytes) -> list[str]:
+    """Return the body without the `data:` of events; the second text has all lines of an object."""
     text = body.decode("utf-8", "replace").lstrip("\ufeff").strip()
     if not text.startswith(("data:", "event:", ":")):
-        return text
-    return "\n".join(line[5:].strip() for line in text.splitlines() if line.startswith("data:"))
+        return [text]
+    lines = text.splitlines()
+    data = "\n".join(line[5:].strip() for line in lines if line.startswith("data:"))
+    return [data, text.removeprefix("data:")]
 
 
 def _clean(value: Any, secrets: Iterable[str], limit: int = 600) -> str | None:

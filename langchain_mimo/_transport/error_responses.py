@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,12 +22,15 @@ from langchain_mimo._transport.error_bodies import (
     read_body,
     read_payload,
 )
-from langchain_mimo.catalogue import (
-    GENERAL_HOST,
-    MIMO_DOMAIN,
-    TOKEN_PLAN_HOSTS,
-    current_ids,
-    find,
+from langchain_mimo._transport.error_hints import (
+    WEB_SEARCH_CONSOLE,
+    ErrorContext,
+    key_hint,
+    modality_hint,
+    not_found_hint,
+    output_limit_hint,
+    speech_hint,
+    unsupported_model_hint,
 )
 from langchain_mimo.errors import (
     MiMoAPIError,
@@ -43,28 +46,10 @@ from langchain_mimo.errors import (
     MiMoQuotaError,
     MiMoRateLimitError,
     MiMoRedirectError,
+    MiMoRiskControlError,
     MiMoServerError,
     redact,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorContext:
-    """What is known about a request whose response is an error; only `secrets` is secret.
-
-    Attributes:
-        host: Host of the server.
-        key_family: "sk-", "tp-" or "ttp-", the prefix of the key; "" if unknown.
-        model: The requested model id.
-        secrets: Strings to mask in what the server says.
-        has_key: Whether a key was sent.
-    """
-
-    host: str = ""
-    key_family: str = ""
-    model: str = ""
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    has_key: bool = True
 
 
 def error_from_response(
@@ -135,9 +120,10 @@ def _build(
     status: int, headers: Mapping[str, str], body: ErrorBody, context: ErrorContext
 ) -> MiMoAPIError:
     text = " ".join(filter(None, (body.message, body.param, body.type, body.code)))
-    # Gateways pass MiMo's 421 on as a 400: a status in the body's code is the original one.
-    original = _status_in(body) or status
-    rule = next(rule for rule in _TABLE if rule.matches(original, text))
+    # MiMo's gateway sends moderation and risk control as a 400, so a status in the body's code is
+    # the more precise one.
+    precise = _status_in(body) or status
+    rule = next(rule for rule in _TABLE if rule.matches(precise, text, context))
     return rule.error(
         body.message,
         status_code=status,
@@ -205,50 +191,6 @@ _STATUS = re.compile(r"[45]\d\d")
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-mimo-request-id", "x-trace-id")
 
 
-def _key_hint(context: ErrorContext) -> str:
-    """Explain which family of key was sent to which host, never the key (docs/api-facts.md)."""
-    family, host = context.key_family, context.host
-    if not context.has_key:
-        return f"No key was sent to {host or 'the server'}; pass api_key or set MIMO_API_KEY."
-    if not (host == MIMO_DOMAIN or host.endswith("." + MIMO_DOMAIN)):
-        return f"The key was sent to {host or 'the server'}; check that it is a key of that server."
-    regions = ", ".join(f"{region} = {name}" for region, name in TOKEN_PLAN_HOSTS.items())
-    if family in ("tp-", "ttp-") and host not in TOKEN_PLAN_HOSTS.values():
-        return (
-            f"A Token Plan key ({family}) was sent to {host}, which accepts pay-as-you-go keys "
-            f"(sk-). Set region to that of your plan: {regions}."
-        )
-    if family in ("tp-", "ttp-"):
-        return (
-            f"A Token Plan key ({family}) was sent to {host}. Such a key is valid in one region "
-            f"only; set region to that of your plan: {regions}."
-        )
-    if family == "sk-" and host != GENERAL_HOST:
-        return f"A pay-as-you-go key (sk-) was sent to {host}; send it to {GENERAL_HOST}."
-    key = f"A key with the prefix {family}" if family else "A key with an unknown prefix"
-    return f"{key} was sent to {host}; check in the console that it is complete and still valid."
-
-
-def _model_hint(context: ErrorContext) -> str:
-    """Name the successor of a retired model, or the current ids."""
-    model = find(context.model)
-    if model is not None and model.ended is not None:
-        successor = f"; use {model.successor}" if model.successor else ""
-        return f"{model.id} is retired as of {model.ended.date()}{successor}."
-    if model is None and context.model and context.host.endswith(MIMO_DOMAIN):
-        return f"Unknown model {context.model!r}; MiMo serves {', '.join(current_ids())}."
-    return "Check the model id and base_url (MiMo's ends in /v1)."
-
-
-def _modality_hint(context: ErrorContext) -> str:
-    model = find(context.model)
-    successor = model.successor if model is not None and model.successor else "mimo-v2.6-flash"
-    return (
-        f"{context.model or 'This model'} does not accept this kind of media; use {successor}. "
-        "Media in the history are rejected again in every turn."
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Rule:
     """One row of the table; the first that matches is used.
@@ -259,6 +201,7 @@ class _Rule:
         error: Class to raise.
         hint: One or more sentences, or a function that returns them.
         retryable: Value of `is_retryable`; None for the default of the class.
+        searches: Whether the row is for requests with web search only.
     """
 
     statuses: range | tuple[int, ...]
@@ -266,13 +209,29 @@ class _Rule:
     error: type[MiMoAPIError]
     hint: str | Callable[[ErrorContext], str] | None = None
     retryable: bool | None = None
+    searches: bool = False
 
-    def matches(self, status: int, text: str) -> bool:
-        return status in self.statuses and re.search(self.pattern, text, re.IGNORECASE) is not None
+    def matches(self, status: int, text: str, context: ErrorContext) -> bool:
+        return (
+            status in self.statuses
+            and (context.searches or not self.searches)
+            and re.search(self.pattern, text, re.IGNORECASE) is not None
+        )
 
 
 _ANY = range(100, 1000)
-_CLIENT = range(400, 500)
+_MODERATION_HINT = (
+    "MiMo's moderation refused the conversation, and it reads the system message too; change the "
+    "text or the media."
+)
+_UNREADABLE_HINT = (
+    "MiMo cannot read one of the media; convert it with prepare_image, prepare_video or "
+    "prepare_audio of langchain_mimo.prepare."
+)
+_RISK_CONTROL_HINT = (
+    "MiMo's risk control blocks this account or address after many refused requests. Stop sending "
+    "requests, change what was refused, and appeal through MiMo's website."
+)
 
 _TABLE = (
     _Rule(
@@ -281,9 +240,16 @@ _TABLE = (
         MiMoServerError,
         "MiMo had an internal outage; try again later.",
     ),
-    _Rule(_ANY, r"content_filter|moderation block", MiMoContentFilterError),
-    _Rule((421,), "", MiMoContentFilterError, "MiMo's moderation refused this conversation."),
-    _Rule((401,), "", MiMoAuthenticationError, _key_hint),
+    _Rule((441,), "", MiMoRiskControlError, _RISK_CONTROL_HINT),
+    _Rule(
+        _ANY,
+        r"risk_control|high-frequency non-compliant|高频的违规请求",
+        MiMoRiskControlError,
+        _RISK_CONTROL_HINT,
+    ),
+    _Rule(_ANY, r"content_filter|moderation block", MiMoContentFilterError, _MODERATION_HINT),
+    _Rule((421,), "", MiMoContentFilterError, _MODERATION_HINT),
+    _Rule((401,), "", MiMoAuthenticationError, key_hint),
     _Rule(
         (402,),
         r"upstream request failed",
@@ -293,10 +259,19 @@ _TABLE = (
     ),
     _Rule((402,), "", MiMoBalanceError, "Top up the account in MiMo's console."),
     _Rule(
-        _CLIENT,
-        r"web.?search",
+        (409,),
+        "",
+        MiMoQuotaError,
+        f"The quota of web searches is used up: top it up at {WEB_SEARCH_CONSOLE}, or remove the "
+        "tool web_search.",
+        searches=True,
+    ),
+    _Rule(
+        (400, 403, 404, 422),
+        r"webSearchEnabled|web.?search.{0,60}(not enabled|disabled|not activated|not available)",
         MiMoInvalidRequestError,
-        "Enable the web search plugin in MiMo's console; this takes up to five minutes to apply.",
+        f"Enable the web search plugin at {WEB_SEARCH_CONSOLE}, which takes up to five minutes to "
+        "apply, or remove the tool web_search.",
     ),
     _Rule(
         (403,),
@@ -308,15 +283,48 @@ _TABLE = (
         (400, 404),
         r"support (image|audio|video|multimodal)|not a multimodal model",
         MiMoNotFoundError,
-        _modality_hint,
+        modality_hint,
+    ),
+    # MiMo's texts: the first since July 2026, the second before.
+    _Rule(
+        (400, 404),
+        r"unsupported model|not supported model",
+        MiMoNotFoundError,
+        unsupported_model_hint,
     ),
     _Rule(
         (400, 404),
-        r"not supported model|unsupported model|model.{0,80}(not exist|not found|deprecated)",
+        r"model.{0,80}(not exist|not found|deprecated)",
         MiMoNotFoundError,
-        _model_hint,
+        not_found_hint,
     ),
-    _Rule((404,), "", MiMoNotFoundError, _model_hint),
+    _Rule((404,), "", MiMoNotFoundError, not_found_hint),
+    _Rule(
+        (400,),
+        r"(role|allowed) for tts model|asr request requires",
+        MiMoInvalidRequestError,
+        speech_hint,
+    ),
+    _Rule(
+        (400,),
+        r"invalid json in request body",
+        MiMoInvalidRequestError,
+        "The body did not arrive as JSON, and MiMo checks this before the key. ChatMiMo always "
+        "sends valid JSON: check proxies, gateways and hooks of http_client that change bodies.",
+    ),
+    _Rule(
+        (400,),
+        r"^invalid request parameters",
+        MiMoInvalidRequestError,
+        "MiMo does not say which parameter it means. It was seen for a response_format of an "
+        "unknown type and for content parts of another API; check extra_body.",
+    ),
+    _Rule(
+        (400,),
+        r"completion_tokens is too (small|large)",
+        MiMoInvalidRequestError,
+        output_limit_hint,
+    ),
     _Rule(
         (400,),
         r"reasoning_content.{0,80}passed back",
@@ -326,10 +334,12 @@ _TABLE = (
     ),
     _Rule(
         (400, 422),
-        r"multimodal data is corrupted|invalid (image|audio|video) format",
+        r"multimodal data is corrupted",
         MiMoMediaRejectedError,
-        "MiMo cannot read one of the media; convert it with prepare_image, prepare_video or "
-        "prepare_audio of langchain_mimo.prepare.",
+        f"{_UNREADABLE_HINT} It rejects media that are whole at times, and accepts them later.",
+    ),
+    _Rule(
+        (400, 422), r"invalid (image|audio|video) format", MiMoMediaRejectedError, _UNREADABLE_HINT
     ),
     _Rule(
         (400, 413, 422),

@@ -29,9 +29,10 @@ class RetryPolicy:
     Retried: too many requests (429); 500, 502, 503, 504 and other 5xx; 408, 409, 425; a connection
     that fails or breaks before the first event; the `connect` limit; and the 400 "Connection
     refused" with which MiMo reports an outage (docs/api-facts.md). Not retried: everything else,
-    including 401, 402, 403, 421, an exhausted quota, other 400s, and the limits `first_event`,
-    `idle` and `total`: the slow attempt has been paid for, and so would the next one. Nothing is
-    retried once the first event of a stream has been yielded.
+    including 401, 402, 403, moderation (421), risk control (441), an exhausted quota (429, or 409
+    for a request with web search), other 400s, and the limits `first_event`, `idle` and `total`:
+    the slow attempt has been paid for, and so would the next one. Nothing is retried once the first
+    event of a stream has been yielded.
 
     Attributes:
         max_retries: Number of attempts after the first; 0 for none.

@@ -20,7 +20,7 @@ import httpx2
 from langchain_mimo._transport import clients, response_body
 from langchain_mimo._transport.api_request import ApiRequest, error_context, parse_url
 from langchain_mimo._transport.attempt import Attempt
-from langchain_mimo._transport.error_responses import ErrorContext
+from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.http_packages import package_of
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._transport.retries import shared_backoff

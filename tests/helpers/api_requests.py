@@ -16,8 +16,14 @@ def api_request(tree=None, url="https://api.example/v1/chat/completions", header
     return ApiRequest(url, headers, tree or {"model": "m"}, **options)
 
 
-def error_body(code, message="x", param=""):
-    return json.dumps({"error": {"code": str(code), "message": message, "param": param}}).encode()
+def error_body(code, message="x", param="", kind=""):
+    error = {"code": str(code), "message": message, "param": param, "type": kind}
+    return json.dumps({"error": error}).encode()
+
+
+def gateway_body(**error):
+    """An error body as MiMo's gateway prints it."""
+    return json.dumps({"error": error}, ensure_ascii=False, indent=4).encode() + b"\n"
 
 
 def parts(*chunks):

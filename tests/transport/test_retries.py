@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from api_requests import error_body
 from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_mimo._transport import retries
-from langchain_mimo._transport.error_responses import ErrorContext, error_from_response
+from langchain_mimo._transport.error_hints import ErrorContext
+from langchain_mimo._transport.error_responses import error_from_response
 from langchain_mimo._transport.retries import Backoff, RetryPolicy, shared_backoff
 from langchain_mimo.errors import (
     MediaError,
@@ -33,10 +35,12 @@ def error_response(status, message="x", param="", **headers):
         ),
         *(
             (error_response(status), False)
-            for status in (400, 401, 402, 403, 404, 405, 413, 421, 422)
+            for status in (400, 401, 402, 403, 404, 405, 413, 421, 422, 441)
         ),
         *((error_response(status), False) for status in (501, 505)),
         (error_response(429, "quota exhausted"), False),
+        (error_from_response(409, {}, b"", ErrorContext(searches=True)), False),
+        (error_from_response(400, {}, error_body(441), ErrorContext()), False),
         (error_response(400, "finishConnect(..) failed: Connection refused: x"), True),
         (error_response(400, "Param Incorrect", "Connection refused"), True),
         (error_response(402, "Upstream request failed: Insufficient account funds"), False),

@@ -9,8 +9,8 @@ import json
 import pytest
 from langchain_core.messages import message_chunk_to_message
 
+from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import (
-    ErrorContext,
     error_from_event,
     error_from_response,
 )
