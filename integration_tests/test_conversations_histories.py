@@ -8,7 +8,7 @@ from operator import add
 
 import pytest
 import sample_media
-from conversations import assistant_messages, openai_only, sent, weather
+from conversations import AUDIO_AND_VIDEO, assistant_messages, openai_only, sent, weather
 from langchain_core.load import dumps, loads
 from langchain_core.messages import (
     AIMessage,
@@ -32,7 +32,7 @@ PROMPT = HumanMessage("How is it in Ulm and Bonn?")
 
 @pytest.fixture
 def emulator():
-    with MiMoEmulator(strict_tool_turns=True) as running:
+    with MiMoEmulator(strict_tool_turns=True, **AUDIO_AND_VIDEO) as running:
         yield running
 
 
@@ -246,7 +246,7 @@ def image(tmp_path_factory):
 def test_a_conversation_continues_with_mimo(model, emulator, image, name):
     history = stored_history(name, image)
     before = copy.deepcopy(history)
-    llm = model(emulator).bind_tools([weather])
+    llm = model(emulator, dialect=AUDIO_AND_VIDEO).bind_tools([weather])
     messages = [*history, HumanMessage("Use weather for Ulm.")]
     call = llm.invoke(messages)
     assert call.tool_calls

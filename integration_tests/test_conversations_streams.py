@@ -11,7 +11,7 @@ from langchain_core.messages import content as core_content
 from langchain_core.messages import message_chunk_to_message
 
 from langchain_mimo.chat_models import ChatMiMo
-from langchain_mimo.errors import MiMoContentFilterError
+from langchain_mimo.errors import MiMoContentFilterError, MiMoInputError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
@@ -281,14 +281,64 @@ def test_thinking_on_the_model_and_on_the_call(llm, emulator, api_format, on_mod
             assert bool(tokens) == bool(reasoning)
 
 
-@pytest.mark.parametrize("name", ["reasoning_effort", "enable_thinking"])
-def test_thinking_switches_of_other_providers_cause_one_warning(llm, emulator, name):
-    with pytest.warns(UserWarning, match=f"{name}.*thinking=True or thinking=False"):
-        llm.invoke("x", **{name: "high"})
+def test_a_thinking_switch_of_other_providers_causes_one_warning(llm, emulator):
+    with pytest.warns(UserWarning, match="'enable_thinking'.*thinking=True or thinking=False"):
+        llm.invoke("x", enable_thinking=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        llm.invoke("x", **{name: "high"})
-    assert all(name not in request.body for request in emulator.requests)
+        llm.invoke("x", enable_thinking=True)
+    assert all("enable_thinking" not in request.body for request in emulator.requests)
+
+
+def effort_on_the_model(llm, effort):
+    fields = {"api_key": llm.api_key, "base_url": llm.base_url, "api_format": llm.api_format}
+    return ChatMiMo(model=llm.model, reasoning_effort=effort, **fields)
+
+
+class OnTheCall:
+    """A model whose every call gets an effort."""
+
+    def __init__(self, llm, effort):
+        self.llm, self.keywords = llm, {"reasoning_effort": effort}
+
+    def invoke(self, messages):
+        return self.llm.invoke(messages, **self.keywords)
+
+    def stream(self, messages):
+        return self.llm.stream(messages, **self.keywords)
+
+
+EFFORT = {
+    "on the model": effort_on_the_model,
+    "bound": lambda llm, effort: llm.bind(reasoning_effort=effort),
+    "bound with tools": lambda llm, effort: llm.bind_tools([], reasoning_effort=effort),
+    "on the call": OnTheCall,
+}
+
+
+@pytest.mark.filterwarnings("default:MiMo has one level of thinking")
+@pytest.mark.parametrize("place", EFFORT)
+@pytest.mark.parametrize("effort", ["none", "low", "medium", "high"])
+def test_a_reasoning_effort_is_sent_as_thinking(llm, emulator, place, effort):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = EFFORT[place](llm, effort)
+        messages = [model.invoke("Hello"), reduce(add, model.stream("Hello"))]
+    assert len(caught) == (effort != "none")
+    for message in messages:
+        assert bool(message.additional_kwargs.get("reasoning_content")) == (effort != "none")
+    for request in emulator.requests:
+        assert request.status == 200
+        assert "reasoning_effort" not in request.body
+        switch = {"type": "disabled"} if effort == "none" else None
+        assert request.body.get("thinking") == switch
+
+
+@pytest.mark.parametrize("effort", ["minimal", "xhigh", "max"])
+def test_an_effort_that_mimo_refuses_is_refused_before_anything_is_sent(llm, emulator, effort):
+    with pytest.raises(MiMoInputError, match="reasoning_effort must be 'none' or 'low'"):
+        llm.invoke("x", reasoning_effort=effort)
+    assert emulator.requests == []
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -1,12 +1,13 @@
 """Tools: media that they return, tools of every kind, web search, forced choices."""
 
 import json
+import warnings
 from functools import reduce
 from operator import add
 from typing import Annotated
 
 import pytest
-from conversations import accepted_bodies, openai_only
+from conversations import AUDIO_AND_VIDEO, accepted_bodies, openai_only
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -22,7 +23,7 @@ DAY = "2026-10-01"  # mimo-v2.5 is not retired yet
 
 @pytest.fixture
 def emulator():
-    with MiMoEmulator(strict_tool_turns=True, as_of=DAY) as running:
+    with MiMoEmulator(strict_tool_turns=True, as_of=DAY, **AUDIO_AND_VIDEO) as running:
         yield running
 
 
@@ -61,7 +62,7 @@ RETURNED_KINDS = [
 async def test_media_that_tools_return_reach_the_model(
     model, emulator, observe, media, returned, tool_media
 ):
-    llm = model(emulator, tool_media=tool_media)
+    llm = model(emulator, tool_media=tool_media, dialect=AUDIO_AND_VIDEO)
     assert llm.profile["image_tool_message"] is True
     agent = create_agent(llm, [observe])
     state = {"messages": [HumanMessage("What do you see and hear?")]}
@@ -125,7 +126,7 @@ def test_a_file_that_a_tool_returns_is_read_when_sent(model, emulator, media):
         """Record a video."""
         return [video_block(media.video, fps=1)]
 
-    llm = model(emulator, allowed_media_dirs=[str(media.folder)])
+    llm = model(emulator, allowed_media_dirs=[str(media.folder)], dialect=AUDIO_AND_VIDEO)
     emulator.reply("", reasoning="I look.", tool_calls=[{"name": "video", "args": {}}])
     state = create_agent(llm, [video]).invoke({"messages": [HumanMessage("What goes on?")]})
     accepted_bodies(emulator)
@@ -216,16 +217,18 @@ def test_tools_of_every_kind(model, emulator, api_format, strict):
 
 
 @openai_only
-@pytest.mark.parametrize("parallel", [None, False, True])
-def test_parallel_tool_calls_is_sent_only_if_given(model, emulator, parallel):
-    llm = model(emulator).bind_tools([by_tool], parallel_tool_calls=parallel)
-    # MiMo does not document it, so the emulator refuses it.
-    if parallel is None:
-        llm.invoke("x")
-    else:
-        with pytest.raises(Exception, match="parallel_tool_calls"):
-            llm.invoke("x")
-    assert emulator.requests[0].body.get("parallel_tool_calls") == parallel
+@pytest.mark.parametrize("parallel", [False, True])
+def test_parallel_tool_calls_is_not_sent_in_mimos_chat_format(model, parallel):
+    """Supervisors and middleware set it for every model; `strict_parameters` would refuse it."""
+    with MiMoEmulator(strict_parameters=True) as emulator:
+        llm = model(emulator).bind_tools([by_tool], parallel_tool_calls=parallel)
+        with pytest.warns(UserWarning, match="parallel_tool_calls, so it is not sent"):
+            assert llm.invoke("Use by_tool for 'Ulm'.").tool_calls
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            llm.invoke("Use by_tool for 'Ulm'.")
+        for body in accepted_bodies(emulator):
+            assert "parallel_tool_calls" not in body
 
 
 @pytest.mark.parametrize("api_format", ["anthropic"])

@@ -6,6 +6,7 @@ import io
 
 import media_files
 import pytest
+from conversations import AUDIO_AND_VIDEO
 from langchain_core.messages import HumanMessage
 from PIL import Image
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(folder):
-    with MiMoEmulator(media_root={"https://files.example/": folder}) as running:
+    with MiMoEmulator(media_root={"https://files.example/": folder}, **AUDIO_AND_VIDEO) as running:
         yield running
 
 
@@ -42,6 +43,7 @@ def llm(server, folder, api_format):
         base_url=server.base_url,
         api_key=server.api_key,
         api_format=api_format,
+        dialect=AUDIO_AND_VIDEO,
         allowed_media_dirs=[str(folder)],
         thinking=False,
     )

@@ -86,6 +86,14 @@ async def test_thinking_is_set_and_reasoning_is_read(server, thinking):
     assert not any("thinking" in body for body in server.requests)
 
 
+async def test_an_effort_of_none_turns_thinking_off(server):
+    for message in await all_methods(model(server, reasoning_effort="none"), "Hello"):
+        assert "reasoning_content" not in message.additional_kwargs
+    for body in server.requests:
+        assert body["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
+        assert "reasoning_effort" not in body
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_an_agent_calls_a_tool(server, kind, streaming):
     agent = create_agent(model(server, streaming=streaming), [barometer])

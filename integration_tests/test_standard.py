@@ -90,6 +90,10 @@ class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
     def api_format(self):
         return "anthropic"
 
+    # MiMo drops both in this format, so ChatMiMo refuses them.
+    supports_audio_inputs = False
+    supports_video_inputs = False
+
     @property
     def supported_usage_metadata_details(self):
         # This format reports no tokens per modality and no reasoning tokens.

@@ -8,6 +8,11 @@ openai_only = pytest.mark.parametrize("api_format", ["openai"])
 """For features that the Anthropic format lacks, and for tests written as OpenAI events."""
 
 
+AUDIO_AND_VIDEO = {"anthropic_audio_video": True}
+"""The `dialect` of a server whose Anthropic format reads audio and video, such as an emulator with
+the setting of the same name; without effect in the OpenAI format."""
+
+
 @tool
 def weather(city: str) -> str:
     """Tell the weather of a city."""

@@ -49,6 +49,9 @@ class TestChatMiMo(ChatModelUnitTests):
 
 
 class TestChatMiMoInTheAnthropicFormat(TestChatMiMo):
+    supports_audio_inputs = False
+    supports_video_inputs = False
+
     @property
     def chat_model_params(self):
         return {**super().chat_model_params, "api_format": "anthropic"}
