@@ -257,8 +257,10 @@ def _thinking(fields: ChatMiMoFields, given: Mapping[str, Any]) -> bool | None:
 
 
 def _limit(name: str, value: Any, minimum: int) -> int | None:
+    if value is None:
+        return None
     with as_input_error():
-        return None if value is None else integer(name, value, minimum)
+        return integer(name, value, minimum)
 
 
 def _history_options(model: str, thinking: bool | None, **settings: Any) -> HistoryOptions:

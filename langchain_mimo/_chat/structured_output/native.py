@@ -19,8 +19,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
-import jsonschema_rs
-
 from langchain_mimo._chat.structured_output.fences import parse_json
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo.errors import (
@@ -124,6 +122,8 @@ def _may_refuse_schema(error: Exception) -> bool:
 @lru_cache(maxsize=64)
 def _validator(schema: str) -> Callable[[Any], bool] | None:
     """Return the check of a schema; None for one that the library cannot read."""
+    import jsonschema_rs  # noqa: PLC0415 - 8 ms that most programs need not spend
+
     try:
         validator = jsonschema_rs.validator_for(json.loads(schema), retriever=_refuse_download)
     except (ValueError, TypeError):

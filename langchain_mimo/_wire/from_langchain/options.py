@@ -28,6 +28,8 @@ class MediaDefaults:
 
     def __post_init__(self) -> None:
         """Validate both; raises `MiMoInputError`."""
+        if self.fps is None and self.media_resolution is None:
+            return
         with as_input_error():
             if self.fps is not None:
                 self.fps = number("fps", self.fps, *FPS_RANGE)
