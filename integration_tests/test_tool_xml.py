@@ -11,7 +11,11 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from langchain_mimo.errors import MiMoInvalidResponseError
+from langchain_mimo.errors import (
+    MiMoError,
+    MiMoInvalidResponseError,
+    MiMoRunawayResponseError,
+)
 
 XML = (
     "<tool_call><function=by_tool><parameter=city>Ulm</parameter>"
@@ -54,7 +58,7 @@ def invoke_in_a_thread(llm):
 def outcome_of(run):
     try:
         return run()
-    except MiMoInvalidResponseError as error:
+    except MiMoError as error:
         return error
 
 
@@ -136,6 +140,16 @@ def test_the_calls_are_read_on_request(model, faulty, way, fields, bound):
     if bound == "forced":
         assert message.response_metadata["forced_tool_choice"]["honoured"] is True
     assert len(faulty.requests) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_calls_that_were_read_count_towards_the_limit(model, emulator, way):
+    emulator.fault("xml_tool_call")
+    emulator.reply("Look: ", tool_calls=CALLS * 4)
+    llm = model(emulator, parse_tool_xml=True, max_tool_calls=3).bind_tools([by_tool])
+    with pytest.raises(MiMoRunawayResponseError) as caught:
+        WAYS[way](llm)
+    assert caught.value.partial_message.tool_calls == []
 
 
 def test_the_switch_can_be_set_for_one_call(model, emulator):

@@ -229,11 +229,14 @@ class StreamedResponse(_Call, Generic[T]):
 
         Raises:
             MiMoIncompleteStreamError: The stream ended before its response was complete.
+            MiMoInvalidResponseError: MiMo wrote its tool calls as XML into the text.
+            MiMoRunawayResponseError: The response exceeded a limit of the caller's.
         """
         attempt, decoder = self._attempt, self._decoder
         if attempt is None:
             return self._end_plain()
         chunks = [] if attempt.is_padding else decoder.finish()
+        attempt.check_limits(decoder)
         passed = [kept for chunk in chunks for kept in attempt.feed(chunk)]
         outcome = self._decide(attempt.summary(decoder))
         if outcome is None:

@@ -339,8 +339,8 @@ class StreamDecoder:
 
     @property
     def call_count(self) -> int:
-        """Number of tool calls that have begun."""
-        return self._call_assembler.count
+        """Number of tool calls that have begun, or were read from the text."""
+        return max(self._call_assembler.count, len(self._released_calls))
 
     @property
     def reasoning_used_the_budget(self) -> bool:
