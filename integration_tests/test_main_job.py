@@ -7,6 +7,7 @@ import base64
 import re
 
 import pytest
+from conversations import AUDIO_AND_VIDEO
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
@@ -28,6 +29,13 @@ KINDS = {
 }
 
 
+@pytest.fixture
+def emulator():
+    """An emulator that reads audio and video in both formats, as their pages say."""
+    with MiMoEmulator(**AUDIO_AND_VIDEO) as running:
+        yield running
+
+
 def messages_with(block, text="What is this? Describe it in one sentence."):
     return [HumanMessage([block, {"type": "text", "text": text}])]
 
@@ -47,7 +55,9 @@ async def four_ways(model, messages):
 @pytest.mark.parametrize("kind", KINDS)
 async def test_media_are_described_and_counted(kind, llm, service, media):
     make_block, name, described, expected_tokens = KINDS[kind]
-    model = llm(allowed_media_dirs=[str(media.folder)])
+    if service.is_live and service.api_format == "anthropic" and kind != "image":
+        pytest.skip("MiMo drops audio and video in the Anthropic format")
+    model = llm(allowed_media_dirs=[str(media.folder)], dialect=AUDIO_AND_VIDEO)
     messages = messages_with(make_block(getattr(media, name)))
     for way, answer in (await four_ways(model, messages)).items():
         assert re.search(described, answer.text, re.IGNORECASE), way
@@ -75,7 +85,7 @@ def test_media_arrive_byte_for_byte(kind, llm, emulator, media):
     path = getattr(media, name)
     data = path.read_bytes()
     text = base64.b64encode(data).decode()
-    model = llm(allowed_media_dirs=[str(media.folder)])
+    model = llm(allowed_media_dirs=[str(media.folder)], dialect=AUDIO_AND_VIDEO)
     by_file = make_block(path)
     mime_type = by_file["mime_type"]
     block_type = by_file["type"]
@@ -102,8 +112,9 @@ def test_media_arrive_byte_for_byte(kind, llm, emulator, media):
 @pytest.mark.parametrize("service", ["emulator"], indirect=True)
 def test_fps_and_resolution_are_sent_with_a_video(sampling, llm, emulator, media, api_format):
     video = video_block(media.video.read_bytes(), **sampling)
-    llm().invoke(messages_with(video))
-    llm(**sampling).invoke(messages_with(video_block(media.video.read_bytes())))
+    llm(dialect=AUDIO_AND_VIDEO).invoke(messages_with(video))
+    on_the_model = llm(dialect=AUDIO_AND_VIDEO, **sampling)
+    on_the_model.invoke(messages_with(video_block(media.video.read_bytes())))
     for request in emulator.requests:
         (item,) = request.media
         assert item.fps == sampling.get("fps")

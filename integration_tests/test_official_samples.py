@@ -252,4 +252,4 @@ def test_retired_models_of_the_samples_are_refused_today(path, media):
             headers={"api-key": emulator.api_key},
         )
     assert response.status_code == 400
-    assert model in response.json()["error"]["param"]
+    assert model in response.json()["error"]["message"]
