@@ -251,6 +251,8 @@ def _part_reader(kind: str, key: str, location: str = "url") -> Reader:
 
     def read(block: Block, at: BlockPosition, defaults: MediaDefaults) -> Part | None:
         inner = block.get(key)
+        if inner is None and kind == "audio":
+            inner = block.get("audio_url")  # of MiMo's Responses API
         if isinstance(inner, str):
             inner = {location: inner}
         if not isinstance(inner, Mapping):
