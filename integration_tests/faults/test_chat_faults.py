@@ -1,17 +1,13 @@
-"""Every fault of the emulator through ChatMiMo and through an agent whose tool must not run."""
+"""Every fault of the emulator through ChatMiMo, whole and streamed."""
 
 import asyncio
-import contextlib
+import json
 import time
 
 import pytest
-from langchain.agents import create_agent
+from chat_calls import WAYS, call, image_block, model_at, named, sum_of
 from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.tools import tool
-from request_bodies import chat_body
 
-from langchain_mimo._transport import MiMoTimeouts
-from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.emulator import FAULTS, MiMoEmulator, Reply
 from langchain_mimo.errors import (
     MiMoBalanceError,
@@ -21,30 +17,68 @@ from langchain_mimo.errors import (
     MiMoIncompleteStreamError,
     MiMoInvalidRequestError,
     MiMoInvalidResponseError,
+    MiMoMediaRejectedError,
     MiMoPermissionError,
     MiMoQuotaError,
     MiMoRateLimitError,
     MiMoRedirectError,
+    MiMoRiskControlError,
     MiMoServerError,
     MiMoTimeoutError,
 )
 
+# The emulator would stall for an hour.
+pytestmark = pytest.mark.timeout(60)
+
 TEXT = "Weather 天气 🌦: " + " ".join(f"word{n}" for n in range(120))
 REASONING = "The user asks. " * 20
 COMPLETE = "complete"
-HANG = 60.0
-"""Limit for one test, in seconds; the emulator would stall for an hour."""
-
-LIMITS = MiMoTimeouts(connect=5, first_event=0.8, idle=0.8)
 
 Connection, Incomplete, Timeout = MiMoConnectionError, MiMoIncompleteStreamError, MiMoTimeoutError
 
 
-def named(row):
-    return " ".join([row[0], *(f"{key}={value}" for key, value in row[1].items())])
+# What becomes of answers that MiMo itself gets wrong
 
 
-# fault, its parameters, what a response becomes, what a stream becomes
+def is_filtered(message):
+    """MiMo's stock sentence is not shown, after a second chance."""
+    assert message.content == ""
+    assert message.response_metadata["finish_reason"] == "content_filter"
+    assert message.response_metadata["second_chance"] == {"reason": "content_filter"}
+
+
+def is_repetition(message):
+    assert message.response_metadata["finish_reason"] == "repetition_truncation"
+    assert message.text.startswith(TEXT)
+    assert message.text.count("point 1") == 40
+
+
+def is_json_mode(message):
+    """A second request, in JSON mode, has replaced the padding."""
+    assert json.loads(message.text).keys() == {"city", "note"}
+    reason = {"native": False, "reason": "whitespace"}
+    assert message.response_metadata["structured_output"] == reason
+
+
+def is_flood(message):
+    assert len({each["id"] for each in message.tool_calls}) == 120
+    assert not message.invalid_tool_calls
+
+
+def has_cut_arguments(message):
+    """The arguments are not JSON; a whole response of the Anthropic format has none then."""
+    assert [each["args"] for each in message.tool_calls] in ([], [{}])
+    assert len(message.tool_calls) + len(message.invalid_tool_calls) == 1
+
+
+def has_text_arguments(message):
+    [each] = message.tool_calls
+    assert isinstance(each["args"]["options"], str)
+    assert json.loads(each["args"]["options"]).keys() == {"force"}
+
+
+# fault, its parameters, what a response becomes, what a stream becomes: an error, the complete
+# message, or what a check says
 ROWS = [
     ("cut_after", {"bytes": 10}, Connection, Connection),
     ("cut_after", {"bytes": 10, "reset": True}, Connection, Connection),
@@ -69,8 +103,13 @@ ROWS = [
     ("rate_limit", {}, MiMoRateLimitError, MiMoRateLimitError),
     ("quota", {}, MiMoQuotaError, MiMoQuotaError),
     ("payment_required", {}, MiMoBalanceError, MiMoBalanceError),
+    ("payment_burst", {}, MiMoBalanceError, MiMoBalanceError),
     ("forbidden", {}, MiMoPermissionError, MiMoPermissionError),
+    ("search_quota", {}, MiMoQuotaError, MiMoQuotaError),
     ("moderation", {}, MiMoContentFilterError, MiMoContentFilterError),
+    ("moderation", {"status": 421}, MiMoContentFilterError, MiMoContentFilterError),
+    ("risk_control", {}, MiMoRiskControlError, MiMoRiskControlError),
+    ("media_corrupted", {}, MiMoMediaRejectedError, MiMoMediaRejectedError),
     ("server_error", {}, MiMoServerError, MiMoServerError),
     ("connection_refused_400", {}, MiMoServerError, MiMoServerError),
     ("string_error", {}, MiMoInvalidRequestError, MiMoInvalidRequestError),
@@ -81,6 +120,15 @@ ROWS = [
     ("garbage", {"kind": "html"}, MiMoInvalidResponseError, Incomplete),
     ("garbage", {"kind": "binary"}, MiMoInvalidResponseError, Incomplete),
     ("garbage", {"kind": "json"}, MiMoError, Incomplete),
+    ("models_not_found", {}, COMPLETE, COMPLETE),
+    ("content_filter", {}, is_filtered, is_filtered),
+    ("whitespace_padding", {}, is_json_mode, Incomplete),
+    ("whitespace_padding", {"members": 0}, is_json_mode, Incomplete),
+    ("repetition", {}, is_repetition, is_repetition),
+    ("tool_call_flood", {}, is_flood, is_flood),
+    ("xml_tool_call", {}, MiMoInvalidResponseError, MiMoInvalidResponseError),
+    ("cut_at_nullable", {}, has_cut_arguments, has_cut_arguments),
+    ("stringified_arguments", {}, has_text_arguments, has_text_arguments),
     ("error_in_stream", {"after_events": 0}, COMPLETE, MiMoServerError),
     ("error_in_stream", {}, COMPLETE, Incomplete),
     ("error_in_stream", {"space": True, "done": True, "code": "421"}, COMPLETE, Incomplete),
@@ -96,7 +144,6 @@ ROWS = [
     ("multi_line_data", {}, COMPLETE, COMPLETE),
     ("byte_order_mark", {}, COMPLETE, COMPLETE),
 ]
-WAYS = ["invoke", "stream", "ainvoke", "astream"]
 
 # The transport is the same for both API formats. The Anthropic format has a decoder of its own, so
 # that streams which are cut, unusual or without an end, and errors, are tested for both.
@@ -108,7 +155,9 @@ OF_BOTH_FORMATS = [
         *("cut_after", "stall", "pings_only", "split_writes", "rate_limit", "moderation"),
         *("server_error", "html_error_page", "error_in_stream", "duplicated_finish"),
         *("usage_on_every_chunk", "no_done", "no_finish", "half_tool_call", "crlf", "comments"),
-        *("multi_line_data", "byte_order_mark", "garbage"),
+        *("multi_line_data", "byte_order_mark", "garbage", "payment_burst", "risk_control"),
+        *("media_corrupted", "content_filter", "repetition", "tool_call_flood", "xml_tool_call"),
+        *("cut_at_nullable", "stringified_arguments"),
     }
 ]
 FORMATS_AND_ROWS = [
@@ -121,63 +170,70 @@ FORMATS_AND_ROWS = [
 ]
 
 
+SCHEMA = {
+    "title": "report",
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "note": {"type": "string"}},
+    "required": ["city", "note"],
+}
+NULLABLE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+OPTIONS = {"type": "object", "properties": {"force": {"type": "boolean"}}, "required": ["force"]}
+DELETE = {
+    "title": "delete",
+    "description": "Delete a file.",
+    "type": "object",
+    "properties": {"path": {"type": "string"}, "reason": NULLABLE, "options": OPTIONS},
+    "required": ["path", "reason", "options"],
+}
+
+
+def call_for(name, model, way):
+    """Call the model with what the fault waits for."""
+    match name:
+        case "search_quota":
+            return call(model.bind_tools([{"type": "web_search"}]), way)
+        case "media_corrupted":
+            return call(model, way, [("user", [image_block()])])
+        case "whitespace_padding":
+            response_format = {
+                "type": "json_schema",
+                "json_schema": {"name": "report", "schema": SCHEMA},
+            }
+            return call(model.bind(response_format=response_format), way, "Describe Oslo.")
+        case "tool_call_flood" | "xml_tool_call" | "cut_at_nullable" | "stringified_arguments":
+            return call(model.bind_tools([DELETE]), way, "Delete the file a.txt.")
+        case _:
+            return call(model, way)
+
+
 @pytest.fixture
-def emulator():
+def emulator(monkeypatch):
+    monkeypatch.setattr("langchain_mimo._chat.second_chance.BURST_DELAY", 0.05)
+
+    def reply(request):
+        asks_for_json = "response_format" in request.body
+        return None if asks_for_json else Reply(TEXT, reasoning=REASONING)
+
     with MiMoEmulator() as running:
-        running.respond_with(lambda request: Reply(TEXT, reasoning=REASONING))
+        running.respond_with(reply)
         yield running
-
-
-@pytest.fixture(autouse=True)
-def nothing_hangs():
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < HANG
-
-
-def model_at(emulator, **fields):
-    fields.setdefault("timeout", LIMITS)
-    fields.setdefault("max_retries", 0)
-    return ChatMiMo(
-        model="mimo-v2.6-flash",
-        base_url=emulator.base_url,
-        api_key=emulator.api_key,
-        **fields,
-    )
-
-
-def call(model, way, prompt="What is the weather?"):
-    """Call the model in one of the four ways, and return one message."""
-    if way == "invoke":
-        return model.invoke(prompt)
-    if way == "ainvoke":
-        return asyncio.run(model.ainvoke(prompt))
-    if way == "stream":
-        return sum_of(list(model.stream(prompt)))
-
-    async def run():
-        return [chunk async for chunk in model.astream(prompt)]
-
-    return sum_of(asyncio.run(run()))
-
-
-def sum_of(chunks):
-    total = chunks[0]
-    for chunk in chunks[1:]:
-        total += chunk
-    return total
 
 
 def test_every_fault_of_the_emulator_is_listed():
     assert {row[0] for row in ROWS} == set(FAULTS)
 
 
+@pytest.mark.filterwarnings("ignore:MiMo cut the response:UserWarning")
 @pytest.mark.parametrize(("api_format", "row", "way"), FORMATS_AND_ROWS)
 def test_a_permanent_fault(emulator, api_format, row, way):
     name, parameters, response, stream = row
     emulator.fault(name, times=None, **parameters)
     expected = stream if "stream" in way else response
     model = model_at(emulator, api_format=api_format)
+    if not isinstance(expected, str | type | tuple):
+        expected(call_for(name, model, way))
+        assert emulator.requests[0].fault == name
+        return
     if expected is COMPLETE:
         message = call(model, way)
         damage = str.maketrans("\u2028\u2029\x85", "   ")  # by the fault line_separator
@@ -192,13 +248,13 @@ def test_a_permanent_fault(emulator, api_format, row, way):
         assert message.usage_metadata["input_tokens"] < 200
         return
     with pytest.raises(expected) as caught:
-        call(model, way)
+        call_for(name, model, way)
     error = caught.value
     assert isinstance(error, MiMoError)
     assert emulator.api_key not in repr(error) + repr(error.__cause__)
     if isinstance(error, MiMoIncompleteStreamError) and error.partial_message is not None:
         assert isinstance(error.partial_message, AIMessage | AIMessageChunk)
-        assert error.partial_message.text in TEXT
+        assert name == "whitespace_padding" or error.partial_message.text in TEXT
 
 
 TRANSIENT = [
@@ -229,127 +285,32 @@ def test_a_transient_fault(emulator, row, way):
     assert len(emulator.requests) + (name == "cut_before_headers") in (2, 3)
 
 
-# Agents
-
-
-CALL = {"name": "delete", "args": {"path": "/a/b/c/important.txt"}}
-
-CUTS = [
-    ("half_tool_call", {"finish_reason": "length"}),
-    ("half_tool_call", {"finish_reason": None}),
-    ("cut_after", {"bytes": 2500}),
-    ("cut_after", {"bytes": 2500, "clean": True}),
-    ("cut_after", {"bytes": 3200, "clean": True}),
-    ("error_in_stream", {"after_events": 6}),
-    ("no_finish", {}),
-    ("stall", {"after_events": 6}),
-    ("pings_only", {"after_events": 6}),
-]
-
-
-@pytest.fixture
-def deleted():
-    return []
-
-
-@pytest.fixture
-def agent_of(deleted):
-    def make(emulator, **fields):
-        @tool
-        def delete(path: str) -> str:
-            """Delete a file."""
-            deleted.append(path)
-            return "deleted"
-
-        def reply(request):
-            has_result = any(m["role"] == "tool" for m in chat_body(request)["messages"])
-            return Reply("Done.") if has_result else Reply(tool_calls=[CALL], argument_pieces=4)
-
-        emulator.respond_with(reply)
-        return create_agent(model_at(emulator, **fields), [delete])
-
-    return make
-
-
-def run_agent(agent, way):
-    given = {"messages": [("user", "Delete important.txt")]}
-    if way == "invoke":
-        return agent.invoke(given)
-    if way == "stream":
-        return list(agent.stream(given, stream_mode="messages"))
-    if way == "ainvoke":
-        return asyncio.run(agent.ainvoke(given))
-
-    async def run():
-        return [part async for part in agent.astream(given, stream_mode="messages")]
-
-    return asyncio.run(run())
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("name", "error", "requests"),
+    [
+        ("quota", MiMoQuotaError, 1),
+        ("search_quota", MiMoQuotaError, 1),
+        ("forbidden", MiMoPermissionError, 1),
+        ("moderation", MiMoContentFilterError, 1),
+        ("risk_control", MiMoRiskControlError, 1),
+        ("payment_required", MiMoBalanceError, 2),  # its second chance
+        ("media_corrupted", MiMoMediaRejectedError, 2),
+    ],
+)
+def test_a_final_error_is_not_retried(emulator, name, error, requests, way):
+    emulator.fault(name, times=None)
+    with pytest.raises(error) as caught:
+        call_for(name, model_at(emulator, max_retries=2), way)
+    assert not caught.value.is_retryable
+    assert len(emulator.requests) == requests
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_tool_runs_without_a_fault(emulator, api_format, agent_of, deleted, way):
-    run_agent(agent_of(emulator, api_format=api_format), way)
-    assert deleted == ["/a/b/c/important.txt"]
-
-
-@pytest.mark.parametrize("way", ["stream", "astream"])
-@pytest.mark.parametrize(
-    ("api_format", "row"),
-    [
-        pytest.param(api_format, row, id=f"{api_format}-{named(row)}")
-        for api_format in ("openai", "anthropic")
-        for row in CUTS
-        # A stream of the Anthropic format is complete by then.
-        if api_format == "openai" or row[1].get("bytes", 0) < 3000
-    ],
-)
-def test_an_incomplete_tool_call_is_never_run(emulator, api_format, agent_of, deleted, row, way):
-    name, parameters = row
-    emulator.fault(name, times=1, **parameters)
-    agent = agent_of(emulator, api_format=api_format)
-    try:
-        run_agent(agent, way)
-    except MiMoError as error:
-        partial = getattr(error, "partial_message", None)
-        assert partial is None or not partial.tool_calls
-    else:
-        assert (name, parameters["finish_reason"]) == ("half_tool_call", "length")
-    assert deleted == []
-    assert len(emulator.requests) == 1
-
-
-@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
-def test_an_incomplete_tool_call_in_a_response_is_never_run(
-    emulator, api_format, agent_of, deleted, way
-):
-    emulator.fault("half_tool_call", finish_reason="length")
-    with contextlib.suppress(MiMoError):
-        run_agent(agent_of(emulator, api_format=api_format), way)
-    assert deleted == []
-
-
-@pytest.mark.parametrize(
-    ("api_format", "way"), [("openai", "stream"), ("openai", "astream"), ("anthropic", "astream")]
-)
-@pytest.mark.parametrize("clean", [False, True])
-def test_a_tool_call_cut_anywhere_runs_only_if_it_is_complete(
-    emulator, api_format, agent_of, deleted, way, clean
-):
-    agent = agent_of(emulator, api_format=api_format)
-    broken = 0
-    for size in range(0, 20_000, 173):
-        emulator.reset()
-        agent_of(emulator)
-        emulator.fault("cut_after", bytes=size, clean=clean)
-        try:
-            run_agent(agent, way)
-        except MiMoError:
-            broken += 1
-            assert deleted == []
-        else:
-            break
-    assert deleted == ["/a/b/c/important.txt"]
-    assert broken > 10
+def test_a_409_without_web_search_is_retried(emulator, way):
+    replies = [Reply(status=409, body=""), Reply("Hello.")]
+    emulator.respond_with(lambda request: replies.pop(0))
+    assert call(model_at(emulator, max_retries=1), way).text == "Hello."
 
 
 # Many at once
