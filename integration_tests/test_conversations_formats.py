@@ -5,12 +5,15 @@ from functools import reduce
 from operator import add
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
 from request_bodies import chat_body
 
 from langchain_mimo.chat_models import ChatMiMo
-from langchain_mimo.errors import MiMoInputError
-from langchain_mimo.media import image_block
+from langchain_mimo.emulator import MiMoEmulator
+from langchain_mimo.errors import MiMoInputError, UnsupportedModalityError
+from langchain_mimo.media import audio_block, image_block, video_block
 
 
 def call(name, args, call_id):
@@ -89,3 +92,51 @@ def test_a_penalty_is_refused_in_the_anthropic_format(llm, emulator, penalty):
         llm.invoke("x", **{penalty: 0.5})
     assert len(emulator.requests) == 1
     assert penalty not in emulator.requests[0].body
+
+
+# ------------------------------------------- audio and video, which MiMo drops in this format
+
+BLOCKS = {"audio": audio_block, "video": video_block}
+
+
+@pytest.mark.parametrize("api_format", ["anthropic"])
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_audio_and_video_are_refused_before_anything_is_sent(llm, emulator, media, kind):
+    block = BLOCKS[kind](getattr(media, kind).read_bytes())
+    messages = [SystemMessage("Be brief."), HumanMessage([{"type": "text", "text": "?"}, block])]
+    for ask in (llm.invoke, lambda messages: list(llm.stream(messages))):
+        with pytest.raises(UnsupportedModalityError) as caught:
+            ask(messages)
+        assert str(caught.value).startswith(f"messages[1], block 1: MiMo drops {kind} in the")
+        assert 'api_format="openai"' in str(caught.value)
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("api_format", ["anthropic"])
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_media_that_a_tool_returns_are_refused_too(llm, emulator, media, kind):
+    @tool
+    def look() -> list[dict]:
+        """Look."""
+        return [BLOCKS[kind](getattr(media, kind).read_bytes())]
+
+    emulator.reply("", tool_calls=[call("look", {}, "a")])
+    with pytest.raises(UnsupportedModalityError, match=rf"messages\[2\].*MiMo drops {kind}"):
+        create_agent(llm, [look]).invoke({"messages": [HumanMessage("What is there?")]})
+    assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_the_dialect_sends_audio_and_video_anyway(media, reads):
+    blocks = [make(getattr(media, kind).read_bytes()) for kind, make in BLOCKS.items()]
+    with MiMoEmulator(anthropic_audio_video=reads) as emulator:
+        llm = ChatMiMo(
+            model="mimo-v2.6-pro",
+            api_key=emulator.api_key,
+            base_url=emulator.base_url,
+            api_format="anthropic",
+            dialect={"anthropic_audio_video": True},
+        )
+        assert llm.invoke([HumanMessage([*blocks, {"type": "text", "text": "?"}])]).text
+        kinds = [item.kind for item in emulator.requests[0].media]
+        assert kinds == (list(BLOCKS) if reads else [])

@@ -139,6 +139,29 @@ def test_a_changed_file_never_arrives(server, llm, folder):
     assert not server.requests
 
 
+AUDIO_SHAPES = {
+    "a format": lambda data: {
+        "type": "input_audio",
+        "input_audio": {"data": data, "format": "wav"},
+    },
+    "audio_url": lambda data: {
+        "type": "audio_url",
+        "audio_url": {"url": f"data:audio/wav;base64,{data}"},
+    },
+    "a string": lambda data: {"type": "audio_url", "audio_url": f"data:audio/wav;base64,{data}"},
+}
+
+
+@pytest.mark.parametrize("shape", AUDIO_SHAPES)
+async def test_audio_in_the_shapes_of_other_packages(server, llm, shape):
+    data = make("voice.wav")
+    message = HumanMessage([AUDIO_SHAPES[shape](base64.b64encode(data).decode())])
+    assert llm.invoke([message]).text == (await llm.ainvoke([message])).text
+    for request in server.requests:
+        (item,) = request.media
+        assert (item.kind, item.mime_type, item.data) == ("audio", "audio/wav", data)
+
+
 def test_all_media_of_a_long_conversation_arrive_in_order(server, llm, folder):
     blocks = [block("reference", name, folder) for name in ACCEPTED]
     llm.invoke([HumanMessage([each]) for each in blocks])
