@@ -81,6 +81,7 @@ def llm(emulator, api_format):
         base_url=emulator.base_url,
         api_format=api_format,
         max_retries=0,
+        second_chance=False,  # a call that streams nothing would ask again for a filtered response
     ) as model:
         yield model
 

@@ -1,4 +1,7 @@
-"""Structured output and forced tools, with thinking on, on an API that enforces neither."""
+"""Structured output and forced tools, with thinking on, in both API formats.
+
+`test_native_schemas.py` tests what happens when the server does not keep to a schema.
+"""
 
 from __future__ import annotations
 
@@ -122,9 +125,15 @@ async def test_every_combination_returns_the_object(
     for body in bodies(emulator):
         assert body["thinking"] == {"type": "enabled"}
         assert "tool_choice" not in body
-        uses_json_mode = method != "function_calling" and api_format == "openai"
-        expected = {"type": "json_object"} if uses_json_mode else None
-        assert body.get("response_format") == expected
+        sent = body.get("response_format")
+        if api_format == "anthropic" or method == "function_calling":
+            assert sent is None
+        elif method == "json_mode":
+            assert sent == {"type": "json_object"}
+        else:
+            assert sent["type"] == "json_schema"
+            assert sent["json_schema"].get("strict") is strict
+            assert set(sent["json_schema"]["schema"]["properties"]) == {"setup", "punchline"}
     assert len(emulator.requests) == 4
 
 
@@ -143,10 +152,10 @@ async def test_agents_return_the_object(llm, emulator, api_format, response_form
         assert isinstance(state["structured_response"], Weather)
         results = [m.name for m in state["messages"] if isinstance(m, ToolMessage)]
         assert ("barometer" in results) == bool(tools)
-    uses_provider = isinstance(response_format, ProviderStrategy)
+    is_native = api_format == "openai" and not isinstance(response_format, ToolStrategy)
     for body in bodies(emulator):
         assert "tool_choice" not in body
-        assert ("response_format" in body) == (uses_provider and api_format == "openai")
+        assert body.get("response_format", {}).get("type") == ("json_schema" if is_native else None)
 
 
 # ---------------------------------------------------------------------------- forced choices
@@ -279,10 +288,12 @@ def test_tool_choice_none_sends_no_tools(llm, emulator):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_refusal_raises_a_refusal_error(llm, emulator, method, stream):
-    emulator.reply(json.dumps({"setup": "?"}), finish_reason="content_filter")
+    for _ in range(2):
+        emulator.reply(json.dumps({"setup": "?"}), finish_reason="content_filter")
     chain = llm.with_structured_output(Joke, method=method)
     with pytest.raises(REFUSAL, match=r"content.filter"):
         list(chain.stream("Tell me.")) if stream else chain.invoke("Tell me.")
+    assert len(emulator.requests) == (1 if stream else 2), "a second chance, if nothing was streamed"
 
 
 @pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
