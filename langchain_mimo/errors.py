@@ -152,7 +152,7 @@ def as_configuration_error() -> Generator[None]:
 
 
 class UnsupportedModalityError(MiMoInputError):
-    """Media were sent to a model that does not accept them, according to the catalogue."""
+    """Media for a model that does not accept them, or for an API format that drops them."""
 
 
 class MediaError(MiMoInputError):

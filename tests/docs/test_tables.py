@@ -9,7 +9,7 @@ from repository import ROOT
 
 import langchain_mimo
 from langchain_mimo import catalogue, errors, tokens
-from langchain_mimo._wire.dialects import DIALECTS
+from langchain_mimo._wire.dialects import DIALECTS, Dialect
 
 DOCS = ROOT / "docs"
 PRICED = ("mimo-v2.6-flash", "mimo-v2.6-pro")
@@ -199,7 +199,15 @@ def test_the_dialects_shown_are_those_of_the_code():
         assert ("media_io_kwargs" in cells["fps"]) == dialect.fps_in_media_io
         assert (cells["tool_choice"] == "enforced") == dialect.forces_tools
         assert (cells["JSON schema"] == "enforced") == dialect.enforces_schema
+        assert (cells["parallel_tool_calls"] == "sent") == dialect.parallel_tool_calls
         assert (cells["web_search"] == "yes") == dialect.web_search
+
+
+def test_every_trait_of_a_dialect_is_explained():
+    text = (DOCS / "self-hosting.md").read_text(encoding="utf-8")
+    table = text.partition("| trait | meaning |")[2].partition("\n\n")[0]
+    traits = {row[0] for row in rows_of(table)} - {"---"}
+    assert traits == {field.name for field in dataclasses.fields(Dialect)} - {"api_formats"}
 
 
 # ------------------------------------------------------------------------------------ errors.md
