@@ -44,7 +44,7 @@ from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT, ApiFormatName, Endpoints, Server
 from langchain_mimo._wire.from_langchain.options import MissingReasoning, ReplayReasoning, ToolMedia
-from langchain_mimo.errors import MiMoConfigurationError, as_configuration_error
+from langchain_mimo.errors import as_configuration_error
 from langchain_mimo.version import __version__
 
 _FROM_ENVIRONMENT = ("api_key", "base_url")
@@ -114,9 +114,8 @@ class ChatMiMoFields(BaseChatModel):
     """Whether the model thinks; None leaves it to the model, and all v2.6 models think."""
 
     reasoning_effort: ReasoningEffort | None = None
-    """Another form of `thinking`, for code written for other providers: "none" is `thinking=False`.
-    "low", "medium" and "high" leave thinking on, with one warning, since MiMo has one level. Sent
-    as `thinking`. Contradicting `thinking` raises."""
+    """Another form of `thinking`, and sent as it: "none" is `thinking=False`; "low", "medium" and
+    "high" leave thinking on, with one warning, since MiMo has one level."""
 
     fps: float | None = None
     """Frames per second to sample from videos whose block sets none, 0.1 to 10; unset: MiMo
@@ -149,10 +148,8 @@ class ChatMiMoFields(BaseChatModel):
     """Maximum number of requests for a `tool_choice` that MiMo does not enforce, at least 1."""
 
     parse_tool_xml: bool = False
-    """Whether tool calls that MiMo wrote as XML into the text become tool calls; by default such a
-    response raises `MiMoInvalidResponseError`. Only complete calls of bound tools are read, with
-    values of the types in the tool's schema; anything else raises. While a response is streamed,
-    text from the first such call on waits for its end."""
+    """Whether tool calls that MiMo left in the text as XML become tool calls, if they are complete
+    calls of bound tools; otherwise such a response raises `MiMoInvalidResponseError`."""
 
     native_schemas: bool = True
     """Whether models that accept a JSON schema as `response_format` receive it, which no page of
@@ -258,10 +255,8 @@ class ChatMiMoFields(BaseChatModel):
     @field_validator("fps")
     @classmethod
     def _fps_in_range(cls, value: float | None) -> float | None:
-        try:
+        with as_configuration_error():
             return None if value is None else number("fps", value, *catalogue.FPS_RANGE)
-        except ValueError as error:
-            raise MiMoConfigurationError(str(error)) from None
 
     @model_validator(mode="after")
     def _set_mimo_version(self) -> Self:
