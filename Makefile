@@ -19,6 +19,7 @@ interpreter = $(shell for python in python$(1) "$$(pyenv root 2>/dev/null)"/vers
 TEST_ENV ?= .venv-test
 DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
+CLIENT_ENV ?= .venv-clients
 DOCS_ENV ?= .venv-docs
 BENCHMARK_ENV ?= .venv-benchmark
 BUILD_ENV ?= .venv-build
@@ -60,6 +61,9 @@ $(DEMO_ENV)/.made: pyproject.toml constraints.txt
 $(DOCS_ENV)/.made: pyproject.toml constraints.txt
 	$(call make_environment,$(DOCS_ENV),av,docs,constraints.txt)
 
+$(CLIENT_ENV)/.made: pyproject.toml constraints.txt constraints-clients.txt
+	$(call make_environment,$(CLIENT_ENV),emulator,test-clients,constraints-clients.txt)
+
 .PHONY: demo
 demo: $(DEMO_ENV)/.made  ## Run the tour: image, video, audio, streaming, tools, usage and cost
 	@$(DEMO_ENV)/bin/python docs/examples/tour.py
@@ -84,6 +88,10 @@ test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, if installed
 test-min:  ## Run all tests with the lowest supported dependencies, on Python 3.11
 	@$(MAKE) --no-print-directory test TEST_ENV=$(MIN_ENV) CONSTRAINTS=constraints-min.txt \
 		PYTHON=$(or $(call interpreter,3.11),$(PYTHON))
+
+.PHONY: test-clients
+test-clients: $(CLIENT_ENV)/.made  ## Run litellm's and agno's MiMo clients against the emulator
+	$(CLIENT_ENV)/bin/python -m pytest -c client_tests/pytest.ini client_tests $(ARGS)
 
 .PHONY: lint
 lint: $(TEST_ENV)/.made  ## Check style: ruff
@@ -125,15 +133,22 @@ build: $(BUILD_ENV)/.made  ## Build wheel and sdist into dist/, check both, and 
 	@cd dist && ../.venv-wheel/bin/python -I ../.ci/import_public_names.py
 	@rm -rf .venv-wheel
 
-.PHONY: constraints
-constraints:  ## Update constraints.txt with pip's current resolution, on Python 3.11
+# $(call resolve,FILE,REQUIREMENTS): write pip's current resolution of the requirements to FILE, below
+# the comment that is its first line.
+define resolve
 	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
 	$$python -m venv .venv-constraints \
 	&& .venv-constraints/bin/python -m pip install -qq -U pip \
-	&& .venv-constraints/bin/python -m pip install -qq -e '.[av,emulator]' --group test-integration --group lint --group docs --group build \
-	&& { head -n 1 constraints.txt; .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
+	&& .venv-constraints/bin/python -m pip install -qq $(2) \
+	&& { head -n 1 $(1); .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
-	&& cp .venv-constraints/new constraints.txt && rm -rf .venv-constraints
+	&& cp .venv-constraints/new $(1) && rm -rf .venv-constraints
+endef
+
+.PHONY: constraints
+constraints:  ## Update constraints.txt and constraints-clients.txt with pip's current resolution, on Python 3.11
+	$(call resolve,constraints.txt,-e '.[av$(comma)emulator]' --group test-integration --group lint --group docs --group build)
+	$(call resolve,constraints-clients.txt,-e '.[emulator]' --group test-clients)
 
 # The benchmarks also measure other packages, so this environment has its own pinned versions.
 $(BENCHMARK_ENV)/.made: pyproject.toml benchmarks/requirements.txt
@@ -150,5 +165,5 @@ benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory against other cha
 
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets created
-	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel dist .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel dist .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

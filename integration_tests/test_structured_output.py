@@ -293,7 +293,8 @@ def test_a_refusal_raises_a_refusal_error(llm, emulator, method, stream):
     chain = llm.with_structured_output(Joke, method=method)
     with pytest.raises(REFUSAL, match=r"content.filter"):
         list(chain.stream("Tell me.")) if stream else chain.invoke("Tell me.")
-    assert len(emulator.requests) == (1 if stream else 2), "a second chance, if nothing was streamed"
+    # A filtered response gets a second chance if nothing of it was streamed.
+    assert len(emulator.requests) == (1 if stream else 2)
 
 
 @pytest.mark.filterwarnings("ignore:MiMo's answer is empty")
