@@ -34,6 +34,8 @@ JSON has runs of some hundred; the defect has runs of a hundred thousand."""
 _SCHEMA_MAPS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 """Keywords whose values are schemas by name: a property may be called "pattern"."""
 
+_REFUSAL_WORDS = ("response_format", "json_schema", "invalid request parameters")
+
 _refusing_endpoints: set[str] = set()
 
 
@@ -115,8 +117,17 @@ def without_patterns(schema: Any) -> Any:
 
 
 def _may_refuse_schema(error: Exception) -> bool:
-    others = (MiMoContextOverflowError, MiMoMediaRejectedError)
-    return isinstance(error, MiMoInvalidRequestError) and not isinstance(error, others)
+    """Return whether an error may be about the schema.
+
+    No body of such a refusal is recorded except "Invalid request parameters", so a bad request
+    whose cause is not known counts too. One whose cause is known would fail again.
+    """
+    if not isinstance(error, MiMoInvalidRequestError) or isinstance(
+        error, MiMoContextOverflowError | MiMoMediaRejectedError
+    ):
+        return False
+    text = f"{error.message} {error.param or ''}".lower()
+    return error.hint is None or any(words in text for words in _REFUSAL_WORDS)
 
 
 @lru_cache(maxsize=64)

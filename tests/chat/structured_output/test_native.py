@@ -333,6 +333,35 @@ def test_a_second_answer_that_does_not_fit_is_the_parsers_error():
     assert len(server.bodies) == 2
 
 
+@pytest.mark.parametrize(
+    ("error", "requests"),
+    [
+        ({"code": "400", "message": "Invalid request parameters", "param": "", "type": ""}, 2),
+        ({"code": "400", "message": "response_format type is unsupported"}, 2),
+        ({"code": "400", "message": "something new"}, 2),
+        ({"code": "400", "message": "Unsupported model x"}, 1),
+        (
+            {
+                "code": "400",
+                "message": "Param Incorrect",
+                "param": "web search tool found in the request body, but webSearchEnabled is false",
+            },
+            1,
+        ),
+        ({"code": "441", "message": "…", "type": "risk_control"}, 1),
+    ],
+)
+def test_only_a_bad_request_that_may_be_about_the_schema_is_a_refusal(error, requests):
+    server = Server((400, {"error": error}), stream_of(GOOD))
+    chain = model(server, second_chance=False).with_structured_output(Report)
+    if requests == 2:
+        chain.invoke("Rain?")
+    else:
+        with pytest.raises(MiMoAPIError):
+            chain.invoke("Rain?")
+    assert len(server.bodies) == requests
+
+
 def test_a_server_error_is_no_refusal():
     server = Server((500, {"error": {"message": "down"}}))
     with pytest.raises(MiMoServerError):
