@@ -9,7 +9,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.call_options import call_options
+from langchain_mimo._chat.call_options import CallOptions, call_options
 from langchain_mimo._chat.fields import ChatMiMoFields
 from langchain_mimo._chat.structured_output.native import accepts_native_schema
 from langchain_mimo._chat.structured_output.request import FormatPlan, plan_response_format
@@ -118,20 +118,11 @@ def build_request(
     history = clean_history(messages, options.history)
     plan = plan_tool_choice(options.tool_choice, options.tools, native=dialect.forces_tools)
     endpoint = api_format.address(fields._endpoints)  # noqa: SLF001 - the same class
-    known = catalogue.find(options.model)
-    enforced = api_format.enforced(dialect)
     response_format = plan_response_format(
         options.response_format,
         history.turns,
-        server=enforced,
-        native=(
-            options.response_format is not None
-            and options.native_schemas
-            and plan.forced is None
-            and known is not None
-            and known.native_json_schema
-            and accepts_native_schema(endpoint)
-        ),
+        server=api_format.enforced(dialect),
+        native=plan.forced is None and _takes_native_schema(options, endpoint),
         has_tools=bool(plan.tools),
     )
     watched = response_format.native or options.max_tool_calls or options.stop_repetition
@@ -166,3 +157,11 @@ def build_request(
         reasoning_as_content=options.empty_content == "reasoning",
         as_blocks=fields.output_version == "v1",
     )
+
+
+def _takes_native_schema(options: CallOptions, endpoint: str) -> bool:
+    """Return whether the model enforces a schema at this endpoint, as far as is known."""
+    if options.response_format is None or not options.native_schemas:
+        return False
+    known = catalogue.find(options.model)
+    return known is not None and known.native_json_schema and accepts_native_schema(endpoint)

@@ -90,6 +90,11 @@ class MiMoEmulator:
         ValueError: A setting is invalid, such as a port above 65535 or a folder that is missing.
     """
 
+    _socket: socket.socket | None = None
+    _thread: threading.Thread | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _stopping: asyncio.Event | None = None
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -125,10 +130,6 @@ class MiMoEmulator:
         self._script = Script()
         self._faults = FaultQueue()
         self._connection_log = ConnectionLog()
-        self._socket: socket.socket | None = None
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
         self._application = Application(
             Settings(

@@ -19,6 +19,7 @@ from langchain_mimo._chat.structured_output.native import (
     without_patterns,
 )
 from langchain_mimo.errors import (
+    MiMoAPIError,
     MiMoIncompleteStreamError,
     MiMoInvalidRequestError,
     MiMoServerError,
