@@ -34,8 +34,8 @@ def tool_call(name, arguments, call_id="call_01e402113df94ebfb85e3056"):
     """Return a call; `arguments` is its JSON text."""
     return {
         "id": call_id,
+        "function": {"arguments": arguments, "name": name},
         "type": "function",
-        "function": {"name": name, "arguments": arguments},
     }
 
 
@@ -67,12 +67,12 @@ def stream_of(body):
         yield event(content=piece)
     for index, call in enumerate(message.get("tool_calls") or []):
         function = call["function"]
-        head = {"name": function["name"], "arguments": ""}
+        head = {"arguments": "", "name": function["name"]}
         yield event(
             tool_calls=[{"index": index, "id": call["id"], "function": head, "type": "function"}]
         )
         for piece in _pieces(function["arguments"]):
-            rest = {"name": None, "arguments": piece}
+            rest = {"arguments": piece, "name": None}
             yield event(
                 tool_calls=[{"index": index, "id": None, "function": rest, "type": "function"}]
             )

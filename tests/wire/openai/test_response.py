@@ -55,6 +55,37 @@ def test_the_message_of_a_response_with_calls():
     ]
 
 
+def test_a_message_may_have_content_and_role_only():
+    """As recorded with thinking off."""
+    body = response()
+    body["choices"][0]["message"] = {"content": "4", "role": "assistant"}
+    message = decode_response(body)
+    assert (message.content, message.tool_calls, message.additional_kwargs) == ("4", [], {})
+
+
+def reversed_keys(value):
+    if isinstance(value, dict):
+        return {key: reversed_keys(value[key]) for key in reversed(value)}
+    return [reversed_keys(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_the_order_of_keys_does_not_matter(name):
+    body = RESPONSES[name]
+    assert decode_response(reversed_keys(body)) == decode_response(body)
+    assert decode_stream(map(reversed_keys, stream_of(body))) == decode_response(body)
+
+
+@pytest.mark.parametrize("response_id", [ID, "chatcmpl-8c1f2a", "7"])
+def test_ids_of_any_form_are_kept(response_id):
+    """Those of v2.5-pro have another form than those of v2.6, as they come from another backend."""
+    body = RESPONSES["two calls"] | {"id": response_id}
+    events = [each | {"id": response_id} for each in stream_of(body)]
+    for message in (decode_response(body), decode_stream(events)):
+        assert message.id == message.response_metadata["id"] == response_id
+        assert [call["id"] for call in message.tool_calls] == ["call_1", "call_2"]
+
+
 @pytest.mark.parametrize("name", ["a call cut by length", "a call with invalid arguments"])
 def test_cut_arguments_never_become_a_call(name):
     for message in (decode_response(RESPONSES[name]), decode_stream(stream_of(RESPONSES[name]))):
