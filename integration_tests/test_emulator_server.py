@@ -217,6 +217,20 @@ def test_unused_replies_are_not_an_error():
     assert len(emulator.pending_replies) == 1
 
 
+def test_a_request_that_still_waits_at_the_end_prints_nothing(caplog, capfd):
+    with MiMoEmulator() as running:
+        running.fault("stall", seconds=30)
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.post(
+                f"{running.base_url}/chat/completions",
+                headers={"Authorization": f"Bearer {running.api_key}"},
+                json={"model": MODEL, "messages": HELLO, "stream": True},
+                timeout=0.5,
+            )
+    assert caplog.records == []
+    assert capfd.readouterr().err == ""
+
+
 def test_start_and_stop_again():
     emulator = MiMoEmulator("sk-own")
     with pytest.raises(RuntimeError, match="not running"):

@@ -30,7 +30,7 @@ class Code(BaseModel):
 
 @pytest.fixture(autouse=True)
 def _no_refusals(monkeypatch):
-    monkeypatch.setattr(native, "_refusing_endpoints", set())
+    monkeypatch.setattr(native, "_refusals", {})
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ The checks are pure and raise `ValueError`. Each caller converts it to its own e
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 import warnings
@@ -101,6 +100,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         name: The name as written.
         known: The names that exist.
     """
+    import difflib  # noqa: PLC0415 - only misspelt names need it
+
     matches = difflib.get_close_matches(name, known, n=1, cutoff=0.65)
     return matches[0] if matches else None
 

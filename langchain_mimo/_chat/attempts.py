@@ -25,7 +25,11 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from langchain_mimo._chat.requests import ChatRequest
 from langchain_mimo._chat.second_chance import second_chance
-from langchain_mimo._chat.structured_output.native import failure_of, remember_refusal
+from langchain_mimo._chat.structured_output.native import (
+    failure_of,
+    remember_refusal,
+    remember_success,
+)
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._chat.tool_choice.forced import ForcedCall
 from langchain_mimo.errors import MediaError, MiMoError
@@ -34,7 +38,10 @@ REASONING_KEY = "reasoning_content"
 SEARCHES_KEY = "web_search_usage"
 
 _BREAK_DELAY = 0.5
-"""Seconds before the first retry of a held stream that broke; doubled each time."""
+"""Seconds before the first retry of a held stream that broke; doubled each time, up to
+`_MAX_BREAK_DELAY`."""
+
+_MAX_BREAK_DELAY = 8.0
 
 _SEPARATOR = "\n\n"
 
@@ -89,6 +96,7 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
     turns = forced.turns if forced else ()
     may_repeat, breaks = request.second_chance, 0
     rejection: MiMoError | None = None
+    refusal: MiMoError | None = None
     metadata: dict[str, Any] = {"structured_output": {"native": True}} if native else {}
     send = Send(request.encode(turns))
     while True:
@@ -99,11 +107,12 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
             send = Send(send.body, chance.delay)
         elif native and (failure := failure_of(attempt, native)):
             metadata["structured_output"] = {"native": False, "reason": failure}
+            refusal = attempt.error
             send = Send(request.encode(turns, fall_back=True))
             native = None
         elif attempt.is_broken and breaks < request.max_retries and _is_retryable(attempt.error):
             # A held stream stands for a response that is not streamed, which is sent again too.
-            send = Send(send.body, _BREAK_DELAY * 2**breaks)
+            send = Send(send.body, min(_BREAK_DELAY * 2**breaks, _MAX_BREAK_DELAY))
             breaks += 1
         elif attempt.error is not None:
             # A file that has gone since must not hide what the server said.
@@ -114,8 +123,10 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
             send = Send(request.encode(turns), keeps_reasoning=True)
         else:
             break
-    if metadata.get("structured_output", {}).get("reason") == "refused":
-        remember_refusal(request.endpoint)
+    if native:
+        remember_success(request.endpoint)
+    elif metadata.get("structured_output", {}).get("reason") == "refused":
+        remember_refusal(request.endpoint, refusal)
     if forced:
         metadata |= forced.metadata()
     return Outcome(metadata, is_forced=forced is not None)

@@ -5,36 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from langchain_mimo import catalogue
+from langchain_mimo._chat.settings import PARAMETERS, EmptyContent
+from langchain_mimo._chat.thinking import combine_thinking, read_thinking
 from langchain_mimo._checks import choice, integer, nearest, warn_once
-from langchain_mimo._wire.from_langchain.options import (
-    HistoryOptions,
-    MediaDefaults,
-    MissingReasoning,
-    ReplayReasoning,
-    ToolMedia,
-)
+from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
+from langchain_mimo._wire.from_langchain.options import HistoryOptions, MediaDefaults
 from langchain_mimo.errors import MiMoInputError, as_input_error
 
 if TYPE_CHECKING:
     from langchain_mimo._chat.fields import ChatMiMoFields
-
-EmptyContent: TypeAlias = Literal["keep", "reasoning"]
-
-ReasoningEffort: TypeAlias = Literal["none", "low", "medium", "high"]
-"""The efforts that MiMo's chat format accepts: "none" does not think, the others are one level."""
-
-PARAMETERS = (
-    "max_completion_tokens",
-    "temperature",
-    "top_p",
-    "stop",
-    "frequency_penalty",
-    "presence_penalty",
-)
-"""Documented scalar parameters, each also a field of ChatMiMo (docs/api-facts.md)."""
 
 _ALIASES = {"max_tokens": "max_completion_tokens", "stop_sequences": "stop"}
 
@@ -46,7 +28,9 @@ _CHOICES = {
 }
 """Fields with a few values that say what ChatMiMo does, not what the server does."""
 
-_SWITCHES = ("repair_history", "parse_tool_xml")
+_SWITCHES = (
+    *("repair_history", "parse_tool_xml", "native_schemas", "second_chance", "stream_usage"),
+)
 
 _OTHERS = frozenset(
     {
@@ -70,6 +54,7 @@ _ON_THE_MODEL = frozenset(
         *("api_key", "base_url", "region", "server", "api_format", "dialect", "timeout"),
         *("max_retries", "default_headers", "http_client", "http_async_client", "streaming"),
         *("allowed_media_dirs", "media_limits", "output_version", "profile"),
+        *("retry_policy", "verify", "allow_key_in_pickle"),
     }
 )
 """Fields that a call cannot override."""
@@ -184,56 +169,6 @@ def call_options(
         max_tool_calls=_limit("max_tool_calls", values["max_tool_calls"], 1),
         stop_repetition=_limit("stop_repetition", values["stop_repetition"], 2),
     )
-
-
-def read_thinking(value: object) -> bool | None:
-    """Return whether to think: True, False or None, also from MiMo's `{"type": "enabled"}`.
-
-    Raises:
-        MiMoInputError: The value is anything else.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    kinds = {"enabled": True, "disabled": False}
-    if isinstance(value, Mapping) and set(value) == {"type"} and value["type"] in kinds:
-        return kinds[value["type"]]
-    raise MiMoInputError(
-        f"thinking must be True, False or None (the model's default), got {value!r}"
-    )
-
-
-def combine_thinking(thinking: bool | None, effort: object) -> bool | None:
-    """Return whether to think, by `thinking` and `reasoning_effort` set in the same place.
-
-    Args:
-        thinking: True, False, or None for the model's default.
-        effort: "none", "low", "medium", "high", or None when it is not set.
-
-    Returns:
-        False for "none". MiMo has one level, so the others change nothing, and a warning says so.
-
-    Raises:
-        ValueError: The effort is unknown, or contradicts `thinking`.
-    """
-    if effort is None:
-        return thinking
-    choice("reasoning_effort", effort, get_args(ReasoningEffort))
-    if effort == "none":
-        if thinking:
-            raise ValueError(
-                "thinking=True contradicts reasoning_effort='none'; remove one of the two"
-            )
-        return False
-    if thinking is False:
-        raise ValueError(
-            f"thinking=False contradicts reasoning_effort={effort!r}; remove one of the two"
-        )
-    warn_once(
-        "MiMo has one level of thinking: reasoning_effort 'low', 'medium' and 'high' do the same; "
-        "'none' turns thinking off.",
-        "reasoning_effort",
-    )
-    return thinking
 
 
 def _thinking(fields: ChatMiMoFields, given: Mapping[str, Any]) -> bool | None:

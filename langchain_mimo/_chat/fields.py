@@ -23,13 +23,9 @@ from pydantic import (
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.call_options import (
+from langchain_mimo._chat.settings import (
     PARAMETERS,
     EmptyContent,
-    ReasoningEffort,
-    combine_thinking,
-)
-from langchain_mimo._chat.settings import (
     check_arguments,
     check_client,
     endpoints_of,
@@ -39,11 +35,12 @@ from langchain_mimo._chat.settings import (
     pickled_fields,
     unpickled_key,
 )
+from langchain_mimo._chat.thinking import ReasoningEffort, combine_thinking
 from langchain_mimo._checks import choice, number, warn_once
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
+from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT, ApiFormatName, Endpoints, Server
-from langchain_mimo._wire.from_langchain.options import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo.errors import as_configuration_error
 from langchain_mimo.version import __version__
 

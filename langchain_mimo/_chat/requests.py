@@ -151,7 +151,7 @@ def build_request(
         second_chance=options.second_chance,
         max_tool_calls=options.max_tool_calls,
         stop_repetition=options.stop_repetition,
-        max_retries=fields.max_retries,
+        max_retries=(fields.retry_policy or fields).max_retries,
         is_held=is_held,
         strip_fence=options.response_format is not None,
         reasoning_as_content=options.empty_content == "reasoning",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
 
@@ -13,6 +13,18 @@ from langchain_mimo._checks import nearest
 from langchain_mimo._wire.endpoints import Endpoints, default_base_url, derive_endpoints
 from langchain_mimo.catalogue import Region
 from langchain_mimo.errors import MiMoConfigurationError
+
+EmptyContent: TypeAlias = Literal["keep", "reasoning"]
+
+PARAMETERS = (
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+)
+"""Documented scalar parameters, each also a field of ChatMiMo (docs/api-facts.md)."""
 
 API_KEY_VARIABLES = ("MIMO_API_KEY", "XIAOMI_API_KEY")
 """Environment variables that may hold the key; the first one that is set wins."""

@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -140,10 +141,13 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope.get("method") == "OPTIONS":
-            await Response(headers=_PREFLIGHT)(scope, receive, send)
-        else:
-            await self._starlette(scope, receive, send)
+        # Requests that still wait when the emulator stops are cancelled; uvicorn would log that as
+        # an error of the application, with its traceback.
+        with suppress(asyncio.CancelledError):
+            if scope.get("method") == "OPTIONS":
+                await Response(headers=_PREFLIGHT)(scope, receive, send)
+            else:
+                await self._starlette(scope, receive, send)
 
     def _endpoint(self, respond: Callable[[RecordedRequest, bytes], HttpResponse]) -> _Endpoint:
         return _Endpoint(self, respond)

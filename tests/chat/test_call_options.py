@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from langchain_mimo._chat import call_options as module
+from langchain_mimo._chat import settings as module
 from langchain_mimo._chat.call_options import call_options
 from langchain_mimo.errors import MiMoInputError
 
@@ -260,7 +260,14 @@ def test_other_values_are_refused(name, value):
         call_options(fields(), None, {name: value})
 
 
-@pytest.mark.parametrize("name", ["timeout", "allowed_media_dirs", "base_url"])
+@pytest.mark.parametrize("name", ["native_schemas", "second_chance", "stream_usage"])
+@pytest.mark.parametrize("value", ["no", "false", None, 2])
+def test_switches_are_true_or_false(name, value):
+    with pytest.raises(MiMoInputError, match=f"^{name} must be True or False"):
+        call_options(fields(), None, {name: value})
+
+
+@pytest.mark.parametrize("name", ["timeout", "allowed_media_dirs", "base_url", "retry_policy"])
 def test_fields_that_a_call_cannot_override_say_so(name):
     with pytest.warns(UserWarning, match=f"{name}.*field of the model"):
         call_options(fields(), None, {name: 1})

@@ -77,6 +77,11 @@ def build_structured_output(
             f"method {method!r} needs a schema; only 'json_mode' works without one"
         )
     target = AnswerSchema(schema)
+    if method != "json_schema" and not target.is_object:
+        raise MiMoConfigurationError(
+            f"method {method!r} gives JSON objects, and the schema is of type "
+            f"{target.json_schema['type']!r}; wrap it in an object, or use method='json_schema'"
+        )
     tracing = {
         "ls_structured_output_format": {
             "kwargs": {"method": method, "strict": strict},

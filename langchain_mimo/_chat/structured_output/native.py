@@ -3,7 +3,7 @@
 MiMo v2.6 accepts `response_format` of type `json_schema` and constrains decoding by it, which no
 page documents (docs/api-facts.md). Three things go wrong:
 
-- A host refuses the format with a 400. The refusal is remembered for the process.
+- A server refuses the format with a 400. Refusals are remembered for the process.
 - `pattern` breaks decoding, so it is not sent and checked here instead.
 - The response degenerates into white space until the token limit. Reading stops after
   `MAX_WHITESPACE` characters of it.
@@ -14,15 +14,15 @@ the schema in the prompt.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, Literal, NoReturn
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from langchain_mimo._chat.structured_output.fences import parse_json
+from langchain_mimo._chat.structured_output.validation import first_mismatch
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo.errors import (
     MiMoContextOverflowError,
+    MiMoError,
     MiMoInvalidRequestError,
     MiMoMediaRejectedError,
 )
@@ -36,7 +36,11 @@ _SCHEMA_MAPS = frozenset({"properties", "$defs", "definitions", "dependentSchema
 
 _REFUSAL_WORDS = ("response_format", "json_schema", "invalid request parameters")
 
-_refusing_endpoints: set[str] = set()
+MAX_REFUSALS = 2
+"""Refusals in a row after which an endpoint gets no native schema until the process ends."""
+
+_refusals: dict[str, int] = {}
+"""By endpoint."""
 
 
 class NativeSchema:
@@ -61,18 +65,29 @@ class NativeSchema:
             value = parse_json(text)
         except (ValueError, RecursionError):
             return False
-        check = _validator(json.dumps(self._schema))
-        return check is None or check(value)
+        return first_mismatch(self._schema, value) is None
 
 
 def accepts_native_schema(endpoint: str) -> bool:
-    """Return whether an endpoint has not refused a native schema in this process."""
-    return endpoint not in _refusing_endpoints
+    """Return whether an endpoint has not refused native schemas in this process."""
+    return _refusals.get(endpoint, 0) < MAX_REFUSALS
 
 
-def remember_refusal(endpoint: str) -> None:
-    """Send no native schemas to an endpoint any more, until the process ends."""
-    _refusing_endpoints.add(endpoint)
+def remember_refusal(endpoint: str, error: MiMoError | None) -> None:
+    """Remember that an endpoint refused a schema and took the same request without it.
+
+    Args:
+        endpoint: The URL.
+        error: The refusal. One that names the format counts at once; any other only the second
+            time in a row, since MiMo rejects valid requests now and then.
+    """
+    is_clear = error is not None and _names_format(error)
+    _refusals[endpoint] = MAX_REFUSALS if is_clear else _refusals.get(endpoint, 0) + 1
+
+
+def remember_success(endpoint: str) -> None:
+    """Remember that an endpoint took a schema."""
+    _refusals.pop(endpoint, None)
 
 
 def failure_of(
@@ -126,22 +141,9 @@ def _may_refuse_schema(error: Exception) -> bool:
         error, MiMoContextOverflowError | MiMoMediaRejectedError
     ):
         return False
-    text = f"{error.message} {error.param or ''}".lower()
-    return error.hint is None or any(words in text for words in _REFUSAL_WORDS)
+    return error.hint is None or _names_format(error)
 
 
-@lru_cache(maxsize=64)
-def _validator(schema: str) -> Callable[[Any], bool] | None:
-    """Return the check of a schema; None for one that the library cannot read."""
-    import jsonschema_rs  # noqa: PLC0415 - 8 ms that most programs need not spend
-
-    try:
-        validator = jsonschema_rs.validator_for(json.loads(schema), retriever=_refuse_download)
-    except (ValueError, TypeError):
-        return None
-    return validator.is_valid
-
-
-def _refuse_download(uri: str) -> NoReturn:
-    msg = f"schemas are not downloaded: {uri}"
-    raise ValueError(msg)
+def _names_format(error: Exception) -> bool:
+    text = f"{getattr(error, 'message', '')} {getattr(error, 'param', '') or ''}".lower()
+    return any(words in text for words in _REFUSAL_WORDS)

@@ -95,7 +95,9 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
     def _fail(
         self, message: BaseMessage, what: str, found: str, cause: Exception | None = None
     ) -> NoReturn:
-        text = f"Could not parse a {self.target.name}: {what}. {_describe(message, found)}"
+        name = self.target.name
+        article = "an" if name[:1].lower() in "aeio" else "a"
+        text = f"Could not parse {article} {name}: {what}. {_describe(message, found)}"
         raise OutputParserException(text, llm_output=found) from cause
 
     def _partial(self, message: BaseMessage) -> Any:

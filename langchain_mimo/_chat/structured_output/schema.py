@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_mimo._chat.structured_output.validation import first_mismatch, schema_error
 from langchain_mimo.errors import MiMoConfigurationError
 
 Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema"]
@@ -26,7 +27,7 @@ class AnswerSchema:
         json_schema: The JSON schema; {} where there is none.
 
     Raises:
-        MiMoConfigurationError: The value is not a schema.
+        MiMoConfigurationError: The value is not a schema, or not a valid one.
     """
 
     def __init__(self, schema: Any) -> None:
@@ -43,10 +44,18 @@ class AnswerSchema:
             self.name = _tool_name(schema)
             self.tool = schema
             self.json_schema = convert_to_json_schema(schema)
+        self._checked_schema = schema if _is_json_schema(schema) else self.json_schema
+        if (error := schema_error(self._checked_schema)) is not None:
+            raise MiMoConfigurationError(f"the schema is not a usable JSON schema: {error}")
         if _is_json_schema(schema) and "properties" not in schema:
             # LangChain's conversion drops everything in a schema that is only $ref or anyOf.
             self.json_schema = schema
             self.tool = {"name": self.name, "parameters": schema}
+
+    @property
+    def is_object(self) -> bool:
+        """Whether answers are JSON objects, which tool calls and JSON mode always give."""
+        return bool(self.json_schema.get("type", "object") == "object")
 
     def bound_format(self, method: Method, strict: bool | None) -> dict[str, Any]:
         """Return the response format to bind; `plan_response_format` adapts it to the server."""
@@ -66,7 +75,7 @@ class AnswerSchema:
     def build(self, value: Any) -> Any:
         """Create the object from a parsed value.
 
-        Dicts are checked for their type and their required keys, since MiMo enforces neither.
+        Dicts are checked against the schema, since JSON mode and tool calls enforce none.
 
         Raises:
             ValueError: The value does not fit the schema; the text says where.
@@ -75,13 +84,14 @@ class AnswerSchema:
             if hasattr(self.model, "model_validate"):
                 return self.model.model_validate(value)
             return self.model.parse_obj(value)
-        if not isinstance(value, dict):
-            if self.json_schema.get("type", "object") == "object":
-                raise ValueError(f"expected a JSON object, got {type(value).__name__}")
-            return value
-        missing = [key for key in self.json_schema.get("required", ()) if key not in value]
-        if missing:
-            raise ValueError(f"missing keys: {', '.join(map(repr, missing))}")
+        if isinstance(value, dict):
+            missing = [key for key in self.json_schema.get("required", ()) if key not in value]
+            if missing:
+                raise ValueError(f"missing keys: {', '.join(map(repr, missing))}")
+        elif self.is_object:
+            raise ValueError(f"expected a JSON object, got {type(value).__name__}")
+        if mismatch := first_mismatch(self._checked_schema, value):
+            raise ValueError(mismatch)
         return value
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from langchain_mimo._checks import choice, number
+from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import as_input_error
-
-ReplayReasoning: TypeAlias = Literal["tool_calls", "always", "never"]
-MissingReasoning: TypeAlias = Literal["pad", "disable_thinking", "error"]
-ToolMedia: TypeAlias = Literal["user", "inline"]
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ REFUSAL = {
 
 @pytest.fixture(autouse=True)
 def _no_refusals(monkeypatch):
-    monkeypatch.setattr(native, "_refusing_endpoints", set())
+    monkeypatch.setattr(native, "_refusals", {})
 
 
 class Report(BaseModel):
@@ -264,7 +264,7 @@ async def test_a_schema_that_fails_falls_back_to_json_mode(way, first, reason):
 @pytest.mark.parametrize("way", ["stream", "astream"])
 async def test_a_stream_falls_back_while_nothing_was_given_out(way):
     for first in ((400, REFUSAL), stream_of("\n\t " * 2000, "length", 60)):
-        native._refusing_endpoints.clear()
+        native._refusals.clear()
         server = Server(first, stream_of(GOOD))
         chunks = await ask(way, model(server).bind(response_format=Report))
         message = reduce(add, chunks)
@@ -316,6 +316,20 @@ def test_a_host_that_refused_is_asked_no_more():
         chain.invoke("Rain?")
     types = [sent_format(body)["type"] for body in server.bodies]
     assert types == ["json_schema", "json_object", "json_object", "json_object"]
+
+
+UNCLEAR = {"error": {"code": "400", "message": "something else"}}
+
+
+def test_a_refusal_that_names_no_format_counts_the_second_time_in_a_row():
+    rounds = [(400, UNCLEAR), stream_of(GOOD)]
+    server = Server(*rounds, stream_of(GOOD), *rounds, *rounds, stream_of(GOOD))
+    chain = model(server).with_structured_output(Report)
+    for _ in range(5):
+        chain.invoke("Rain?")
+    types = [sent_format(body)["type"] for body in server.bodies]
+    fallback = ["json_schema", "json_object"]
+    assert types == [*fallback, "json_schema", *fallback, *fallback, "json_object"]
 
 
 def test_a_request_that_is_wrong_in_itself_is_not_remembered():

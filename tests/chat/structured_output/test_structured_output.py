@@ -636,3 +636,69 @@ def test_reasoning_beside_held_text_flows_on():
     [out] = stripper.feed(chunk)
     assert (out.content, out.additional_kwargs) == ("", {"reasoning_content": "Hm"})
     assert chunk.content == "``"
+
+
+# ------------------------------------------------------------------------- checked by the schema
+
+
+STRICT = {
+    "title": "Person",
+    "type": "object",
+    "properties": {"name": {"type": "string", "pattern": "^[A-Z]"}, "age": {"type": "integer"}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+class TypedPerson(TypedDict):
+    """A person."""
+
+    name: str
+    age: int
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("schema", "value", "words"),
+    [
+        (STRICT, {"name": "Ada", "age": "many"}, "age: .*integer"),
+        (STRICT, {"name": "ada"}, "name: .*A-Z"),
+        (STRICT, {"name": "Ada", "town": 1}, "town"),
+        (TypedPerson, {"name": "Ada", "age": "many"}, "age: .*integer"),
+    ],
+)
+def test_dicts_are_checked_against_the_whole_schema(method, schema, value, words):
+    name = "Person" if schema is STRICT else "TypedPerson"
+    answer = AIMessage(json.dumps(value), tool_calls=[call(name, value)])
+    chain = build_structured_output(FakeModel(answer=answer), schema, method=method)
+    with pytest.raises(OutputParserException, match=words):
+        chain.invoke("?")
+    with pytest.raises(OutputParserException, match=words):
+        list(chain.stream("?"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"title": "A", "type": "objekt"},
+        {"title": "A", "type": "object", "properties": {"a": {"$ref": "#/nope"}}},
+        {"title": "A", "type": "object", "properties": {"a": {"pattern": "("}}},
+        {"title": "A", "$ref": "https://example.org/schema.json"},
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused(method, schema):
+    with pytest.raises(MiMoConfigurationError, match="not a usable JSON schema"):
+        build_structured_output(FakeModel(answer=AIMessage("")), schema, method=method)
+
+
+@pytest.mark.parametrize("method", ["json_mode", "function_calling"])
+def test_methods_that_give_objects_refuse_other_schemas(method):
+    schema = {"title": "A", "type": "array", "items": {"type": "string"}}
+    with pytest.raises(MiMoConfigurationError, match="wrap it in an object"):
+        build_structured_output(FakeModel(answer=AIMessage("")), schema, method=method)
+    chain = build_structured_output(FakeModel(answer=AIMessage('["a"]')), schema)
+    assert chain.invoke("?") == ["a"]
+    chain = build_structured_output(FakeModel(answer=AIMessage("[1]")), schema)
+    with pytest.raises(OutputParserException, match=r"0: .*string"):
+        chain.invoke("?")
