@@ -16,6 +16,7 @@ Attempts for a forced tool call share their reasoning, which a stream gives out 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -32,16 +33,16 @@ from langchain_mimo._chat.structured_output.native import (
 )
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._chat.tool_choice.forced import ForcedCall
-from langchain_mimo.errors import MediaError, MiMoError
+from langchain_mimo._transport.retries import RetryPolicy
+from langchain_mimo.errors import (
+    MediaError,
+    MiMoConnectionError,
+    MiMoError,
+    MiMoIncompleteStreamError,
+)
 
 REASONING_KEY = "reasoning_content"
 SEARCHES_KEY = "web_search_usage"
-
-_BREAK_DELAY = 0.5
-"""Seconds before the first retry of a held stream that broke; doubled each time, up to
-`_MAX_BREAK_DELAY`."""
-
-_MAX_BREAK_DELAY = 8.0
 
 _SEPARATOR = "\n\n"
 
@@ -110,9 +111,8 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
             refusal = attempt.error
             send = Send(request.encode(turns, fall_back=True))
             native = None
-        elif attempt.is_broken and breaks < request.max_retries and _is_retryable(attempt.error):
-            # A held stream stands for a response that is not streamed, which is sent again too.
-            send = Send(send.body, min(_BREAK_DELAY * 2**breaks, _MAX_BREAK_DELAY))
+        elif (pause := _pause_after_break(attempt, request.retry, breaks + 1)) is not None:
+            send = Send(send.body, pause)
             breaks += 1
         elif attempt.error is not None:
             # A file that has gone since must not hide what the server said.
@@ -132,8 +132,18 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
     return Outcome(metadata, is_forced=forced is not None)
 
 
-def _is_retryable(error: MiMoError | None) -> bool:
-    return bool(getattr(error, "is_retryable", False))
+def _pause_after_break(attempt: Attempt, policy: RetryPolicy | None, number: int) -> float | None:
+    """Return the seconds to wait before a held stream that broke is sent again, or None.
+
+    A held stream stands for a response that is not streamed, so the same errors are retried. One
+    that ended too early counts as a broken connection.
+    """
+    error = attempt.error
+    if not attempt.is_broken or error is None or policy is None:
+        return None
+    if isinstance(error, MiMoIncompleteStreamError) and error.is_retryable:
+        error = MiMoConnectionError(str(error))
+    return policy.delay(number, error, random.random())  # noqa: S311
 
 
 @dataclass(slots=True)

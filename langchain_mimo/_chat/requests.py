@@ -14,6 +14,8 @@ from langchain_mimo._chat.fields import ChatMiMoFields
 from langchain_mimo._chat.structured_output.native import accepts_native_schema
 from langchain_mimo._chat.structured_output.request import FormatPlan, plan_response_format
 from langchain_mimo._chat.tool_choice.choice import ForcedChoice, plan_tool_choice
+from langchain_mimo._transport.retries import RetryPolicy, default_policy
+from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.dialects import Dialect, dialect_of
 from langchain_mimo._wire.formats import API_FORMATS, ApiFormat
 from langchain_mimo._wire.from_langchain.history import clean_history
@@ -40,7 +42,7 @@ class ChatRequest:
         second_chance: Whether a transient rejection is followed by one more request.
         max_tool_calls: Maximum number of tool calls in a response, or None.
         stop_repetition: Number of identical groups of lines that end a response, or None.
-        max_retries: Maximum number of retries of a held stream that breaks.
+        retry: How a held stream that breaks is sent again; None for not at all.
         is_held: Whether the caller wants the whole response although it is read as a stream.
         strip_fence: Whether to remove a code fence around the whole response.
         reasoning_as_content: Whether reasoning replaces an empty response.
@@ -60,7 +62,7 @@ class ChatRequest:
     second_chance: bool = True
     max_tool_calls: int | None = None
     stop_repetition: int | None = None
-    max_retries: int = 0
+    retry: RetryPolicy | None = None
     is_held: bool = False
     strip_fence: bool = False
     reasoning_as_content: bool = False
@@ -151,7 +153,7 @@ def build_request(
         second_chance=options.second_chance,
         max_tool_calls=options.max_tool_calls,
         stop_repetition=options.stop_repetition,
-        max_retries=(fields.retry_policy or fields).max_retries,
+        retry=_held_retries(fields) if is_held else None,
         is_held=is_held,
         strip_fence=options.response_format is not None,
         reasoning_as_content=options.empty_content == "reasoning",
@@ -165,3 +167,10 @@ def _takes_native_schema(options: CallOptions, endpoint: str) -> bool:
         return False
     known = catalogue.find(options.model)
     return known is not None and known.native_json_schema and accepts_native_schema(endpoint)
+
+
+def _held_retries(fields: ChatMiMoFields) -> RetryPolicy | None:
+    """Return how a held stream is sent again; a `total` limit covers one request only."""
+    if MiMoTimeouts.of(fields.timeout).total is not None:
+        return None
+    return fields.retry_policy or default_policy(fields.max_retries)

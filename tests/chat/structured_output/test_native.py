@@ -6,12 +6,14 @@ from operator import add
 
 import httpx2
 import pytest
+from chat_requests import chat_request
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessageChunk
 from pydantic import BaseModel, Field
 
-from langchain_mimo import ChatMiMo
+from langchain_mimo import ChatMiMo, MiMoTimeouts, RetryPolicy
+from langchain_mimo._chat.responses import StreamedResponse
 from langchain_mimo._chat.structured_output import native
 from langchain_mimo._chat.structured_output.native import (
     NativeSchema,
@@ -20,9 +22,11 @@ from langchain_mimo._chat.structured_output.native import (
 )
 from langchain_mimo.errors import (
     MiMoAPIError,
+    MiMoConnectionError,
     MiMoIncompleteStreamError,
     MiMoInvalidRequestError,
     MiMoServerError,
+    MiMoTimeoutError,
 )
 
 SCHEMA = {
@@ -422,6 +426,33 @@ def test_a_broken_stream_beneath_invoke_is_sent_again(monkeypatch):
     server = Server(cut)
     with pytest.raises(MiMoIncompleteStreamError):
         model(server).with_structured_output(SCHEMA).invoke("Rain?")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_sent_again"),
+    [
+        (MiMoConnectionError("broken"), True),
+        (MiMoIncompleteStreamError("cut"), True),
+        (MiMoConnectionError("untrusted", is_retryable=False), False),
+        (MiMoTimeoutError("idle", 300), False),
+        (MiMoTimeoutError("total", 900), False),
+    ],
+)
+def test_a_held_stream_is_sent_again_for_the_errors_of_a_whole_response(error, is_sent_again):
+    request = chat_request(is_held=True, retry=RetryPolicy(max_retries=1))
+    response = StreamedResponse(request, lambda chunk: (chunk,))
+    if is_sent_again:
+        response.fail(error)
+        assert response.body is not None
+    with pytest.raises(type(error)):
+        response.fail(error)
+
+
+def test_a_total_limit_is_not_started_again():
+    timeout = MiMoTimeouts(total=5)
+    server = Server(stream_of(GOOD)[:4])
+    with pytest.raises(MiMoIncompleteStreamError):
+        model(server, max_retries=3, timeout=timeout).with_structured_output(SCHEMA).invoke("?")
 
 
 def test_the_profile_promises_structured_output():
