@@ -67,7 +67,7 @@ def test_agent_looks_closer_takes_a_note_and_remembers(emulator, run, tmp_path):
     shown = run(
         "video_agent.py", "video.mp4", "Look closer from 1 to 2.5, then take a note: 'sun is high'."
     )
-    assert 'look_closer{"start": 1, "end": 2.5}' in shown
+    assert 'look_closer{"start_s": 1, "end_s": 2.5}' in shown
     assert "Usage and cost" in shown
     assert "sun is high" in (tmp_path / "video_agent" / "video-notes.txt").read_text("utf-8")
     first, second, *_ = emulator.requests
@@ -99,7 +99,7 @@ def test_agent_shows_reasoning_before_the_answer(emulator, run):
 
 
 def test_agent_lets_the_model_correct_an_invalid_segment(emulator, run):
-    emulator.reply(tool_calls=[{"name": "look_closer", "args": {"start": 3, "end": 1}}])
+    emulator.reply(tool_calls=[{"name": "look_closer", "args": {"start_s": 3, "end_s": 1}}])
     emulator.reply("I cannot look there.")
     assert "There is no such segment" in run("video_agent.py", "video.mp4", "Look closer.")
 

@@ -4,8 +4,12 @@ Nothing was released under the old names, so there are no shims.
 """
 
 import importlib
+import inspect
 
 import pytest
+
+from langchain_mimo.cost import Segment
+from langchain_mimo.prepare import prepare_audio, prepare_video
 
 RENAMED = {
     # Public names.
@@ -38,6 +42,16 @@ RENAMED = {
     "langchain_mimo.emulator.answers.Outcome": "langchain_mimo.emulator.conversation.outcome.Outcome",
 }
 
+RENAMED_PARAMETERS = {
+    # Times in seconds: function or class, old name, new name.
+    (prepare_video, "start"): "start_s",
+    (prepare_video, "end"): "end_s",
+    (prepare_audio, "start"): "start_s",
+    (prepare_audio, "end"): "end_s",
+    (Segment, "start"): "start_s",
+    (Segment, "end"): "end_s",
+}
+
 
 def exists(path: str) -> bool:
     """Return whether a dotted path names a module, or something in one."""
@@ -58,3 +72,13 @@ def exists(path: str) -> bool:
 def test_the_new_name_replaces_the_old_one(old, new):
     assert exists(new)
     assert not exists(old)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_PARAMETERS.items())
+def test_the_new_parameter_replaces_the_old_one(old, new):
+    function, old_name = old
+    names = inspect.signature(function).parameters
+    assert new in names
+    assert old_name not in names
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{old_name}'"):
+        function(**{old_name: 1})

@@ -63,8 +63,8 @@ class MediaSegment:
     key: str
     source: Path
     modality: Modality
-    start: float = 0.0
-    end: float = 0.0
+    start_s: float = 0.0
+    end_s: float = 0.0
     whole: bool = True
 
 
@@ -142,8 +142,8 @@ class MediaIndex:
                 metadata={
                     "source": str(path.relative_to(self._folder)),
                     "modality": modality,
-                    "start_s": segment.start,
-                    "end_s": segment.end,
+                    "start_s": segment.start_s,
+                    "end_s": segment.end_s,
                     "whole": segment.whole,
                 },
             )
@@ -196,7 +196,7 @@ class MediaIndex:
             path = self._data_folder / f"{segment.key}.{suffix}"
             if not path.exists():
                 prepare = prepare_video if is_video else prepare_audio
-                prepare(segment.source, path, start=segment.start, end=segment.end)
+                prepare(segment.source, path, start_s=segment.start_s, end_s=segment.end_s)
         return video_block(path) if is_video else audio_block(path)
 
 
@@ -223,11 +223,11 @@ def split(path: Path, modality: Modality, max_seconds: float) -> list[MediaSegme
     )
     return [
         MediaSegment(
-            f"{digest}-{segment.start:.2f}-{segment.end:.2f}",
+            f"{digest}-{segment.start_s:.2f}-{segment.end_s:.2f}",
             path,
             modality,
-            round(segment.start, 2),
-            round(segment.end, 2),
+            round(segment.start_s, 2),
+            round(segment.end_s, 2),
             whole=len(segments) == 1,
         )
         for segment in segments

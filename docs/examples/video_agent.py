@@ -83,21 +83,21 @@ def make_tools(video: Path, folder: Path) -> list[BaseTool]:
     """Return the tools for one video."""
 
     @tool
-    def look_closer(start: float, end: float) -> list[Any]:
+    def look_closer(start_s: float, end_s: float) -> list[Any]:
         """Look at a segment of the video at 10 frames per second and full resolution.
 
         Args:
-            start: Second where the segment begins.
-            end: Second where it ends.
+            start_s: Second where the segment begins.
+            end_s: Second where it ends.
         """
-        segment = folder / f"{video.stem}-{start:g}-{end:g}.mp4"
+        segment = folder / f"{video.stem}-{start_s:g}-{end_s:g}.mp4"
         try:
             if not segment.exists():
-                prepare_video(video, segment, start=start, end=end)
+                prepare_video(video, segment, start_s=start_s, end_s=end_s)
         except MediaError as error:  # the model can correct its arguments
             return [{"type": "text", "text": f"There is no such segment: {error}"}]
         return [
-            {"type": "text", "text": f"The video from second {start:g} to {end:g}."},
+            {"type": "text", "text": f"The video from second {start_s:g} to {end_s:g}."},
             video_block(segment, fps=10, media_resolution="max"),
         ]
 

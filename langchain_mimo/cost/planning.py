@@ -50,13 +50,13 @@ class Segment:
     """A time range of a video or of audio.
 
     Attributes:
-        start: Start in seconds.
-        end: End in seconds.
+        start_s: Start in seconds.
+        end_s: End in seconds.
         tokens: The tokens of the segment.
     """
 
-    start: float
-    end: float
+    start_s: float
+    end_s: float
     tokens: int
 
 

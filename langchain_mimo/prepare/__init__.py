@@ -10,7 +10,7 @@ Install the `av` extra: `pip install 'langchain-mimo[av]'`.
 - `max_bytes`: maximum size of the result. The default of 37,500,000 bytes fits MiMo's limit of
   50 MB of base64, whether MiMo counts a megabyte as 10^6 or 2^20.
 - `token_budget`: maximum tokens of the result. Default: no limit.
-- `start`, `end` (video and audio): the segment to keep, in seconds. Default: everything.
+- `start_s`, `end_s` (video and audio): the segment to keep, in seconds. Default: everything.
 - `convert`: re-encode even a source that looks acceptable, because MiMo refused it.
 - `time_limit`: seconds that the call may take. Default: 600.
 - `progress`: a function called with the completed share, 0.0 to 1.0.

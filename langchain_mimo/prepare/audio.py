@@ -59,8 +59,8 @@ def prepare_audio(
     *,
     max_bytes: int = limits.SAFE_INLINE_BYTES,
     token_budget: int | None = None,
-    start: float | None = None,
-    end: float | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
     convert: bool = False,
     time_limit: float = DEFAULT_TIME_LIMIT,
     progress: ProgressCallback | None = None,
@@ -78,8 +78,8 @@ def prepare_audio(
         max_bytes: Maximum size of the result. Default: 37,500,000, which fits MiMo's base64 limit.
         token_budget: Maximum tokens. They depend on the duration alone, so audio that is too long
             is refused, not cut. Default: no limit.
-        start: Start of the segment to keep, in seconds. Default: the beginning.
-        end: End of the segment to keep, in seconds. Default: the end.
+        start_s: Start of the segment to keep, in seconds. Default: the beginning.
+        end_s: End of the segment to keep, in seconds. Default: the end.
         convert: Re-encode even acceptable audio, because MiMo refused it.
         time_limit: Maximum duration of the call, in seconds.
         progress: Called with the completed share, 0.0 to 1.0.
@@ -96,7 +96,7 @@ def prepare_audio(
     """
     source = check_source("prepare_audio", source)
     check_limits(max_bytes, token_budget, time_limit)
-    check_time_range(start, end)
+    check_time_range(start_s, end_s)
     monitor = ProgressMonitor(progress, show=show_progress, time_limit=time_limit)
     monitor.report(0)
     with draft_file(source, output) as draft, open_source(source) as file:
@@ -104,7 +104,7 @@ def prepare_audio(
             if not (streams := decodable_audio(container)):
                 raise MediaError("it has no audio track that FFmpeg can decode")
             survey = survey_packets(container, streams[:1], monitor)
-        time_range = resolve_time_range(start, end, survey.duration)
+        time_range = resolve_time_range(start_s, end_s, survey.duration)
         _check_token_budget(time_range.seconds, token_budget)
         job = Job(file, draft, output, max_bytes, survey, time_range, monitor, [])
         mime_type = None if convert else _copy_file(job) or _copy_stream(job)
@@ -118,7 +118,7 @@ def _check_token_budget(seconds: float, token_budget: int | None) -> None:
     if token_budget is not None and tokens > token_budget:
         raise MediaError(
             f"{seconds:.1f} s of audio cost {tokens} tokens, more than token_budget={token_budget}"
-            "; cut it with start and end, for example along langchain_mimo.plan_segments"
+            "; cut it with start_s and end_s, for example along langchain_mimo.plan_segments"
         )
 
 
@@ -147,13 +147,13 @@ def _copy_stream(job: Job) -> str | None:
         if not suffix_fits(job.output, mime_type):
             return None
         try:
-            copy_packets(job, [stream], format_name, job.time_range.start)
+            copy_packets(job, [stream], format_name, job.time_range.start_s)
         except av.error.FFmpegError:
             return None
     if job.draft.stat().st_size > job.max_bytes:
         return None
-    start, end = job.time_range.start, job.time_range.end
-    job.notes.append(f"Copied its {codec} audio from {start:.2f} s to {end:.2f} s.")
+    start_s, end_s = job.time_range.start_s, job.time_range.end_s
+    job.notes.append(f"Copied its {codec} audio from {start_s:.2f} s to {end_s:.2f} s.")
     return mime_type
 
 
@@ -166,7 +166,7 @@ def _encode_mp3(job: Job) -> str:
     if bit_rate is None:
         raise MediaError(
             f"{seconds:.0f} s of audio do not fit in {job.max_bytes:,} bytes; "
-            "cut it with start and end"
+            "cut it with start_s and end_s"
         )
     av = import_av()
     with job.container() as container, av.open(os.fspath(job.draft), "w", format="mp3") as out:

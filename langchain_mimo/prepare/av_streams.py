@@ -20,7 +20,7 @@ from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.output import Output, ProgressMonitor
 
 KEY_FRAME_TOLERANCE = 0.5
-"""Seconds by which a copied segment may start before `start`, to start at a key frame."""
+"""Seconds by which a copied segment may start before `start_s`, to start at a key frame."""
 
 MAX_DAMAGED_PACKETS = 100
 """Undecodable packets that are skipped before the source is given up."""
@@ -58,13 +58,13 @@ class Survey:
 class TimeRange:
     """The segment to keep, in seconds from the start."""
 
-    start: float
-    end: float
+    start_s: float
+    end_s: float
 
     @property
     def seconds(self) -> float:
         """The duration of the segment."""
-        return self.end - self.start
+        return self.end_s - self.start_s
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Job:
     @property
     def is_whole(self) -> bool:
         """Whether the segment is the whole source."""
-        return self.time_range.start == 0 and self.time_range.end == self.survey.duration
+        return self.time_range.start_s == 0 and self.time_range.end_s == self.survey.duration
 
     def container(self) -> closing[Any]:
         """Open the source from its beginning."""
@@ -121,28 +121,28 @@ def decodable_audio(container: Any) -> list[Any]:
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
-def check_time_range(start: float | None, end: float | None) -> None:
-    """Check `start` and `end` before anything is opened.
+def check_time_range(start_s: float | None, end_s: float | None) -> None:
+    """Check `start_s` and `end_s` before anything is opened.
 
     Raises:
         MiMoInputError: One of them is not a number or is negative.
     """
     with as_input_error():
-        for name, seconds in (("start", start), ("end", end)):
+        for name, seconds in (("start_s", start_s), ("end_s", end_s)):
             if seconds is not None:
-                number(name, seconds, 0, allow_infinity=name == "end")
+                number(name, seconds, 0, allow_infinity=name == "end_s")
 
 
-def resolve_time_range(start: float | None, end: float | None, duration: float) -> TimeRange:
-    """Return the segment from `start` to `end` within a source of `duration` seconds.
+def resolve_time_range(start_s: float | None, end_s: float | None, duration: float) -> TimeRange:
+    """Return the segment from `start_s` to `end_s` within a source of `duration` seconds.
 
     Raises:
         MediaError: The segment is empty or starts after the end of the source.
     """
-    time_range = TimeRange(start or 0.0, min(duration, duration if end is None else end))
+    time_range = TimeRange(start_s or 0.0, min(duration, duration if end_s is None else end_s))
     if time_range.seconds <= 0:
         raise MediaError(
-            f"the segment from {time_range.start:g} s to {time_range.end:g} s is empty; "
+            f"the segment from {time_range.start_s:g} s to {time_range.end_s:g} s is empty; "
             f"the source lasts {duration:.1f} s"
         )
     return time_range
@@ -212,7 +212,7 @@ def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -
         av.error.FFmpegError: The new container cannot hold the streams.
     """
     av = import_av()
-    first, end = job.survey.start_time + start, job.survey.start_time + job.time_range.end
+    first, end = job.survey.start_time + start, job.survey.start_time + job.time_range.end_s
     container = streams[0].container
     container.seek(int(first * av.time_base))
     options = {"movflags": "faststart"} if format_name in ("mp4", "ipod") else {}
@@ -249,7 +249,7 @@ def decode_frames(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
     """
     av = import_av()
     container, seconds = streams[0].container, job.time_range.seconds
-    start = job.survey.start_time + job.time_range.start
+    start = job.survey.start_time + job.time_range.start_s
     container.seek(int(start * av.time_base))
     damaged = 0
     for packet in container.demux(*streams):

@@ -207,7 +207,7 @@ class ProgressMonitor:
         if time.monotonic() > self._deadline:
             raise MediaError(
                 f"preparing took longer than time_limit={self._time_limit:g} s; shorten the source "
-                "with start and end, or raise time_limit"
+                "with start_s and end_s, or raise time_limit"
             )
         share = min(1.0, max(0.0, share))
         percent = int(share * 100)

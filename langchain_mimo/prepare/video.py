@@ -97,8 +97,8 @@ def prepare_video(
     *,
     max_bytes: int = limits.SAFE_INLINE_BYTES,
     token_budget: int | None = None,
-    start: float | None = None,
-    end: float | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
     fps: float = DEFAULT_FPS,
     media_resolution: MediaResolution = "default",
     convert: bool = False,
@@ -118,8 +118,8 @@ def prepare_video(
         max_bytes: Maximum size of the result. Default: 37,500,000, which fits MiMo's base64 limit.
         token_budget: Maximum tokens at `fps` and `media_resolution`; the frames are shrunk to fit.
             Default: no limit.
-        start: Start of the segment to keep, in seconds. Default: the beginning.
-        end: End of the segment to keep, in seconds. Default: the end.
+        start_s: Start of the segment to keep, in seconds. Default: the beginning.
+        end_s: End of the segment to keep, in seconds. Default: the end.
         fps: The `fps` that the request will set; used for `token_budget` only.
         media_resolution: The `media_resolution` that the request will set; likewise.
         convert: Re-encode even an acceptable video, because MiMo refused it.
@@ -138,7 +138,7 @@ def prepare_video(
     """
     source = check_source("prepare_video", source)
     check_limits(max_bytes, token_budget, time_limit)
-    check_time_range(start, end)
+    check_time_range(start_s, end_s)
     with as_input_error():
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, get_args(MediaResolution))
@@ -149,7 +149,7 @@ def prepare_video(
         with closing(open_container(file)) as container:
             video = _video_info(container)
             survey = survey_packets(container, _selected_streams(container), monitor)
-        time_range = resolve_time_range(start, end, survey.duration)
+        time_range = resolve_time_range(start_s, end_s, survey.duration)
         job = Job(file, draft, output, max_bytes, survey, time_range, monitor, [])
         reasons = ["convert=True"] if convert else _reasons_to_encode(job, video, target)
         mime_type = _copy_file(job) if not reasons else None
@@ -221,7 +221,7 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str
 def _copy_streams(job: Job, target: _Target) -> bool:
     """Copy the packets into an MP4 if codecs, key frames and limits allow it."""
     av = import_av()
-    wanted_start, end = job.time_range.start, job.time_range.end
+    wanted_start, end = job.time_range.start_s, job.time_range.end_s
     key_frames = job.survey.key_frames
     earlier = (time for time in key_frames if time <= wanted_start + 1e-6)
     start = max(earlier, default=min(key_frames, default=None))
@@ -285,7 +285,7 @@ def _encode_within_limits(job: Job, target: _Target, reasons: list[str]) -> None
         share *= min(1.0, 0.9 * job.max_bytes / written) if written > job.max_bytes else 1.0
     raise MediaError(
         f"it does not fit in {job.max_bytes:,} bytes and the token budget; "
-        "cut it with start and end"
+        "cut it with start_s and end_s"
     )
 
 
@@ -320,7 +320,8 @@ def _encoding_settings(
         width, height = _even(width * 0.9), _even(height * 0.9)
         if min(width, height) <= _MIN_FRAME_SIDE:
             raise MediaError(
-                f"{seconds:.0f} s do not fit in {job.max_bytes:,} bytes; cut it with start and end"
+                f"{seconds:.0f} s do not fit in {job.max_bytes:,} bytes; "
+                "cut it with start_s and end_s"
             )
     return _EncodingSettings(width, height, frame_rate, video_bit_rate, audio_bit_rate)
 
@@ -336,8 +337,8 @@ def _size_within_budget(video: _VideoInfo, seconds: float, target: _Target) -> t
         if min(width, height) <= _MIN_FRAME_SIDE:
             raise MediaError(
                 f"{seconds:.1f} s cost {tokens.total} tokens even at {width} x {height} pixels, "
-                f"more than token_budget={target.token_budget}; lower fps, or cut it with start "
-                "and end"
+                f"more than token_budget={target.token_budget}; lower fps, or cut it with "
+                "start_s and end_s"
             )
         width, height = _even(width * 0.95), _even(height * 0.95)
 
@@ -370,7 +371,9 @@ def _encode(job: Job, container: Any, settings: _EncodingSettings) -> None:
             elif audio is not None:
                 audio.encode(frame, time)
         if normalizer is None:
-            raise MediaError("the segment contains no video frame; choose another start and end")
+            raise MediaError(
+                "the segment contains no video frame; choose another start_s and end_s"
+            )
         for ready in normalizer.fill_until(job.time_range.seconds):
             out.mux(video.encode(ready))
         out.mux(video.encode(None))

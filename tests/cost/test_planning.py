@@ -143,13 +143,13 @@ def test_segments_cover_the_duration_within_the_budget(
         )
     except MiMoInputError:
         assume(False)
-    assert (segments[0].start, segments[-1].end) == (0, duration)
+    assert (segments[0].start_s, segments[-1].end_s) == (0, duration)
     for one, following in itertools.pairwise(segments):
-        assert one.start < following.start
-        assert one.end - following.start == pytest.approx(overlap, abs=1e-6)
+        assert one.start_s < following.start_s
+        assert one.end_s - following.start_s == pytest.approx(overlap, abs=1e-6)
     for segment in segments:
         assert segment.tokens <= budget
-        assert 0 < segment.end - segment.start <= max_seconds * (1 + 1e-9)
+        assert 0 < segment.end_s - segment.start_s <= max_seconds * (1 + 1e-9)
 
 
 def test_there_are_no_more_segments_than_needed():
@@ -202,4 +202,4 @@ def test_impossible_segments_are_refused(duration, options):
     ],
 )
 def test_numbers_of_other_types_are_accepted(duration, options):
-    assert plan_segments(duration, **{"budget_tokens": 10**6, **options})[-1].end == 10
+    assert plan_segments(duration, **{"budget_tokens": 10**6, **options})[-1].end_s == 10

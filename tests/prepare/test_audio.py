@@ -48,7 +48,7 @@ def test_audio_is_extracted_from_any_container(name, mime_type, codec):
 
 @pytest.mark.parametrize("name", ["voice.mp3", "voice.wav", "voice.flac", "voice.m4a", "opus.ogg"])
 def test_audio_is_cut(name):
-    prepared = prepare_audio(make(name), start=0.5, end=1.5)
+    prepared = prepare_audio(make(name), start_s=0.5, end_s=1.5)
     with opened(prepared.data) as container:
         seconds = sum(f.samples / f.sample_rate for f in container.decode(audio=0))
     assert seconds == pytest.approx(1.0, abs=0.15)

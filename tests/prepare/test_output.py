@@ -105,7 +105,7 @@ INVALID_NUMBERS = [math.nan, -1, "5", True, []]
     ("prepare", "options"),
     [
         *((p, {n: v}) for p, _ in ALL for n in ("max_bytes", "token_budget", "time_limit") for v in INVALID_NUMBERS),
-        *((p, {n: v}) for p, _ in ALL[1:] for n in ("start", "end") for v in INVALID_NUMBERS),
+        *((p, {n: v}) for p, _ in ALL[1:] for n in ("start_s", "end_s") for v in INVALID_NUMBERS),
         *((prepare_video, {"fps": v}) for v in (*INVALID_NUMBERS, 0, 99, math.inf, None)),
         *((prepare_video, {"media_resolution": v}) for v in ("x", None, 5)),
     ],
@@ -119,10 +119,10 @@ def test_invalid_numbers_are_refused(prepare, options):
 
 @pytest.mark.parametrize(("prepare", "name"), ALL)
 @pytest.mark.parametrize(
-    "options", [{}, {"start": 50, "end": 10}, {"max_bytes": 1}, {"token_budget": 1}]
+    "options", [{}, {"start_s": 50, "end_s": 10}, {"max_bytes": 1}, {"token_budget": 1}]
 )
 def test_an_error_names_the_file(tmp_path, prepare, name, options):
-    if prepare is prepare_image and "start" in options:
+    if prepare is prepare_image and "start_s" in options:
         options = {}
     path = tmp_path / "a video.bin"
     path.write_bytes(make(name) if options else b"not media")

@@ -91,14 +91,14 @@ def test_a_cut_at_key_frames_is_copied():
     with opened(source) as container:
         packets = [p for p in container.demux(video=0) if p.pts is not None and p.is_keyframe]
     key = next(float(p.pts * p.time_base) for p in packets if p.pts * p.time_base > 1.5)
-    prepared = prepare_video(source, start=key + 0.1, end=key + 2)
+    prepared = prepare_video(source, start_s=key + 0.1, end_s=key + 2)
     assert any(f"Copied from {key:.2f} s to {key + 2:.2f} s" in note for note in prepared.notes)
     check_video(prepared.data, seconds=2.0)
 
 
 def test_a_cut_between_key_frames_is_encoded_and_exact():
     source = make_video("mp4", seconds=6, key_every=60)
-    prepared = prepare_video(source, start=2.0, end=4.0)
+    prepared = prepare_video(source, start_s=2.0, end_s=4.0)
     assert any("no key frame near 2 s" in note for note in prepared.notes)
     assert len(check_video(prepared.data, seconds=2.0)) == 20
     with opened(source) as container:
@@ -190,10 +190,10 @@ def test_rotation_has_the_right_direction():
         (b"", {}, "cannot be opened"),
         (b"hello" * 99, {}, "cannot be opened"),
         (make("voice.mp3"), {}, "no video track"),
-        (make("video.mp4"), {"start": 5}, "segment from 5 s to .* is empty"),
-        (make("video.mp4"), {"start": 1, "end": 1}, "segment from 1 s to 1 s is empty"),
+        (make("video.mp4"), {"start_s": 5}, "segment from 5 s to .* is empty"),
+        (make("video.mp4"), {"start_s": 1, "end_s": 1}, "segment from 1 s to 1 s is empty"),
         (make("video.mp4"), {"token_budget": 5}, "lower fps"),
-        (make("video.mp4"), {"max_bytes": 500}, "cut it with start and end"),
+        (make("video.mp4"), {"max_bytes": 500}, "cut it with start_s and end_s"),
         (make("video.mp4")[:9000], {}, "cannot be opened"),
         ("no/such/video.mkv", {}, "No such file"),
     ],

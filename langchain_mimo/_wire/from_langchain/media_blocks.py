@@ -246,7 +246,7 @@ def _refuse_range(kind: str, dicts: Sequence[Block], at: BlockPosition) -> None:
         if _first_set(dicts, key) is not None:
             raise MiMoInputError(
                 f"MiMo cannot select a time range of {_WITH_ARTICLE[kind]} block ({key!r}); "
-                f"cut it with prepare_{kind}(start=…, end=…)",
+                f"cut it with prepare_{kind}(start_s=…, end_s=…)",
                 *at,
             )
 

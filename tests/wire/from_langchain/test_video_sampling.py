@@ -110,7 +110,7 @@ def test_bad_resolution():
 @pytest.mark.parametrize("place", ["top", "extras", "video_metadata"])
 def test_time_ranges_are_refused(key, place):
     block = {**VIDEO, key: 3} if place == "top" else {**VIDEO, place: {key: 3}}
-    with pytest.raises(MiMoInputError, match=r"prepare_video\(start=…, end=…\)"):
+    with pytest.raises(MiMoInputError, match=r"prepare_video\(start_s=…, end_s=…\)"):
         only(block)
 
 
