@@ -68,7 +68,7 @@ def test_audio_is_shrunk_to_a_byte_limit():
         (make("silent.mp4"), {}, "no audio track"),
         (make("voice.wav"), {"token_budget": 5}, "plan_segments"),
         (make("voice.wav"), {"max_bytes": 100}, "cut it"),
-        (make("voice.wav"), {"start": 9}, "segment from 9 s to .* is empty"),
+        (make("voice.wav"), {"start_s": 9}, "segment from 9 s to .* is empty"),
         (b"no audio", {}, "cannot be opened"),
     ],
 )
