@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from langchain_mimo._transport.retries import RetryPolicy
     from langchain_mimo._transport.timeouts import MiMoTimeouts
     from langchain_mimo.chat_models import ChatMiMo
-    from langchain_mimo.cost.estimate import Estimate
+    from langchain_mimo.cost.estimate_result import Estimate
     from langchain_mimo.cost.planning import plan_segments, plan_video
     from langchain_mimo.errors import (
         HistoryError,
@@ -71,7 +71,7 @@ _MODULES = {
     "MiMoServerError": "errors",
     "MiMoTimeoutError": "errors",
     "UnsupportedModalityError": "errors",
-    "Estimate": "cost.estimate",
+    "Estimate": "cost.estimate_result",
     "audio_block": "media",
     "image_block": "media",
     "video_block": "media",

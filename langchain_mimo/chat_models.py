@@ -19,19 +19,18 @@ from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 from pydantic import ConfigDict
 from typing_extensions import override
 
 from langchain_mimo import catalogue
 from langchain_mimo._chat.connection import ConnectedFields
 from langchain_mimo._wire.to_langchain import content_blocks
+from langchain_mimo.cost.estimate_result import Estimate
 
 if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool
-
     from langchain_mimo._chat.requests import ChatRequest
     from langchain_mimo._wire.to_langchain.events import Event
-    from langchain_mimo.cost.estimate import Estimate
 
 content_blocks.register()
 

@@ -35,16 +35,14 @@ response.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core import exceptions as core
+from langchain_core.messages import AIMessage
 
 if TYPE_CHECKING:
-    import httpx2
-    from langchain_core.messages import AIMessage
-
     _Refusal = core.ModelInvalidRequestError
 else:
     # Core has a class for refusals since 1.7.5.
@@ -254,6 +252,15 @@ class MiMoRunawayResponseError(MiMoIncompleteStreamError):
         self.limit = limit
 
 
+class ErrorResponse(Protocol):
+    """What `MiMoAPIError.response` offers: an `httpx2.Response`, without importing httpx2."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def text(self) -> str: ...
+
+
 class MiMoAPIError(MiMoError):
     """The server responded with an error.
 
@@ -285,7 +292,7 @@ class MiMoAPIError(MiMoError):
         request_id: str | None = None,
         hint: str | None = None,
         retry_after: float | None = None,
-        response: httpx2.Response | None = None,
+        response: ErrorResponse | None = None,
         is_retryable: bool | None = None,
     ) -> None:
         super().__init__(message)

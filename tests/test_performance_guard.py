@@ -86,6 +86,7 @@ def peak_of(action):
 IMPORTS = """
 import sys
 import langchain_core.language_models.chat_models
+from langchain_core.tools import BaseTool  # the type hints of bind_tools must resolve; 3 ms
 known = set(sys.modules)
 import {module}
 print(*sorted(set(sys.modules) - known))
@@ -93,7 +94,7 @@ print(*sorted(set(sys.modules) - known))
 
 
 @pytest.mark.parametrize(
-    ("module", "bound"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 19)]
+    ("module", "bound"), [("langchain_mimo", 2), ("langchain_mimo.chat_models", 21)]
 )
 def test_importing_loads_few_modules_beyond_core(module, bound):
     done = subprocess.run(

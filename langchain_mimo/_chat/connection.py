@@ -31,7 +31,8 @@ T = TypeVar("T")
 class ConnectedFields(ChatMiMoFields):
     """Base of `ChatMiMo`: its fields, and the transport, created when first needed."""
 
-    _transport: tuple[Any, Transport] | None = PrivateAttr(default=None)
+    # (settings, Transport); type hints of the class must resolve without the HTTP client.
+    _transport: tuple[Any, Any] | None = PrivateAttr(default=None)
 
     @property
     def _http(self) -> Transport:
@@ -42,7 +43,8 @@ class ConnectedFields(ChatMiMoFields):
 
             transport = Transport(ClientSettings(verify=settings[0]), *settings[1:])
             self._transport = (settings, transport)
-        return self._transport[1]
+        http: Transport = self._transport[1]
+        return http
 
     def _api_request(self, body: dict[str, Any], url: str | None = None) -> ApiRequest:
         """Return the API request that sends a body, to `url` if that is known already."""

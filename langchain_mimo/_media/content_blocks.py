@@ -10,7 +10,7 @@ import io
 import os
 from base64 import b64encode
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
 
 from langchain_mimo._checks import integer, shown
 from langchain_mimo._media import formats, limits
@@ -20,11 +20,20 @@ from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader
 from langchain_mimo._media.references import MediaKind, parse_file_url, split_data_url
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """A URL (http, https, data, file), a path, bytes, or a binary file object."""
+
+
+@runtime_checkable
+class PillowImage(Protocol):
+    """What marks a `PIL.Image.Image` in type hints, without importing Pillow."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    def getbands(self) -> tuple[str, ...]: ...
+
 
 _HASH_CHUNK = 1 << 20
 
@@ -42,7 +51,7 @@ _EIGHT_BIT_MODES = frozenset(
 
 
 def image_block(
-    source: Source | Image, *, mime_type: str | None = None, size: int | None = None
+    source: Source | PillowImage, *, mime_type: str | None = None, size: int | None = None
 ) -> dict[str, Any]:
     """Create an image block.
 

@@ -1,6 +1,34 @@
-"""Estimates the cost of conversations and media before sending, and fits media into budgets."""
+"""Estimates the cost of conversations and media before sending, and fits media into budgets.
 
-from langchain_mimo.cost.estimate import Estimate, MediaEstimate
-from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
+Public names are imported on first use: a type hint of `Estimate` costs no measuring of media.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
+    from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
+
+_MODULES = {
+    "Estimate": "estimate_result",
+    "MediaEstimate": "estimate_result",
+    "Segment": "planning",
+    "VideoPlan": "planning",
+    "plan_segments": "planning",
+    "plan_video": "planning",
+}
 
 __all__ = ["Estimate", "MediaEstimate", "Segment", "VideoPlan", "plan_segments", "plan_video"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use."""
+    if name not in _MODULES:
+        msg = f"module 'langchain_mimo.cost' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"langchain_mimo.cost.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

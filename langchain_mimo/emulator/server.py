@@ -9,11 +9,11 @@ import errno
 import inspect
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeAlias
 
 from langchain_mimo.emulator.conversation.records import Disconnect, RecordedRequest
 from langchain_mimo.emulator.conversation.reply import Reply
@@ -28,8 +28,11 @@ from langchain_mimo.emulator.settings import (
     require_extra,
 )
 
-if TYPE_CHECKING:
-    from langchain_mimo.emulator.application import Application
+ASGIApplication: TypeAlias = Callable[
+    [MutableMapping[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]],
+    Awaitable[None],
+]
+"""An application as the ASGI specification defines it."""
 
 DEFAULT_KEY = "sk-emulator"
 
@@ -155,7 +158,7 @@ class MiMoEmulator:
         )
 
     @property
-    def application(self) -> Application:
+    def application(self) -> ASGIApplication:
         """The ASGI application, for tests without sockets (`httpx2.ASGITransport`)."""
         return self._application
 

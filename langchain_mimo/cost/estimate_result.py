@@ -1,0 +1,75 @@
+"""What an estimate says; separate from its computation, so that type hints cost no imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEstimate:
+    """The estimated tokens of one media item.
+
+    Attributes:
+        image: Tokens reported as image_tokens in the API's usage.
+        video: Tokens reported as video_tokens in the API's usage.
+        audio: Tokens reported as audio_tokens in the API's usage.
+        marks: Timestamps and markers of a video, which count in prompt_tokens alone.
+        low: Lowest possible total; equal to `high` when everything was measured.
+        high: Highest possible total.
+        duration: Measured or assumed seconds; None for images.
+        width: Measured or assumed pixels; None for audio.
+        height: Measured or assumed pixels; None for audio.
+        note: What was assumed, or None.
+    """
+
+    image: int = 0
+    video: int = 0
+    audio: int = 0
+    marks: int = 0
+    low: int = 0
+    high: int = 0
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    note: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Tokens that the media item adds to prompt_tokens."""
+        return self.image + self.video + self.audio + self.marks
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The estimated cost of a request.
+
+    Attributes:
+        text: Approximate tokens of text, replayed reasoning, tool calls and tool definitions.
+        image: Tokens of images.
+        video: Tokens of the frames of videos.
+        audio: Tokens of audio, including the audio of videos.
+        marks: Marker tokens around messages and in videos.
+        low: Lowest possible total, given the media that could not be measured.
+        high: Highest possible total, given the media that could not be measured.
+        cost_usd: US dollars for the uncached prompt and for `output_tokens`; None when the price is
+            unknown.
+        price_as_of: The date the price was read, or None.
+        notes: What was assumed, one sentence each.
+    """
+
+    text: int
+    image: int
+    video: int
+    audio: int
+    marks: int
+    low: int
+    high: int
+    cost_usd: float | None
+    price_as_of: date | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The expected prompt_tokens."""
+        return self.text + self.image + self.video + self.audio + self.marks
