@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from langchain_mimo._media.readers import Reader
 
@@ -32,11 +33,42 @@ class ImageHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of a video or audio file, or an image. None stands for what the file does not say.
+
+    Attributes:
+        kind: "video", "audio", "image" (an image file, or a cover within a video or audio file),
+            "subtitle" or "data".
+        codec: FFmpeg's name of the codec, such as "h264" or "aac"; the file's own code for a codec
+            without such a name here.
+        width: Pixels as coded; None for streams that are not shown.
+        height: Pixels as coded; None for streams that are not shown.
+        rotation: Degrees clockwise that a player turns the frames: 0, 90, 180 or 270.
+        frame_rate: Mean frames per second of a video.
+        is_variable_frame_rate: Whether the times between frames differ.
+        pixel_format: FFmpeg's name of the pixel format, such as "yuv420p".
+        sample_rate: Samples per second of audio.
+        channels: Number of channels of audio.
+    """
+
+    kind: Literal["video", "audio", "image", "subtitle", "data"]
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    rotation: int = 0
+    frame_rate: float | None = None
+    is_variable_frame_rate: bool | None = None
+    pixel_format: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AVHeader:
     """The header of a video or audio file. None stands for what the header does not say.
 
     Attributes:
-        duration: Seconds, as the container states them.
+        duration: Seconds from the first moment shown to the last.
         width: Pixels of the first video track as coded.
         height: Pixels of the first video track as coded.
         has_video: Whether there is a video track.
@@ -44,6 +76,12 @@ class AVHeader:
         video_codec: Name or four-character code of the video codec.
         audio_codec: Name or four-character code of the audio codec.
         pixel_format: FFmpeg's name of the pixel format, such as "yuv420p".
+        duration_range: Least and most seconds, where the exact duration is not known but bounds
+            are; None if nothing is known, and when `duration` is.
+        display_width: Pixels of the first video track as shown: stretched to its aspect ratio and
+            rotated. None where the header states nothing but the coded size.
+        display_height: As `display_width`.
+        streams: The streams in the file's order; may be empty although there are some.
     """
 
     duration: float | None = None
@@ -54,6 +92,10 @@ class AVHeader:
     video_codec: str | None = None
     audio_codec: str | None = None
     pixel_format: str | None = None
+    duration_range: tuple[float, float] | None = None
+    display_width: int | None = None
+    display_height: int | None = None
+    streams: tuple[StreamInfo, ...] = ()
 
 
 MediaHeader = ImageHeader | AVHeader
@@ -61,6 +103,18 @@ MediaHeader = ImageHeader | AVHeader
 
 class HeaderTooComplexError(Exception):
     """The header has more entries than are read; the file is not measured."""
+
+
+class TruncatedMediaError(ValueError):
+    """The end of the file is missing.
+
+    Attributes:
+        header: What the part that is there says, or None.
+    """
+
+    def __init__(self, reason: str, header: AVHeader | None = None) -> None:
+        super().__init__(reason)
+        self.header = header
 
 
 class HeaderReader:
@@ -84,12 +138,23 @@ class HeaderReader:
         Raises:
             HeaderTooComplexError: `MAX_STEPS` or `MAX_BYTES` is exceeded.
         """
+        return self._buffered(offset, length, _BLOCK)
+
+    def peek(self, offset: int, length: int) -> bytes:
+        """Return what `read` returns, without reading ahead: for a few bytes every now and then.
+
+        Raises:
+            HeaderTooComplexError: As `read`.
+        """
+        return self._buffered(offset, length, length)
+
+    def _buffered(self, offset: int, length: int, wanted: int) -> bytes:
         self._steps -= 1
         if self._steps < 0:
             raise HeaderTooComplexError
         start = offset - self._block_at
         if start < 0 or start + length > len(self._block):
-            wanted = max(length, _BLOCK)
+            wanted = max(length, wanted)
             self._bytes -= wanted
             if self._bytes < 0:
                 raise HeaderTooComplexError
@@ -118,9 +183,19 @@ class HeaderReader:
         return int.from_bytes(self.exactly(offset, length), "big")
 
 
-def truncated(detail: str = "it ends before its header says") -> ValueError:
-    """Return the error for a file whose end is missing."""
-    return ValueError(f"it is truncated: {detail}; get the complete file")
+def truncated(
+    detail: str = "it ends before its header says", header: AVHeader | None = None
+) -> TruncatedMediaError:
+    """Return the error for a file whose end is missing.
+
+    Args:
+        detail: How that shows.
+        header: What the part that is there says. Its duration is taken for that of the complete
+            file, so only bounds of it are kept.
+    """
+    if header is not None and header.duration is not None:
+        header = replace(header, duration=None, duration_range=(0.0, header.duration))
+    return TruncatedMediaError(f"it is truncated: {detail}; get the complete file", header)
 
 
 def damaged(detail: str) -> ValueError:
