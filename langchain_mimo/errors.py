@@ -256,9 +256,9 @@ class ErrorResponse(Protocol):
     """What `MiMoAPIError.response` offers: an `httpx2.Response`, without importing httpx2."""
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
-    def text(self) -> str: ...
+    def text(self) -> str: ...  # noqa: D102
 
 
 class MiMoAPIError(MiMoError):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import PrivateAttr
 
-from langchain_mimo._chat.fields import ChatMiMoFields
+from langchain_mimo._chat.api_keys import acurrent_key, current_key
+from langchain_mimo._chat.model_hooks import ModelHooks
 from langchain_mimo._chat.settings import request_headers
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ConnectedFields(ChatMiMoFields):
+class ConnectedFields(ModelHooks):
     """Base of `ChatMiMo`: its fields, and the transport, created when first needed."""
 
     # (settings, Transport); type hints of the class must resolve without the HTTP client.
@@ -46,7 +47,7 @@ class ConnectedFields(ChatMiMoFields):
         http: Transport = self._transport[1]
         return http
 
-    def _api_request(self, body: dict[str, Any], url: str | None = None) -> ApiRequest:
+    def _api_request(self, body: dict[str, Any], url: str | None, key: str | None) -> ApiRequest:
         """Return the API request that sends a body, to `url` if that is known already."""
         from langchain_mimo._transport import ApiRequest
         from langchain_mimo._transport.retries import default_policy
@@ -55,7 +56,7 @@ class ConnectedFields(ChatMiMoFields):
         api_format = API_FORMATS[self.api_format]
         return ApiRequest(
             url=url or api_format.address(self._endpoints),
-            headers=request_headers(self._key, self.default_headers, api_format.headers),
+            headers=request_headers(key, self.default_headers, api_format.headers),
             tree=body,
             timeouts=MiMoTimeouts.of(self.timeout),
             retry=self.retry_policy or default_policy(self.max_retries),
@@ -76,7 +77,8 @@ class ConnectedFields(ChatMiMoFields):
             if response.delay:
                 time.sleep(response.delay)
             try:
-                answer = self._http.request(self._api_request(response.body, response.url))
+                key = current_key(self.api_key)
+                answer = self._http.request(self._api_request(response.body, response.url, key))
             except MiMoError as error:
                 self._fail(response, error)
             else:
@@ -89,7 +91,9 @@ class ConnectedFields(ChatMiMoFields):
             if response.delay:
                 await asyncio.sleep(response.delay)
             try:
-                answer = await self._http.arequest(self._api_request(response.body, response.url))
+                key = await acurrent_key(self.api_key)
+                request = self._api_request(response.body, response.url, key)
+                answer = await self._http.arequest(request)
             except MiMoError as error:
                 await self._afail(response, error)
             else:
@@ -102,9 +106,9 @@ class ConnectedFields(ChatMiMoFields):
             if response.delay:
                 time.sleep(response.delay)
             try:
-                with closing(
-                    self._http.stream(self._api_request(response.body, response.url))
-                ) as events:
+                key = current_key(self.api_key)
+                request = self._api_request(response.body, response.url, key)
+                with closing(self._http.stream(request)) as events:
                     for event in events:
                         yield from response.feed(event)
                         if response.is_over:
@@ -121,9 +125,9 @@ class ConnectedFields(ChatMiMoFields):
             if response.delay:
                 await asyncio.sleep(response.delay)
             try:
-                async with aclosing(
-                    self._http.astream(self._api_request(response.body, response.url))
-                ) as events:
+                key = await acurrent_key(self.api_key)
+                request = self._api_request(response.body, response.url, key)
+                async with aclosing(self._http.astream(request)) as events:
                     async for event in events:
                         for item in response.feed(event):
                             yield item

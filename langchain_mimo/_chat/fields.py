@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from langchain_core.language_models import ModelProfile
-from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import (
+    AliasChoices,
     ConfigDict,
     Field,
     PositiveInt,
@@ -20,43 +20,29 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from typing_extensions import override
 
 from langchain_mimo import catalogue
+from langchain_mimo._chat.api_keys import ApiKey, env_api_key, fixed_key
 from langchain_mimo._chat.settings import (
-    PARAMETERS,
     EmptyContent,
     check_arguments,
     check_client,
     endpoints_of,
-    env_api_key,
     env_base_url,
     env_max_retries,
-    pickled_fields,
-    unpickled_key,
 )
 from langchain_mimo._chat.thinking import ReasoningEffort, combine_thinking
 from langchain_mimo._checks import choice, number, warn_once
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
-from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT, ApiFormatName, Endpoints, Server
+from langchain_mimo._wire.endpoints import ApiFormatName, Endpoints, Server
 from langchain_mimo.errors import as_configuration_error
 from langchain_mimo.version import __version__
 
 _FROM_ENVIRONMENT = ("api_key", "base_url")
 
-_IDENTIFYING = (
-    *("model", "server", "api_format", "dialect", "base_url", "region"),
-    *("thinking", "reasoning_effort", "fps", "media_resolution"),
-    *PARAMETERS,
-    "extra_body",
-)
-
 _PROFILE_KEYS = ModelProfile.__required_keys__ | ModelProfile.__optional_keys__
-
-_SHARED = ("http_client", "http_async_client", "cache", "rate_limiter", "callbacks")
-"""Fields whose values a copy shares: they hold locks, sockets or state meant to be shared."""
 
 
 class ChatMiMoFields(BaseChatModel):
@@ -66,8 +52,9 @@ class ChatMiMoFields(BaseChatModel):
     """Model id, such as "mimo-v2.6-flash". Required, since any default would be retired some day.
     Known ids are lowercased, since MiMo refuses others; unknown ids are sent unchanged."""
 
-    api_key: SecretStr | None = Field(default_factory=env_api_key)
-    """API key; default: MIMO_API_KEY, then XIAOMI_API_KEY. Hosts other than MiMo's need none."""
+    api_key: ApiKey | None = Field(default_factory=env_api_key)
+    """API key, or a function without arguments, sync or async, that returns the current one before
+    each request; default: MIMO_API_KEY, then XIAOMI_API_KEY. Hosts other than MiMo's need none."""
 
     base_url: str | None = Field(default_factory=env_base_url)
     """Root URL, or one that ends in /v1, /anthropic or /anthropic/v1; default: MIMO_BASE_URL, then
@@ -88,7 +75,9 @@ class ChatMiMoFields(BaseChatModel):
     self-hosting page): `{"trusts_media_io": True}` for a vLLM that was started with
     `--trust-request-mm-kwargs`, which then receives `fps`."""
 
-    max_completion_tokens: int | None = Field(default=None, alias="max_tokens")
+    max_completion_tokens: int | None = Field(
+        default=None, validation_alias=AliasChoices("max_completion_tokens", "max_tokens")
+    )
     """Maximum tokens of reasoning and answer, 1 to 131072; unset: the model's default. Alias
     `max_tokens`."""
 
@@ -98,7 +87,9 @@ class ChatMiMoFields(BaseChatModel):
     top_p: float | None = None
     """0.01 to 1.0. MiMo overrides it with 0.95 while thinking (docs/api-facts.md)."""
 
-    stop: list[str] | None = Field(default=None, alias="stop_sequences")
+    stop: list[str] | None = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
     """Up to four sequences that end the answer. Alias `stop_sequences`."""
 
     frequency_penalty: float | None = None
@@ -188,7 +179,7 @@ class ChatMiMoFields(BaseChatModel):
     """True for the operating system's certificate store, a path to a PEM file or folder, or False
     for no verification. Clients that you pass in have their own setting."""
 
-    default_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    default_headers: Mapping[str, SecretStr | str] | None = Field(default=None, exclude=True)
     """Headers of every request; their values are treated as secrets."""
 
     http_client: Any = Field(default=None, exclude=True, repr=False)
@@ -210,6 +201,10 @@ class ChatMiMoFields(BaseChatModel):
     streaming: bool = False
     """Whether `invoke` streams internally. False passed explicitly turns streaming off in `stream`
     too, which is LangChain's rule."""
+
+    if TYPE_CHECKING:  # the aliases, which type checkers accept as arguments too
+        max_tokens: int | None = None
+        stop_sequences: list[str] | None = None
 
     # Errors from pydantic would otherwise print their input, and with it the key.
     # The validator of this class is never used: ChatMiMo builds its own.
@@ -235,6 +230,21 @@ class ChatMiMoFields(BaseChatModel):
     @classmethod
     def _own_client(cls, value: Any, info: ValidationInfo) -> Any:
         return value if value is None else check_client(info.field_name or "", value)
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _secret_key(cls, value: Any) -> Any:
+        return SecretStr(value) if isinstance(value, str) else value
+
+    @field_validator("default_headers", mode="before")
+    @classmethod
+    def _secret_headers(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            name: SecretStr(header) if isinstance(header, str) else header
+            for name, header in value.items()
+        }
 
     @field_validator("model")
     @classmethod
@@ -282,7 +292,7 @@ class ChatMiMoFields(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_endpoint(self) -> Self:
-        endpoints = endpoints_of(self.base_url, self._key, self.region)
+        endpoints = self._endpoints
         known = catalogue.find(self.model)
         if known and known.ended and endpoints.is_mimo and known.ended_by(datetime.now(UTC)):
             warn_once(
@@ -293,105 +303,17 @@ class ChatMiMoFields(BaseChatModel):
 
     @property
     def _endpoints(self) -> Endpoints:
-        return endpoints_of(self.base_url, self._key, self.region)
-
-    @property
-    def _key(self) -> str | None:
-        return self.api_key.get_secret_value() if self.api_key else None
-
-    # ------------------------------------------------------------------ what LangChain asks for
-
-    @property
-    def _llm_type(self) -> str:
-        return "mimo-chat"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return {name: value for name in _IDENTIFYING if (value := getattr(self, name)) is not None}
-
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The environment variable that replaces the key in serialized models."""
-        return {"api_key": "MIMO_API_KEY"}
-
-    @property
-    def lc_attributes(self) -> dict[str, Any]:
-        """Fields that are objects, in a form that the constructor accepts."""
-        return {
-            name: dataclasses.asdict(value)
-            for name in ("timeout", "retry_policy")
-            if isinstance(value := getattr(self, name), MiMoTimeouts | RetryPolicy)
-        }
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Return True: `dumps` works, and so does `loads` with two permissions.
-
-        They are `valid_namespaces=["langchain_mimo"]` and `allowed_objects=[ChatMiMo]`.
-        """
-        return True
-
-    @override
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = catalogue.PROVIDER
-        most = kwargs.get("max_completion_tokens", kwargs.get("max_tokens"))
-        if (most := most or self.max_completion_tokens) is not None:
-            params["ls_max_tokens"] = most
-        if stop := stop or self.stop:
-            params["ls_stop"] = stop
-        return params
-
-    @override
-    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        # Usage is on each message, where callbacks look for it; only the common part goes here.
-        names = {output["model_name"] for output in llm_outputs if output}
-        return {"model_name": names.pop()} if len(names) == 1 else {}
-
-    @override
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        known = catalogue.find(self.model)
-        if known is None:
-            return None
-        facts = catalogue.profile(known, datetime.now(UTC).date())
-        facts["structured_output"] = (
-            known.native_json_schema
-            and self.native_schemas
-            and self.server == "mimo"
-            and HAS_RESPONSE_FORMAT[self.api_format]
-        )
-        return cast("ModelProfile", facts)
-
-    # ----------------------------------------------------------------------- copies and pickles
-
-    @override
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Copy within the process: the key is copied, clients and limiters are shared."""
-        memo = {} if memo is None else memo
-        for name in _SHARED:
-            value = getattr(self, name)
-            memo[id(value)] = value
-        return super().__deepcopy__(memo)
-
-    @override
-    def __getstate__(self) -> dict[Any, Any]:
-        """Pickle the key as the name of its environment variable; see `allow_key_in_pickle`.
-
-        Raises:
-            MiMoConfigurationError: The key is not in the environment, or the model has other
-                secrets or the caller's own clients.
-        """
-        state = super().__getstate__()
-        return {**state, "__dict__": pickled_fields(state["__dict__"])}
-
-    @override
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Unpickle; the key comes from this process's environment."""
-        fields = {**state["__dict__"], "api_key": unpickled_key(state["__dict__"]["api_key"])}
-        super().__setstate__({**state, "__dict__": fields})
+        key = fixed_key(self.api_key)
+        has_key = bool(key) or callable(self.api_key)
+        return endpoints_of(self.base_url, key, self.region, has_key=has_key)
 
 
 @lru_cache(maxsize=8)
 def _argument_names(cls: type[ChatMiMoFields]) -> frozenset[str]:
-    fields = cls.model_fields
-    return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
+    names = set(cls.model_fields)
+    for field in cls.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            names |= {name for name in field.validation_alias.choices if isinstance(name, str)}
+        elif field.alias:
+            names.add(field.alias)
+    return frozenset(names)

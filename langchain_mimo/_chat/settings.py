@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
 
+from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key
 from langchain_mimo._checks import nearest
 from langchain_mimo._wire.endpoints import Endpoints, default_base_url, derive_endpoints
 from langchain_mimo.catalogue import Region
@@ -26,20 +27,9 @@ PARAMETERS = (
 )
 """Documented scalar parameters, each also a field of ChatMiMo (docs/api-facts.md)."""
 
-API_KEY_VARIABLES = ("MIMO_API_KEY", "XIAOMI_API_KEY")
-"""Environment variables that may hold the key; the first one that is set wins."""
-
 BASE_URL_VARIABLE = "MIMO_BASE_URL"
 MAX_RETRIES_VARIABLE = "MIMO_MAX_RETRIES"
 DEFAULT_MAX_RETRIES = 2
-
-
-def env_api_key() -> SecretStr | None:
-    """Return the key from MIMO_API_KEY, then XIAOMI_API_KEY, or None."""
-    for variable in API_KEY_VARIABLES:
-        if value := os.environ.get(variable, "").strip():
-            return SecretStr(value)
-    return None
 
 
 def env_base_url() -> str | None:
@@ -108,20 +98,25 @@ def _derived(base_url: str) -> Endpoints:
     return derive_endpoints(base_url)
 
 
-def endpoints_of(base_url: str | None, api_key: str | None, region: Region | None) -> Endpoints:
+def endpoints_of(
+    base_url: str | None, api_key: str | None, region: Region | None, *, has_key: bool
+) -> Endpoints:
     """Return the endpoints that requests go to.
 
     Args:
         base_url: A base URL from argument or environment, or None for MiMo's.
-        api_key: The key, or None.
+        api_key: The key, or None if there is none or it is not known before a request.
         region: The cluster of a Token Plan key, or None.
+        has_key: Whether requests have a key.
 
     Raises:
         MiMoConfigurationError: The URL is invalid, the region is missing, or MiMo's own host has
             no key.
     """
-    endpoints = _derived(base_url or default_base_url(api_key, region))
-    if endpoints.is_mimo and not api_key:
+    endpoints = _derived(
+        base_url or default_base_url(api_key, region, is_known=bool(api_key) or not has_key)
+    )
+    if endpoints.is_mimo and not has_key:
         msg = (
             f"no API key for {endpoints.host}: set {API_KEY_VARIABLES[0]} or pass api_key=; other "
             "servers need none"
@@ -130,9 +125,14 @@ def endpoints_of(base_url: str | None, api_key: str | None, region: Region | Non
     return endpoints
 
 
+def secret_value(value: SecretStr | str) -> str:
+    """Return the text of a secret."""
+    return value if isinstance(value, str) else value.get_secret_value()
+
+
 def request_headers(
     api_key: str | None,
-    default_headers: Mapping[str, SecretStr] | None,
+    default_headers: Mapping[str, SecretStr | str] | None,
     format_headers: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the headers of a request: the user's, the format's, and the key as a Bearer token.
@@ -145,7 +145,7 @@ def request_headers(
         default_headers: The user's headers, or None.
         format_headers: The headers of the API format.
     """
-    given = {name: value.get_secret_value() for name, value in (default_headers or {}).items()}
+    given = {name: secret_value(value) for name, value in (default_headers or {}).items()}
     headers = dict(format_headers)
     if api_key:
         headers["Authorization"] = f"Bearer {api_key}"
@@ -173,9 +173,9 @@ def pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
             raise MiMoConfigurationError(msg)
     pickled = dict(fields)
     plain = ["default_headers"] if fields["default_headers"] else []
-    key: SecretStr | None = fields["api_key"]
-    if key is not None:
-        value = key.get_secret_value()
+    # A function that returns the key is pickled by reference, without a key.
+    value = fixed_key(fields["api_key"])
+    if value is not None:
         variables = [v for v in API_KEY_VARIABLES if os.environ.get(v, "").strip() == value]
         if variables:
             pickled["api_key"] = variables[0]
@@ -190,7 +190,7 @@ def pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return pickled
 
 
-def unpickled_key(pickled: SecretStr | str | None) -> SecretStr | None:
+def unpickled_key(pickled: ApiKey | None) -> ApiKey | None:
     """Return the key for what `pickled_fields` stored; None if its variable is not set."""
     if not isinstance(pickled, str):
         return pickled

@@ -93,12 +93,13 @@ def derive_endpoints(base_url: str) -> Endpoints:
     )
 
 
-def default_base_url(api_key: str | None, region: Region | None) -> str:
+def default_base_url(api_key: str | None, region: Region | None, *, is_known: bool = True) -> str:
     """Return the base URL of MiMo's host for a key.
 
     Args:
         api_key: The key, or None.
         region: Cluster of a Token Plan key: "cn", "sgp" or "ams".
+        is_known: Whether the key is known now; otherwise `region` alone decides.
 
     Returns:
         The base URL, ending in /v1.
@@ -111,7 +112,7 @@ def default_base_url(api_key: str | None, region: Region | None) -> str:
     if region is not None and region not in TOKEN_PLAN_HOSTS:
         msg = f"unknown region {region!r}; use {hosts}"
         raise MiMoConfigurationError(msg)
-    if key_family(api_key) == "tp":
+    if key_family(api_key) == "tp" or (region is not None and not is_known):
         if region is None:
             msg = f"a Token Plan key (tp-…) works on one cluster only; set {hosts}, or base_url"
             raise MiMoConfigurationError(msg)

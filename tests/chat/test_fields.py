@@ -6,11 +6,16 @@ import httpx2
 import pytest
 from langchain_core.load import dumps, loads
 
+from langchain_mimo._chat.api_keys import current_key
 from langchain_mimo._transport import MiMoTimeouts, RetryPolicy
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import MiMoConfigurationError
 
 CANARY = "sk-canary-0123456789"
+
+
+def api_request(llm):
+    return llm._api_request({}, None, current_key(llm.api_key))
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +67,7 @@ def test_no_key_for_mimos_own_host():
 
 def test_no_key_and_no_header_for_other_hosts():
     llm = ChatMiMo(model="m", base_url="http://127.0.0.1:8000/v1")
-    call = llm._api_request({})
+    call = api_request(llm)
     assert call.url == "http://127.0.0.1:8000/v1/chat/completions"
     assert call.headers == {}
 
@@ -70,7 +75,7 @@ def test_no_key_and_no_header_for_other_hosts():
 def test_the_base_url_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
     llm = ChatMiMo(model="m", api_key=CANARY)
-    assert llm._api_request({}).url == "https://reseller.example/api/v1/chat/completions"
+    assert api_request(llm).url == "https://reseller.example/api/v1/chat/completions"
 
 
 @pytest.mark.parametrize("empty", [None, ""])
@@ -78,8 +83,8 @@ def test_an_empty_setting_means_the_default(monkeypatch, empty):
     monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
     monkeypatch.setenv("MIMO_API_KEY", CANARY)
     llm = ChatMiMo(model="m", base_url=empty, api_key=empty)
-    assert llm._api_request({}).url == "https://reseller.example/api/v1/chat/completions"
-    assert llm._api_request({}).headers["Authorization"] == f"Bearer {CANARY}"
+    assert api_request(llm).url == "https://reseller.example/api/v1/chat/completions"
+    assert api_request(llm).headers["Authorization"] == f"Bearer {CANARY}"
 
 
 @pytest.mark.parametrize("name", ["http_client", "http_async_client"])
@@ -96,7 +101,7 @@ def test_a_token_plan_key_without_a_region():
         assert f"token-plan-{name}.xiaomimimo.com" in str(caught.value)
     assert "canary" not in str(caught.value)
     llm = ChatMiMo(model="m", api_key="tp-canary-012345", region="sgp")
-    assert llm._api_request({}).url.startswith("https://token-plan-sgp.xiaomimimo.com/v1/")
+    assert api_request(llm).url.startswith("https://token-plan-sgp.xiaomimimo.com/v1/")
 
 
 @pytest.mark.parametrize("value", [0, 10.1, -1])
@@ -167,7 +172,7 @@ def test_secrets_stay_secret():
     shown += [str(caught.value), repr(caught.value)]
     for text in shown:
         assert "canary" not in text
-    assert llm._api_request({}).headers == {
+    assert api_request(llm).headers == {
         "Authorization": f"Bearer {CANARY}",
         "X-Token": "canary-header",
     }
@@ -199,8 +204,8 @@ def test_limits_and_retries_survive_dumps_and_loads():
         valid_namespaces=["langchain_mimo"],
         allowed_objects=[ChatMiMo],
     )
-    assert back._api_request({}).timeouts == MiMoTimeouts(connect=1, total=9)
-    assert back._api_request({}).retry == llm.retry_policy
+    assert api_request(back).timeouts == MiMoTimeouts(connect=1, total=9)
+    assert api_request(back).retry == llm.retry_policy
 
 
 def test_a_certificate_that_is_not_there_is_named(tmp_path):

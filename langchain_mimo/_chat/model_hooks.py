@@ -1,0 +1,121 @@
+"""What LangChain asks a ChatMiMo about its fields, and how these are copied and pickled."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any, Self, cast
+
+from langchain_core.language_models import ModelProfile
+from langchain_core.language_models.base import LangSmithParams
+from typing_extensions import override
+
+from langchain_mimo import catalogue
+from langchain_mimo._chat.fields import ChatMiMoFields
+from langchain_mimo._chat.settings import PARAMETERS, pickled_fields, unpickled_key
+from langchain_mimo._transport.retries import RetryPolicy
+from langchain_mimo._transport.timeouts import MiMoTimeouts
+from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT
+
+_IDENTIFYING = (
+    *("model", "server", "api_format", "dialect", "base_url", "region"),
+    *("thinking", "reasoning_effort", "fps", "media_resolution"),
+    *PARAMETERS,
+    "extra_body",
+)
+
+_SHARED = ("http_client", "http_async_client", "cache", "rate_limiter", "callbacks")
+"""Fields whose values a copy shares: they hold locks, sockets or state meant to be shared."""
+
+
+class ModelHooks(ChatMiMoFields):
+    """Base of `ChatMiMo`: its fields as LangChain's tracing, profiles and copies see them."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "mimo-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {name: value for name in _IDENTIFYING if (value := getattr(self, name)) is not None}
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The environment variable that replaces the key in serialized models."""
+        return {"api_key": "MIMO_API_KEY"}
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """Fields that are objects, in a form that the constructor accepts."""
+        return {
+            name: dataclasses.asdict(value)
+            for name in ("timeout", "retry_policy")
+            if isinstance(value := getattr(self, name), MiMoTimeouts | RetryPolicy)
+        }
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Return True: `dumps` works, and so does `loads` with two permissions.
+
+        They are `valid_namespaces=["langchain_mimo"]` and `allowed_objects=[ChatMiMo]`.
+        """
+        return True
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = catalogue.PROVIDER
+        most = kwargs.get("max_completion_tokens", kwargs.get("max_tokens"))
+        if (most := most or self.max_completion_tokens) is not None:
+            params["ls_max_tokens"] = most
+        if stop := stop or self.stop:
+            params["ls_stop"] = stop
+        return params
+
+    @override
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        # Usage is on each message, where callbacks look for it; only the common part goes here.
+        names = {output["model_name"] for output in llm_outputs if output}
+        return {"model_name": names.pop()} if len(names) == 1 else {}
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        known = catalogue.find(self.model)
+        if known is None:
+            return None
+        facts = catalogue.profile(known, datetime.now(UTC).date())
+        facts["structured_output"] = (
+            known.native_json_schema
+            and self.native_schemas
+            and self.server == "mimo"
+            and HAS_RESPONSE_FORMAT[self.api_format]
+        )
+        return cast("ModelProfile", facts)
+
+    # ----------------------------------------------------------------------- copies and pickles
+
+    @override
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy within the process: the key is copied, clients and limiters are shared."""
+        memo = {} if memo is None else memo
+        for name in _SHARED:
+            value = getattr(self, name)
+            memo[id(value)] = value
+        return super().__deepcopy__(memo)
+
+    @override
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle the key as the name of its environment variable; see `allow_key_in_pickle`.
+
+        Raises:
+            MiMoConfigurationError: The key is not in the environment, or the model has other
+                secrets or the caller's own clients.
+        """
+        state = super().__getstate__()
+        return {**state, "__dict__": pickled_fields(state["__dict__"])}
+
+    @override
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Unpickle; the key comes from this process's environment."""
+        fields = {**state["__dict__"], "api_key": unpickled_key(state["__dict__"]["api_key"])}
+        super().__setstate__({**state, "__dict__": fields})
