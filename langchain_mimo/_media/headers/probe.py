@@ -11,7 +11,7 @@ from collections.abc import Callable
 from langchain_mimo._media import formats
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.headers.audio import probe_flac, probe_mp3, probe_ogg, probe_wav
-from langchain_mimo._media.headers.avi_wmv import probe_asf, probe_avi
+from langchain_mimo._media.headers.avi import probe_avi
 from langchain_mimo._media.headers.images import (
     probe_bmp,
     probe_gif,
@@ -21,6 +21,7 @@ from langchain_mimo._media.headers.images import (
 )
 from langchain_mimo._media.headers.mp4 import probe_mp4
 from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError, MediaHeader
+from langchain_mimo._media.headers.wmv import probe_asf
 from langchain_mimo._media.readers import Reader
 
 _PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {

@@ -1,0 +1,233 @@
+"""Reads the index of MP4, MOV and M4A: the `moov` box with its tracks."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from langchain_mimo._media.headers.mp4_boxes import inner_boxes, signed
+from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError
+
+_MAX_TABLE = 4 << 20
+_MAX_EDITS = 64
+_MAX_DEPTH = 8
+_PARENTS = frozenset({b"mdia", b"minf", b"stbl", b"edts", b"tref"})
+_AVC_PIXEL_FORMATS = {66: "yuv420p", 77: "yuv420p", 88: "yuv420p", 100: "yuv420p"}
+_AVC_PIXEL_FORMATS |= {110: "yuv420p10le", 122: "yuv422p10le", 244: "yuv444p"}
+_CHROMA = {0: "gray", 1: "yuv420p", 2: "yuv422p", 3: "yuv444p"}
+_MP3_IN_MP4 = (0x69, 0x6B)
+
+
+@dataclass(slots=True)
+class Track:
+    """What is known of a track; times are in units of its own timescale.
+
+    Attributes:
+        number: Its id, by which fragments and other tracks refer to it.
+        handler: Four-byte kind, such as `vide`.
+        chapters: Ids of the tracks with its chapters.
+        timescale: Units per second.
+        duration: Length of its samples by its header; 0 if unknown.
+        gaps: Number of samples by how long each is shown; empty if the table is too long.
+        indexed: Length of the samples that the index lists.
+        first_shift: Time from decoding to showing of the first sample.
+        edits: Lengths in the movie's timescale and starts, -1 for a gap.
+        shown_size: Width and height to be shown before rotation, or zeros.
+        rotation: Degrees clockwise.
+        fragment_gap: How long a sample in a fragment is shown that does not say so.
+        begin: First time shown in a fragment, or None without fragments.
+        end: End of the last sample shown in a fragment.
+        decoded: End of the samples so far, by the time of decoding.
+        is_timed: Whether all its fragments so far state their time.
+    """
+
+    number: int = 0
+    handler: bytes = b""
+    chapters: tuple[int, ...] = ()
+    timescale: int = 0
+    duration: int = 0
+    gaps: Counter[int] = field(default_factory=Counter)
+    indexed: int = 0
+    first_shift: int = 0
+    edits: list[tuple[int, int]] = field(default_factory=list)
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    shown_size: tuple[int, int] = (0, 0)
+    rotation: int = 0
+    pixel_format: str | None = None
+    sample_rate: int = 0
+    channels: int = 0
+    fragment_gap: int = 0
+    begin: int | None = None
+    end: int = 0
+    decoded: int = 0
+    is_timed: bool = True
+
+
+@dataclass(slots=True)
+class Movie:
+    """What is known of the movie; times are in units of its timescale.
+
+    Attributes:
+        duration: As its header states it; 0 if unknown.
+        is_fragmented: Whether the index announces fragments.
+        fragments_duration: Length with all fragments, where the index states it; else 0.
+        segments_seconds: Length by the segment indexes; 0 without one.
+        is_compressed: Whether the index itself is compressed, and was not read.
+    """
+
+    timescale: int = 0
+    duration: int = 0
+    is_fragmented: bool = False
+    fragments_duration: int = 0
+    segments_seconds: float = 0.0
+    is_compressed: bool = False
+    tracks: list[Track] = field(default_factory=list)
+
+    @property
+    def chapters(self) -> set[int]:
+        """Ids of the tracks that hold the chapters of others, such as their thumbnails."""
+        return {number for track in self.tracks for number in track.chapters}
+
+    def track(self, number: int) -> Track | None:
+        """Return the track with this id."""
+        return next((track for track in self.tracks if track.number == number), None)
+
+
+def read_movie(reader: HeaderReader, start: int, end: int) -> Movie:
+    """Read the contents of a `moov` box."""
+    movie = Movie()
+    for name, at, stop in inner_boxes(reader, start, end):
+        if name == b"mvhd":
+            movie.timescale, movie.duration = _scale_and_duration(reader, at)
+        elif name == b"trak":
+            track = Track()
+            _read_track(reader, at, stop, track)
+            track.decoded = track.indexed = sum(gap * count for gap, count in track.gaps.items())
+            movie.tracks.append(track)
+        elif name == b"mvex":
+            _read_extensions(reader, at, stop, movie)
+        elif name == b"cmov":
+            movie.is_compressed = True
+    return movie
+
+
+def _scale_and_duration(reader: HeaderReader, at: int) -> tuple[int, int]:
+    """Read timescale and duration of `mvhd` or `mdhd`; all bits set mean an unknown duration."""
+    if reader.big(at, 1) == 1:
+        scale, duration, unknown = reader.big(at + 20, 4), reader.big(at + 24, 8), (1 << 64) - 1
+    else:
+        scale, duration, unknown = reader.big(at + 12, 4), reader.big(at + 16, 4), (1 << 32) - 1
+    return scale, 0 if duration == unknown else duration
+
+
+def _read_track(reader: HeaderReader, start: int, end: int, track: Track, depth: int = 0) -> None:
+    if depth > _MAX_DEPTH:
+        raise HeaderTooComplexError
+    for name, at, stop in inner_boxes(reader, start, end):
+        if name in _PARENTS:
+            _read_track(reader, at, stop, track, depth + 1)
+        elif name == b"stsd" and stop - at >= 16:
+            _read_sample_entry(reader, at + 8, stop, track)
+        elif name == b"hdlr" and not track.handler:
+            track.handler = reader.exactly(at + 8, 4)
+        elif name == b"tkhd":
+            _read_track_header(reader, at, stop, track)
+        elif name == b"chap":
+            count = min((stop - at) // 4, _MAX_EDITS)
+            track.chapters = tuple(reader.big(at + 4 * index, 4) for index in range(count))
+        else:
+            _read_times(reader, name, at, stop, track)
+
+
+def _read_track_header(reader: HeaderReader, at: int, stop: int, track: Track) -> None:
+    """Read the id, the size to be shown and the rotation in the matrix."""
+    wide = 12 if reader.big(at, 1) == 1 else 0
+    track.number = reader.big(at + (20 if wide else 12), 4)
+    if at + wide + 84 > stop:
+        return
+    a, b = struct.unpack(">2i", reader.exactly(at + wide + 40, 8))
+    track.rotation = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
+    size = reader.big(at + wide + 76, 4) >> 16, reader.big(at + wide + 80, 4) >> 16
+    track.shown_size = size[::-1] if track.rotation % 180 else size
+
+
+def _read_times(reader: HeaderReader, name: bytes, at: int, stop: int, track: Track) -> None:
+    """Read the boxes that state a track's duration and which parts of it are played."""
+    if name == b"mdhd":
+        track.timescale, track.duration = _scale_and_duration(reader, at)
+    elif name == b"stts":
+        for count, gap in _pairs(reader, at + 4, stop):
+            track.gaps[gap] += count
+    elif name == b"ctts" and stop - at >= 16:
+        track.first_shift = signed(reader.big(at + 12, 4))
+    elif name == b"elst":
+        track.edits = _edits(reader, at)
+
+
+def _pairs(reader: HeaderReader, at: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yield the rows of a two-column table, or none if the table is too long to read."""
+    size = reader.big(at, 4) * 8
+    if size > min(stop - at - 4, _MAX_TABLE):
+        return
+    yield from struct.iter_unpack(">II", reader.exactly(at + 4, size))
+
+
+def _edits(reader: HeaderReader, at: int) -> list[tuple[int, int]]:
+    """Return the edit list; one of more than `_MAX_EDITS` entries is ignored."""
+    is_wide, count = reader.big(at, 1) == 1, reader.big(at + 4, 4)
+    if count > _MAX_EDITS:
+        return []
+    row, layout = (20, ">Qq") if is_wide else (12, ">Ii")
+    rows = (reader.exactly(at + 8 + row * index, row - 4) for index in range(count))
+    return [struct.unpack(layout, data) for data in rows]
+
+
+def _read_sample_entry(reader: HeaderReader, at: int, stop: int, track: Track) -> None:
+    """Read codec and shape from the first sample entry."""
+    end = min(stop, at + reader.big(at, 4))
+    track.codec = reader.exactly(at + 4, 4).decode("latin-1")
+    if track.handler == b"soun":
+        if end - at >= 36:
+            _read_audio_entry(reader, at, end, track)
+        return
+    if end - at < 86:
+        return
+    track.width, track.height = reader.big(at + 32, 2), reader.big(at + 34, 2)
+    for name, inner_at, _ in inner_boxes(reader, at + 86, end):
+        if name == b"avcC":
+            track.pixel_format = _AVC_PIXEL_FORMATS.get(reader.big(inner_at + 1, 1))
+        elif name == b"hvcC":
+            chroma, depth = reader.big(inner_at + 16, 1) & 3, 8 + (reader.big(inner_at + 17, 1) & 7)
+            track.pixel_format = _CHROMA[chroma] + ("" if depth == 8 else f"{depth}le")
+
+
+def _read_audio_entry(reader: HeaderReader, at: int, end: int, track: Track) -> None:
+    track.channels, track.sample_rate = reader.big(at + 24, 2), reader.big(at + 32, 4) >> 16
+    if reader.big(at + 16, 2) == 2 and end - at >= 52:  # QuickTime's for high rates
+        (rate,) = struct.unpack(">d", reader.exactly(at + 40, 8))
+        track.sample_rate = int(rate) if 0 < rate < 1e7 else 0
+        track.channels = reader.big(at + 48, 4)
+    entry = reader.read(at, min(end - at, 512))
+    descriptor = entry.find(b"esds")
+    # MPEG-4's descriptors: 3 (the stream) holds 4 (its decoder), each with a length of 1 or 4
+    # bytes; the byte that follows is the kind of audio.
+    decoder = entry.find(b"\x04", descriptor + 12) if descriptor >= 0 else -1
+    if decoder >= 0:
+        kind = entry[decoder + 1 :].lstrip(b"\x80")[1:2]
+        track.codec = ".mp3" if kind and kind[0] in _MP3_IN_MP4 else track.codec
+
+
+def _read_extensions(reader: HeaderReader, start: int, end: int, movie: Movie) -> None:
+    movie.is_fragmented = True
+    for name, at, _ in inner_boxes(reader, start, end):
+        if name == b"trex":
+            track = movie.track(reader.big(at + 4, 4))
+            if track is not None:
+                track.fragment_gap = reader.big(at + 12, 4)
+        elif name == b"mehd":
+            movie.fragments_duration = reader.big(at + 4, 8 if reader.big(at, 1) == 1 else 4)
