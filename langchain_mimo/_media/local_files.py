@@ -102,7 +102,7 @@ def open_trusted_file(path: str | os.PathLike[str]) -> int:
         return descriptor
     os.close(descriptor)
     raise ValueError(
-        f"cannot open {str(absolute)!r}: it is {_file_type(mode)}; give the path of a file"
+        f"cannot open {str(absolute)!r}: it is {file_type(mode)}; give the path of a file"
     )
 
 
@@ -199,10 +199,10 @@ def _open_regular(name: str, directory: int | None) -> int:
 
 def _require_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(0, f"it is {_file_type(status.st_mode)}, not a regular file")
+        raise OSError(0, f"it is {file_type(status.st_mode)}, not a regular file")
 
 
-def _file_type(mode: int) -> str:
+def file_type(mode: int) -> str:
     """Return in words what is in the place of a regular file."""
     types = (
         (stat.S_ISDIR, "a folder"),

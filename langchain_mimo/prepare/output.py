@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
 from langchain_mimo._checks import number
 from langchain_mimo._media.formats import SUFFIXES
-from langchain_mimo._media.local_files import open_trusted_file
+from langchain_mimo._media.local_files import file_type, open_trusted_file, shown_path
 from langchain_mimo.errors import MediaError, as_input_error
+from langchain_mimo.prepare.drafts import new_draft
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes"
 """A local path, or the bytes."""
@@ -32,6 +33,7 @@ DEFAULT_TIME_LIMIT = 600.0
 """Default time limit of a prepare call, in seconds."""
 
 _BAR_WIDTH = 40
+_SYSTEM_FOLDERS = frozenset({"/dev", "/proc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +90,35 @@ def _named_in_errors(name: str) -> Iterator[None]:
 def draft_file(source: Source, output: Output) -> Iterator[Path]:
     """Create a draft, in the output's folder if any, and remove it at the end unless it was moved.
 
+    The file at `output` stays as it is until the draft replaces it. Only a process that is killed
+    leaves its draft behind; a later call that writes to the same folder removes it.
+
     Raises:
-        MediaError: The output is not a path, is a folder or the source, or its folder does not
-            exist.
+        MediaError: The output is not a path, is a folder, a device, a pipe, a socket or the source,
+            its folder does not exist, or writing fails.
     """
     target = _check_output(output)
     if target is not None and not isinstance(source, bytes) and _is_same_file(target, source):
         raise MediaError(f"output {str(target)!r} is the source itself; choose another path")
-    draft = _new_file(target.parent) if target is not None else _new_temporary_file()
+    folder = target.parent if target is not None else Path(tempfile.gettempdir())
     try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
+        with new_draft(folder, private=target is None) as draft:
+            yield draft
+    except OSError as error:
+        raise _not_written(folder, target, error) from error
+
+
+def _not_written(folder: Path, target: Path | None, error: OSError) -> MediaError:
+    reason = error.strerror or str(error)
+    if target is None:
+        return MediaError(
+            f"the result cannot be written to the temporary folder {str(folder)!r}: {reason}; make "
+            "room there, or choose another folder with the environment variable TMPDIR"
+        )
+    return MediaError(
+        f"output {shown_path(str(target))} cannot be written: {reason}; make room, or choose "
+        "another path"
+    )
 
 
 def _check_output(output: Output) -> Path | None:
@@ -108,14 +127,43 @@ def _check_output(output: Output) -> Path | None:
         return None
     if not isinstance(output, str | os.PathLike) or not isinstance(os.fspath(output), str):
         raise MediaError(f"output must be a path or None, got {type(output).__name__}")
-    target = Path(output).absolute()
-    if target.is_dir():
+    name = os.fspath(output)
+    if "\0" in name:
+        raise MediaError(f"output {shown_path(name)} contains a null byte; correct the path")
+    target = Path(name).absolute()
+    try:
+        _check_target(target, name)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise MediaError(
-            f"output must be a file, but {os.fspath(output)!r} is a folder; add a file name"
-        )
-    if not target.parent.is_dir():
-        raise MediaError(f"the folder {str(target.parent)!r} does not exist; create it first")
+            f"output {shown_path(name)} cannot be written: {reason}; choose another path"
+        ) from None
     return target
+
+
+def _check_target(target: Path, name: str) -> None:
+    """Refuse what must not be replaced by a file: anything there that is not a file itself.
+
+    A link is replaced and its target stays as it is; but the links of the operating system, such
+    as /dev/stdout, are not files of the user's, whatever they lead to.
+    """
+    with suppress(FileNotFoundError):
+        is_link = stat.S_ISLNK(target.lstat().st_mode)
+        if not stat.S_ISREG(mode := target.stat().st_mode):
+            hint = "add a file name" if stat.S_ISDIR(mode) else "give the path of a file"
+            raise MediaError(
+                f"output must be a file, but {shown_path(name)} is {file_type(mode)}; {hint}"
+            )
+        folder = os.path.realpath(target.parent)
+        if is_link and (folder in _SYSTEM_FOLDERS or folder.startswith("/proc/")):
+            raise MediaError(
+                f"output must be a file, but {shown_path(name)} is a link of the operating system; "
+                "give the path of a file"
+            )
+    if not target.parent.is_dir():
+        raise MediaError(
+            f"the folder {shown_path(str(target.parent))} does not exist; create it first"
+        )
 
 
 def suffix_fits(output: Output, mime_type: str) -> bool:
@@ -138,21 +186,11 @@ def check_suffix(output: Output, mime_type: str) -> None:
         )
 
 
-def _new_file(folder: Path) -> Path:
-    """Create an empty file with default permissions; `mkstemp` would make it private."""
-    draft = folder / f".prepare-{secrets.token_hex(8)}"
-    draft.touch(exist_ok=False)
-    return draft
-
-
-def _new_temporary_file() -> Path:
-    descriptor, name = tempfile.mkstemp(prefix="prepare-")
-    os.close(descriptor)
-    return Path(name)
-
-
 def _is_same_file(target: Path, source: str | os.PathLike[str]) -> bool:
-    return target.exists() and Path(source).exists() and target.samefile(source)
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):  # one of them does not exist, or cannot
+        return False
 
 
 def check_limits(max_bytes: float, token_budget: float | None, time_limit: float) -> None:
@@ -172,12 +210,13 @@ def finish(draft: Path, output: Output, mime_type: str, notes: list[str]) -> Pre
     """Move a finished draft to the output in one atomic step, or read it into memory.
 
     Raises:
-        MediaError: The suffix of the output belongs to another format.
+        MediaError: The suffix of the output belongs to another format, or the output has become
+            something that must not be replaced.
     """
     check_suffix(output, mime_type)
-    if output is None:
+    target = _check_output(output)
+    if target is None:
         return Prepared(None, draft.read_bytes(), mime_type, tuple(notes))
-    target = Path(output).absolute()
     draft.replace(target)
     return Prepared(target, None, mime_type, tuple(notes))
 
@@ -189,11 +228,20 @@ class ProgressMonitor:
         progress: Called with the completed share, or None.
         show: Whether to draw a progress bar on standard error.
         time_limit: Seconds that the whole call may take.
+        remedy: What to do when the time limit expires.
     """
 
-    def __init__(self, progress: ProgressCallback | None, *, show: bool, time_limit: float) -> None:
+    def __init__(
+        self,
+        progress: ProgressCallback | None,
+        *,
+        show: bool,
+        time_limit: float,
+        remedy: str = "shorten the source with start and end, or raise time_limit",
+    ) -> None:
         self._progress = progress
         self._show = show
+        self._remedy = remedy
         self._time_limit = time_limit
         self._deadline = time.monotonic() + time_limit
         self._reported = -1
