@@ -73,6 +73,14 @@ test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_t
 	$(TEST_ENV)/bin/python -m pytest tests $(ARGS)
 	$(TEST_ENV)/bin/python -m pytest integration_tests -n $(WORKERS) $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(TEST_ENV)/.made  ## Send thousands of damaged files and answers through every call (FUZZ_SEED=, FUZZ_CASE=)
+	$(TEST_ENV)/bin/python -m pytest tests -m fuzz $(ARGS)
+
+.PHONY: test-media
+test-media: $(TEST_ENV)/.made  ## Compare what is measured of media files with ffprobe, if it is installed
+	$(TEST_ENV)/bin/python -m pytest tests/media/test_second_opinion.py -rs $(ARGS)
+
 .PHONY: test-all
 test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, if installed
 	@failed=; \

@@ -9,13 +9,19 @@ from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import InlineBase64, MediaReference
 from langchain_mimo.cost.estimate import MediaEstimate, estimate_media
 from langchain_mimo.emulator.conversation.usage import PromptCount, media_tokens
-from langchain_mimo.emulator.media.library import MIME_FORMATS, MediaLibrary
+from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import Refusal
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import audio_block, image_block, video_block
 
 BLOCKS = {"image": image_block, "video": video_block, "audio": audio_block}
 KINDS = tuple(BLOCKS)
+MIME_TYPES = {
+    "image": ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"),
+    "video": ("video/mp4", "video/quicktime", "video/x-msvideo", "video/x-ms-wmv"),
+    "audio": ("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg"),
+}
+"""Those that MiMo's pages list."""
 
 # Nothing is kept: a result must come from these very bytes.
 _library = MediaLibrary(cache_size=0)
@@ -63,7 +69,7 @@ def ask_emulator(kind, data, mime_type=None, **options) -> PromptCount | None:
         options: fps and media_resolution of a video.
     """
     text = base64.b64encode(data).decode()
-    for candidate in MIME_FORMATS[kind] if mime_type is None else (mime_type,):
+    for candidate in MIME_TYPES[kind] if mime_type is None else (mime_type,):
         try:
             return media_tokens(_library.from_base64(kind, candidate, text, **options))
         except Refusal:

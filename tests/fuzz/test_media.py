@@ -1,0 +1,67 @@
+"""Damaged media: every public call returns or raises ours, within time and memory.
+
+`make fuzz` runs all; `make test` a share of it, with a fixed seed. What a failure prints reproduces
+it: `FUZZ_SEED=1 FUZZ_CASE=42 make fuzz`.
+"""
+
+import os
+import random
+import sys
+
+import pytest
+from media_fuzz import calls, mutants, runner
+
+SHARE = 150
+MUTANTS = int(os.environ.get("FUZZ_MUTANTS", "6000"))
+SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**6)))
+CASE = os.environ.get("FUZZ_CASE")
+
+
+def judge(report, cases):
+    assert not report.failures, "\n\n".join(report.failures)
+    assert report.cases == cases
+    assert report.peak_mb < runner.MAX_PEAK_MB
+
+
+@pytest.mark.timeout(300)
+def test_a_share_of_the_mutants():
+    judge(runner.run(seed=1, first=0, end=SHARE), SHARE)
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(3000)
+def test_many_mutants(capsys):
+    if CASE is not None:
+        calls.check(mutants.make_mutant(SEED, int(CASE)))
+        return
+    with capsys.disabled():
+        sys.stdout.write(f"\nFUZZ_SEED={SEED} FUZZ_MUTANTS={MUTANTS}: media\n")
+        report = runner.run(SEED, 0, MUTANTS, workers=os.cpu_count() or 1)
+        sys.stdout.write(f"{report.cases} mutants, peak {report.peak_mb:.0f} MB\n")
+    judge(report, MUTANTS)
+
+
+def test_a_mutant_is_given_by_seed_and_number():
+    one, again, other = (mutants.make_mutant(1, number) for number in (7, 7, 8))
+    assert one == again
+    assert one.data != other.data
+
+
+def test_mutants_are_of_every_kind_and_mostly_damaged():
+    made = [mutants.make_mutant(2, number) for number in range(100)]
+    assert {mutant.kind for mutant in made} == {"image", "video", "audio"}
+    assert len({mutant.data for mutant in made}) > 90
+
+
+def test_a_hang_and_a_crash_are_reported_with_their_case(monkeypatch):
+    real = runner._start
+
+    def start(seed, first, end, step):
+        process = real(seed, first, end, step)
+        process.kill()
+        return process
+
+    monkeypatch.setattr(runner, "_start", start)
+    report = runner.run(seed=1, first=0, end=1)
+    assert report.cases == 0
+    assert "the process ended with" in report.failures[0]
