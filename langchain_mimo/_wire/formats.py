@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_mimo._wire.anthropic import request as anthropic_request
 from langchain_mimo._wire.anthropic import response as anthropic_response
 from langchain_mimo._wire.anthropic import stream as anthropic_stream
+from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.dialects import Dialect
 from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT, ApiFormatName, Endpoints
 from langchain_mimo._wire.openai import request as openai_request
@@ -29,7 +30,12 @@ class DecodeResponse(Protocol):
     """Decodes the body of a whole response into a message."""
 
     def __call__(
-        self, body: object, *, reasoning_as_content: bool = False, xml_tools: XMLTools = None
+        self,
+        body: object,
+        *,
+        reasoning_as_content: bool = False,
+        xml_tools: XMLTools = None,
+        tools: BoundTools | None = None,
     ) -> AIMessage:
         """Decode a body; see `openai.response.decode_response`."""
 

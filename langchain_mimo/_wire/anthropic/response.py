@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo._json import dump_json, strict_object
+from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.json_values import string_or_empty
 from langchain_mimo._wire.openai import response as openai
 from langchain_mimo._wire.to_langchain.metadata import read_text
@@ -88,7 +89,11 @@ class _Content:
 
 
 def decode_response(
-    body: object, *, reasoning_as_content: bool = False, xml_tools: XMLTools = None
+    body: object,
+    *,
+    reasoning_as_content: bool = False,
+    xml_tools: XMLTools = None,
+    tools: BoundTools | None = None,
 ) -> AIMessage:
     """Convert the body of a complete response into a message.
 
@@ -97,6 +102,7 @@ def decode_response(
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
         xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
+        tools: The tools of the request.
 
     Returns:
         The message that the OpenAI format would give, with finish reason and usage translated. A
@@ -134,6 +140,7 @@ def decode_response(
         },
         reasoning_as_content=reasoning_as_content,
         xml_tools=xml_tools,
+        tools=tools,
     )
     if signature := read_text("".join(content.signatures)):
         message.additional_kwargs["signature"] = signature

@@ -21,6 +21,7 @@ from langchain_mimo._wire.anthropic.response import (
     to_openai_usage,
     warn_unknown_type,
 )
+from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.openai import stream as openai_stream
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import read_text
@@ -53,6 +54,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
         xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
+        tools: The tools of the request.
     """
 
     __slots__ = (
@@ -64,8 +66,16 @@ class StreamDecoder(openai_stream.StreamDecoder):
         "_usage_counts",
     )
 
-    def __init__(self, *, reasoning_as_content: bool = False, xml_tools: XMLTools = None) -> None:
-        super().__init__(reasoning_as_content=reasoning_as_content, xml_tools=xml_tools)
+    def __init__(
+        self,
+        *,
+        reasoning_as_content: bool = False,
+        xml_tools: XMLTools = None,
+        tools: BoundTools | None = None,
+    ) -> None:
+        super().__init__(
+            reasoning_as_content=reasoning_as_content, xml_tools=xml_tools, tools=tools
+        )
         self._usage_counts: dict[str, Any] = {}
         self._signature = ""
         self._pending_signature = ""
@@ -146,6 +156,8 @@ class StreamDecoder(openai_stream.StreamDecoder):
         chunk = super()._make_chunk(text, reasoning, calls, annotations)
         # This format sends arguments back as objects, so the model's own spacing is not kept.
         chunk.additional_kwargs.pop("raw_arguments", None)
+        if raw := {call.id: arguments_text(call.raw) for call in calls if call.raw is not None}:
+            chunk.additional_kwargs["raw_arguments"] = raw
         return chunk
 
     # --- From events of this format to events of the OpenAI format ---

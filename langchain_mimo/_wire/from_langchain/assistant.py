@@ -19,6 +19,7 @@ from langchain_mimo._wire.from_langchain.other_providers import (
     read_call,
 )
 from langchain_mimo._wire.json_values import string_or_empty
+from langchain_mimo._wire.nested_json import is_decoded_form
 from langchain_mimo._wire.turns import AssistantTurn, ToolCall
 from langchain_mimo.errors import HistoryError, MiMoInputError
 
@@ -259,10 +260,10 @@ def _add_call(
 
 
 def _exact_arguments(call_id: str | None, args: Any, raw: object, index: int) -> str:
-    """Return the model's own text if it was kept and still equals the arguments, else JSON."""
+    """Return the model's own text if it was kept and still stands for the arguments, else JSON."""
     if isinstance(raw, Mapping) and call_id is not None:
         text = raw.get(call_id)
-        if isinstance(text, str) and strict_object(text) == args:
+        if isinstance(text, str) and is_decoded_form(strict_object(text), args):
             return text
     return _arguments_json(args, call_id, index)
 

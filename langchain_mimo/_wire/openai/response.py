@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.to_langchain import tool_xml
 from langchain_mimo._wire.to_langchain.metadata import (
     STOCK_REFUSAL,
@@ -30,7 +31,11 @@ def _read_reasoning(message: Mapping[str, Any]) -> str:
 
 
 def decode_response(
-    body: object, *, reasoning_as_content: bool = False, xml_tools: tool_xml.XMLTools = None
+    body: object,
+    *,
+    reasoning_as_content: bool = False,
+    xml_tools: tool_xml.XMLTools = None,
+    tools: BoundTools | None = None,
 ) -> AIMessage:
     """Convert the body of a complete response into a message.
 
@@ -39,6 +44,7 @@ def decode_response(
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
         xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
+        tools: The tools of the request.
 
     Returns:
         The message, with reasoning in `additional_kwargs["reasoning_content"]`; its content is
@@ -64,7 +70,9 @@ def decode_response(
     model = body.get("model") if isinstance(body.get("model"), str) else None
     finish_reason = choice.get("finish_reason")
     finish_reason = finish_reason if isinstance(finish_reason, str) else None
-    calls = decode_calls(message.get("tool_calls"), response_id, cut=finish_reason in CUT_REASONS)
+    calls = decode_calls(
+        message.get("tool_calls"), response_id, cut=finish_reason in CUT_REASONS, tools=tools
+    )
     additional: dict[str, Any] = {}
     reasoning = _read_reasoning(message)
     if reasoning:
@@ -98,4 +106,4 @@ def decode_response(
             extra={**body, **message},
         ),
     )
-    return tool_xml.with_calls_of_text(decoded, xml_tools) if has_xml else decoded
+    return tool_xml.with_calls_of_text(decoded, xml_tools, tools) if has_xml else decoded

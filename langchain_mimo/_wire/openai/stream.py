@@ -14,6 +14,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_mimo._json import SurrogateJoiner, join_surrogates
+from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.to_langchain import tool_xml
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import (
@@ -43,6 +44,7 @@ class StreamDecoder:
         reasoning_as_content: Whether the reasoning becomes the content of a response that has
             neither text nor calls.
         xml_tools: The tools whose calls are read from XML in the text; None raises for such XML.
+        tools: The tools of the request.
 
     Attributes:
         started: Whether any event has been fed.
@@ -64,6 +66,7 @@ class StreamDecoder:
         "_seen_annotations",
         "_text_joiner",
         "_text_pieces",
+        "_tools",
         "_usage",
         "_xml_hold",
         "_xml_tools",
@@ -71,8 +74,13 @@ class StreamDecoder:
     )
 
     def __init__(
-        self, *, reasoning_as_content: bool = False, xml_tools: tool_xml.XMLTools = None
+        self,
+        *,
+        reasoning_as_content: bool = False,
+        xml_tools: tool_xml.XMLTools = None,
+        tools: BoundTools | None = None,
     ) -> None:
+        self._tools = tools
         self._xml_tools = xml_tools
         self._xml_hold = None if xml_tools is None else tool_xml.ToolXMLHold()
         self._reasoning_as_content = reasoning_as_content
@@ -88,7 +96,7 @@ class StreamDecoder:
         self._reasoning_pieces: list[str] = []
         self._text_joiner = SurrogateJoiner()
         self._reasoning_joiner = SurrogateJoiner()
-        self._call_assembler = CallAssembler()
+        self._call_assembler = CallAssembler(tools)
         self._released_calls: list[FinishedCall] = []
         self._seen_annotations: set[str] = set()
         self._pending_annotations: list[dict[str, str | int | float]] = []
@@ -330,7 +338,11 @@ class StreamDecoder:
     def _calls_of_text(self) -> list[FinishedCall]:
         """Return the calls that MiMo wrote into the text, often none."""
         has_xml = tool_xml.contains_calls("".join(self._text_pieces), self._finish_reason)
-        return tool_xml.split_text(self.partial_message(), self._xml_tools)[1] if has_xml else []
+        return (
+            tool_xml.split_text(self.partial_message(), self._xml_tools, self._tools)[1]
+            if has_xml
+            else []
+        )
 
     @property
     def has_output(self) -> bool:

@@ -88,10 +88,10 @@ def raw_arguments(calls: Sequence[FinishedCall]) -> dict[str, str]:
 
     `from_langchain` writes a valid call's arguments with `dump_json`. Where the model wrote them
     differently, its own text is kept: the next request then repeats it byte for byte, and the
-    server's prefix cache keeps matching.
+    server's prefix cache keeps matching. So it is where nested JSON texts were decoded.
     """
     return {
-        call.id: call.text
+        call.id: call.raw or call.text
         for call in calls
-        if call.args is not None and dump_json(call.args) != call.text
+        if call.args is not None and (call.raw or dump_json(call.args) != call.text)
     }

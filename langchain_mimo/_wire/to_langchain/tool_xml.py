@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from langchain_core.messages import AIMessage
 
 from langchain_mimo._json import dump_json, strict_json
+from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall, finish_call
 from langchain_mimo._wire.tool_definitions import parameters_schema
 from langchain_mimo.errors import MiMoInvalidResponseError
@@ -81,17 +82,20 @@ def tool_xml_error(
     return error
 
 
-def with_calls_of_text(message: AIMessage, tools: XMLTools) -> AIMessage:
+def with_calls_of_text(
+    message: AIMessage, tools: XMLTools, bound: BoundTools | None = None
+) -> AIMessage:
     """Return a complete message whose calls are read from its text.
 
     Args:
         message: A message without calls, whose content contains the notation.
         tools: The tools of the request; None raises.
+        bound: The same tools, which know their own names.
 
     Raises:
         MiMoInvalidResponseError: `tools` is None, or the calls cannot be read.
     """
-    text, calls = split_text(message, tools)
+    text, calls = split_text(message, tools, bound)
     return message.model_copy(
         update={
             "content": text,
@@ -101,12 +105,15 @@ def with_calls_of_text(message: AIMessage, tools: XMLTools) -> AIMessage:
     )
 
 
-def split_text(message: AIMessage, tools: XMLTools) -> tuple[str, list[FinishedCall]]:
+def split_text(
+    message: AIMessage, tools: XMLTools, bound: BoundTools | None = None
+) -> tuple[str, list[FinishedCall]]:
     """Split the content of a message into the text before its calls, and the calls.
 
     Args:
         message: As for `with_calls_of_text`.
         tools: As for `with_calls_of_text`.
+        bound: As for `with_calls_of_text`.
 
     Raises:
         MiMoInvalidResponseError: As for `with_calls_of_text`.
@@ -115,7 +122,7 @@ def split_text(message: AIMessage, tools: XMLTools) -> tuple[str, list[FinishedC
         raise tool_xml_error(message)
     text = str(message.content)
     try:
-        return _parse(text, tools, message.id)
+        return _parse(text, tools, message.id, bound)
     except ValueError as error:
         raise tool_xml_error(message, str(error)) from None
 
@@ -169,7 +176,10 @@ def _start_of_call(text: str) -> int:
 
 
 def _parse(
-    text: str, tools: Sequence[Mapping[str, Any]], response_id: str | None
+    text: str,
+    tools: Sequence[Mapping[str, Any]],
+    response_id: str | None,
+    bound: BoundTools | None,
 ) -> tuple[str, list[FinishedCall]]:
     """Parse strictly: after the first call, there is nothing but complete calls of bound tools.
 
@@ -197,7 +207,9 @@ def _parse(
             raise ValueError(f"the XML of the call of {name!r} is not complete")
         position = tail.end()
         written = dump_json(arguments)
-        calls.append(finish_call(response_id, len(calls), None, name, written, cut=False))
+        calls.append(
+            finish_call(response_id, len(calls), None, name, written, cut=False, tools=bound)
+        )
     return text[:start], calls
 
 

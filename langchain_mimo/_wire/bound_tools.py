@@ -1,0 +1,100 @@
+"""The function tools of a request: their names on the wire, and how calls of them are read.
+
+MiMo accepts names of 1 to 64 characters of a-z, A-Z, 0-9, _ and -. LangChain and Python have
+others, such as `Box[int]` for a generic model, `Größe`, or a schema's title with blanks. They are written
+in allowed characters for the server and read back from its calls, so programs never see these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_mimo._wire.nested_json import decode_nested
+
+MAX_NAME = 64
+
+_NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_-]")
+_DIGITS = 8
+
+
+def wire_name(name: str) -> str:
+    """Return a name in the characters that MiMo allows; each other one becomes "_".
+
+    Args:
+        name: The name of a tool or a schema.
+    """
+    return _NOT_ALLOWED.sub("_", name)[:MAX_NAME] or "_"
+
+
+class BoundTools:
+    """The function tools of a request.
+
+    Args:
+        tools: Tools as `tool_definitions.wire_tools` converts them.
+
+    Attributes:
+        renamed: Wire names by the tools' own names, where the two differ. Two names that would
+            become the same one get some digits of their hash, whatever their order.
+    """
+
+    __slots__ = ("_functions", "renamed")
+
+    def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        functions = [
+            function
+            for tool in tools
+            if isinstance(function := tool.get("function"), Mapping)
+            and isinstance(function.get("name"), str)
+        ]
+        written = {function["name"]: wire_name(function["name"]) for function in functions}
+        counts = Counter(written.values())
+        self.renamed = {
+            name: short if counts[short] == 1 else _distinct(name, short)
+            for name, short in written.items()
+            if name != short
+        }
+        self._functions = {
+            self.renamed.get(function["name"], function["name"]): function for function in functions
+        }
+
+    def wire_name(self, name: str) -> str:
+        """Return a name as the server knows it, also that of a tool which is not bound any more."""
+        return self.renamed.get(name) or wire_name(name)
+
+    def on_wire(self, tools: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Return tools with the names that the server gets."""
+        if not self.renamed:
+            return tools
+        return [
+            {**tool, "function": {**function, "name": self.wire_name(function["name"])}}
+            if isinstance(function := tool.get("function"), Mapping)
+            else tool
+            for tool in tools
+        ]
+
+    def own_name(self, wire_name: str) -> str:
+        """Return the tool's own name for the name in a call."""
+        function = self._functions.get(wire_name)
+        return wire_name if function is None else str(function["name"])
+
+    def decode_arguments(self, wire_name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return a call's arguments with nested JSON texts decoded (see `nested_json`).
+
+        Args:
+            wire_name: The name in the call; the arguments of an unknown tool stay as they are.
+            arguments: The arguments, parsed.
+        """
+        schema = self._functions.get(wire_name, {}).get("parameters")
+        if not isinstance(schema, Mapping):
+            return arguments
+        decoded: dict[str, Any] = decode_nested(arguments, schema)
+        return decoded
+
+
+def _distinct(name: str, short: str) -> str:
+    digest = hashlib.sha256(name.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+    return f"{short[: MAX_NAME - _DIGITS - 1]}_{digest[:_DIGITS]}"
