@@ -180,8 +180,9 @@ class ChatMiMo(ConnectedFields):
         stream: bool,
     ) -> ChatRequest:
         from langchain_mimo._chat.requests import build_request
+        from langchain_mimo.cost.prices import price_of
 
-        return build_request(self, messages, stop, keywords, stream=stream)
+        return build_request(self, messages, stop, keywords, stream=stream, price=price_of)
 
     # ------------------------------------------------------------- tools and structured output
 

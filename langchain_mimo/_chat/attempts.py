@@ -43,6 +43,7 @@ from langchain_mimo.errors import (
 
 REASONING_KEY = "reasoning_content"
 SEARCHES_KEY = "web_search_usage"
+COST_KEY = "cost_usd"
 
 _SEPARATOR = "\n\n"
 
@@ -155,12 +156,14 @@ class Totals:
         reasoning: Reasoning of earlier attempts that stays, or None.
         usage: Sum of their usage, or None.
         searches: Sum of their web searches; each is billed.
+        request: The request, for its price; None prices nothing.
     """
 
     message_id: str | None = None
     reasoning: str | None = None
     usage: UsageMetadata | None = None
     searches: dict[str, int] = field(default_factory=dict)
+    request: ChatRequest | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -216,6 +219,17 @@ class Totals:
 
     def completed(self, message: MessageT, reasoning: str | None, outcome: Outcome) -> MessageT:
         """Return the last attempt's message, or last chunk, with what concerns all attempts."""
+        message = self._joined(message, reasoning, outcome)
+        request = self.request
+        if request is not None and request.price is not None:
+            metadata = message.response_metadata
+            searches = (metadata.get(SEARCHES_KEY) or {}).get("tool_usage", 0)
+            metadata[COST_KEY] = request.price(
+                message.usage_metadata, request.options.model, searches
+            )
+        return message
+
+    def _joined(self, message: MessageT, reasoning: str | None, outcome: Outcome) -> MessageT:
         if self.is_empty and not outcome.metadata:
             return message
         return message.model_copy(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from langchain_mimo import catalogue
 from langchain_mimo._checks import integer, number, shown
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
@@ -17,6 +16,7 @@ from langchain_mimo._media.references import MediaKind, MediaReference, MediaSou
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
+from langchain_mimo.cost.prices import list_price
 from langchain_mimo.errors import MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
@@ -95,7 +95,7 @@ def estimate_turns(
                 notes.append(f"{place}: {known[key].note}")
     message_marks = MESSAGE_MARKS * len(turns)
     total = text + message_marks + media.total
-    price = _price(model, prices)
+    price = list_price(model, prices)
     return Estimate(
         text,
         media.image,
@@ -263,10 +263,3 @@ def _texts(turn: Turn) -> Iterator[str]:
         for call in turn.calls:
             yield call.name
             yield call.arguments
-
-
-def _price(model: str, prices: Mapping[str, Price] | None) -> Price | None:
-    if prices is not None and model in prices:
-        return prices[model]
-    known = catalogue.find(model)
-    return known.price if known is not None else None
