@@ -107,8 +107,9 @@ lint: $(TEST_ENV)/.made  ## Check style: ruff
 	$(TEST_ENV)/bin/ruff format --check .
 
 .PHONY: types
-types: $(TEST_ENV)/.made  ## Check types: mypy, strict for the package
+types: $(TEST_ENV)/.made  ## Check types: mypy, strict for the package; users' programs with mypy and pyright
 	$(TEST_ENV)/bin/mypy
+	$(TEST_ENV)/bin/python .ci/check_user_types.py
 
 .PHONY: imports
 imports: $(TEST_ENV)/.made  ## Check imports between modules: import-linter
