@@ -9,6 +9,7 @@ becomes U+FFFD (seen with MiMo, GLM and Kimi: docs/api-facts.md).
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 REPLACEMENT = "\ufffd"
@@ -22,14 +23,23 @@ def _reject_constant(name: str) -> Any:
     raise ValueError(msg)
 
 
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        msg = "a number is too large"
+        raise ValueError(msg)
+    return number
+
+
 def strict_json(text: str) -> Any:
     """Parse JSON strictly.
 
     Raises:
-        ValueError: The text is not JSON, or contains NaN or Infinity.
+        ValueError: The text is not JSON, or contains NaN, Infinity or a number as large, like
+            1e999.
         RecursionError: It is nested too deeply.
     """
-    return json.loads(text, parse_constant=_reject_constant)
+    return json.loads(text, parse_constant=_reject_constant, parse_float=_finite_float)
 
 
 def strict_object(text: str) -> dict[str, Any] | None:

@@ -1,0 +1,332 @@
+"""Assembles tool calls from the fragments of a stream, however servers use index, id and name.
+
+A fragment has an index, an id, a name and a piece of the arguments, and servers leave out, repeat
+or change each of them. What a fragment belongs to is decided in this order:
+
+1. **The index.** A known index stands for the call that began there last. A fragment without an
+   index belongs to the call with its id, else to the call that began last.
+2. **The name.** A fragment without a name continues its call, whatever its id; so does one that
+   repeats the name while the arguments are no complete object. The first id of a call stays.
+   A second call at the same index needs a name, and a first call that is complete.
+3. **Doubt.** If a piece may belong to another call than the one found, none of these calls is
+   certain. They end as invalid calls, with what arrived: a call with the arguments of another one
+   is never given out. Empty arguments mean "no arguments" only if no such doubt is possible.
+
+A call is released once a later call has started and its arguments are a complete object, otherwise
+at the end of the response. If more arguments arrive for a released call, the response is unreadable.
+Each fragment costs its own length: arguments are joined and parsed once, when a call is released.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_mimo._json import SurrogateJoiner
+from langchain_mimo._wire.json_values import Place, UnreadableError, items, mapping, place, word
+from langchain_mimo._wire.to_langchain.tool_calls import (
+    FinishedCall,
+    ReviseCall,
+    finish_call,
+    read_function,
+)
+
+_MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
+
+
+class _OpenCall:
+    """A call whose fragments are still arriving.
+
+    Attributes:
+        index: Its index among the response's calls, from 0.
+        id: The first id that arrived, or None.
+        name: Its name so far.
+        pieces: The pieces of its arguments.
+        joiner: Joins surrogates across the pieces that are given out as events.
+        is_complete: Whether the arguments' last bracket is closed.
+        is_blank: Whether there is nothing but white space so far.
+        is_unclear: Whether a piece may belong to another call, or one of another may be missing.
+        needs_arguments: Whether empty arguments may mean that they went elsewhere.
+        is_released: Whether the call has been given out.
+    """
+
+    __slots__ = (
+        "_depth", "_in_string", "_is_escaped", "id", "index", "is_blank", "is_complete",
+        "is_released", "is_unclear", "joiner", "name", "needs_arguments", "pieces",
+    )  # fmt: skip
+
+    def __init__(self, index: int, call_id: str | None, name: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.name = name
+        self.pieces: list[str] = []
+        self.joiner = SurrogateJoiner()
+        self.is_complete = False
+        self.is_blank = True
+        self.is_unclear = False
+        self.needs_arguments = False
+        self.is_released = False
+        self._depth = 0
+        self._in_string = False
+        self._is_escaped = False
+
+    @property
+    def text(self) -> str:
+        """The arguments so far."""
+        return "".join(self.pieces)
+
+    def add(self, piece: str) -> None:
+        """Add to the arguments.
+
+        Raises:
+            UnreadableError: The call has been given out without this piece.
+        """
+        self.pieces.append(piece)
+        if not piece or piece.isspace():
+            return
+        if self.is_released:
+            self.doubt()
+        self.is_blank = False
+        start = 1 if self._is_escaped else 0
+        self._is_escaped = False
+        for match in _MARKS.finditer(piece, start):
+            mark = match[0]
+            if mark[0] == "\\":
+                self._is_escaped = len(mark) == 1
+            elif mark == '"':
+                self._in_string = not self._in_string
+            elif not self._in_string:
+                self._depth += 1 if mark in "{[" else -1
+                self.is_complete = self.is_complete or self._depth <= 0
+
+    def doubt(self) -> None:
+        """Note that it is not certain which arguments are this call's.
+
+        Raises:
+            UnreadableError: The call has been given out.
+        """
+        if self.is_released:
+            msg = f"further arguments arrived for tool call {self.index}, which was complete"
+            raise UnreadableError(msg)
+        self.is_unclear = True
+
+
+class CallAssembler:
+    """Assembles the calls of one response; see the module.
+
+    Args:
+        revise: Changes each finished call, or None.
+    """
+
+    __slots__ = (
+        "_at", "_by_id", "_calls", "_doubted", "_has_news", "_ids", "_open", "_released", "_revise", "_rivals",
+    )  # fmt: skip
+
+    def __init__(self, revise: ReviseCall | None = None) -> None:
+        self._revise = revise
+        self._calls: list[_OpenCall] = []
+        # The call that began last at each index, and the call of each first id.
+        self._at: dict[Place, _OpenCall] = {}
+        self._by_id: dict[str, _OpenCall] = {}
+        # Calls whose arguments are not complete, by their index in the response; and those of them
+        # that were followed by a second call at the same index.
+        self._open: dict[int, _OpenCall] = {}
+        self._rivals: dict[Place, list[_OpenCall]] = {}
+        # Number of calls that had begun when arguments arrived that belong to no call: if one of
+        # them is still empty at the end, they may have been its own.
+        self._doubted = 0
+        self._released = 0
+        self._ids: set[str] = set()
+        # Whether `release` can find something new.
+        self._has_news = False
+
+    def __bool__(self) -> bool:
+        """Whether any call has started."""
+        return bool(self._calls)
+
+    @property
+    def count(self) -> int:
+        """Number of calls that have started."""
+        return len(self._calls)
+
+    @property
+    def contents(self) -> list[tuple[str, str]]:
+        """Name and arguments of each call so far."""
+        return [(call.name, call.text) for call in self._calls]
+
+    def feed(self, fragments: object) -> list[tuple[int, str]]:
+        """Add the `tool_calls` of one delta.
+
+        Args:
+            fragments: The value of `tool_calls`: a list, a lone object, or None.
+
+        Returns:
+            For each fragment, the index of its call and the text that it adds to the call's
+            arguments. Half a surrogate pair is held back until the other half arrives.
+
+        Raises:
+            UnreadableError: It is something else, or continues a call that has been released.
+        """
+        return [self._add(mapping(each, "a tool call")) for each in items(fragments, "tool_calls")]
+
+    def id_and_name(self, index: int) -> tuple[str | None, str]:
+        """Return a call's id, None while unknown, and its name."""
+        call = self._calls[index]
+        return call.id, call.name
+
+    def _add(self, fragment: Mapping[str, Any]) -> tuple[int, str]:
+        where = place(fragment.get("index"))
+        call_id = word(fragment.get("id"))
+        name, piece = read_function(fragment)
+        call = self._find(where, call_id, name, piece)
+        if call.id is None and call_id is not None:
+            call.id = call_id
+            self._by_id.setdefault(call_id, call)
+        call.add(piece)
+        if call.is_complete:
+            self._open.pop(call.index, None)
+            self._has_news = self._has_news or call.index == self._released
+        return call.index, call.joiner.feed(piece)
+
+    def _start(self, where: Place | None, call_id: str | None, name: str | None) -> _OpenCall:
+        call = _OpenCall(len(self._calls), call_id, name or "")
+        self._calls.append(call)
+        self._open[call.index] = call
+        self._has_news = True
+        if where is not None:
+            self._at[where] = call
+        if call_id is not None:
+            self._by_id.setdefault(call_id, call)
+        return call
+
+    def _find(
+        self, where: Place | None, call_id: str | None, name: str | None, piece: str
+    ) -> _OpenCall:
+        """Return the call that a fragment continues, or a new one that it starts."""
+        of_id = self._by_id.get(call_id) if call_id is not None else None
+        has_text = bool(piece) and not piece.isspace()
+        if where is None:
+            call = of_id or (self._calls[-1] if self._calls else None)
+        else:
+            call = self._at.get(where)
+            if of_id is not None and (call is None or call.id != call_id):
+                call = self._at_another_index(where, call, of_id, name, has_text=has_text)
+        if call is None:
+            if name is None and has_text:
+                self._doubted = len(self._calls)
+            return self._start(where, call_id, name)
+        has_its_id = call_id is not None and call.id == call_id
+        if name is not None and not call.name:
+            call.name = name
+            if not (call.is_blank or has_its_id):
+                call.doubt()  # arguments first, then a name: perhaps of a second call
+        elif name is not None and call.is_complete and not (has_its_id and name == call.name):
+            second = self._start(where, call_id, name)
+            # Nothing but the name again may also be the end of the call that is complete.
+            second.needs_arguments = name == call.name
+            return second
+        elif name is not None and not call.is_complete and name != call.name:
+            return self._renamed(call, where, call_id, name)
+        if has_text and not has_its_id:
+            self._check_rivals(call, where)
+        return call
+
+    def _at_another_index(
+        self,
+        where: Place,
+        call: _OpenCall | None,
+        of_id: _OpenCall,
+        name: str | None,
+        *,
+        has_text: bool,
+    ) -> _OpenCall | None:
+        """Return the call of a fragment whose id began at another index, None for a new one."""
+        if call is None:
+            if name is None or (name == of_id.name and not of_id.is_complete):
+                self._at[where] = of_id
+                return of_id
+            return None
+        if of_id in self._rivals.get(where, ()):
+            return of_id  # all calls have the same index, and the id tells which
+        if has_text:
+            call.doubt()
+            of_id.doubt()
+        return call
+
+    def _renamed(
+        self, call: _OpenCall, where: Place | None, call_id: str | None, name: str
+    ) -> _OpenCall:
+        """Return the call of a fragment with another name than its call, which is not complete."""
+        if call.id is not None and call_id not in (None, call.id):
+            # A second call: what the first one lacks can only arrive under its own id.
+            call.needs_arguments = True
+            if where is not None:
+                self._rivals.setdefault(where, []).append(call)
+            return self._start(where, call_id, name)
+        if call.id is not None and call.is_blank:
+            call.name += name  # a name in pieces
+        else:
+            call.doubt()
+        return call
+
+    def _check_rivals(self, call: _OpenCall, where: Place | None) -> None:
+        """Doubt all calls that a piece may belong to, if there are several."""
+        if where is None:
+            if not self._open or (len(self._open) == 1 and call.index in self._open):
+                return
+            rivals = [each for each in self._open.values() if each is not call]
+            self._open.clear()
+        else:
+            rivals = [each for each in self._rivals.pop(where, ()) if not each.is_complete]
+        if rivals:
+            call.doubt()
+        for rival in rivals:
+            rival.doubt()
+
+    def release(self, response_id: str | None) -> list[FinishedCall]:
+        """Return the calls that have become complete, in order."""
+        released: list[FinishedCall] = []
+        while self._has_news and self._released < len(self._calls) - 1:
+            call = self._calls[self._released]
+            if not call.is_complete or call.is_unclear:
+                break
+            done = self._finish(call, response_id, cut=False)
+            if done.args is None:
+                call.is_unclear = True  # for the end; this spares parsing it again
+                break
+            call.is_released = True
+            self._released += 1
+            released.append(self._given_out(done))
+        self._has_news = False
+        return released
+
+    def finish(self, response_id: str | None, *, cut: bool) -> list[FinishedCall]:
+        """Return the remaining calls at the end of the response.
+
+        Args:
+            response_id: The response's id, from which missing call ids are derived.
+            cut: Whether the response was cut.
+        """
+        remaining = []
+        for call in self._calls[self._released :]:
+            needs_arguments = call.needs_arguments or call.index < self._doubted
+            done = self._finish(call, response_id, cut=cut or needs_arguments)
+            remaining.append(self._given_out(done))
+        self._released = len(self._calls)
+        return remaining
+
+    def _finish(self, call: _OpenCall, response_id: str | None, *, cut: bool) -> FinishedCall:
+        return finish_call(
+            response_id,
+            call.index,
+            None if call.id in self._ids else call.id,
+            call.name,
+            call.text,
+            cut=cut,
+            is_clear=not call.is_unclear,
+        )
+
+    def _given_out(self, done: FinishedCall) -> FinishedCall:
+        self._ids.add(done.id)
+        return self._revise(done) if self._revise else done
