@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.messages import BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 
 from langchain_mimo import catalogue
 from langchain_mimo._chat.call_options import CallOptions, call_options
@@ -16,11 +17,15 @@ from langchain_mimo._chat.structured_output.request import FormatPlan, plan_resp
 from langchain_mimo._chat.tool_choice.choice import ForcedChoice, plan_tool_choice
 from langchain_mimo._transport.retries import RetryPolicy, default_policy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
+from langchain_mimo._wire.bound_tools import BoundTools, rename_calls
 from langchain_mimo._wire.dialects import Dialect, dialect_of
 from langchain_mimo._wire.formats import API_FORMATS, ApiFormat
 from langchain_mimo._wire.from_langchain.history import clean_history
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.turns import Turn
+
+PriceFunction: TypeAlias = Callable[[UsageMetadata | None, str, int], float | None]
+"""Returns the cost in US dollars, from usage, model id and number of web searches."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class ChatRequest:
         forced: A tool call that the response must contain on a server that cannot force it, or
             None.
         attempts: Maximum number of requests for `forced`.
+        tools: The tools, which know how their calls are read, or None.
         xml_tools: The tools whose calls are read from XML in the text, or None.
         second_chance: Whether a transient rejection is followed by one more request.
         max_tool_calls: Maximum number of tool calls in a response, or None.
@@ -47,6 +53,7 @@ class ChatRequest:
         strip_fence: Whether to remove a code fence around the whole response.
         reasoning_as_content: Whether reasoning replaces an empty response.
         as_blocks: Whether chunks carry v1 content blocks.
+        price: Returns the cost of usage by model id and number of web searches, or None.
     """
 
     turns: Sequence[Turn]
@@ -58,6 +65,7 @@ class ChatRequest:
     extra_body: Mapping[str, Any] | None = None
     forced: ForcedChoice | None = None
     attempts: int = 2
+    tools: BoundTools | None = None
     xml_tools: Sequence[Mapping[str, Any]] | None = None
     second_chance: bool = True
     max_tool_calls: int | None = None
@@ -67,6 +75,7 @@ class ChatRequest:
     strip_fence: bool = False
     reasoning_as_content: bool = False
     as_blocks: bool = False
+    price: PriceFunction | None = None
 
     def encode(
         self, further_turns: Sequence[Turn] = (), *, fall_back: bool = False
@@ -101,6 +110,7 @@ def build_request(
     keywords: Mapping[str, Any],
     *,
     stream: bool,
+    price: PriceFunction | None = None,
 ) -> ChatRequest:
     """Build the request of one call.
 
@@ -110,6 +120,7 @@ def build_request(
         stop: The call's `stop`, which LangChain passes separately.
         keywords: All other keywords of the call.
         stream: Whether to stream.
+        price: Returns the cost of usage by model id and number of web searches.
 
     Raises:
         MiMoInputError: MiMo cannot take a message, block or keyword.
@@ -118,7 +129,15 @@ def build_request(
     api_format = API_FORMATS[fields.api_format]
     dialect = dialect_of(fields.server, fields.dialect)
     history = clean_history(messages, options.history)
-    plan = plan_tool_choice(options.tool_choice, options.tools, native=dialect.forces_tools)
+    tools = BoundTools(options.tools) if options.tools else None
+    plan = plan_tool_choice(
+        options.tool_choice,
+        options.tools,
+        native=dialect.forces_tools,
+        wire_names=tools.renamed if tools else {},
+    )
+    rename_calls(history.turns, tools)
+    sent_tools = tools.on_wire(plan.tools) if tools else ()
     endpoint = api_format.address(fields._endpoints)  # noqa: SLF001 - the same class
     response_format = plan_response_format(
         options.response_format,
@@ -133,7 +152,7 @@ def build_request(
         model=options.model,
         parameters=options.parameters,
         thinking=False if history.disable_thinking else options.thinking,
-        tools=plan.tools,
+        tools=sent_tools,
         tool_choice=plan.tool_choice,
         parallel_tool_calls=options.parallel_tool_calls,
         stream=stream or is_held,
@@ -149,7 +168,8 @@ def build_request(
         extra_body=options.extra_body,
         forced=plan.forced,
         attempts=options.forced_tool_attempts,
-        xml_tools=plan.tools if options.parse_tool_xml else None,
+        tools=tools,
+        xml_tools=sent_tools if options.parse_tool_xml else None,
         second_chance=options.second_chance,
         max_tool_calls=options.max_tool_calls,
         stop_repetition=options.stop_repetition,
@@ -158,6 +178,7 @@ def build_request(
         strip_fence=options.response_format is not None,
         reasoning_as_content=options.empty_content == "reasoning",
         as_blocks=fields.output_version == "v1",
+        price=price if fields.server == "mimo" else None,
     )
 
 

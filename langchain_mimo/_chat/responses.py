@@ -55,7 +55,7 @@ class _Call:
     def __init__(self, request: ChatRequest) -> None:
         self.request = request
         self.url = request.endpoint
-        self._totals = Totals()
+        self._totals = Totals(request=request)
         self._is_decided = False
         self._decisions: Generator[Send, Attempt, Outcome] = decide_attempts(request)
         self.body: dict[str, Any] | None = None
@@ -109,6 +109,7 @@ class WholeResponse(_Call):
             response,
             reasoning_as_content=request.reasoning_as_content,
             xml_tools=request.xml_tools,
+            tools=request.tools,
         )
         if self.request.strip_fence:
             message = without_fence(message)
@@ -200,7 +201,9 @@ class StreamedResponse(_Call, Generic[T]):
         request = self.request
         decoder = request.api_format.stream_decoder
         self._decoder = decoder(
-            reasoning_as_content=request.reasoning_as_content, xml_tools=request.xml_tools
+            reasoning_as_content=request.reasoning_as_content,
+            xml_tools=request.xml_tools,
+            tools=request.tools,
         )
         self._attempt = StreamedAttempt.of(request, self._totals)
         self.is_over = False

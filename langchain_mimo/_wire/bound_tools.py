@@ -1,8 +1,8 @@
 """The function tools of a request: their names on the wire, and how calls of them are read.
 
 MiMo accepts names of 1 to 64 characters of a-z, A-Z, 0-9, _ and -. LangChain and Python have
-others, such as `Box[int]` for a generic model, `Größe`, or a schema's title with blanks. They are written
-in allowed characters for the server and read back from its calls, so programs never see these.
+others, such as `Box[int]` for a generic model, `Größe`, or a schema's title with blanks.
+They are written in allowed characters for the server and read back from its calls, so programs never see these.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from langchain_mimo._json import dump_json
 from langchain_mimo._wire.nested_json import decode_nested
+from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall
+from langchain_mimo._wire.turns import AssistantTurn, Turn
 
 MAX_NAME = 64
 
@@ -81,18 +85,36 @@ class BoundTools:
         function = self._functions.get(wire_name)
         return wire_name if function is None else str(function["name"])
 
-    def decode_arguments(self, wire_name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return a call's arguments with nested JSON texts decoded (see `nested_json`).
+    def revise(self, call: FinishedCall) -> FinishedCall:
+        """Return a call with the tool's own name, and nested JSON texts decoded (`nested_json`).
 
         Args:
-            wire_name: The name in the call; the arguments of an unknown tool stay as they are.
-            arguments: The arguments, parsed.
+            call: A call as the server wrote it; one of an unknown tool stays as it is.
         """
-        schema = self._functions.get(wire_name, {}).get("parameters")
-        if not isinstance(schema, Mapping):
-            return arguments
-        decoded: dict[str, Any] = decode_nested(arguments, schema)
-        return decoded
+        function = self._functions.get(call.name)
+        if function is None:
+            return call
+        name, schema = str(function["name"]), function.get("parameters")
+        if call.args is not None and isinstance(schema, Mapping):
+            decoded = decode_nested(call.args, schema)
+            if decoded != call.args:
+                return replace(call, name=name, args=decoded, text=dump_json(decoded))
+        return call if name == call.name else replace(call, name=name)
+
+
+def rename_calls(turns: Sequence[Turn], tools: BoundTools | None) -> None:
+    """Give the calls in a conversation the names that the server knows.
+
+    Args:
+        turns: The conversation; its calls are changed.
+        tools: The tools of the request, or None.
+    """
+    for turn in turns:
+        if isinstance(turn, AssistantTurn):
+            for call in turn.calls:
+                # Checked here, since nearly every name is allowed and histories are long.
+                if len(call.name) > MAX_NAME or _NOT_ALLOWED.search(call.name):
+                    call.name = tools.wire_name(call.name) if tools else wire_name(call.name)
 
 
 def _distinct(name: str, short: str) -> str:

@@ -9,7 +9,7 @@ servers (vLLM, SGLang) enforce the field and receive it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from langchain_mimo.errors import MiMoInputError
@@ -25,21 +25,27 @@ class ForcedChoice:
     Attributes:
         asked: What the caller asked for: "any", or the name of one tool.
         names: The function tools whose call satisfies the choice.
+        wire_names: Names on the wire by tools' own names, where the two differ.
     """
 
     asked: str
     names: frozenset[str]
+    wire_names: Mapping[str, str] = field(default_factory=dict)
 
     def satisfied_by(self, called: Sequence[str]) -> bool:
         """Return whether one of the called tools was asked for."""
         return not self.names.isdisjoint(called)
+
+    def on_wire(self, name: str) -> str:
+        """Return a tool's name as the server knows it."""
+        return self.wire_names.get(name, name)
 
     @property
     def native(self) -> str | dict[str, Any]:
         """The `tool_choice` for a server that enforces it, in the OpenAI format."""
         if self.asked == "any":
             return "required"
-        return {"type": "function", "function": {"name": self.asked}}
+        return {"type": "function", "function": {"name": self.on_wire(self.asked)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,20 @@ class ToolPlan:
     forced: ForcedChoice | None = None
 
 
-def plan_tool_choice(tool_choice: Any, tools: Sequence[Tool], *, native: bool = False) -> ToolPlan:
+def plan_tool_choice(
+    tool_choice: Any,
+    tools: Sequence[Tool],
+    *,
+    native: bool = False,
+    wire_names: Mapping[str, str] | None = None,
+) -> ToolPlan:
     """Decide which tools and which `tool_choice` a request states.
 
     Args:
         tool_choice: As for `parse_tool_choice`.
         tools: The tools of the call, as `bind_tools` converts them.
         native: Whether the server enforces `tool_choice` (vLLM and SGLang do).
+        wire_names: Names on the wire by tools' own names, where the two differ.
 
     Returns:
         The plan. For MiMo, "none" removes the tools, since the field alone would be ignored, and
@@ -83,6 +96,7 @@ def plan_tool_choice(tool_choice: Any, tools: Sequence[Tool], *, native: bool = 
             ]
         )
     if isinstance(choice, ForcedChoice):
+        choice = replace(choice, wire_names=wire_names or {})
         return ToolPlan(tools, choice.native) if native else ToolPlan(tools, forced=choice)
     return ToolPlan(tools)
 

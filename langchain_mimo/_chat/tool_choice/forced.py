@@ -90,16 +90,17 @@ class ForcedCall:
 def _instruction(choice: ForcedChoice) -> str:
     if choice.asked == "any":
         return "Your next reply must call at least one of the tools. Do not reply with text alone."
-    return f"Your next reply must call the tool {choice.asked}. Do not reply with text alone."
+    return f"Your next reply must call the tool {choice.on_wire(choice.asked)}. Do not reply with text alone."
 
 
 def _correction(choice: ForcedChoice, attempt: Attempt) -> list[Turn]:
     """Return the turns that show the model its response and ask for the call."""
-    wanted = "one of the tools" if choice.asked == "any" else f"the tool {choice.asked}"
-    if invalid := sorted({name for name in attempt.invalid if name in choice.names}):
+    wanted = "one of the tools" if choice.asked == "any" else f"the tool {choice.on_wire(choice.asked)}"
+    if invalid := sorted({choice.on_wire(n) for n in attempt.invalid if n in choice.names}):
         mistake = f"The arguments of your call of {', '.join(invalid)} were not valid JSON."
     elif attempt.called or attempt.invalid:
-        mistake = f"You called {', '.join(sorted({*attempt.called, *attempt.invalid}))}."
+        called = sorted({choice.on_wire(name) for name in [*attempt.called, *attempt.invalid]})
+        mistake = f"You called {', '.join(called)}."
     else:
         mistake = "You did not call a tool."
     request = UserTurn(f"{mistake} Call {wanted} now.")

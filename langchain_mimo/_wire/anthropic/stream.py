@@ -156,7 +156,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
         chunk = super()._make_chunk(text, reasoning, calls, annotations)
         # This format sends arguments back as objects, so the model's own spacing is not kept.
         chunk.additional_kwargs.pop("raw_arguments", None)
-        if raw := {call.id: arguments_text(call.raw) for call in calls if call.raw is not None}:
+        if raw := {call.id: arguments_text(call.raw) for call in calls if call.raw != call.text}:
             chunk.additional_kwargs["raw_arguments"] = raw
         return chunk
 

@@ -23,9 +23,9 @@ from langchain_mimo._wire.to_langchain.metadata import (
     raw_arguments,
     read_annotations,
 )
+from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler
 from langchain_mimo._wire.to_langchain.tool_calls import (
     CUT_REASONS,
-    CallAssembler,
     FinishedCall,
     tool_call_order,
 )
@@ -96,7 +96,7 @@ class StreamDecoder:
         self._reasoning_pieces: list[str] = []
         self._text_joiner = SurrogateJoiner()
         self._reasoning_joiner = SurrogateJoiner()
-        self._call_assembler = CallAssembler(tools)
+        self._call_assembler = CallAssembler(tools.revise if tools else None)
         self._released_calls: list[FinishedCall] = []
         self._seen_annotations: set[str] = set()
         self._pending_annotations: list[dict[str, str | int | float]] = []
@@ -154,6 +154,7 @@ class StreamDecoder:
         if fragments:
             for index, piece in self._call_assembler.feed(fragments):
                 call_id, name = self._call_assembler.id_and_name(index)
+                name = self._tools.own_name(name) if self._tools else name
                 events += writer.write_call_delta(index, call_id, name, piece)
             if calls := self._call_assembler.release(self._response_id):
                 events += writer.write_chunk(self._make_chunk("", "", calls, []))

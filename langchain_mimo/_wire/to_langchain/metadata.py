@@ -91,7 +91,7 @@ def raw_arguments(calls: Sequence[FinishedCall]) -> dict[str, str]:
     server's prefix cache keeps matching. So it is where nested JSON texts were decoded.
     """
     return {
-        call.id: call.raw or call.text
+        call.id: call.raw
         for call in calls
-        if call.args is not None and (call.raw or dump_json(call.args) != call.text)
+        if call.args is not None and dump_json(call.args) != call.raw
     }

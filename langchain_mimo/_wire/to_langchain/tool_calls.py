@@ -46,7 +46,7 @@ class FinishedCall:
         text: The arguments ("{}" if there are none).
         args: The parsed arguments, or None when they are not a JSON object.
         index: The call's index in the response, from 0.
-        raw: The arguments as received, where nested JSON texts were decoded in `text`; or None.
+        raw: The arguments as the model wrote them; `text` may be revised.
     """
 
     id: str
@@ -54,7 +54,7 @@ class FinishedCall:
     text: str
     args: dict[str, Any] | None
     index: int
-    raw: str | None = None
+    raw: str
 
     @property
     def chunk_text(self) -> str:

@@ -207,9 +207,8 @@ def _parse(
             raise ValueError(f"the XML of the call of {name!r} is not complete")
         position = tail.end()
         written = dump_json(arguments)
-        calls.append(
-            finish_call(response_id, len(calls), None, name, written, cut=False, tools=bound)
-        )
+        call = finish_call(response_id, len(calls), None, name, written, cut=False)
+        calls.append(bound.revise(call) if bound else call)
     return text[:start], calls
 
 
