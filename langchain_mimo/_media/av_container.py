@@ -7,9 +7,11 @@ else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from langchain_mimo.errors import MediaError, MiMoConfigurationError
+from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -40,6 +42,45 @@ def import_av() -> Any:
     return av
 
 
+@contextmanager
+def ffmpeg_errors(what: str, remedy: str = "get another copy") -> Iterator[None]:
+    """Turn whatever PyAV and FFmpeg raise into a `MediaError`.
+
+    PyAV raises its own errors, which are also ValueError, OSError, EOFError and others, and plain
+    ones such as OverflowError. Do not call code of the user inside.
+
+    Args:
+        what: What cannot be done, for the error: "it cannot be opened as video or audio".
+        remedy: What to do.
+
+    Raises:
+        MediaError: Anything but an error of this package was raised.
+    """
+    try:
+        yield
+    except MiMoError:
+        raise
+    except Exception as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise MediaError(f"{what}: {why}; {remedy}") from error
+
+
+def packets_of(container: Any, streams: Iterable[Any]) -> Iterator[Any]:
+    """Yield the packets of some streams from where the container is now.
+
+    Raises:
+        MediaError: FFmpeg cannot read on.
+    """
+    packets = container.demux(*streams)
+    while True:
+        with ffmpeg_errors("it cannot be read to its end"):
+            packet = next(packets, None)
+        if packet is None:
+            return
+        if packet.size:  # an empty one marks the end
+            yield packet
+
+
 def open_container(file: IO[bytes]) -> InputContainer:
     """Open a video or audio file for reading.
 
@@ -53,11 +94,8 @@ def open_container(file: IO[bytes]) -> InputContainer:
     """
     av = import_av()
     options = {"protocol_whitelist": _NO_PROTOCOL, "format_whitelist": _FORMATS}
-    try:
-        container: InputContainer = av.open(file, "r", options=options, metadata_errors="ignore")
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise MediaError(f"it cannot be opened as video or audio: {why}; check the file") from None
+    with ffmpeg_errors("it cannot be opened as video or audio", "check the file"):
+        container = _opened(av.open, file, options)
     for stream in container.streams.video:
         context = stream.codec_context  # None where FFmpeg does not know the codec
         pixels = (context.width or 0) * (context.height or 0) if context is not None else 0
@@ -67,4 +105,19 @@ def open_container(file: IO[bytes]) -> InputContainer:
                 f"its frames have {pixels / 1e6:.0f} million pixels, but at most "
                 f"{MAX_FRAME_PIXELS / 1e6:.0f} million are decoded; scale the video down"
             )
+    return container
+
+
+def _opened(av_open: Any, file: IO[bytes], options: dict[str, str]) -> InputContainer:
+    """Open a file, with text in metadata that is not UTF-8 ignored.
+
+    PyAV 19 removed `metadata_errors`, because it ignores such text always; before, it raised.
+    """
+    container: InputContainer
+    try:
+        container = av_open(file, "r", options=options, metadata_errors="ignore")
+    except TypeError as error:
+        if "metadata_errors" not in str(error):
+            raise
+        container = av_open(file, "r", options=options)
     return container

@@ -1,57 +1,37 @@
-"""What prepare_video and prepare_audio share: surveying, copying and decoding streams."""
+"""What prepare_video and prepare_audio share: the state of a call, copying, encoding audio."""
 
 from __future__ import annotations
 
-import itertools
-import os
+import io
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 from langchain_mimo._checks import number
-from langchain_mimo._media.av_container import import_av, open_container
+from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
+from langchain_mimo._media.cutting.copying import write_copy
+from langchain_mimo._media.cutting.decoding import decode_span
+from langchain_mimo._media.cutting.index import Index, IndexedFile, build_index
+from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan, plan_copy
+from langchain_mimo._media.cutting.times import Span, exact
+from langchain_mimo._media.cutting.verification import Promise, verify
 from langchain_mimo._media.formats import Format
-from langchain_mimo._media.identify import HEAD_BYTES, identify
+from langchain_mimo._media.inspection import Inspection, inspect
+from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
+from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.output import Output, ProgressMonitor
 
-KEY_FRAME_TOLERANCE = 0.5
-"""Seconds by which a copied segment may start before `start_s`, to start at a key frame."""
-
-MAX_DAMAGED_PACKETS = 100
-"""Undecodable packets that are skipped before the source is given up."""
-
-_GAP_TOLERANCE = 1.5
-"""A gap between frames is regular within this factor of the median gap."""
-
-_MAX_IRREGULAR_GAPS = 2
-_MAX_IRREGULAR_SHARE = 0.02
 _SPEECH_SAMPLE_RATE = 16_000
 _SPEECH_BIT_RATE = 48_000
 """Bits per second below which audio is encoded as mono at the sample rate of speech."""
 
-
-@dataclass(slots=True)
-class Survey:
-    """Result of one pass over the packets, without decoding. Times count from the start.
-
-    Attributes:
-        start_time: Timestamp of the start in the container, in seconds.
-        duration: Seconds.
-        key_frames: Times of the key frames in seconds, in order.
-        frame_rate: Frames per second where frames are densest, or None without video.
-        is_variable_rate: Whether the frame rate varies.
-    """
-
-    start_time: float
-    duration: float
-    key_frames: list[float] = field(default_factory=list)
-    frame_rate: Fraction | None = None
-    is_variable_rate: bool = False
+_MIN_GAP = Fraction(1, 10)
+"""Seconds from which a gap in the audio is kept; shorter ones are rounding of time stamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +56,7 @@ class Job:
         draft: Path of the draft to write.
         output: Final path; its suffix decides which formats are possible.
         max_bytes: Maximum size of the result.
-        survey: What the first pass over the packets found.
+        index: What the first pass over the packets found.
         time_range: The segment to keep.
         monitor: Progress and time limit.
         notes: What was done, one sentence each.
@@ -86,27 +66,55 @@ class Job:
     draft: Path
     output: Output
     max_bytes: int
-    survey: Survey
+    index: Index
     time_range: TimeRange
     monitor: ProgressMonitor
     notes: list[str]
 
     @property
+    def source(self) -> IndexedFile:
+        """The source with its index."""
+        return IndexedFile(self.file, self.index)
+
+    @property
     def is_whole(self) -> bool:
         """Whether the segment is the whole source."""
-        return self.time_range.start_s == 0 and self.time_range.end_s == self.survey.duration
+        return self.time_range.start_s == 0 and self.time_range.end_s == self.index.duration
+
+    @property
+    def span(self) -> Span:
+        """The segment on the time line of the container."""
+        start = self.index.start + exact(self.time_range.start_s)
+        is_to_the_end = self.time_range.end_s == self.index.duration
+        end = self.index.end if is_to_the_end else self.index.start + exact(self.time_range.end_s)
+        return Span(start, end)
 
     def container(self) -> closing[Any]:
         """Open the source from its beginning."""
         self.file.seek(0)
         return closing(open_container(self.file))
 
-    def accepted_format(self) -> Format | None:
-        """Return the format of the source, or None when it is unknown or the file is too large."""
-        size = self.file.seek(0, os.SEEK_END)
-        self.file.seek(0)
-        found = identify(self.file.read(HEAD_BYTES))
-        return found if size <= self.max_bytes else None
+    def inspection(self, kind: MediaKind) -> Inspection | None:
+        """Return what blocks would find; None when they refuse the source, or it is too large.
+
+        A source passes unchanged only if blocks take it as it is.
+        """
+        reader: Reader
+        if isinstance(self.file, io.BytesIO):
+            reader = MemoryReader(self.file.getvalue())
+        else:
+            reader = FileReader(self.file.fileno())
+        if reader.size > self.max_bytes:
+            return None
+        try:
+            return inspect(kind, None, reader)
+        except ValueError:
+            return None
+
+    def accepted_format(self, kind: MediaKind = "audio") -> Format | None:
+        """Return the format of a source that blocks take as it is, else None."""
+        inspection = self.inspection(kind)
+        return inspection.format if inspection is not None else None
 
     def copy_file(self) -> None:
         """Copy the source to the draft unchanged."""
@@ -148,93 +156,92 @@ def resolve_time_range(start_s: float | None, end_s: float | None, duration: flo
     return time_range
 
 
-def survey_packets(container: Any, streams: Iterable[Any], monitor: ProgressMonitor) -> Survey:
-    """Read every packet once.
+def survey_packets(container: Any, streams: Iterable[Any], monitor: ProgressMonitor) -> Index:
+    """Read every packet once, without decoding.
 
     Raises:
-        MediaError: There are no packets, or the time limit has expired.
+        MediaError: There are no packets, FFmpeg cannot read them, or the time limit has expired.
     """
-    times: dict[int, list[float]] = {stream.index: [] for stream in streams}
-    key_frames: list[float] = []
-    last = 0.0
-    for packet in container.demux(*streams):
-        if packet.pts is None:
-            continue
-        time = float(packet.pts * packet.time_base)
-        times[packet.stream.index].append(time)
-        last = max(last, time + float((packet.duration or 0) * packet.time_base))
-        if packet.stream.type == "video" and packet.is_keyframe:
-            key_frames.append(time)
-        monitor.report(0)
-    if not any(times.values()):
-        raise MediaError("it contains no readable video or audio; check the file")
-    frames = sorted(next((times[s.index] for s in streams if s.type == "video"), []))
-    start = min(min(found) for found in times.values() if found)
-    if frames and frames[0] - start < KEY_FRAME_TOLERANCE:
-        start = frames[0]  # audio may start a little earlier to prime its decoder
-    stated = container.duration / import_av().time_base if container.duration else 0.0
-    frame_rate, is_variable_rate = _frame_rate(frames)
-    return Survey(
-        start,
-        stated or last - start,
-        sorted(time - start for time in key_frames),
-        frame_rate,
-        is_variable_rate,
-    )
+    return build_index(container, streams, lambda _: monitor.report(0))
 
 
-def _frame_rate(times: list[float]) -> tuple[Fraction | None, bool]:
-    """Return the frame rate where frames are densest, and whether the rate varies.
+def plan_exact_copy(job: Job) -> CopyPlan:
+    """Plan a copy of the segment that shows exactly the segment and hides nothing.
 
-    A few irregular gaps do not count: containers produce them at the start and end.
+    Raises:
+        CannotCopyError: There is none; the text says why, as a clause.
     """
-    gaps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
-    if not gaps:
-        return None, False
-    median = gaps[len(gaps) // 2]
-    irregular = sum(
-        1 for gap in gaps if not median / _GAP_TOLERANCE < gap < median * _GAP_TOLERANCE
-    )
-    fastest = Fraction(1 / gaps[len(gaps) // 10]).limit_denominator(1001)
-    return fastest, irregular > max(_MAX_IRREGULAR_GAPS, len(gaps) * _MAX_IRREGULAR_SHARE)
+    return plan_copy(job.index, job.span, "exact")
 
 
-def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -> None:
-    """Write a segment of some streams into a new container without decoding them.
+def copy_exactly(
+    job: Job, kind: MediaKind, format_name: str, rotation: int | None = None
+) -> CopyPlan:
+    """Write the segment into a new container without decoding it, and verify the result.
+
+    The streams copied are those of the index. The draft is right when this returns: it passes the
+    inspection of blocks, decodes, and shows exactly the segment.
 
     Args:
         job: The prepare call.
-        streams: Streams of the open source.
+        kind: The kind of block that has to take the result.
         format_name: FFmpeg's name of the new container.
-        start: Where to start, in seconds; for a video, the time of a key frame.
+        rotation: The rotation of the source, which has to be kept; None if it does not matter.
+
+    Returns:
+        What was copied.
 
     Raises:
-        av.error.FFmpegError: The new container cannot hold the streams.
+        CannotCopyError: There is no such copy; the text says why, as a clause.
+        MediaError: The time limit has expired.
     """
-    av = import_av()
-    first, end = job.survey.start_time + start, job.survey.start_time + job.time_range.end_s
-    container = streams[0].container
-    container.seek(int(first * av.time_base))
-    options = {"movflags": "faststart"} if format_name in ("mp4", "ipod") else {}
-    with av.open(os.fspath(job.draft), "w", format=format_name, options=options) as out:
-        copies = {stream.index: _add_copy(out, stream) for stream in streams}
-        for packet in container.demux(*streams):
-            if packet.dts is None or packet.pts is None:
-                continue
-            time = float(packet.pts * packet.time_base)
-            if not first - 1e-6 <= time < end:
-                continue
-            shift = round(Fraction(first).limit_denominator(10**6) / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = copies[packet.stream.index]
-            out.mux(packet)
+    plan = plan_exact_copy(job)
+
+    def tick(_: float) -> None:
+        job.monitor.report(0.05)
+
+    job.monitor.report(0.05)
+    try:
+        write_copy(job.source, plan, job.draft, format_name, tick)
+        verify(job.draft, _copy_promise(job.index, plan, kind, rotation), tick)
+    except MediaError as error:
+        job.monitor.report(0)  # raises when the time limit is the reason
+        raise CannotCopyError(f"the copy failed a check: {error.reason}") from error
+    return plan
 
 
-def _add_copy(out: Any, stream: Any) -> Any:
-    """Add a stream with the parameters of another one; PyAV 14 renamed the method."""
-    if hasattr(out, "add_stream_from_template"):
-        return out.add_stream_from_template(stream)
-    return out.add_stream(template=stream)
+def _copy_promise(index: Index, plan: CopyPlan, kind: MediaKind, rotation: int | None) -> Promise:
+    video, audio = index.video, index.audio
+    heard = next((s for s in plan.streams if audio and s.position == audio.position), None)
+    audio_seconds = None
+    if heard is not None and audio is not None:
+        last = heard.ordinals[-1]
+        ticks = heard.pts[-1] + audio.durations[last] - heard.pts[0]
+        audio_seconds = ticks * audio.time_base
+    seconds = plan.end - plan.start
+    if video is not None and video.end is not None:
+        seconds = min(plan.end, video.end) - plan.start
+    return Promise(
+        kind,
+        seconds,
+        plan.frames if video is not None else None,
+        video.interval if video is not None else Fraction(1, 10),
+        audio_seconds,
+        rotation,
+    )
+
+
+def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -> None:
+    """Copy audio; see `copy_exactly`, which replaces this.
+
+    Raises:
+        av.error.FFmpegError: There is no exact copy.
+    """
+    del streams, start
+    try:
+        copy_exactly(job, "audio", format_name)
+    except CannotCopyError as error:
+        raise import_av().error.InvalidDataError(1, str(error)) from error
 
 
 def decode_frames(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
@@ -242,75 +249,105 @@ def decode_frames(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
 
     Yields:
         Each frame that starts within the segment, with its time in seconds from the segment's
-        start.
+        start. A frame that is still shown at the start, and audio that reaches into the segment,
+        have negative times.
 
     Raises:
         MediaError: Too many packets are damaged, or the time limit has expired.
     """
-    av = import_av()
-    container, seconds = streams[0].container, job.time_range.seconds
-    start = job.survey.start_time + job.time_range.start_s
-    container.seek(int(start * av.time_base))
-    damaged = 0
-    for packet in container.demux(*streams):
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            damaged += 1
-            if damaged > MAX_DAMAGED_PACKETS:
-                raise MediaError(
-                    f"more than {MAX_DAMAGED_PACKETS} of its packets are damaged; get another copy"
-                ) from None
-            continue
-        for frame in frames:
-            if frame.pts is None:
-                continue
-            time = float(frame.pts * frame.time_base) - start
-            if -1e-6 <= time < seconds:
-                job.monitor.report(0.05 + 0.9 * time / seconds)
-                yield frame, max(0.0, time)
-    if damaged:
-        job.notes.append(f"Skipped {damaged} damaged packets.")
+
+    def skipped(count: int) -> None:
+        job.notes.append(f"Skipped {count} damaged packets.")
+
+    def tick(share: float) -> None:
+        job.monitor.report(0.05 + 0.85 * share)
+
+    positions = [stream.index for stream in streams]
+    for frame, time in decode_span(job.source, positions, job.span, tick, skipped):
+        yield frame, float(time)
 
 
 class AudioEncoder:
     """Encodes decoded audio into a stream of a new container.
+
+    Audio outside the segment is cut off to the sample.
 
     Args:
         out: The new container.
         codec: FFmpeg's name of the encoder.
         source: The stream that the frames come from.
         bit_rate: Bits per second.
+        seconds: The length of the segment; None for no limit.
     """
 
-    def __init__(self, out: Any, codec: str, source: Any, bit_rate: int) -> None:
+    def __init__(
+        self, out: Any, codec: str, source: Any, bit_rate: int, seconds: float | None = None
+    ) -> None:
         context = source.codec_context
         is_full_quality = bit_rate >= _SPEECH_BIT_RATE
         rate = context.sample_rate if context.sample_rate in (44100, 48000) else 44100
         rate = rate if is_full_quality else _SPEECH_SAMPLE_RATE
         layout = "stereo" if is_full_quality and context.layout.nb_channels > 1 else "mono"
         self._out = out
-        self._stream = out.add_stream(codec, rate=rate, layout=layout)
-        self._stream.bit_rate = bit_rate
-        self._resampler = import_av().AudioResampler(self._stream.format.name, layout, rate)
+        with ffmpeg_errors("its audio cannot be encoded"):
+            self._stream = out.add_stream(codec, rate=rate, layout=layout)
+            self._stream.bit_rate = bit_rate
+            self._resampler = import_av().AudioResampler(self._stream.format.name, layout, rate)
+        self._trim = _Trimmer(rate, seconds)
         self._rate = rate
-        self._next = 0
 
     def encode(self, frame: Any, time: float) -> None:
         """Encode a frame that starts at `time` seconds."""
         frame.pts = None
-        expected = round(time * self._rate)
-        if abs(expected - self._next) > self._rate // 10:  # keep gaps in the audio
-            self._next = max(self._next, expected)
-        self._mux(self._resampler.resample(frame))
+        self._trim.expect(time)
+        with ffmpeg_errors("its audio cannot be encoded"):
+            self._mux(self._resampler.resample(frame))
 
     def finish(self) -> None:
         """Encode the buffered rest."""
-        self._mux(self._resampler.resample(None))
-        self._out.mux(self._stream.encode(None))
+        with ffmpeg_errors("its audio cannot be encoded"):
+            self._mux(self._resampler.resample(None))
+            self._out.mux(self._stream.encode(None))
 
     def _mux(self, frames: Iterable[Any]) -> None:
         for frame in frames:
-            frame.pts, frame.time_base = self._next, Fraction(1, self._rate)
-            self._next += frame.samples
-            self._out.mux(self._stream.encode(frame))
+            if (kept := self._trim.cut(frame)) is not None:
+                self._out.mux(self._stream.encode(kept))
+
+
+class _Trimmer:
+    """Gives resampled frames their times and cuts off what is outside the segment."""
+
+    def __init__(self, rate: int, seconds: float | None) -> None:
+        self._rate = rate
+        self._limit = None if seconds is None else round(seconds * rate)
+        self._next: int | None = None
+
+    def expect(self, time: float) -> None:
+        """Say when the next frame starts; gaps are kept, small differences are not."""
+        expected = round(time * self._rate)
+        if self._next is None or expected - self._next > self._rate * _MIN_GAP:
+            self._next = expected
+
+    def cut(self, frame: Any) -> Any | None:
+        """Return the part of a frame that is inside, with its time; None if there is none."""
+        first = self._next or 0
+        self._next = end = first + frame.samples
+        limit = end if self._limit is None else min(end, self._limit)
+        start = max(0, first)
+        if limit <= start:
+            return None
+        if (start, limit) != (first, end):
+            frame = _part(frame, start - first, limit - start)
+        frame.pts, frame.time_base = start, Fraction(1, self._rate)
+        return frame
+
+
+def _part(frame: Any, skip: int, count: int) -> Any:
+    """Return `count` samples of a frame from position `skip` on."""
+    fifo = import_av().AudioFifo()
+    frame.pts = None
+    fifo.write(frame)
+    if skip:
+        fifo.read(skip)
+    return fifo.read(count)

@@ -11,17 +11,18 @@ from typing import Any, get_args
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import import_av, open_container
+from langchain_mimo._media.cutting.index import streams_to_cut
+from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.inspection import inspect_source
 from langchain_mimo._media.local_files import check_source
 from langchain_mimo.catalogue import FPS_RANGE
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.av_streams import (
-    KEY_FRAME_TOLERANCE,
     AudioEncoder,
     Job,
     check_time_range,
-    copy_packets,
+    copy_exactly,
     decodable_audio,
     decode_frames,
     resolve_time_range,
@@ -148,15 +149,15 @@ def prepare_video(
     with draft_file(source, output) as draft, open_source(source) as file:
         with closing(open_container(file)) as container:
             video = _video_info(container)
-            survey = survey_packets(container, _selected_streams(container), monitor)
-        time_range = resolve_time_range(start_s, end_s, survey.duration)
-        job = Job(file, draft, output, max_bytes, survey, time_range, monitor, [])
+            index = survey_packets(container, streams_to_cut(container, "video"), monitor)
+        time_range = resolve_time_range(start_s, end_s, index.duration)
+        job = Job(file, draft, output, max_bytes, index, time_range, monitor, [])
         reasons = ["convert=True"] if convert else _reasons_to_encode(job, video, target)
         mime_type = _copy_file(job) if not reasons else None
         if mime_type is None:
             mime_type = "video/mp4"
             check_suffix(output, mime_type)
-            if reasons or not _copy_streams(job, target):
+            if reasons or not _copy_streams(job, target, video):
                 _encode_within_limits(job, target, reasons)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
@@ -164,12 +165,11 @@ def prepare_video(
 
 def _copy_file(job: Job) -> str | None:
     """Copy a file that MiMo accepts and return its MIME type; return None for other files."""
-    found = job.accepted_format()
-    mime_type = found.mime_types.get("video") if found is not None else None
-    if not job.is_whole or mime_type is None or not suffix_fits(job.output, mime_type):
+    inspection = job.inspection("video") if job.is_whole else None
+    if inspection is None or not suffix_fits(job.output, inspection.mime_type):
         return None
     job.copy_file()
-    return mime_type
+    return inspection.mime_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,7 @@ class _VideoInfo:
     width: int
     height: int
     has_audio: bool
+    rotation: int = 0
 
 
 def _video_info(container: Any) -> _VideoInfo:
@@ -208,7 +209,7 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str
     reasons = []
     if video.pixel_format not in _PIXEL_FORMATS:
         reasons.append(f"pixel format {video.pixel_format}")
-    if job.survey.is_variable_rate:
+    if job.index.is_variable_rate:
         reasons.append("variable frame rate")
     if target.token_budget is not None:
         seconds = job.time_range.seconds
@@ -218,27 +219,17 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str
     return reasons
 
 
-def _copy_streams(job: Job, target: _Target) -> bool:
+def _copy_streams(job: Job, target: _Target, video: _VideoInfo) -> bool:
     """Copy the packets into an MP4 if codecs, key frames and limits allow it."""
-    av = import_av()
-    wanted_start, end = job.time_range.start_s, job.time_range.end_s
-    key_frames = job.survey.key_frames
-    earlier = (time for time in key_frames if time <= wanted_start + 1e-6)
-    start = max(earlier, default=min(key_frames, default=None))
-    if start is None or abs(wanted_start - start) > KEY_FRAME_TOLERANCE:
-        job.notes.append(f"Re-encoded: there is no key frame near {wanted_start:g} s.")
+    codecs = [stream.codec for stream in job.index.streams.values()]
+    if codecs[0] != "h264" or not _AUDIO_CODECS.issuperset(codecs[1:]):
+        job.notes.append(f"Re-encoded: its codecs are {' and '.join(codecs)}.")
         return False
-    with job.container() as container:
-        streams = _selected_streams(container)
-        codecs = {stream.type: stream.codec_context.name for stream in streams}
-        if codecs["video"] != "h264" or codecs.get("audio", "aac") not in _AUDIO_CODECS:
-            job.notes.append(f"Re-encoded: its codecs are {' and '.join(codecs.values())}.")
-            return False
-        try:
-            copy_packets(job, streams, "mp4", start)
-        except av.error.FFmpegError:
-            job.notes.append("Re-encoded: MP4 cannot hold its streams.")
-            return False
+    try:
+        copy_exactly(job, "video", "mp4", video.rotation)
+    except CannotCopyError as error:
+        job.notes.append(f"Re-encoded: {error}.")
+        return False
     size = job.draft.stat().st_size
     if size > job.max_bytes:
         job.notes.append(f"Re-encoded: a copy would have {size:,} bytes.")
@@ -246,7 +237,8 @@ def _copy_streams(job: Job, target: _Target) -> bool:
     if _duration_over_budget(job, target) is not None:
         job.notes.append("Re-encoded: a copy would cost too many tokens.")
         return False
-    job.notes.append(f"Copied from {start:.2f} s to {end:.2f} s without encoding.")
+    start_s, end_s = job.time_range.start_s, job.time_range.end_s
+    job.notes.append(f"Copied from {start_s:.2f} s to {end_s:.2f} s without encoding.")
     return True
 
 
@@ -313,7 +305,7 @@ def _encoding_settings(
     bit_rate = int(job.max_bytes * 8 * share / seconds)
     audio_bit_rate = _AUDIO_BIT_RATE if bit_rate > 8 * _AUDIO_BIT_RATE else _LOW_AUDIO_BIT_RATE
     video_bit_rate = bit_rate - (audio_bit_rate if video.has_audio else 0)
-    frame_rate = min(job.survey.frame_rate or LOW_FRAME_RATE, MAX_FRAME_RATE)
+    frame_rate = min(job.index.frame_rate or LOW_FRAME_RATE, MAX_FRAME_RATE)
     if video_bit_rate < _GOOD_BITS_PER_PIXEL * width * height * frame_rate:
         frame_rate = min(frame_rate, LOW_FRAME_RATE)
     while video_bit_rate < _MIN_BITS_PER_PIXEL * width * height * frame_rate:

@@ -1,0 +1,143 @@
+"""Writes planned packets to a new container, without decoding them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import Any
+
+from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
+from langchain_mimo._media.cutting.index import Index, IndexedFile
+from langchain_mimo._media.cutting.planning import CopyPlan, StreamPlan
+from langchain_mimo._media.cutting.reading import read_from
+from langchain_mimo._media.cutting.times import Tick
+
+_FASTSTART = frozenset({"mp4", "mov", "ipod"})
+
+
+def write_copy(
+    source: IndexedFile,
+    plan: CopyPlan,
+    target: str | os.PathLike[str],
+    format_name: str,
+    tick: Tick,
+) -> None:
+    """Write a planned copy.
+
+    Times of the copy start at 0, which is `plan.start` of the source. Rotation and other
+    properties of the streams are kept. Times of decoding are computed again, because some
+    containers do not state them, and others state them for what is cut away.
+
+    Args:
+        source: The source.
+        plan: What to copy.
+        target: The path to write to.
+        format_name: FFmpeg's name of the new container, for example "mp4".
+        tick: Called for every packet.
+
+    Raises:
+        MediaError: FFmpeg cannot read the source or write the copy, for example because the
+            container cannot hold the streams.
+    """
+    options = {"movflags": "faststart"} if format_name in _FASTSTART else {}
+    done, total = 0, sum(len(stream.ordinals) for stream in plan.streams)
+    with ExitStack() as stack:
+        source.file.seek(0)
+        template = stack.enter_context(closing(open_container(source.file)))
+        with ffmpeg_errors("its streams cannot be copied", "encode them"):
+            out = import_av().open(os.fspath(target), "w", format=format_name, options=options)
+        stack.enter_context(closing_writer(out))
+        copies = {}
+        for stream in plan.streams:
+            with ffmpeg_errors("its streams cannot be copied", "encode them"):
+                copy = out.add_stream_from_template(template.streams[stream.position])
+            copies[stream.position] = _Copy(copy, stream, plan, source.index)
+        first = {stream.position: stream.ordinals[0] for stream in plan.streams}
+        for packet, ordinal in read_from(source, first, tick):
+            copy = copies[packet.stream.index]
+            if copy.is_next(ordinal):
+                copy.write(out, packet)
+                done += 1
+                tick(done / total)
+            if done == total:
+                break
+
+
+@contextmanager
+def closing_writer(out: Any) -> Iterator[None]:
+    """Close an output container, which writes its index.
+
+    Raises:
+        MediaError: FFmpeg cannot write the end of the file, for example because the disk is full.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # the first error counts
+            out.close()
+        raise
+    with ffmpeg_errors("the result cannot be written to its end", "encode it"):
+        out.close()
+
+
+class _Copy:
+    """One stream of a copy and the new times of its packets."""
+
+    def __init__(self, stream: Any, planned: StreamPlan, plan: CopyPlan, index: Index) -> None:
+        source = index.streams[planned.position]
+        start = round(plan.start / source.time_base)
+        end = max(round(plan.end / source.time_base), max(planned.pts) + 1)
+        self._stream = stream
+        self._ordinals = planned.ordinals
+        self._pts = array("q", (max(0, pts - start) for pts in planned.pts))
+        self._dts = decode_times(self._pts)
+        self._end = end - start
+        self._durations = source.durations
+        self._is_video = source.kind == "video"
+        self._next = 0
+
+    def is_next(self, ordinal: int) -> bool:
+        """Whether a packet is the next one to copy."""
+        return self._next < len(self._ordinals) and ordinal == self._ordinals[self._next]
+
+    def write(self, out: Any, packet: Any) -> None:
+        at, self._next = self._next, self._next + 1
+        with ffmpeg_errors("its packets cannot be copied", "encode them"):
+            packet.pts, packet.dts = self._pts[at], self._dts[at]
+            packet.duration = self._duration(at)
+            packet.stream = self._stream
+            out.mux(packet)
+
+    def _duration(self, at: int) -> int:
+        """Return how long the packet at a position lasts, in decode order.
+
+        MP4 stores the distances between the times of decoding, and for the last packet its
+        duration, which therefore decides how long the whole stream is.
+        """
+        if not self._is_video:
+            return self._durations[self._ordinals[at]]
+        if at + 1 < len(self._dts):
+            return self._dts[at + 1] - self._dts[at]
+        return max(1, self._end - (self._dts[at] - self._dts[0]))
+
+
+def decode_times(pts: Sequence[int]) -> array[int]:
+    """Return times of decoding for packets in decode order, from the times they are shown at.
+
+    Each packet is decoded at the time of the frame shown `delay` frames before it in the order of
+    showing, with the smallest delay at which nothing is shown before it is decoded. So the times
+    ascend strictly and never exceed `pts`. The first ones, which have no such frame, go on before
+    it at the smallest distance of two frames.
+
+    Args:
+        pts: Distinct times in ticks.
+    """
+    shown = sorted(pts)
+    delay = max((at - bisect_left(shown, time) for at, time in enumerate(pts)), default=0)
+    step = min((b - a for a, b in itertools.pairwise(shown)), default=1)
+    early = (shown[0] - step * (delay - at) for at in range(min(delay, len(shown))))
+    return array("q", (*early, *shown[: len(shown) - delay]))

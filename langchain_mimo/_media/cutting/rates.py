@@ -1,0 +1,40 @@
+"""The frame rate of a list of times, and whether it varies."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+_GAP_TOLERANCE = Fraction(3, 2)
+"""A gap between frames is regular within this factor of the median gap."""
+
+_MAX_IRREGULAR_GAPS = 2
+_IRREGULAR_ONE_IN = 50
+_MAX_DENOMINATOR = 1001
+"""Denominator of the rates of NTSC, such as 30000/1001."""
+
+
+def frame_rate(times: Sequence[int], time_base: Fraction) -> tuple[Fraction | None, bool]:
+    """Return the frame rate where frames are densest, and whether the rate varies.
+
+    A few irregular gaps do not count: containers produce them at the start and end. A constant
+    rate is the mean over all frames, which undoes the rounding of coarse time bases; of a variable
+    one, the gap counts below which a tenth of the gaps lie.
+
+    Args:
+        times: Sorted times in ticks.
+        time_base: Seconds per tick.
+
+    Returns:
+        Frames per second, None when there are fewer than two times; and whether it varies.
+    """
+    gaps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
+    if not gaps:
+        return None, False
+    median = gaps[len(gaps) // 2]
+    regular = [gap for gap in gaps if median / _GAP_TOLERANCE < gap < median * _GAP_TOLERANCE]
+    irregular = len(gaps) - len(regular)
+    is_variable = irregular > max(_MAX_IRREGULAR_GAPS, len(gaps) // _IRREGULAR_ONE_IN)
+    gap = gaps[len(gaps) // 10] if is_variable else Fraction(sum(regular), len(regular))
+    return (1 / (gap * time_base)).limit_denominator(_MAX_DENOMINATOR), is_variable
