@@ -1,9 +1,9 @@
 """The collection: media files of the kinds that people really have, each with the truth about it.
 
 It has the containers, codecs and oddities that MiMo accepts or that `langchain_mimo.prepare`
-reads. Families are in files of their own: `images`, `audio`, `video`, and `copies` for files in
-tests/fixtures/media that cannot be made with Pillow and PyAV. Import it as `media_collection`:
-tests/helpers is on pytest's pythonpath.
+reads. Families are in files of their own: `images`, `audio`, `video`, the oddities of each beside
+it, and `copies` for files in tests/fixtures/media that Pillow and PyAV cannot make. Import it as
+`media_collection`: tests/helpers is on pytest's pythonpath.
 
     @pytest.mark.parametrize("file", collection("video"), ids=str)
     def test_something(file):
@@ -16,7 +16,26 @@ file of its family:
     def _(): ...
 """
 
-from media_collection import audio, copies, images, video
+from media_collection import (
+    audio,
+    audio_oddities,
+    copies,
+    image_oddities,
+    images,
+    video,
+    video_oddities,
+)
 from media_collection.registry import MediaFile, collection, find
 
-__all__ = ["MediaFile", "audio", "collection", "copies", "find", "images", "video"]
+__all__ = [
+    "MediaFile",
+    "audio",
+    "audio_oddities",
+    "collection",
+    "copies",
+    "find",
+    "image_oddities",
+    "images",
+    "video",
+    "video_oddities",
+]

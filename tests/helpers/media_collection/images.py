@@ -226,8 +226,8 @@ def _bad_idat():
     data = bytearray(image_bytes(photo(), "PNG"))
     at = data.index(b"IDAT")
     length = int.from_bytes(data[at - 4 : at], "big")
-    middle = at + 4 + length // 2
-    data[middle : middle + 20] = bytes(20)
+    middle = at + 4 + length // 3
+    data[middle : middle + 40] = b"\xff" * 40
     data[at + 4 + length : at + 8 + length] = zlib.crc32(data[at : at + 4 + length]).to_bytes(
         4, "big"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import os
 import pathlib
 import tempfile
 from array import array
@@ -15,6 +16,7 @@ import av
 from PIL import Image
 
 av.logging.set_level(av.logging.PANIC)
+os.environ.setdefault("SVT_LOG", "0")  # the AV1 encoder writes to standard error
 
 SIZE = (96, 64)
 """Width and height of frames in pixels."""
@@ -199,3 +201,26 @@ def tone(seconds, sample_rate):
             for at in range(round(seconds * sample_rate))
         ),
     )
+
+
+def with_cover(data, cover, brand="isom"):
+    """Return an MP4 or M4A with a cover image, which is a video track of one frame to FFmpeg."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "file")
+        with (
+            av.open(io.BytesIO(data)) as source,
+            av.open(io.BytesIO(cover)) as image,
+            av.open(str(path), "w", format="mp4", options={"brand": brand}) as out,
+        ):
+            streams = {s.index: out.add_stream_from_template(s) for s in source.streams}
+            attached = out.add_stream_from_template(image.streams.video[0])
+            attached.disposition = av.stream.Disposition.attached_pic
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = streams[packet.stream.index]
+                    out.mux(packet)
+            for packet in image.demux():
+                if packet.size:
+                    packet.stream = attached
+                    out.mux(packet)
+        return path.read_bytes()
