@@ -26,12 +26,14 @@ class Format:
         description: What it is in plain words, such as "image".
         preparer: The function of `langchain_mimo.prepare` that converts it to a format that MiMo
             accepts, or None.
+        advice: What to do where no function converts it, or None.
     """
 
     name: str
     mime_types: dict[MediaKind, str] = field(default_factory=dict)
     description: str = "file"
     preparer: Preparer | None = None
+    advice: str | None = None
 
 
 def _image(name: str, mime_type: str) -> Format:
@@ -40,10 +42,6 @@ def _image(name: str, mime_type: str) -> Format:
 
 def _audio(name: str, mime_type: str) -> Format:
     return Format(name, {"audio": mime_type}, "audio")
-
-
-def _video(name: str, mime_type: str) -> Format:
-    return Format(name, {"video": mime_type}, "video")
 
 
 JPEG = _image("JPEG", "image/jpeg")
@@ -56,14 +54,13 @@ WAV = _audio("WAV", "audio/wav")
 FLAC = _audio("FLAC", "audio/flac")
 M4A = _audio("M4A", "audio/mp4")
 OGG = _audio("OGG", "audio/ogg")
-MOV = _video("MOV", "video/quicktime")
-AVI = _video("AVI", "video/x-msvideo")
-WMV = _video("WMV", "video/x-ms-wmv")
+AVI = Format("AVI", {"video": "video/x-msvideo"}, "video or audio")
+WMV = Format("WMV", {"video": "video/x-ms-wmv"}, "video or audio")
 MP4 = Format("MP4", {"video": "video/mp4", "audio": "audio/mp4"}, "video or audio")
 """One container for videos and M4A audio; which of them it holds is beyond the first bytes."""
 
-MP4_WITH_VIDEO = _video("MP4", "video/mp4")
-"""An MP4 whose tracks have been read."""
+MOV = Format("MOV", {"video": "video/quicktime", "audio": "audio/mp4"}, "video or audio")
+"""As MP4; MiMo reads a MOV without video under audio/mp4."""
 
 ACCEPTED = (JPEG, PNG, GIF, WEBP, BMP, MP3, WAV, FLAC, M4A, OGG, MOV, AVI, WMV, MP4)
 """All formats that MiMo's pages list."""
@@ -75,11 +72,55 @@ ACCEPTED_NAMES: dict[MediaKind, str] = {
 }
 """The lists of the pages, for error messages."""
 
-MATROSKA = Format("Matroska or WebM", {}, "video or audio", "prepare_video")
-HEIC = Format("HEIC", {}, "image", "prepare_image")
-AVIF = Format("AVIF", {}, "image", "prepare_image")
-TIFF = Format("TIFF", {}, "image", "prepare_image")
-THEORA = Format("OGG with Theora video", {}, "video", "prepare_video")
+
+def _to_convert(
+    name: str, description: Literal["image", "video", "audio", "video or audio"]
+) -> Format:
+    """Return a format that MiMo does not accept and `langchain_mimo.prepare` converts."""
+    preparer = "video" if description == "video or audio" else description
+    return Format(name, {}, description, _PREPARERS[preparer])
+
+
+_PREPARERS: dict[str, Preparer] = {
+    "image": "prepare_image",
+    "video": "prepare_video",
+    "audio": "prepare_audio",
+}
+
+MATROSKA = _to_convert("Matroska", "video or audio")
+WEBM = _to_convert("WebM", "video or audio")
+HEIC = _to_convert("HEIC", "image")
+AVIF = _to_convert("AVIF", "image")
+TIFF = _to_convert("TIFF", "image")
+ICO = _to_convert("ICO", "image")
+JPEG_2000 = _to_convert("JPEG 2000", "image")
+JPEG_XL = _to_convert("JPEG XL", "image")
+PHOTOSHOP = _to_convert("Photoshop", "image")
+FLASH_VIDEO = _to_convert("Flash video", "video or audio")
+MPEG_PROGRAM_STREAM = _to_convert("MPEG program stream", "video or audio")
+MPEG_TRANSPORT_STREAM = _to_convert("MPEG transport stream", "video or audio")
+MPEG_VIDEO = _to_convert("MPEG video", "video")
+THEORA = _to_convert("OGG with Theora video", "video")
+RF64 = _to_convert("RF64, a WAV with 64-bit lengths", "audio")
+BW64 = _to_convert("BW64, a WAV with 64-bit lengths", "audio")
+W64 = _to_convert("W64, Sony's WAV with 64-bit lengths", "audio")
+RIFX = _to_convert("RIFX, a big-endian WAV", "audio")
+WMA = _to_convert("WMA", "audio")
+ADTS = _to_convert("raw AAC (ADTS)", "audio")
+LATM = _to_convert("raw AAC (LATM)", "audio")
+AMR = _to_convert("AMR", "audio")
+AIFF = _to_convert("AIFF", "audio")
+CAF = _to_convert("Core Audio (CAF)", "audio")
+AU = _to_convert("AU", "audio")
+AC3 = _to_convert("AC-3", "audio")
+EAC3 = _to_convert("E-AC-3", "audio")
+DTS = _to_convert("DTS", "audio")
+MPEG_AUDIO = _to_convert("MPEG layer I or II", "audio")
+WAVPACK = _to_convert("WavPack", "audio")
+MONKEYS_AUDIO = _to_convert("Monkey's Audio", "audio")
+TRUE_AUDIO = _to_convert("True Audio", "audio")
+MUSEPACK = _to_convert("Musepack", "audio")
+DSF = _to_convert("DSF", "audio")
 
 SUFFIXES: dict[str, tuple[str, ...]] = {
     "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),

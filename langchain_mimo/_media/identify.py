@@ -1,104 +1,135 @@
-"""Identifies a file's format by its first bytes and decides which MIME type to send."""
+"""Identifies a file's format by its bytes and decides which MIME type to send."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
+from langchain_mimo._media import formats
 from langchain_mimo._media.formats import (
     ACCEPTED_NAMES,
-    AVI,
-    AVIF,
-    BMP,
-    FLAC,
-    GIF,
-    HEIC,
-    JPEG,
-    M4A,
-    MATROSKA,
-    MOV,
-    MP3,
-    MP4,
-    OGG,
-    PNG,
-    THEORA,
-    TIFF,
-    WAV,
-    WEBP,
-    WMV,
     Format,
+    Preparer,
     is_accepted,
     normalise_mime_type,
 )
+from langchain_mimo._media.headers.id3 import id3_length
+from langchain_mimo._media.headers.mpeg_audio import find_first_frame, looks_like_frames
+from langchain_mimo._media.readers import MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind
 
 HEAD_BYTES = 1024
-"""Number of first bytes that `identify` needs."""
+"""Number of first bytes that identification needs."""
+
+_PADDING_WINDOW = 64 * 1024
+"""Bytes behind an ID3 tag in which the first frame is searched: some taggers leave padding."""
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 
 # Signatures at the very start of a file that are unambiguous.
 _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
-    (b"\x89PNG\r\n\x1a\n", PNG),
-    (b"\xff\xd8\xff", JPEG),
-    (b"GIF87a", GIF),
-    (b"GIF89a", GIF),
-    (b"fLaC", FLAC),
-    (b"ID3", MP3),
-    (_ASF_HEADER, WMV),
-    (b"\x1a\x45\xdf\xa3", MATROSKA),
-    (b"II*\x00", TIFF),
-    (b"MM\x00*", TIFF),
-    (b"\x00\x00\x01\x00", Format("ICO", {}, "image", "prepare_image")),
-    (b"\x00\x00\x00\x0cjP  ", Format("JPEG 2000", {}, "image", "prepare_image")),
-    (b"\x00\x00\x00\x0cJXL ", Format("JPEG XL", {}, "image", "prepare_image")),
-    (b"\xff\x0a", Format("JPEG XL", {}, "image", "prepare_image")),
-    (b"8BPS", Format("Photoshop", {}, "image", "prepare_image")),
-    (b"FLV\x01", Format("Flash video", {}, "video", "prepare_video")),
-    (b"\x00\x00\x01\xba", Format("MPEG program stream", {}, "video", "prepare_video")),
-    (b"\x00\x00\x01\xb3", Format("MPEG video", {}, "video", "prepare_video")),
-    (b"#!AMR", Format("AMR", {}, "audio", "prepare_audio")),
-    (b"caff", Format("Core Audio", {}, "audio", "prepare_audio")),
-    (b"wvpk", Format("WavPack", {}, "audio", "prepare_audio")),
+    (b"\x89PNG\r\n\x1a\n", formats.PNG),
+    (b"\xff\xd8\xff", formats.JPEG),
+    (b"GIF87a", formats.GIF),
+    (b"GIF89a", formats.GIF),
+    (b"fLaC", formats.FLAC),
+    (_ASF_HEADER, formats.WMV),
+    (_W64_HEADER, formats.W64),
+    (b"II*\x00", formats.TIFF),
+    (b"MM\x00*", formats.TIFF),
+    (b"\x00\x00\x01\x00", formats.ICO),
+    (b"\x00\x00\x00\x0cjP  ", formats.JPEG_2000),
+    (b"\x00\x00\x00\x0cJXL ", formats.JPEG_XL),
+    (b"\xff\x0a", formats.JPEG_XL),
+    (b"8BPS", formats.PHOTOSHOP),
+    (b"FLV\x01", formats.FLASH_VIDEO),
+    (b"\x00\x00\x01\xba", formats.MPEG_PROGRAM_STREAM),
+    (b"\x00\x00\x01\xb3", formats.MPEG_VIDEO),
+    (b"#!AMR", formats.AMR),
+    (b"caff", formats.CAF),
+    (b".snd", formats.AU),
+    (b"wvpk", formats.WAVPACK),
+    (b"MAC ", formats.MONKEYS_AUDIO),
+    (b"TTA1", formats.TRUE_AUDIO),
+    (b"MPCK", formats.MUSEPACK),
+    (b"MP+", formats.MUSEPACK),
+    (b"DSD ", formats.DSF),
+    (b"\x7f\xfe\x80\x01", formats.DTS),
+    (b"\xfe\x7f\x01\x80", formats.DTS),
+    (b"\x1f\xff\xe8\x00", formats.DTS),
+    (b"\xff\x1f\x00\xe8", formats.DTS),
+    (b"DTSHDHDR", formats.DTS),
     (b"MThd", Format("MIDI", {}, "musical notes, not audio")),
+    (b"#EXTM3U", Format("M3U", {}, "list of files")),
     (b"%PDF", Format("PDF", {}, "document")),
     (b"PK\x03\x04", Format("ZIP", {}, "archive or office document")),
     (b"\x1f\x8b", Format("gzip", {}, "archive")),
 )
 
-_RIFF_FORMS = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
+_CHUNKED = {
+    (b"RIFF", b"WEBP"): formats.WEBP,
+    (b"RIFF", b"WAVE"): formats.WAV,
+    (b"RIFF", b"AVI "): formats.AVI,
+    (b"RF64", b"WAVE"): formats.RF64,
+    (b"BW64", b"WAVE"): formats.BW64,
+    (b"RIFX", b"WAVE"): formats.RIFX,
+    (b"FORM", b"AIFF"): formats.AIFF,
+    (b"FORM", b"AIFC"): formats.AIFF,
+}
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _QUICKTIME_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_TAGGABLE = frozenset({formats.MP3.name, formats.FLAC.name})
+"""Formats that MiMo is taken to read behind an ID3 tag."""
+
+_WITH_AUDIO = frozenset({"audio", "video or audio", "video with audio"})
+"""Descriptions of formats from which prepare_audio takes the audio."""
+
+
+class Identified(NamedTuple):
+    """What a file is.
+
+    Attributes:
+        format: The format, whether or not MiMo accepts it, or None when it is unknown.
+        offset: Where it begins, in bytes; not 0 when ID3 tags precede it.
+    """
+
+    format: Format | None
+    offset: int
+
+
+def identify_file(reader: Reader) -> Identified:
+    """Identify a file by its first bytes, or by those behind its ID3 tags.
+
+    ID3 tags belong to MP3, but taggers put them in front of anything. What consists of tags alone
+    counts as MP3.
+    """
+    offset = id3_length(reader)
+    if offset >= reader.size:
+        return Identified(formats.MP3 if offset else None, offset)
+    found = _identify_plain(reader.read(offset, HEAD_BYTES))
+    if found is None and offset:
+        window = reader.read(offset, _PADDING_WINDOW)
+        found = formats.MP3 if find_first_frame(window) is not None else None
+    return Identified(found, offset)
 
 
 def identify(head: bytes) -> Format | None:
-    """Identify a file's format by its first bytes.
+    """Identify a file's format by its first bytes, as far as they tell.
 
     Args:
-        head: The first `HEAD_BYTES` bytes, or the complete file when it is shorter.
+        head: The first `HEAD_BYTES` bytes, or the complete file when it is shorter. An ID3 tag
+            that does not end within them is taken to belong to an MP3; `identify_file` knows.
 
     Returns:
         The format, whether or not MiMo accepts it, or None when the signature is unknown.
     """
-    for signature, candidate in _SIGNATURES:
-        if head.startswith(signature):
-            return candidate
-    for recognise in (
-        _identify_chunked,
-        _identify_boxes,
-        _identify_short_signatures,
-        _identify_mpeg_audio,
-    ):
-        if (found := recognise(head)) is not None:
-            return found
-    return _identify_document(head)
+    return identify_file(MemoryReader(head)).format
 
 
 def mime_type_for(kind: MediaKind, head: bytes, stated: str | None) -> tuple[str, Format | None]:
-    """Decide the MIME type to send, or why MiMo would refuse the file.
-
-    A stated MIME type of another kind than the block's (video in an image block) is refused. A
-    known signature overrides whatever was stated. An unknown signature is refused in an image
-    block; in audio and video blocks it passes under a stated MIME type that MiMo lists, because
-    those formats have many variants.
+    """Decide the MIME type to send by the first bytes alone; see `accepted_mime_type`.
 
     Args:
         kind: The block's kind.
@@ -111,19 +142,38 @@ def mime_type_for(kind: MediaKind, head: bytes, stated: str | None) -> tuple[str
     Raises:
         ValueError: MiMo would refuse it; the text is the reason, for a MediaError.
     """
+    found, offset = identify_file(MemoryReader(head))
+    return accepted_mime_type(kind, behind_tags(found, offset), stated), found
+
+
+def accepted_mime_type(kind: MediaKind, found: Format | None, stated: str | None) -> str:
+    """Decide the MIME type to send, or why MiMo would refuse the file.
+
+    A stated MIME type of another kind than the block's (video in an image block) is refused. A
+    known signature overrides whatever was stated. An unknown signature is refused in an image
+    block; in audio and video blocks it passes under a stated MIME type that MiMo lists, because
+    those formats have many variants.
+
+    Args:
+        kind: The block's kind.
+        found: The format, or None when the signature is unknown.
+        stated: The block's MIME type, or None.
+
+    Raises:
+        ValueError: MiMo would refuse it; the text is the reason, for a MediaError.
+    """
     wanted = normalise_mime_type(stated)
     if wanted is not None and wanted.split("/", 1)[0] != kind:
         raise ValueError(
             f"a block of type {kind!r} states the MIME type {wanted[:80]!r}; use the block type "
             "that matches the file"
         )
-    found = identify(head)
     if found is not None:
         if kind in found.mime_types:
-            return found.mime_types[kind], found
+            return found.mime_types[kind]
         raise ValueError(refusal_reason(found, kind))
     if kind != "image" and wanted is not None and is_accepted(kind, wanted):
-        return wanted, None
+        return wanted
     accepted = ACCEPTED_NAMES[kind]
     if kind == "image" or wanted is None:
         hint = "" if kind == "image" else ", or state its mime_type if you know it is one of these"
@@ -137,75 +187,118 @@ def mime_type_for(kind: MediaKind, head: bytes, stated: str | None) -> tuple[str
     )
 
 
+def behind_tags(found: Format | None, offset: int) -> Format | None:
+    """Return the format as MiMo takes it behind ID3 tags: only MP3 and FLAC are accepted there.
+
+    Args:
+        found: The format that begins at `offset`.
+        offset: Length of the ID3 tags, in bytes.
+    """
+    if found is None or not offset or found.name in _TAGGABLE:
+        return found
+    preparer: Preparer | None = "prepare_audio" if found.description == "audio" else None
+    return replace(
+        found,
+        name=f"{found.name} behind an ID3 tag",
+        mime_types={},
+        preparer=preparer,
+        advice=None if preparer else "remove the tag with a tag editor",
+    )
+
+
 def refusal_reason(found: Format, kind: MediaKind) -> str:
     """Return why a known format cannot be used in a block of this kind, and what to do."""
     accepted_as = next(iter(found.mime_types), None)
     if accepted_as is not None:
         remedy = f"use a block of type {accepted_as!r}"
-        if kind == "audio" and accepted_as == "video":
+        if kind == "audio" and found.description in _WITH_AUDIO:
             remedy += ", or extract its audio with langchain_mimo.prepare.prepare_audio"
         return f"it is {found.name} ({found.description}) in a block of type {kind!r}; {remedy}"
-    preparer = "prepare_audio" if found is MATROSKA and kind == "audio" else found.preparer
-    remedy = (
-        f"convert it with langchain_mimo.prepare.{preparer}"
-        if preparer is not None
-        else "convert it to one of these formats first"
-    )
     return (
         f"it is {found.name} ({found.description}), and MiMo accepts only {ACCEPTED_NAMES[kind]}; "
-        f"{remedy}"
+        f"{_conversion(found, kind)}"
     )
 
 
-def _identify_chunked(head: bytes) -> Format | None:
-    """Identify the RIFF and IFF families by the type that follows their length."""
-    if head[:4] in (b"RIFF", b"RF64"):
-        return _RIFF_FORMS.get(head[8:12])
-    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        return Format("AIFF", {}, "audio", "prepare_audio")
-    return None
+def _conversion(found: Format, kind: MediaKind) -> str:
+    """Return what converts a format that MiMo does not accept."""
+    if found.preparer is None:
+        return found.advice or "convert it to one of these formats with another program"
+    if kind == "audio" and found.description in _WITH_AUDIO:
+        return "convert it with langchain_mimo.prepare.prepare_audio"
+    remedy = f"convert it with langchain_mimo.prepare.{found.preparer}"
+    needed = found.preparer.removeprefix("prepare_")
+    return remedy if needed == kind else f"{remedy} and use a block of type {needed!r}"
+
+
+def _identify_plain(head: bytes) -> Format | None:
+    """Identify a file without ID3 tags by its first bytes."""
+    for signature, candidate in _SIGNATURES:
+        if head.startswith(signature):
+            return candidate
+    for recognise in (
+        _identify_containers,
+        _identify_boxes,
+        _identify_short_signatures,
+        _identify_frames,
+    ):
+        if (found := recognise(head)) is not None:
+            return found
+    return _identify_document(head)
+
+
+def _identify_containers(head: bytes) -> Format | None:
+    """Identify RIFF, IFF and EBML by the type that follows their length."""
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return formats.WEBM if b"\x42\x82\x84webm" in head[:80] else formats.MATROSKA
+    return _CHUNKED.get((head[:4], head[8:12]))
 
 
 def _identify_boxes(head: bytes) -> Format | None:
     """Identify the MP4 family by the brand in the first box."""
     if head[4:8] in _QUICKTIME_FIRST_BOXES:
-        return MOV
+        return formats.MOV
     if head[4:8] != b"ftyp":
         return None
     size = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     brands = {head[i : i + 4] for i in range(16, size - 3, 4)}
     if major in (b"avif", b"avis"):
-        return AVIF
+        return formats.AVIF
     if major in _HEIF_BRANDS:
-        return AVIF if b"avif" in brands else HEIC
+        return formats.AVIF if b"avif" in brands else formats.HEIC
     if major == b"qt  ":
-        return MOV
-    return M4A if major in (b"M4A ", b"M4B ", b"M4P ") else MP4
+        return formats.MOV
+    return formats.M4A if major in (b"M4A ", b"M4B ", b"M4P ") else formats.MP4
 
 
 def _identify_short_signatures(head: bytes) -> Format | None:
     """Identify formats whose short signatures need a second check."""
     if head.startswith(b"OggS"):
-        return THEORA if b"\x80theora" in head[:128] else OGG
+        return formats.THEORA if b"\x80theora" in head[:128] else formats.OGG
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
-        return BMP
-    if head[:1] == b"\x47" and head[188:189] == b"\x47":
-        return Format("MPEG transport stream", {}, "video", "prepare_video")
+        return formats.BMP
+    for first, spacing in ((0, 188), (4, 192), (0, 204)):  # plain, on Blu-ray, with parity
+        if head[first : first + 1] == b"\x47" == head[first + spacing : first + spacing + 1]:
+            return formats.MPEG_TRANSPORT_STREAM
     return None
 
 
-def _identify_mpeg_audio(head: bytes) -> Format | None:
-    """Identify a bare MPEG audio frame: eleven set bits, then version, layer and rates."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+def _identify_frames(head: bytes) -> Format | None:
+    """Identify bare frames of audio, each of which begins with a few set bits."""
+    if len(head) < 4:
         return None
-    layer, version = head[1] >> 1 & 3, head[1] >> 3 & 3
-    if layer == 0:
-        is_adts = head[1] & 0xF6 == 0xF0
-        return Format("raw AAC", {}, "audio", "prepare_audio") if is_adts else None
-    if version == 1 or head[2] >> 4 in (0, 15) or head[2] >> 2 & 3 == 3:
+    if head.startswith(b"\x0b\x77") and len(head) > 5:
+        return formats.AC3 if head[5] >> 3 <= 10 else formats.EAC3
+    if head[0] == 0x56 and head[1] & 0xE0 == 0xE0:
+        following = 3 + ((head[1] & 0x1F) << 8 | head[2])
+        sync = head[following : following + 2]
+        is_latm = len(sync) < 2 or (sync[0] == 0x56 and sync[1] & 0xE0 == 0xE0)
+        return formats.LATM if is_latm else None
+    if head[0] != 0xFF or head[1] & 0xE0 != 0xE0 or not looks_like_frames(head):
         return None
-    return MP3 if layer == 1 else Format("MPEG layer I or II", {}, "audio", "prepare_audio")
+    layer = head[1] >> 1 & 3
+    return {0: formats.ADTS, 1: formats.MP3}.get(layer, formats.MPEG_AUDIO)
 
 
 def _identify_document(head: bytes) -> Format | None:

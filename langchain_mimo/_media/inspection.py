@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.probe import probe
-from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
-from langchain_mimo._media.identify import HEAD_BYTES, mime_type_for, refusal_reason
+from langchain_mimo._media.headers.reader import (
+    AVHeader,
+    ImageHeader,
+    MediaHeader,
+    TruncatedMediaError,
+)
+from langchain_mimo._media.identify import accepted_mime_type, behind_tags, identify_file
 from langchain_mimo._media.local_files import open_trusted_file
-from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
+from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError
 
-_STILL_IMAGE_CODECS = frozenset({"jpeg", "png "})
+_STILL_IMAGE_CODECS = frozenset({"jpeg", "mjpeg", "png ", "png"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,32 @@ def inspect_headers(kind: MediaKind, stated_mime_type: str | None, reader: Reade
     Raises:
         ValueError: It is damaged or not accepted by MiMo; the text is the reason.
     """
-    head = reader.read(0, HEAD_BYTES)
-    mime_type, found = mime_type_for(kind, head, stated_mime_type)
-    header = probe(reader, found) if found is not None else None
-    if found is not None and isinstance(header, AVHeader):
-        _check_tracks(kind, found, header)
+    found, offset = identify_file(reader)
+    header, fault = _measured(reader, found, offset)
+    actual = behind_tags(_by_tracks(found, header), offset)
+    mime_type = accepted_mime_type(kind, actual, stated_mime_type)
+    if fault is not None:
+        raise fault
     return Inspection(mime_type, found, header, _warning(found, header))
+
+
+def _measured(
+    reader: Reader, found: formats.Format | None, offset: int
+) -> tuple[MediaHeader | None, ValueError | None]:
+    """Measure a file, or return why that is impossible.
+
+    What the file is called in an error depends on its tracks, and comes before its damage.
+    """
+    if found is None:
+        return None, None
+    # The frame count of an MP3 may be judged by the tags around its frames, so it is read whole.
+    whole = reader if found is formats.MP3 or not offset else OffsetReader(reader, offset)
+    try:
+        return probe(whole, found), None
+    except TruncatedMediaError as error:
+        return error.header, error
+    except ValueError as error:
+        return None, error
 
 
 def inspect_source(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Inspection:
@@ -103,13 +128,44 @@ def _inspect_named(kind: MediaKind, reader: Reader, name: str) -> Inspection:
         raise MediaError(f"the {kind} {name} cannot be used: {error}") from None
 
 
-def _check_tracks(kind: MediaKind, found: formats.Format, header: AVHeader) -> None:
-    """Refuse audio in a video block and video in an audio block, now that the tracks are known."""
-    if kind == "video" and header.has_video is False:
-        raise ValueError(f"it is {found.name} without a video track; use a block of type 'audio'")
-    is_video = header.has_video and header.video_codec not in _STILL_IMAGE_CODECS
-    if kind == "audio" and is_video and found is not formats.M4A:
-        raise ValueError(refusal_reason(formats.MP4_WITH_VIDEO, kind))
+def _by_tracks(found: formats.Format | None, header: MediaHeader | None) -> formats.Format | None:
+    """Return a container as the video or the audio that it is, now that its tracks are known."""
+    if found is None or not isinstance(header, AVHeader) or header.has_video is None:
+        return found
+    is_video = _has_moving_images(found, header)
+    if found is formats.M4A and is_video:
+        found = formats.MP4
+    if found.description != "video or audio" or (header.has_video and not is_video):
+        return found
+    if not header.has_video:
+        return _without_video(found, header)
+    mime_types: dict[MediaKind, str] = {
+        kind: name for kind, name in found.mime_types.items() if kind == "video"
+    }
+    description = "video without audio" if header.has_audio is False else "video with audio"
+    return replace(found, mime_types=mime_types, description=description)
+
+
+def _has_moving_images(found: formats.Format, header: AVHeader) -> bool:
+    """Whether there is a video: still images beside audio are covers, but Motion JPEG in a MOV."""
+    is_still = header.video_codec in _STILL_IMAGE_CODECS and found is not formats.MOV
+    return bool(header.has_video) and not (is_still and header.has_audio)
+
+
+def _without_video(found: formats.Format, header: AVHeader) -> formats.Format:
+    """Return a container that holds audio alone, or nothing."""
+    if header.has_audio is False:
+        name, advice = f"{found.name} without video and audio", "check the file: it has no tracks"
+        return formats.Format(name, advice=advice)
+    if found is formats.WMV:
+        return formats.WMA
+    return replace(
+        found,
+        name=f"{found.name} without a video track",
+        mime_types={kind: name for kind, name in found.mime_types.items() if kind == "audio"},
+        description="audio",
+        preparer="prepare_audio",
+    )
 
 
 def _warning(found: formats.Format | None, header: MediaHeader | None) -> str | None:

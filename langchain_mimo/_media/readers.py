@@ -35,6 +35,23 @@ class MemoryReader:
         return self._data[offset : offset + length]
 
 
+class OffsetReader:
+    """The bytes of another reader from an offset on.
+
+    Attributes:
+        size: Number of bytes from the offset on.
+    """
+
+    def __init__(self, reader: Reader, offset: int) -> None:
+        self.size = max(0, reader.size - offset)
+        self._reader = reader
+        self._offset = offset
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`."""
+        return self._reader.read(self._offset + offset, length)
+
+
 class FileReader:
     """An open file descriptor, which the caller owns and closes.
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from langchain_mimo._media import formats
 from langchain_mimo._media.formats import Format
-from langchain_mimo._media.headers.audio import probe_flac, probe_mp3, probe_ogg, probe_wav
 from langchain_mimo._media.headers.avi import probe_avi
+from langchain_mimo._media.headers.flac import probe_flac
 from langchain_mimo._media.headers.images import (
     probe_bmp,
     probe_gif,
@@ -19,8 +19,11 @@ from langchain_mimo._media.headers.images import (
     probe_png,
     probe_webp,
 )
+from langchain_mimo._media.headers.mp3 import probe_mp3
 from langchain_mimo._media.headers.mp4 import probe_mp4
+from langchain_mimo._media.headers.ogg import probe_ogg
 from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError, MediaHeader
+from langchain_mimo._media.headers.wav import probe_w64, probe_wav
 from langchain_mimo._media.headers.wmv import probe_asf
 from langchain_mimo._media.readers import Reader
 
@@ -31,6 +34,10 @@ _PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {
     formats.WEBP.name: probe_webp,
     formats.BMP.name: probe_bmp,
     formats.WAV.name: probe_wav,
+    formats.RF64.name: probe_wav,
+    formats.BW64.name: probe_wav,
+    formats.RIFX.name: probe_wav,
+    formats.W64.name: probe_w64,
     formats.MP3.name: probe_mp3,
     formats.FLAC.name: probe_flac,
     formats.OGG.name: probe_ogg,

@@ -25,11 +25,13 @@ class ImageHeader:
             of tokens does not depend on it.
         height: Pixels as stored.
         frames: Number of frames, counted up to 1000, or None when they were not counted.
+        rotation: Degrees clockwise that a viewer turns the pixels, where the container says so.
     """
 
     width: int
     height: int
     frames: int | None = None
+    rotation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class StreamInfo:
             without such a name here.
         width: Pixels as coded; None for streams that are not shown.
         height: Pixels as coded; None for streams that are not shown.
-        rotation: Degrees clockwise that a player turns the frames: 0, 90, 180 or 270.
+        rotation: Degrees clockwise that a player turns the frames: 0, 90, 180 or 270; None also
+            for audio.
         frame_rate: Mean frames per second of a video.
         is_variable_frame_rate: Whether the times between frames differ.
         pixel_format: FFmpeg's name of the pixel format, such as "yuv420p".
@@ -55,7 +58,7 @@ class StreamInfo:
     codec: str | None = None
     width: int | None = None
     height: int | None = None
-    rotation: int = 0
+    rotation: int | None = None
     frame_rate: float | None = None
     is_variable_frame_rate: bool | None = None
     pixel_format: str | None = None
@@ -82,6 +85,8 @@ class AVHeader:
             rotated. None where the header states nothing but the coded size.
         display_height: As `display_width`.
         streams: The streams in the file's order; may be empty although there are some.
+        has_true_lengths: False for audio whose stated length is a placeholder or wrong, so that the
+            duration was measured otherwise; `prepare_audio` writes such files anew.
     """
 
     duration: float | None = None
@@ -96,6 +101,13 @@ class AVHeader:
     display_width: int | None = None
     display_height: int | None = None
     streams: tuple[StreamInfo, ...] = ()
+    has_true_lengths: bool = True
+
+    def bounded(self) -> AVHeader:
+        """Return it with its duration as an upper bound: the file is incomplete."""
+        if self.duration is None:
+            return self
+        return replace(self, duration=None, duration_range=(0.0, self.duration))
 
 
 MediaHeader = ImageHeader | AVHeader
@@ -193,9 +205,8 @@ def truncated(
         header: What the part that is there says. Its duration is taken for that of the complete
             file, so only bounds of it are kept.
     """
-    if header is not None and header.duration is not None:
-        header = replace(header, duration=None, duration_range=(0.0, header.duration))
-    return TruncatedMediaError(f"it is truncated: {detail}; get the complete file", header)
+    bounded = header.bounded() if header is not None else None
+    return TruncatedMediaError(f"it is truncated: {detail}; get the complete file", bounded)
 
 
 def damaged(detail: str) -> ValueError:

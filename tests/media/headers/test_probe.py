@@ -35,6 +35,9 @@ AUDIO_AND_VIDEOS = [name for name in ACCEPTED if name not in IMAGES]
 DURATION_FROM_PACKETS = {"video.wmv"}
 """PyAV adds the first packets' timestamps to the header's duration; less than one audio token."""
 
+OPUS_PRE_SKIP = 0.0066
+"""PyAV counts the samples that a decoder of Opus does not play."""
+
 
 def measure(data):
     return probe(MemoryReader(data), identify(data[:HEAD_BYTES]))
@@ -53,6 +56,7 @@ def test_videos_and_audio_are_measured_as_by_pyav(name):
     header = measure(make(name))
     with av.open(io.BytesIO(make(name))) as container:
         tolerance = 0.16 if name in DURATION_FROM_PACKETS else 0.001
+        tolerance = OPUS_PRE_SKIP if "opus" in name else tolerance
         assert header.duration == pytest.approx(container.duration / 1e6, abs=tolerance)
         assert header.has_audio == bool(container.streams.audio)
         assert header.has_video == bool(container.streams.video)
@@ -102,6 +106,11 @@ def test_headers_name_codecs_and_pixel_formats():
 
 # --- truncated ----------------------------------------------------------------------------------------
 
+LACKS_LESS_THAN_A_SECOND = {
+    ("voice.wav", 0.9), ("bytes.wav", 0.9), ("small.wav", 0.9), ("floats.wav", 0.6), ("floats.wav", 0.9),
+}  # fmt: skip
+"""WAVs whose length is that wrong pass, as recorders write them."""
+
 PLAYABLE_IF_TRUNCATED = {"bare.mp3", "voice.mp3", "slow.mp3", "voice.flac"}
 """Streams of frames that a decoder plays to wherever they end."""
 
@@ -110,7 +119,9 @@ TRUNCATIONS = [
     for name in ACCEPTED
     for share in (0.3, 0.6, 0.9)
     # Decoders show a GIF whose first frame is complete.
-    if name not in PLAYABLE_IF_TRUNCATED and not (name == "moving.gif" and share > 0.3)
+    if name not in PLAYABLE_IF_TRUNCATED
+    and (name, share) not in LACKS_LESS_THAN_A_SECOND
+    and not (name == "moving.gif" and share > 0.3)
 ]
 
 
@@ -218,7 +229,7 @@ MALICIOUS = {
     "mp4 with 2^32 time stamps": (
         "video",
         lambda: FTYP + box(b"moov", box(b"trak", box(b"mdia", box(b"stts", bytes(4) + b"\xff" * 4)))),
-        "refuse: without a video track",
+        "refuse: without video and audio",
     ),
     "mp4 of eight bytes": ("video", lambda: FTYP[:8], "refuse: truncated"),
     "mp4 never finished": ("video", lambda: FTYP + box(b"mdat", bytes(999)), "refuse: never finished"),
@@ -226,17 +237,17 @@ MALICIOUS = {
     "wav with data before its format": ("audio", lambda: b"RIFF\0\0\0\0WAVEdata\0\0\0\0" + bytes(9), "refuse: damaged"),
     "wav of a million chunks": ("audio", lambda: b"RIFF\0\0\0\0WAVE" + b"junk\0\0\0\0" * 10**6, "warn: too many entries"),
     "wav written to a pipe": ("audio", lambda: make("voice.wav").replace(b"data" + struct.pack("<I", 220500), b"data\xff\xff\xff\xff"), "pass: "),
-    "wav at a rate of 0": ("audio", lambda: make("voice.wav")[:24] + bytes(8) + make("voice.wav")[32:], "pass: "),
+    "wav at a rate of 0": ("audio", lambda: make("voice.wav")[:24] + bytes(8) + make("voice.wav")[32:], "refuse: 0 Hz"),
     "ogg of one page": ("audio", lambda: b"OggS\0\x02" + bytes(20) + b"\x01\x1e\x01vorbis" + bytes(23), "pass: "),
     "ogg of nothing but page marks": ("audio", lambda: b"OggS\0" * 10**6, "refuse: truncated"),
     "mp3 whose tag is endless": ("audio", lambda: b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + bytes(999), "refuse: truncated"),
-    "mp3 of a million tags": ("audio", lambda: b"ID3\x04\0\0\0\0\0\0" * 10**6, "warn: too many entries"),
-    "mp3 of set bits": ("audio", lambda: b"ID3\x04\0\0\0\0\0\0" + b"\xff" * 10**6, "pass: "),
+    "mp3 of a million tags": ("audio", lambda: b"ID3\x04\0\0\0\0\0\0" * 10**6, "refuse: unrecognised"),
+    "mp3 of set bits": ("audio", lambda: b"ID3\x04\0\0\0\0\0\0" + b"\xff" * 10**6, "refuse: unrecognised"),
     "flac without its header": ("audio", lambda: b"fLaC\x81" + bytes(99), "refuse: damaged"),
     "flac of four bytes": ("audio", lambda: b"fLaC", "refuse: truncated"),
     "avi with lists in lists": ("video", lambda: b"RIFF\0\0\0\0AVI " + b"".join(b"LIST" + struct.pack("<I", 120_000 - 12 * i) + b"hdrl" for i in range(10_000)) + bytes(99), "warn: too many entries"),
     "avi of empty chunks": ("video", lambda: b"RIFF\0\0\0\0AVI " + b"junk\0\0\0\0" * 10**6, "warn: too many entries"),
-    "avi without streams": ("video", lambda: b"RIFF\0\0\0\0AVI " + bytes(99), "refuse: without a video track"),
+    "avi without streams": ("video", lambda: b"RIFF\0\0\0\0AVI " + bytes(99), "refuse: without video and audio"),
     "wmv with an object of length 0": ("video", lambda: make("video.wmv")[:46] + bytes(8) + make("video.wmv")[54:], "refuse: damaged"),
     "wmv whose header is 2^63 long": ("video", lambda: make("video.wmv")[:23] + b"\x7f" + make("video.wmv")[24:], "refuse: truncated"),
     "an empty file": ("video", lambda: b"", "refuse: empty"),
