@@ -136,7 +136,8 @@ def build_request(
         native=dialect.forces_tools,
         wire_names=tools.renamed if tools else {},
     )
-    rename_calls(history.turns, tools)
+    if len(history.turns) > 1:
+        rename_calls(history.turns, tools)
     sent_tools = tools.on_wire(plan.tools) if tools else ()
     endpoint = api_format.address(fields._endpoints)  # noqa: SLF001 - the same class
     response_format = plan_response_format(

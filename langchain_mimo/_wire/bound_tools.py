@@ -1,8 +1,8 @@
 """The function tools of a request: their names on the wire, and how calls of them are read.
 
 MiMo accepts names of 1 to 64 characters of a-z, A-Z, 0-9, _ and -. LangChain and Python have
-others, such as `Box[int]` for a generic model, `Größe`, or a schema's title with blanks.
-They are written in allowed characters for the server and read back from its calls, so programs never see these.
+others, such as `Box[int]` for a generic model, `Größe`, or a schema's title with blanks. Such a
+name is written in allowed characters for the server and read back from its calls.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class BoundTools:
         if not self.renamed:
             return tools
         return [
-            {**tool, "function": {**function, "name": self.wire_name(function["name"])}}
-            if isinstance(function := tool.get("function"), Mapping)
+            {**tool, "function": {**inner, "name": self.wire_name(inner["name"])}}
+            if isinstance(inner := tool.get("function"), Mapping)
             else tool
             for tool in tools
         ]

@@ -93,7 +93,7 @@ def strict_schema(schema: Mapping[str, Any], keyword: str = "") -> dict[str, Any
 
 
 def simplified(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema without titles, and without definitions that can be written in place.
+    """Return a schema whose definitions stand in place of their `$ref`, without needless titles.
 
     Args:
         schema: The schema, as pydantic or an MCP server writes it.
@@ -189,7 +189,7 @@ class _Simplifier:
             result["items"] = result.pop("additionalItems", True)
         if isinstance(ref, str) and ref in self._kept and ref != "#":
             result["$ref"] = f"#/$defs/{self._kept[ref]}"
-        if keyword not in ("anyOf", "oneOf"):
+        if keyword not in ("", "anyOf", "oneOf"):
             result.pop("title", None)
         return result
 

@@ -29,7 +29,8 @@ _MAX_STEPS = 20_000
 """Combined subschemas spread out for one value; any further one counts as admitting anything."""
 
 _ANYTHING: Mapping[str, Any] = {}
-_ANY_TYPE = frozenset({"string", "object", "array"})
+_TYPE_NAMES: Mapping[type, str] = {str: "string", dict: "object", list: "array"}
+_ANY_TYPE = frozenset(_TYPE_NAMES.values())
 _COMBINING = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
 
 _Alternatives: TypeAlias = Sequence[Mapping[str, Any]]
@@ -201,8 +202,7 @@ def _types(alternative: Mapping[str, Any]) -> frozenset[str]:
     """Return which of "string", "object" and "array" an alternative admits, at least."""
     constants = _constants(alternative)
     if constants is not None:
-        names = {str: "string", dict: "object", list: "array"}
-        return frozenset(names[type(each)] for each in constants if type(each) in names)
+        return frozenset(_TYPE_NAMES.get(type(each), "") for each in constants)
     stated = alternative.get("type")
     if isinstance(stated, str):
         return frozenset({stated})

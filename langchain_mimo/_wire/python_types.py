@@ -18,14 +18,20 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import TypedDictSchema
 
+_ANNOTATED: Any = typing.Annotated
 _PLAIN = (bool, int, float, str, list, dict, type(None))
 _MARKS = (typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.ReadOnly)
 
 
 def is_schema_type(value: object) -> bool:
     """Return whether a value is a TypedDict or a dataclass, or a generic one with arguments."""
+    return is_dataclass_type(value) or typing_extensions.is_typeddict(get_origin(value) or value)
+
+
+def is_dataclass_type(value: object) -> bool:
+    """Return whether a value is a dataclass, or a generic one with arguments."""
     kind = get_origin(value) or value
-    return isinstance(kind, type) and (typing_extensions.is_typeddict(kind) or is_dataclass(kind))
+    return isinstance(kind, type) and is_dataclass(kind)
 
 
 def type_adapter(kind: Any) -> TypeAdapter[Any]:
@@ -78,7 +84,7 @@ def _notes(hint: Any) -> dict[str, Any]:
     """Return the default and description in `Annotated[type, default, description]`."""
     while get_origin(hint) in _MARKS:
         (hint,) = get_args(hint)
-    metadata = getattr(hint, "__metadata__", ())
+    metadata: tuple[Any, ...] = getattr(hint, "__metadata__", ())
     notes: dict[str, Any] = {}
     if len(metadata) == 1 and isinstance(metadata[0], str):
         notes["description"] = metadata[0]
@@ -89,7 +95,7 @@ def _notes(hint: Any) -> dict[str, Any]:
     return notes
 
 
-def _readable(hint: Any, twins: dict[type, type]) -> Any:
+def _readable(hint: Any, twins: dict[Any, Any]) -> Any:
     """Return a type hint whose TypedDicts pydantic reads: before Python 3.12, not `typing`'s own.
 
     Args:
@@ -100,8 +106,8 @@ def _readable(hint: Any, twins: dict[type, type]) -> Any:
         return hint
     if typing_extensions.is_typeddict(hint):
         return _twin(hint, twins) if type(hint).__module__ == "typing" else hint
-    if get_origin(hint) is typing.Annotated:
-        return typing.Annotated[(_readable(hint.__origin__, twins), *hint.__metadata__)]
+    if get_origin(hint) is _ANNOTATED:
+        return _ANNOTATED[(_readable(hint.__origin__, twins), *hint.__metadata__)]
     args = get_args(hint)
     readable = tuple(_readable(each, twins) for each in args)
     if readable == args:
@@ -111,14 +117,15 @@ def _readable(hint: Any, twins: dict[type, type]) -> Any:
     return hint.copy_with(readable) if hasattr(hint, "copy_with") else get_origin(hint)[readable]
 
 
-def _twin(kind: type, twins: dict[type, type]) -> type:
+def _twin(kind: Any, twins: dict[Any, Any]) -> Any:
     if kind not in twins:
         optional = kind.__optional_keys__
         marks = {
             key: typing_extensions.NotRequired[Any] if key in optional else Any
             for key in get_type_hints(kind)
         }
-        twin = twins[kind] = typing_extensions.TypedDict(kind.__name__, marks)
+        make: Any = typing_extensions.TypedDict
+        twin = twins[kind] = make(kind.__name__, marks)
         twin.__doc__ = kind.__doc__
         twin.__annotations__ = {
             key: _readable(hint, twins)

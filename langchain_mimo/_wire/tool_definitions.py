@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_mimo._wire.json_schemas import simplified, strict_schema
+from langchain_mimo._wire.python_types import is_schema_type, schema_of_type
 from langchain_mimo.errors import MiMoInputError
 
 if TYPE_CHECKING:
@@ -25,15 +27,18 @@ NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 """The schema of a tool without parameters. Without a schema, MiMo writes its calls as XML into the
 text (docs/api-facts.md)."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_COMBINING = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
+CONVERSION_ERRORS = (TypeError, ValueError, LookupError, AttributeError, NameError, RuntimeError)
+"""What LangChain and pydantic raise for what they cannot convert."""
 
 
 def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Convert tools to the form of `/v1/chat/completions`.
 
     Args:
-        tools: Functions, pydantic classes, TypedDicts, LangChain tools, JSON schemas with a title,
-            tools in OpenAI's, Anthropic's or Bedrock's form, and MiMo's `web_search`; not changed.
+        tools: Functions, pydantic classes, dataclasses, TypedDicts, LangChain tools, JSON schemas
+            with a title, tools in OpenAI's, Anthropic's or Bedrock's form, and MiMo's
+            `web_search`; not changed.
         strict: Whether arguments must follow the schema exactly; sent with every function when
             given, left to each tool when None. MiMo's own default is False.
 
@@ -41,9 +46,8 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
         The converted tools, in order.
 
     Raises:
-        MiMoInputError: A tool cannot be converted or is of a type that MiMo does not have; its name
-            is not 1 to 64 characters of a-z, A-Z, 0-9, _ and - (MiMo's rule); or `strict`
-            contradicts the tool's own.
+        MiMoInputError: A tool cannot be converted, is of a type that MiMo does not have, or has no
+            name; or `strict` contradicts the tool's own.
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
         raise MiMoInputError(f"tools must be a list of tools, got {type(tools).__name__}")
@@ -94,10 +98,14 @@ def parameters_schema(function: Mapping[str, Any]) -> Any:
     parameters = function.get("parameters")
     if not parameters:
         return dict(NO_PARAMETERS)
-    is_object = isinstance(parameters, Mapping) and parameters.get("type") == "object"
-    if is_object and parameters.get("properties") is None:
-        return {**parameters, "properties": {}}
-    return parameters
+    if not isinstance(parameters, Mapping):
+        return parameters
+    missing: dict[str, Any] = {}
+    if "type" not in parameters and not _COMBINING & parameters.keys():
+        missing["type"] = "object"
+    if {**parameters, **missing}.get("type") == "object" and parameters.get("properties") is None:
+        missing["properties"] = {}
+    return {**parameters, **missing} if missing else parameters
 
 
 def with_parameters(wire_tool: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -115,41 +123,114 @@ def with_parameters(wire_tool: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**wire_tool, "function": {**function, "parameters": parameters}}
 
 
-def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, Any]:
+def function_of(tool: Any) -> Mapping[str, Any]:
+    """Return the name, description and parameters of anything that can be called.
+
+    Args:
+        tool: As for `wire_tools`, without MiMo's own.
+
+    Returns:
+        The `function` of a tool in OpenAI's form, for a tool in that form the caller's own dict.
+        Schemas of Python types are `simplified`, those in dicts stay as they are.
+
+    Raises:
+        Exception: One of several kinds, by the library that reads the tool.
+    """
     if isinstance(tool, Mapping):
-        tool = dict(tool)
-        kind = tool.get("type")
-        if kind == WEB_SEARCH:
-            return tool
-        if kind == "function" and "function" not in tool:
-            # The Responses API has no inner "function" dict.
-            tool = {"type": kind, "function": {k: v for k, v in tool.items() if k != "type"}}
-        elif isinstance(kind, str) and kind not in _CONVERTIBLE_TYPES:
-            # Core would turn Anthropic's server tools into functions without arguments.
-            raise _unsupported(index, kind)
+        return _function_of_dict(dict(tool))
+    if is_schema_type(tool):
+        return _named(schema_of_type(tool))
+    if isinstance(tool, type) and is_basemodel_subclass(tool):
+        schema: Any = tool
+        return _named(_model_schema(schema))
+    # Not imported above, which saves 5 ms at `import langchain_mimo`.
+    from langchain_core.tools import BaseTool, create_schema_from_function  # noqa: PLC0415
+
+    if isinstance(tool, BaseTool):
+        return _function_of_tool(tool)
+    if not callable(tool):
+        return dict(convert_to_openai_function(tool))  # raises
+    schema = create_schema_from_function(
+        tool.__name__, tool, filter_args=(), parse_docstring=True, include_injected=False
+    )
+    return _named(_model_schema(schema), tool.__name__, schema.__doc__ or "")
+
+
+def _function_of_dict(tool: dict[str, Any]) -> Mapping[str, Any]:
+    if tool.get("type") == "function":
+        # The Responses API has no inner "function" dict.
+        flat = {key: value for key, value in tool.items() if key != "type"}
+        return tool.get("function") or flat
+    if "title" in tool and not tool.keys() & {"properties", "name", "toolSpec"}:
+        # Core drops everything in a schema that is only $ref or anyOf.
+        return _named(tool)
+    return convert_to_openai_function(tool)
+
+
+def _function_of_tool(tool: BaseTool) -> dict[str, Any]:
+    from langchain_core.tools import Tool  # noqa: PLC0415 - see function_of
+
+    if isinstance(tool, Tool) and not tool.args_schema:
+        return convert_to_openai_function(tool)  # its only argument is a string
+    schema = tool.tool_call_schema
+    if not isinstance(schema, Mapping):
+        schema = _model_schema(schema)
+    return _named(schema, tool.name, tool.description)
+
+
+def _model_schema(model: Any) -> dict[str, Any]:
+    """Return the JSON schema of a pydantic class, v2 or v1."""
+    is_new = hasattr(model, "model_json_schema")
+    schema: dict[str, Any] = model.model_json_schema() if is_new else model.schema()
+    return schema
+
+
+def _named(
+    schema: Mapping[str, Any], name: str | None = None, description: str | None = None
+) -> dict[str, Any]:
+    """Return a function by its schema, whose title and description it takes where none is given."""
+    parameters = simplified(schema)
+    title, own_description = parameters.pop("title", ""), parameters.pop("description", "")
+    return {
+        "name": title if name is None else name,
+        "description": description or own_description,
+        "parameters": parameters,
+    }
+
+
+def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, Any]:
+    kind = tool.get("type") if isinstance(tool, Mapping) else None
+    if isinstance(tool, Mapping) and kind == WEB_SEARCH:
+        return dict(tool)
+    if isinstance(kind, str) and kind not in _CONVERTIBLE_TYPES:
+        # Core would turn Anthropic's server tools into functions without arguments.
+        raise _unsupported(index, kind)
+    inner = tool.get("function") if isinstance(tool, Mapping) else None
+    if inner is not None and not isinstance(inner, Mapping):
+        raise _unsupported(index, str(kind))
     try:
-        wire_tool = convert_to_openai_tool(tool, strict=strict)
-    except (TypeError, ValueError, KeyError) as error:
+        function = function_of(tool)
+        if strict is not None and function.get("strict") is not strict:
+            function = _with_strict(function, strict=strict)
+    except CONVERSION_ERRORS as error:
         reason = " ".join(str(error).split())[:300]
         raise MiMoInputError(f"tools[{index}]: cannot be converted to a tool: {reason}") from error
-    function = wire_tool.get("function")
-    if wire_tool.get("type") != "function" or not isinstance(function, Mapping):
-        raise _unsupported(index, str(wire_tool.get("type")))
     name = function.get("name")
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise MiMoInputError(
-            f"tools[{index}]: the name {str(name)[:80]!r} must be 1 to 64 characters of a-z, A-Z, "
-            "0-9, _ and -"
-        )
-    if strict is None or function.get("strict") is strict:
-        return wire_tool
+    if not isinstance(name, str) or not name:
+        raise MiMoInputError(f"tools[{index}]: a tool needs a name, got {name!r}")
+    return {"type": "function", "function": function}
+
+
+def _with_strict(function: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     if "strict" in function:
-        raise MiMoInputError(
-            f"tools[{index}]: {name!r} sets strict={function['strict']}, the call strict={strict}; "
+        raise ValueError(
+            f"{function.get('name')!r} sets strict={function['strict']}, the call strict={strict}; "
             "set only one of them"
         )
-    # Core returns a dict in OpenAI's form itself, not a copy, and it belongs to the caller.
-    return {**wire_tool, "function": {**function, "strict": strict}}
+    changed = {**function, "strict": strict}
+    if strict and isinstance(parameters := function.get("parameters"), Mapping):
+        changed["parameters"] = strict_schema(parameters)
+    return changed
 
 
 def _unsupported(index: int, kind: str) -> MiMoInputError:

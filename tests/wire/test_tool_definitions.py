@@ -119,16 +119,16 @@ def named(name):
     return {"type": "function", "function": {"name": name}}
 
 
-@pytest.mark.parametrize("name", ["a", "A-b_9", "x" * 64])
+@pytest.mark.parametrize(
+    "name", ["a", "A-b_9", "x" * 64, "a b", "a.b", "Box[int]", "天气", "x" * 65, "a\n"]
+)
 def test_valid_names(name):
     assert tool_name(wire_tools([named(name)])[0]) == name
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a.b", "天气", "x" * 65, "a\n", None, 3])
+@pytest.mark.parametrize("name", ["", None, 3])
 def test_invalid_names(name):
-    with pytest.raises(
-        MiMoInputError, match=r"tools\[1\]: the name .* must be 1 to 64 characters of"
-    ):
+    with pytest.raises(MiMoInputError, match=rf"tools\[1\]: a tool needs a name, got {name!r}"):
         wire_tools([plain, named(name)])
 
 

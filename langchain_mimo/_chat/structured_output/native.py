@@ -20,6 +20,8 @@ from typing import Any, Literal
 from langchain_mimo._chat.structured_output.fences import parse_json
 from langchain_mimo._chat.structured_output.validation import first_mismatch
 from langchain_mimo._chat.summary import Attempt
+from langchain_mimo._wire.json_schemas import map_subschemas
+from langchain_mimo._wire.nested_json import decode_nested
 from langchain_mimo.errors import (
     MiMoContextOverflowError,
     MiMoError,
@@ -30,9 +32,6 @@ from langchain_mimo.errors import (
 MAX_WHITESPACE = 1000
 """Characters of white space in a row after which a response counts as degenerate. Deeply indented
 JSON has runs of some hundred; the defect has runs of a hundred thousand."""
-
-_SCHEMA_MAPS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
-"""Keywords whose values are schemas by name: a property may be called "pattern"."""
 
 _REFUSAL_WORDS = ("response_format", "json_schema", "invalid request parameters")
 
@@ -65,7 +64,7 @@ class NativeSchema:
             value = parse_json(text)
         except (ValueError, RecursionError):
             return False
-        return first_mismatch(self._schema, value) is None
+        return first_mismatch(self._schema, decode_nested(value, self._schema)) is None
 
 
 def accepts_native_schema(endpoint: str) -> bool:
@@ -116,19 +115,11 @@ def has_descriptions(schema: Any) -> bool:
     return isinstance(schema, list) and any(map(has_descriptions, schema))
 
 
-def without_patterns(schema: Any) -> Any:
+def without_patterns(schema: Mapping[str, Any], _keyword: str = "") -> dict[str, Any]:
     """Return a copy of a schema without the keyword `pattern`, at any depth."""
-    if isinstance(schema, list):
-        return [without_patterns(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    return {
-        key: {name: without_patterns(each) for name, each in value.items()}
-        if key in _SCHEMA_MAPS and isinstance(value, Mapping)
-        else without_patterns(value)
-        for key, value in schema.items()
-        if key != "pattern"
-    }
+    result = map_subschemas(schema, without_patterns)
+    result.pop("pattern", None)
+    return result
 
 
 def _may_refuse_schema(error: Exception) -> bool:

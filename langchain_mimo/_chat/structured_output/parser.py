@@ -102,7 +102,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
     def _partial(self, message: BaseMessage) -> Any:
         """Return the part of a dict that has arrived; instances need the whole object."""
-        if self.target.model is not None or self.from_call:
+        if self.target.makes_instances or self.from_call:
             return None
         text = str(message.text).strip(BLANK)
         if not text.startswith("{"):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from langchain_mimo._chat.structured_output.native import NativeSchema, has_descriptions
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
+from langchain_mimo._wire.bound_tools import wire_name
 from langchain_mimo._wire.turns import SystemTurn, TextPart, Turn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError
 
@@ -102,7 +103,7 @@ def _enforced(wanted: dict[str, Any]) -> dict[str, Any]:
     schema = wanted["schema"]
     return {
         "type": "json_schema",
-        "json_schema": {"name": str(schema.get("title", "answer")), "schema": schema},
+        "json_schema": {"name": wire_name(str(schema.get("title", "answer"))), "schema": schema},
     }
 
 
@@ -111,10 +112,12 @@ def _normalise(response_format: Any) -> dict[str, Any]:
     if isinstance(response_format, Mapping):
         kind = response_format.get("type")
         schema = response_format.get("json_schema")
-        if kind in ("text", "json_object") or (
-            kind == "json_schema" and isinstance(schema, Mapping) and "schema" in schema
-        ):
+        if kind in ("text", "json_object"):
             return dict(response_format)
+        if kind == "json_schema" and isinstance(schema, Mapping) and "schema" in schema:
+            # LangChain names it after a class, such as `Box[int]`.
+            name = wire_name(str(schema.get("name", "answer")))
+            return {**response_format, "json_schema": {**schema, "name": name}}
         if kind == "json_schema":
             raise MiMoConfigurationError(
                 'a response_format of type "json_schema" needs {"json_schema": {"schema": ...}}'

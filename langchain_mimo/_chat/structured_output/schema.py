@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_mimo._chat.structured_output.validation import first_mismatch, schema_error
+from langchain_mimo._json import dump_json
+from langchain_mimo._wire.bound_tools import wire_name
+from langchain_mimo._wire.json_schemas import strict_schema
+from langchain_mimo._wire.nested_json import decode_nested
+from langchain_mimo._wire.python_types import is_dataclass_type, type_adapter
+from langchain_mimo._wire.tool_definitions import CONVERSION_ERRORS, function_of
 from langchain_mimo.errors import MiMoConfigurationError
 
 Method: TypeAlias = Literal["function_calling", "json_mode", "json_schema"]
@@ -17,12 +23,12 @@ class AnswerSchema:
     """A schema, however it was written.
 
     Args:
-        schema: A pydantic class (v2, or `pydantic.v1`), a TypedDict, a JSON schema, an OpenAI
-            function; None for any JSON object.
+        schema: A pydantic class (v2, or `pydantic.v1`), a dataclass, a TypedDict, a JSON schema, an
+            OpenAI function; None for any JSON object.
 
     Attributes:
-        tool: The schema as `bind_tools` takes it; a JSON schema without a title gets one.
-        model: The pydantic class to create instances of, or None where answers are dicts.
+        tool: The schema as a function for `bind_tools`; a JSON schema without a title gets one.
+        makes_instances: Whether answers are instances of a class; all others are dicts.
         name: The tool's name, and the name in errors.
         json_schema: The JSON schema; {} where there is none.
 
@@ -32,25 +38,22 @@ class AnswerSchema:
 
     def __init__(self, schema: Any) -> None:
         if isinstance(schema, dict) and schema.get("type") == "function" and "function" in schema:
-            # LangChain passes wrapped tools through unchanged, and `strict` would be lost.
             schema = schema["function"]
-        self.model = schema if _is_model(schema) else None
+        self._build = _builder(schema)
+        self.makes_instances = self._build is not None
         self.name = "JSON"
         self.tool: Any = None
         self.json_schema: dict[str, Any] = {}
-        if _is_json_schema(schema):
+        if is_json_schema(schema):
             schema = {"title": "answer", **schema}
         if schema is not None:
-            self.name = _tool_name(schema)
-            self.tool = schema
-            self.json_schema = convert_to_json_schema(schema)
-        self._checked_schema = schema if _is_json_schema(schema) else self.json_schema
+            self.tool = _function(schema)
+            self.name = self.tool["name"]
+            named = {key: self.tool[key] for key in ("description",) if key in self.tool}
+            self.json_schema = {"title": self.name, **named, **self.tool.get("parameters", {})}
+        self._checked_schema = schema if is_json_schema(schema) else self.json_schema
         if (error := schema_error(self._checked_schema)) is not None:
             raise MiMoConfigurationError(f"the schema is not a usable JSON schema: {error}")
-        if _is_json_schema(schema) and "properties" not in schema:
-            # LangChain's conversion drops everything in a schema that is only $ref or anyOf.
-            self.json_schema = schema
-            self.tool = {"name": self.name, "parameters": schema}
 
     @property
     def is_object(self) -> bool:
@@ -63,27 +66,26 @@ class AnswerSchema:
             return {"type": "json_object"}
         schema = self.json_schema
         if strict:
-            schema = convert_to_json_schema(self.tool, strict=True)
+            schema = strict_schema(schema)
         if method == "json_mode":
             return {"type": "json_object", "schema": schema}
         strictness = {} if strict is None else {"strict": strict}
         return {
             "type": "json_schema",
-            "json_schema": {"name": self.name, "schema": schema, **strictness},
+            "json_schema": {"name": wire_name(self.name), "schema": schema, **strictness},
         }
 
     def build(self, value: Any) -> Any:
-        """Create the object from a parsed value.
+        """Create the object from a parsed value, whose nested JSON texts are decoded.
 
         Dicts are checked against the schema, since JSON mode and tool calls enforce none.
 
         Raises:
             ValueError: The value does not fit the schema; the text says where.
         """
-        if self.model is not None:
-            if hasattr(self.model, "model_validate"):
-                return self.model.model_validate(value)
-            return self.model.parse_obj(value)
+        value = decode_nested(value, self._checked_schema)
+        if self._build is not None:
+            return self._build(value)
         if isinstance(value, dict):
             missing = [key for key in self.json_schema.get("required", ()) if key not in value]
             if missing:
@@ -95,20 +97,34 @@ class AnswerSchema:
         return value
 
 
-def _is_json_schema(schema: Any) -> bool:
+def is_json_schema(schema: Any) -> bool:
     """Return whether a dict is a JSON schema, not one of the tool formats that LangChain reads."""
     return isinstance(schema, dict) and not schema.keys() & {"name", "toolSpec"}
 
 
-def _is_model(schema: Any) -> bool:
-    return isinstance(schema, type) and is_basemodel_subclass(schema)
+def _builder(schema: Any) -> Callable[[Any], Any] | None:
+    """Return what makes an instance of a class from parsed JSON, or None for a dict."""
+    if is_dataclass_type(schema):
+        adapter = type_adapter(schema)
+        return lambda value: adapter.validate_json(dump_json(value))
+    if not (isinstance(schema, type) and is_basemodel_subclass(schema)):
+        return None
+    model: Any = schema
+    if not hasattr(model, "model_validate_json"):
+        parse: Callable[[Any], Any] = model.parse_obj
+        return parse
+    # As JSON, since strict models take dates and the like from JSON texts only.
+    return lambda value: model.model_validate_json(dump_json(value))
 
 
-def _tool_name(schema: Any) -> str:
+def _function(schema: Any) -> dict[str, Any]:
     try:
-        return str(convert_to_openai_tool(schema)["function"]["name"])
-    except (KeyError, TypeError, ValueError) as error:
+        function = dict(function_of(schema))
+        if not isinstance(function["name"], str) or not function["name"]:
+            raise TypeError("it has no name")
+    except CONVERSION_ERRORS as error:
         raise MiMoConfigurationError(
-            "the schema must be a pydantic class, a TypedDict, a JSON schema or an OpenAI "
-            f"function, got {type(schema).__name__}: {str(error)[:200]}"
+            "the schema must be a pydantic class, a dataclass, a TypedDict, a JSON schema or an "
+            f"OpenAI function, got {type(schema).__name__}: {str(error)[:200]}"
         ) from error
+    return function

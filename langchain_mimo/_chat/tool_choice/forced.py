@@ -90,12 +90,14 @@ class ForcedCall:
 def _instruction(choice: ForcedChoice) -> str:
     if choice.asked == "any":
         return "Your next reply must call at least one of the tools. Do not reply with text alone."
-    return f"Your next reply must call the tool {choice.on_wire(choice.asked)}. Do not reply with text alone."
+    name = choice.on_wire(choice.asked)
+    return f"Your next reply must call the tool {name}. Do not reply with text alone."
 
 
 def _correction(choice: ForcedChoice, attempt: Attempt) -> list[Turn]:
     """Return the turns that show the model its response and ask for the call."""
-    wanted = "one of the tools" if choice.asked == "any" else f"the tool {choice.on_wire(choice.asked)}"
+    any_tool = choice.asked == "any"
+    wanted = "one of the tools" if any_tool else f"the tool {choice.on_wire(choice.asked)}"
     if invalid := sorted({choice.on_wire(n) for n in attempt.invalid if n in choice.names}):
         mistake = f"The arguments of your call of {', '.join(invalid)} were not valid JSON."
     elif attempt.called or attempt.invalid:

@@ -71,7 +71,10 @@ def decode_response(
     finish_reason = choice.get("finish_reason")
     finish_reason = finish_reason if isinstance(finish_reason, str) else None
     calls = decode_calls(
-        message.get("tool_calls"), response_id, cut=finish_reason in CUT_REASONS, revise=tools and tools.revise
+        message.get("tool_calls"),
+        response_id,
+        cut=finish_reason in CUT_REASONS,
+        revise=tools.revise if tools else None,
     )
     additional: dict[str, Any] = {}
     reasoning = _read_reasoning(message)

@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_mimo._json import SurrogateJoiner, join_surrogates
 from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.to_langchain import tool_xml
+from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import (
     STOCK_REFUSAL,
@@ -23,7 +24,6 @@ from langchain_mimo._wire.to_langchain.metadata import (
     raw_arguments,
     read_annotations,
 )
-from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler
 from langchain_mimo._wire.to_langchain.tool_calls import (
     CUT_REASONS,
     FinishedCall,
