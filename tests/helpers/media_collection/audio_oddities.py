@@ -184,7 +184,7 @@ def _cut_m4a():
     return data[: len(data) * 2 // 3]
 
 
-@audio("cut.ogg", seconds=None, prepared=None, about="a broken download")
+@audio("cut.ogg", block="refused", seconds=1.0, prepared=None, about="a broken download")
 def _cut_ogg():
     data = _written("ogg", "libopus", **_OPUS)()
     return data[: len(data) * 2 // 3]
