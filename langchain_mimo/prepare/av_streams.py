@@ -13,12 +13,11 @@ from typing import IO, Any
 
 from langchain_mimo._checks import number
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
-from langchain_mimo._media.cutting.copying import write_copy
+from langchain_mimo._media.cutting.copying import CopyTarget, copy_span
 from langchain_mimo._media.cutting.decoding import decode_span
 from langchain_mimo._media.cutting.index import Index, IndexedFile, build_index
-from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan, plan_copy
+from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.times import Span, exact
-from langchain_mimo._media.cutting.verification import Promise, verify
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.inspection import Inspection, inspect
 from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
@@ -165,70 +164,23 @@ def survey_packets(container: Any, streams: Iterable[Any], monitor: ProgressMoni
     return build_index(container, streams, lambda _: monitor.report(0))
 
 
-def plan_exact_copy(job: Job) -> CopyPlan:
-    """Plan a copy of the segment that shows exactly the segment and hides nothing.
-
-    Raises:
-        CannotCopyError: There is none; the text says why, as a clause.
-    """
-    return plan_copy(job.index, job.span, "exact")
-
-
-def copy_exactly(
-    job: Job, kind: MediaKind, format_name: str, rotation: int | None = None
-) -> CopyPlan:
+def copy_exactly(job: Job, kind: MediaKind, format_name: str) -> None:
     """Write the segment into a new container without decoding it, and verify the result.
 
-    The streams copied are those of the index. The draft is right when this returns: it passes the
+    The streams copied are those of the index. When this returns, the draft is right: it passes the
     inspection of blocks, decodes, and shows exactly the segment.
 
     Args:
         job: The prepare call.
         kind: The kind of block that has to take the result.
         format_name: FFmpeg's name of the new container.
-        rotation: The rotation of the source, which has to be kept; None if it does not matter.
-
-    Returns:
-        What was copied.
 
     Raises:
-        CannotCopyError: There is no such copy; the text says why, as a clause.
+        CannotCopyError: There is no such copy; the text says why, as a clause. The caller encodes.
         MediaError: The time limit has expired.
     """
-    plan = plan_exact_copy(job)
-
-    def tick(_: float) -> None:
-        job.monitor.report(0.05)
-
-    job.monitor.report(0.05)
-    try:
-        write_copy(job.source, plan, job.draft, format_name, tick)
-        verify(job.draft, _copy_promise(job.index, plan, kind, rotation), tick)
-    except MediaError as error:
-        job.monitor.report(0)  # raises when the time limit is the reason
-        raise CannotCopyError(f"the copy failed a check: {error.reason}") from error
-    return plan
-
-
-def _copy_promise(index: Index, plan: CopyPlan, kind: MediaKind, rotation: int | None) -> Promise:
-    video, audio = index.video, index.audio
-    heard = next((s for s in plan.streams if audio and s.position == audio.position), None)
-    audio_seconds = None
-    if heard is not None and audio is not None:
-        last = heard.ordinals[-1]
-        ticks = heard.pts[-1] + audio.durations[last] - heard.pts[0]
-        audio_seconds = ticks * audio.time_base
-    seconds = plan.end - plan.start
-    if video is not None and video.end is not None:
-        seconds = min(plan.end, video.end) - plan.start
-    return Promise(
-        kind,
-        seconds,
-        plan.frames if video is not None else None,
-        video.interval if video is not None else Fraction(1, 10),
-        audio_seconds,
-        rotation,
-    )
+    target = CopyTarget(job.draft, format_name, kind)
+    copy_span(job.source, job.span, "exact", target, lambda _: job.monitor.report(0.05))
 
 
 def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -> None:

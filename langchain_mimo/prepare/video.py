@@ -157,7 +157,7 @@ def prepare_video(
         if mime_type is None:
             mime_type = "video/mp4"
             check_suffix(output, mime_type)
-            if reasons or not _copy_streams(job, target, video):
+            if reasons or not _copy_streams(job, target):
                 _encode_within_limits(job, target, reasons)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
@@ -181,7 +181,6 @@ class _VideoInfo:
     width: int
     height: int
     has_audio: bool
-    rotation: int = 0
 
 
 def _video_info(container: Any) -> _VideoInfo:
@@ -219,14 +218,14 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str
     return reasons
 
 
-def _copy_streams(job: Job, target: _Target, video: _VideoInfo) -> bool:
+def _copy_streams(job: Job, target: _Target) -> bool:
     """Copy the packets into an MP4 if codecs, key frames and limits allow it."""
     codecs = [stream.codec for stream in job.index.streams.values()]
     if codecs[0] != "h264" or not _AUDIO_CODECS.issuperset(codecs[1:]):
         job.notes.append(f"Re-encoded: its codecs are {' and '.join(codecs)}.")
         return False
     try:
-        copy_exactly(job, "video", "mp4", video.rotation)
+        copy_exactly(job, "video", "mp4")
     except CannotCopyError as error:
         job.notes.append(f"Re-encoded: {error}.")
         return False

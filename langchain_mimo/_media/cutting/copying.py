@@ -8,15 +8,99 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
-from langchain_mimo._media.cutting.index import Index, IndexedFile
-from langchain_mimo._media.cutting.planning import CopyPlan, StreamPlan
+from langchain_mimo._media.cutting.decoding import decode_span
+from langchain_mimo._media.cutting.index import DEFAULT_FRAME_INTERVAL, Index, IndexedFile
+from langchain_mimo._media.cutting.planning import (
+    CannotCopyError,
+    CopyPlan,
+    Mode,
+    StreamPlan,
+    plan_copy,
+)
 from langchain_mimo._media.cutting.reading import read_from
-from langchain_mimo._media.cutting.times import Tick
+from langchain_mimo._media.cutting.times import Span, Tick
+from langchain_mimo._media.cutting.verification import Promise, verify
+from langchain_mimo._media.references import MediaKind
+from langchain_mimo.errors import MediaError
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTarget:
+    """Where a copy is written.
+
+    Attributes:
+        path: The file.
+        format_name: FFmpeg's name of the new container, for example "mp4".
+        kind: The kind of block that has to take it.
+    """
+
+    path: str | os.PathLike[str]
+    format_name: str
+    kind: MediaKind
+
 
 _FASTSTART = frozenset({"mp4", "mov", "ipod"})
+
+
+def copy_span(
+    source: IndexedFile,
+    span: Span,
+    mode: Mode,
+    target: CopyTarget,
+    tick: Tick,
+) -> CopyPlan:
+    """Copy a span to a new file without encoding, and verify the result.
+
+    When this returns, the target is right: it passes the inspection of blocks, begins with a key
+    frame, has the frames, the length and the rotation promised, and decodes.
+
+    Args:
+        source: The source; its index decides which streams are copied.
+        span: The time range, on the time line of the container.
+        mode: "exact" shows exactly the span, or fails. "keyframe" starts at the key frame at or
+            before the start, and ends where the end can be decoded; see `planning`.
+        target: Where and as what to write.
+        tick: Called for every packet and frame.
+
+    Returns:
+        What was copied: the actual start and end.
+
+    Raises:
+        CannotCopyError: There is no such copy, or the copy failed its verification; the text says
+            why, as a clause.
+        MediaError: Raised by `tick`.
+    """
+    plan = plan_copy(source.index, span, mode)
+    try:
+        promise = _promise(source, plan, target.kind, tick)
+        write_copy(source, plan, target.path, target.format_name, tick)
+        verify(target.path, promise, tick)
+    except MediaError as error:
+        tick(0)  # raises again if it was the clock
+        raise CannotCopyError(f"the copy failed its verification: {error.reason}") from error
+    return plan
+
+
+def _promise(source: IndexedFile, plan: CopyPlan, kind: MediaKind, tick: Tick) -> Promise:
+    """Return what a copy has to be."""
+    video, audio = source.index.video, source.index.audio
+    seconds, interval, rotation = plan.end - plan.start, DEFAULT_FRAME_INTERVAL, None
+    if video is not None:
+        seconds, interval = min(plan.end, video.end or plan.end) - plan.start, video.interval
+        beginning = Span(plan.start, plan.start + interval)
+        frames = decode_span(source, [video.position], beginning, tick, lambda _: None)
+        rotation = next((frame.rotation for frame, _ in frames), None)
+    heard = next((s for s in plan.streams if audio and s.position == audio.position), None)
+    audio_seconds = None
+    if heard is not None and audio is not None:
+        ticks = heard.pts[-1] - heard.pts[0] + audio.durations[heard.ordinals[-1]]
+        audio_seconds = ticks * audio.time_base
+    frame_count = plan.frames if video is not None else None
+    return Promise(kind, seconds, frame_count, interval, audio_seconds, rotation)
 
 
 def write_copy(
