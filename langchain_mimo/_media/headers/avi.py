@@ -131,7 +131,7 @@ def _stated_seconds(layout: _Layout) -> float | None:
     videos = _videos(layout)
     if videos:
         videos[0].length = _frames(layout)
-    exact = [s for s in layout.streams if s.codec != "pcm"] or layout.streams
+    exact = [s for s in layout.streams if not s.codec.startswith("pcm")] or layout.streams
     return max((s.length * s.seconds_per_unit for s in exact), default=0.0) or None
 
 
@@ -161,6 +161,7 @@ def _stream_info(stream: _Stream) -> StreamInfo:
             stream.codec or None,
             width=stream.width or None,
             height=stream.height or None,
+            rotation=0,
             frame_rate=1 / stream.seconds_per_unit if stream.seconds_per_unit else None,
             is_variable_frame_rate=False,
         )

@@ -166,6 +166,8 @@ def _frame_rate(track: Track) -> tuple[float | None, bool | None]:
         if not usual / _GAP_TOLERANCE < gap < usual * _GAP_TOLERANCE
     )
     is_variable = irregular > max(_MAX_IRREGULAR_GAPS, frames * _MAX_IRREGULAR_SHARE)
+    if track.begin is None:
+        length = track.shown[1] - track.shown[0]
     return frames * track.timescale / length, is_variable
 
 
@@ -188,25 +190,25 @@ def _span(track: Track, movie_timescale: int) -> tuple[float, float] | None:
     """Return the start and end of a track in seconds."""
     if track.begin is not None:
         return _fragments_span(track, track.begin, movie_timescale)
-    seconds = (track.indexed or track.duration) / track.timescale
-    if not seconds:
+    first, last = track.shown if track.indexed else (0, track.duration)
+    if not last:
         return None
-    begin = track.first_shift / track.timescale
+    begin, end = first / track.timescale, last / track.timescale
     if not track.edits or not movie_timescale:
-        return begin, begin + seconds
+        return begin, end
     gap = played = 0.0
     for length, start in track.edits:
         if start < 0:
             gap += length / movie_timescale
             continue
-        rest = max(0.0, begin + seconds - start / track.timescale)
+        rest = max(0.0, end - max(begin, start / track.timescale))
         played += min(rest, length / movie_timescale) if length else rest
-    return (gap, gap + played) if played else (gap, gap + seconds)
+    return (gap, gap + played) if played else (gap, gap + end - begin)
 
 
 def _fragments_span(track: Track, begin: int, movie_timescale: int) -> tuple[float, float]:
     """Return the start and end of a track in seconds, by its index and its fragments."""
-    first = min(begin, track.first_shift) if track.indexed else begin
+    first = min(begin, track.shown[0]) if track.indexed else begin
     skipped = next((start for _, start in track.edits if start > 0), 0)
     gap = track.edits[0][0] / movie_timescale if track.edits and track.edits[0][1] < 0 else 0.0
     start = max(0, first - skipped) / track.timescale + gap

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TypeAlias
 
 from langchain_mimo._media.headers.mp4_boxes import inner_boxes, signed
 from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError
 
 _MAX_TABLE = 4 << 20
 _MAX_EDITS = 64
+_AT_EACH_END = 16
 _MAX_DEPTH = 8
 _PARENTS = frozenset({b"mdia", b"minf", b"stbl", b"edts", b"tref"})
 _AVC_PIXEL_FORMATS = {66: "yuv420p", 77: "yuv420p", 88: "yuv420p", 100: "yuv420p"}
 _AVC_PIXEL_FORMATS |= {110: "yuv420p10le", 122: "yuv422p10le", 244: "yuv444p"}
 _CHROMA = {0: "gray", 1: "yuv420p", 2: "yuv422p", 3: "yuv444p"}
 _MP3_IN_MP4 = (0x69, 0x6B)
+_Pairs: TypeAlias = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -33,7 +36,9 @@ class Track:
         duration: Length of its samples by its header; 0 if unknown.
         gaps: Number of samples by how long each is shown; empty if the table is too long.
         indexed: Length of the samples that the index lists.
-        first_shift: Time from decoding to showing of the first sample.
+        gaps_at_ends: How long each of the first and the last few samples lasts until the next one
+            is decoded.
+        shifts_at_ends: Time from decoding to showing of the same samples; empty if always 0.
         edits: Lengths in the movie's timescale and starts, -1 for a gap.
         shown_size: Width and height to be shown before rotation, or zeros.
         rotation: Degrees clockwise.
@@ -51,7 +56,8 @@ class Track:
     duration: int = 0
     gaps: Counter[int] = field(default_factory=Counter)
     indexed: int = 0
-    first_shift: int = 0
+    gaps_at_ends: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
+    shifts_at_ends: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
     edits: list[tuple[int, int]] = field(default_factory=list)
     codec: str = ""
     width: int = 0
@@ -66,6 +72,23 @@ class Track:
     end: int = 0
     decoded: int = 0
     is_timed: bool = True
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """When the first sample in the index is shown, and the end of the last one.
+
+        Frames are shown in another order than they are decoded, so a few at each end count.
+        """
+        (first, last), (first_shifts, last_shifts) = self.gaps_at_ends, self.shifts_at_ends
+        starts = accumulate(first, initial=0)
+        begin = min(
+            (at + shift for at, shift in zip(starts, first_shifts, strict=False)), default=0
+        )
+        end, at = self.indexed, self.indexed
+        for gap, shift in zip(reversed(last), reversed(last_shifts), strict=False):
+            at -= gap
+            end = max(end, at + shift + gap)
+        return begin, max(begin, end)
 
 
 @dataclass(slots=True)
@@ -161,20 +184,40 @@ def _read_times(reader: HeaderReader, name: bytes, at: int, stop: int, track: Tr
     if name == b"mdhd":
         track.timescale, track.duration = _scale_and_duration(reader, at)
     elif name == b"stts":
-        for count, gap in _pairs(reader, at + 4, stop):
+        rows = _pairs(reader, at + 4, stop)
+        for count, gap in rows:
             track.gaps[gap] += count
-    elif name == b"ctts" and stop - at >= 16:
-        track.first_shift = signed(reader.big(at + 12, 4))
+        track.gaps_at_ends = _at_ends(rows[:_AT_EACH_END], rows[-_AT_EACH_END:])
+    elif name == b"ctts":
+        first, last = _pairs_at_ends(reader, at + 4, stop)
+        shifts = _at_ends(first, last)
+        track.shifts_at_ends = [signed(s) for s in shifts[0]], [signed(s) for s in shifts[1]]
     elif name == b"elst":
         track.edits = _edits(reader, at)
 
 
-def _pairs(reader: HeaderReader, at: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield the rows of a two-column table, or none if the table is too long to read."""
+def _pairs(reader: HeaderReader, at: int, stop: int) -> list[tuple[int, int]]:
+    """Return the rows of a two-column table, or none if the table is too long to read."""
     size = reader.big(at, 4) * 8
     if size > min(stop - at - 4, _MAX_TABLE):
-        return
-    yield from struct.iter_unpack(">II", reader.exactly(at + 4, size))
+        return []
+    return list(struct.iter_unpack(">II", reader.exactly(at + 4, size)))
+
+
+def _pairs_at_ends(reader: HeaderReader, at: int, stop: int) -> tuple[_Pairs, _Pairs]:
+    """Return the first and the last few rows of a two-column table of any length."""
+    rows = min(reader.big(at, 4), (stop - at - 4) // 8)
+    size = min(rows, _AT_EACH_END) * 8
+    first = reader.exactly(at + 4, size)
+    last = reader.exactly(at + 4 + rows * 8 - size, size)
+    return list(struct.iter_unpack(">II", first)), list(struct.iter_unpack(">II", last))
+
+
+def _at_ends(first: _Pairs, last: _Pairs) -> tuple[list[int], list[int]]:
+    """Return the values of the first and the last few samples of a table of counts and values."""
+    head = [value for count, value in first for _ in range(min(count, _AT_EACH_END))]
+    tail = [value for count, value in last for _ in range(min(count, _AT_EACH_END))]
+    return head[:_AT_EACH_END], tail[-_AT_EACH_END:]
 
 
 def _edits(reader: HeaderReader, at: int) -> list[tuple[int, int]]:

@@ -94,6 +94,7 @@ def _read_stream(reader: HeaderReader, at: int, layout: _Layout) -> None:
             four_character_code(reader.exactly(data + 27, 4)),
             width=reader.little(data, 4) or None,
             height=reader.little(data + 4, 4) or None,
+            rotation=0,
         )
     else:
         layout.others += 1
