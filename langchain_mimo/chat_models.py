@@ -211,15 +211,16 @@ class ChatMiMo(ConnectedFields):
             parallel_tool_calls: False limits the model to one call per turn in the Anthropic
                 format, on vLLM and on SGLang. MiMo's chat format has no such switch, so it is not
                 sent there, with one warning.
-            response_format: Format of the final answer, as in `with_structured_output`.
+            response_format: Format of the final answer, as in `with_structured_output`. With a
+                pydantic class, `additional_kwargs["parsed"]` of that answer is an instance of it.
             **kwargs: Bound to the call.
 
         Returns:
             A runnable with the tools bound.
 
         Raises:
-            MiMoInputError: MiMo does not accept a tool's name. Two tools with one name, and a
-                choice of a tool that is not bound, are refused when the call is made.
+            MiMoInputError: A tool cannot be converted. Two tools with one name, and a choice of a
+                tool that is not bound, are refused when the call is made.
         """
         from langchain_mimo._wire.tool_definitions import wire_tools
 
@@ -239,27 +240,37 @@ class ChatMiMo(ConnectedFields):
         method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
         include_raw: bool = False,
         strict: bool | None = None,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """Return a runnable whose output is an object of a schema.
 
         Args:
-            schema: A pydantic class, a TypedDict, or a JSON schema; optional for "json_mode".
+            schema: A pydantic class, a dataclass, a TypedDict, or a JSON schema; optional for
+                "json_mode".
             method: "json_schema" (default) is JSON mode with the schema in the prompt on MiMo, and
                 enforced by vLLM and SGLang. "function_calling" passes the schema as a tool that
                 must be called. "json_mode" is the same as "json_schema" on MiMo; without a schema,
                 your own prompt describes the object.
             include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise.
             strict: Passed on to servers that enforce schemas.
+            tools: Tools that the model may call instead of giving the object; with `include_raw`
+                only. `parsed` is then None, and the calls are in `raw`.
             **kwargs: Bound to the call.
 
         Returns:
-            A runnable; pydantic schemas produce instances, all others dicts.
+            A runnable; pydantic classes and dataclasses produce instances, all others dicts.
         """
         from langchain_mimo._chat.structured_output import build_structured_output
 
         return build_structured_output(
-            self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+            self,
+            schema,
+            method=method,
+            include_raw=include_raw,
+            strict=strict,
+            tools=tools,
+            **kwargs,
         )
 
     # ------------------------------------------------------------------------------- estimates

@@ -24,6 +24,7 @@ from langchain_mimo._chat.attempts import (
 from langchain_mimo._chat.requests import ChatRequest
 from langchain_mimo._chat.streamed_attempts import StreamedAttempt
 from langchain_mimo._chat.structured_output.fences import without_fence
+from langchain_mimo._chat.structured_output.request import parsed_answer
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.openai.stream import StreamDecoder
 from langchain_mimo._wire.to_langchain.content_blocks import with_blocks
@@ -115,7 +116,8 @@ class WholeResponse(_Call):
             message = without_fence(message)
         totals, additional = self._totals, message.additional_kwargs
         reasoning = totals.reasoning_with(additional.get(REASONING_KEY))
-        outcome = self._decide(Attempt.of(message))
+        attempt = Attempt.of(message)
+        outcome = self._decide(attempt)
         if outcome is None:
             keeps_reasoning = self._send.keeps_reasoning
             if keeps_reasoning:
@@ -127,6 +129,9 @@ class WholeResponse(_Call):
             return
         if reasoning is not None and reasoning != additional.get(REASONING_KEY):
             message.additional_kwargs = {**additional, REASONING_KEY: reasoning}
+        if (answer := request.format.answer) is not None:
+            parsed = parsed_answer(answer, attempt)
+            message.additional_kwargs = {**message.additional_kwargs, **parsed}
         self.message = totals.completed(message, reasoning, outcome)
         _warn(self.message.response_metadata, is_empty=_is_empty_at_limit(self.message))
 

@@ -19,6 +19,7 @@ from langchain_mimo._chat.attempts import REASONING_KEY, SEARCHES_KEY, Outcome, 
 from langchain_mimo._chat.guards import ResponseGuard
 from langchain_mimo._chat.requests import ChatRequest
 from langchain_mimo._chat.structured_output.fences import FenceStripper
+from langchain_mimo._chat.structured_output.request import parsed_answer
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.openai.stream import StreamDecoder
 from langchain_mimo.errors import MiMoIncompleteStreamError, MiMoRunawayResponseError
@@ -165,6 +166,11 @@ class StreamedAttempt:
         """End the last attempt; returns the chunks held back, the totals in the last one."""
         *held, last = self._held or [AIMessageChunk(content="", id=self._totals.message_id)]
         last = self._totals.completed(last, self._all_reasoning(), outcome)
+        if (answer := self._request.format.answer) is not None:
+            parsed = parsed_answer(answer, self._summary)
+            last = last.model_copy(
+                update={"additional_kwargs": {**last.additional_kwargs, **parsed}}
+            )
         if last.chunk_position != "last":
             last = last.model_copy(update={"chunk_position": "last"})
         return [*held, last]

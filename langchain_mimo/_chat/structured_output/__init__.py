@@ -22,6 +22,7 @@ without anyone noticing. The errors say what the response was instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -43,27 +44,31 @@ def build_structured_output(
     method: Method = "json_schema",
     include_raw: bool = False,
     strict: bool | None = None,
+    tools: Sequence[Any] | None = None,
     **kwargs: Any,
 ) -> Runnable[Any, Any]:
     """Create a runnable whose output is an object of the schema.
 
     Args:
         llm: The model.
-        schema: A pydantic class (v2, or `pydantic.v1`), a TypedDict, a JSON schema, or an OpenAI
-            function. Pydantic classes produce instances, all others dicts. May be None for
-            `json_mode`.
+        schema: A pydantic class (v2, or `pydantic.v1`), a dataclass, a TypedDict, a JSON schema, or
+            an OpenAI function. Classes and dataclasses produce instances, all others dicts. May be
+            None for `json_mode`.
         method: "json_schema", "json_mode" or "function_calling", see the module docstring.
         include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise when
             the answer cannot be parsed.
         strict: Passed on with the schema to servers that enforce schemas. With True every property
             becomes required and no others are allowed.
+        tools: Tools that the model may call instead of giving the object, as for `bind_tools`; with
+            `include_raw` only. `parsed` and `parsing_error` are then None, and `raw` has the calls.
         **kwargs: Bound to the model's calls.
 
     Returns:
-        The runnable. A stream yields dicts as they grow, and pydantic instances when complete.
+        The runnable. A stream yields dicts as they grow, and instances when complete.
 
     Raises:
-        MiMoConfigurationError: The method is unknown, or the schema is missing or invalid.
+        MiMoConfigurationError: The method is unknown, the schema is missing or invalid, or there
+            are tools without `include_raw`.
     """
     # Half of this package's import time, and many programs never need it.
     from langchain_mimo._chat.structured_output.parser import StructuredOutputParser  # noqa: PLC0415
@@ -76,6 +81,8 @@ def build_structured_output(
         raise MiMoConfigurationError(
             f"method {method!r} needs a schema; only 'json_mode' works without one"
         )
+    if tools and not include_raw:
+        raise MiMoConfigurationError("tools need include_raw=True, since 'raw' has their calls")
     target = AnswerSchema(schema)
     if method != "json_schema" and not target.is_object:
         raise MiMoConfigurationError(
@@ -88,16 +95,20 @@ def build_structured_output(
             "schema": target.tool,
         }
     }
+    kwargs |= tracing
+    strictness: dict[str, Any] = {} if strict is None else {"strict": strict}
     bound: Runnable[Any, AIMessage]
     if method == "function_calling":
-        strictness = {} if strict is None else {"strict": strict}
+        choice = "any" if tools else target.name
         bound = llm.bind_tools(
-            [target.tool], tool_choice=target.name, **strictness, **tracing, **kwargs
+            [target.tool, *(tools or ())], tool_choice=choice, **strictness, **kwargs
         )
     else:
-        response_format = target.bound_format(method, strict)
-        bound = llm.bind(response_format=response_format, **tracing, **kwargs)
-    parser = StructuredOutputParser(target=target, from_call=method == "function_calling")
+        kwargs["response_format"] = target.bound_format(method, strict)
+        bound = llm.bind_tools(tools, **strictness, **kwargs) if tools else llm.bind(**kwargs)
+    parser = StructuredOutputParser(
+        target=target, from_call=method == "function_calling", may_call=bool(tools)
+    )
     return _with_raw(bound, parser) if include_raw else bound | parser
 
 

@@ -26,10 +26,12 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
     Attributes:
         target: The schema.
         from_call: Whether the object is the arguments of a tool call.
+        may_call: Whether calls of other tools may replace the object, which is None then.
     """
 
     target: AnswerSchema
     from_call: bool = False
+    may_call: bool = False
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -68,6 +70,8 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
     def parse_message(self, message: BaseMessage) -> Any:
         """Parse a complete message; see `parse_result`."""
         _raise_if_refused(message)
+        if self.may_call and self._calls_others(message):
+            return None
         value = self._arguments(message) if self.from_call else self._content(message)
         try:
             return self.target.build(value)
@@ -76,6 +80,10 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             self._fail(
                 message, f"the JSON does not fit the schema: {str(error)[:600]}", found, error
             )
+
+    def _calls_others(self, message: BaseMessage) -> bool:
+        names = [call["name"] for call in getattr(message, "tool_calls", ())]
+        return bool(names) and not (self.from_call and self.target.name in names)
 
     def _arguments(self, message: BaseMessage) -> Any:
         for call in getattr(message, "tool_calls", ()):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from langchain_mimo._chat.structured_output.fences import parse_json
 from langchain_mimo._chat.structured_output.native import NativeSchema, has_descriptions
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
+from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.bound_tools import wire_name
 from langchain_mimo._wire.turns import SystemTurn, TextPart, Turn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError
@@ -23,12 +25,15 @@ class FormatPlan:
         instruction: A system turn to append to the conversation, or None.
         native: The schema that MiMo is asked to enforce, or None.
         fallback: The plan for the next attempt when `native` fails, or None.
+        answer: The pydantic class that the caller passed, for `additional_kwargs["parsed"]`; or
+            None.
     """
 
     response_format: dict[str, Any] | None = None
     instruction: SystemTurn | None = None
     native: NativeSchema | None = None
     fallback: FormatPlan | None = None
+    answer: AnswerSchema | None = None
 
 
 def plan_response_format(
@@ -65,6 +70,16 @@ def plan_response_format(
     """
     if response_format is None:
         return FormatPlan()
+    if isinstance(response_format, type):
+        answer = AnswerSchema(response_format)
+        plan = plan_response_format(
+            answer.bound_format("json_schema", None),
+            turns,
+            server=server,
+            native=native,
+            has_tools=has_tools,
+        )
+        return replace(plan, answer=answer if answer.is_pydantic else None)
     wanted = _normalise(response_format)
     if server == "json_schema":
         return FormatPlan(_enforced(wanted))
@@ -78,6 +93,24 @@ def plan_response_format(
         return FormatPlan(None, instruction)
     prompted = FormatPlan({"type": "json_object"}, instruction)
     return _native_plan(wanted, prompted) if native and "json_schema" in wanted else prompted
+
+
+def parsed_answer(answer: AnswerSchema, attempt: Attempt) -> dict[str, Any]:
+    """Return the entry for `additional_kwargs`: the final answer as an instance of the class.
+
+    Args:
+        answer: The class.
+        attempt: The response.
+
+    Returns:
+        `{"parsed": ...}`, or {} where the response is no final answer or does not fit.
+    """
+    if attempt.finish_reason != "stop" or attempt.called or attempt.invalid:
+        return {}
+    try:
+        return {"parsed": answer.build(parse_json(attempt.text))}
+    except (ValueError, TypeError, RecursionError):
+        return {}
 
 
 def _native_plan(wanted: dict[str, Any], prompted: FormatPlan) -> FormatPlan:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
 
 from langchain_mimo._chat.structured_output.validation import first_mismatch, schema_error
 from langchain_mimo._json import dump_json
@@ -29,6 +30,7 @@ class AnswerSchema:
     Attributes:
         tool: The schema as a function for `bind_tools`; a JSON schema without a title gets one.
         makes_instances: Whether answers are instances of a class; all others are dicts.
+        is_pydantic: Whether that class is one of pydantic v2.
         name: The tool's name, and the name in errors.
         json_schema: The JSON schema; {} where there is none.
 
@@ -41,6 +43,7 @@ class AnswerSchema:
             schema = schema["function"]
         self._build = _builder(schema)
         self.makes_instances = self._build is not None
+        self.is_pydantic = isinstance(schema, type) and issubclass(schema, BaseModel)
         self.name = "JSON"
         self.tool: Any = None
         self.json_schema: dict[str, Any] = {}
