@@ -251,7 +251,8 @@ class Application:
             streaming = isinstance(body, dict) and body.get("stream") is True
             if not self._is_authorized(record.headers, api_format.key_headers):
                 raise invalid_key()
-            conversation = api_format.read(body, self._settings.rules(), self._library)
+            library = self._library.for_request()
+            conversation = api_format.read(body, self._settings.rules(), library)
             prompt, cached = self._cache.count_prompt(conversation)
             if prompt.total > conversation.model.context_tokens:
                 raise prompt_too_long(prompt.total, conversation.model.context_tokens)

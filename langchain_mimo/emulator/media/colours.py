@@ -31,7 +31,8 @@ _HUES = (
 
 def main_colours(image: Image.Image) -> str:
     """Name the colours that cover most of an image, the most frequent first."""
-    small = image.convert("RGB").resize((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.NEAREST)
+    # Reduced first: converting a large image would copy it.
+    small = image.resize((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.NEAREST).convert("RGB")
     pixels = small.tobytes()
     counts = Counter(colour_name(*pixels[index : index + 3]) for index in range(0, len(pixels), 3))
     total = _SAMPLE_SIDE * _SAMPLE_SIDE

@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-import io
-import threading
-
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from langchain_mimo.emulator.conversation.request import MediaInfo
 from langchain_mimo.emulator.media.colours import main_colours
-from langchain_mimo.emulator.media.limits import check_image_size, damaged_media
+from langchain_mimo.emulator.media.limits import (
+    MAX_DECODED_PIXELS,
+    MAX_IMAGE_PIXELS,
+    MAX_SCANNED_PIXELS,
+    Clock,
+    Gate,
+    beyond_limit,
+    check_image_size,
+)
+from langchain_mimo.emulator.media.watched import WatchedBytes
 
-MAX_DECODED_PIXELS = 64 * 10**6
-"""Larger images may be decompression bombs: only their header is read."""
+_WEBP_COPIES = 4
+"""Pillow's decoder of WebP holds this many copies of an image."""
 
-_open_lock = threading.Lock()
+_SCAN_MARK = b"\xff\xda"
 
 
-def inspect_image(container: str, data: bytes) -> MediaInfo:
+def inspect_image(container: str, data: bytes, clock: Clock, gate: Gate) -> MediaInfo:
     """Open an image, decode it unless it is very large, and describe it.
 
     Args:
         container: The image format that the first bytes show, in upper case.
         data: The bytes of the image.
+        clock: The time that is left.
+        gate: Lets in only so many pixels at the same time.
 
     Raises:
-        Refusal: The image is damaged, or its size is not accepted.
+        Refusal: Its size is not accepted, or it exceeds a limit of the emulator.
+        Exception: The image is damaged; Pillow raises errors of many types.
     """
-    try:
-        image = _open_header(container, data)
+    with clock.running():
+        image = _open_header(container, WatchedBytes(data, clock))
         width, height = image.size
-        check_image_size(width, height)
-        if width * height > MAX_DECODED_PIXELS:
-            return MediaInfo(container, width, height, details=("too large to decode",))
+    check_image_size(width, height)
+    pixels = width * height
+    copies = _WEBP_COPIES if container == "WEBP" else 1
+    if pixels > MAX_IMAGE_PIXELS:
+        raise beyond_limit(f"more than {MAX_IMAGE_PIXELS} pixels")
+    if pixels * copies > MAX_DECODED_PIXELS:
+        return MediaInfo(container, width, height, details=("too large to decode",))
+    # A scan of a progressive JPEG may take a few bytes, and each passes over the whole image.
+    if container == "JPEG" and pixels * data.count(_SCAN_MARK) > MAX_SCANNED_PIXELS:
+        raise beyond_limit(f"more than {MAX_SCANNED_PIXELS} pixels in all their scans")
+    with gate.admit(pixels * copies), clock.running():
         image.load()
         details = [f"mainly {main_colours(image)}"]
         # Not n_frames: counting the frames of a hostile GIF takes seconds.
         if getattr(image, "is_animated", False):
             details.append("animated")
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, EOFError, IndexError):
-        raise damaged_media() from None
     return MediaInfo(container, width, height, details=tuple(details))
 
 
-def _open_header(container: str, data: bytes) -> Image.Image:
-    # Pillow's own size check raises before the size is known, and ours needs the size, so Pillow's
-    # limit is disabled while the header is read.
-    with _open_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(io.BytesIO(data), formats=[container])
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _open_header(container: str, file: WatchedBytes) -> Image.Image:
+    # Image.open refuses large images by a limit of the process before their size is known, so the
+    # plugin of the format is called as Image.open calls it.
+    if container not in Image.OPEN:
+        Image.init()
+    factory, _ = Image.OPEN[container]
+    return factory(file, "")

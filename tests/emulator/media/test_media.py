@@ -16,7 +16,8 @@ from langchain_mimo.emulator.api.models import find_model, simulated_time
 from langchain_mimo.emulator.conversation.request import Conversation, Turn
 from langchain_mimo.emulator.conversation.usage import PrefixCache, media_tokens
 from langchain_mimo.emulator.media.colours import colour_name
-from langchain_mimo.emulator.media.library import MediaLibrary, detect_container
+from langchain_mimo.emulator.media.containers import detect_container
+from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import Refusal
 
 

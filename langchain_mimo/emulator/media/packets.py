@@ -1,0 +1,216 @@
+"""Reads the packets of a video or audio file: what decodes at the start, and how long it is."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.audio.resampler import AudioResampler
+
+from langchain_mimo.emulator.media.audio_details import SAMPLE_RATE
+from langchain_mimo.emulator.media.colours import main_colours
+from langchain_mimo.emulator.media.limits import (
+    DECODED_FRAME_PIXELS,
+    DECODED_FRAMES,
+    DECODED_SAMPLES,
+    DECODED_SECONDS,
+    MAX_BAD_SHARE,
+    MAX_FRAME_PIXELS,
+    MAX_PACKETS,
+    Clock,
+    beyond_limit,
+)
+
+_PACKETS_PER_CHECK = 256
+_SMALL_FRAME_PIXELS = 8 * 10**6
+_COLOUR_SIDE = 512
+"""Frames larger than that are reduced to this square before they become an image of Pillow's."""
+
+
+@dataclass(slots=True)
+class Track:
+    """What the packets of one stream showed; times are ticks of its time base.
+
+    Attributes:
+        stream: The stream, as PyAV opened it.
+        count: Number of packets that are shown: an edit list may hide some.
+        untimed: How many of them state no duration.
+        decoded: Number of frames that were decoded.
+        failed: Number of packets that did not decode.
+    """
+
+    stream: Any
+    count: int = 0
+    untimed: int = 0
+    decoded: int = 0
+    failed: int = 0
+    _sum: int = 0
+    _first: int | None = None
+    _last: int = 0
+    _end: int = 0
+
+    def add(self, packet: Any) -> None:
+        """Count a packet that is shown."""
+        duration = packet.duration or 0
+        self.count += 1
+        self.untimed += not duration
+        self._sum += duration
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is None:
+            return
+        self._first = time if self._first is None else min(self._first, time)
+        self._last = max(self._last, time)
+        self._end = max(self._end, time + duration)
+
+    @property
+    def has_times(self) -> bool:
+        """Whether any packet states when it begins."""
+        return self._first is not None
+
+    @property
+    def seconds(self) -> float:
+        """What is there: the durations of all packets, or the span where some state none."""
+        return self.span if self.untimed else self._in_seconds(self._sum)
+
+    @property
+    def first(self) -> float:
+        """When the earliest packet begins, in seconds."""
+        return self._in_seconds(self._first or 0)
+
+    @property
+    def span(self) -> float:
+        """Seconds from the start of the earliest packet to the end of the latest."""
+        if self._first is None:
+            return 0.0
+        last = Fraction(self._last)
+        if self.untimed and self.count > 1:
+            # The length of the last packet: the mean distance of all.
+            last += Fraction(self._last - self._first, self.count - 1)
+        return self._in_seconds(max(Fraction(self._end), last) - self._first)
+
+    def _in_seconds(self, ticks: Fraction | int) -> float:
+        # Rounded once: a sum of floats would fall short of a token's edge.
+        return float(ticks * Fraction(self.stream.time_base or 0))
+
+    @property
+    def is_unusable(self) -> bool:
+        """Whether nothing decodes, or too little of what was tried."""
+        tried = self.decoded + self.failed
+        return self.decoded == 0 or self.failed > MAX_BAD_SHARE * tried
+
+
+@dataclass(slots=True)
+class VideoStart:
+    """Decodes the first frames of a video.
+
+    Attributes:
+        track: Its track.
+        colours: The main colours of its first frame; None if no frame has decoded.
+    """
+
+    track: Track
+    colours: str | None = None
+    _pixels: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether enough was decoded, or too much was tried in vain."""
+        tried = self.track.decoded + self.track.failed
+        return tried >= DECODED_FRAMES or self._pixels >= DECODED_FRAME_PIXELS
+
+    def take(self, frame: Any) -> None:
+        """Look at a decoded frame."""
+        pixels = frame.width * frame.height
+        if pixels > MAX_FRAME_PIXELS:
+            raise beyond_limit(f"frames of more than {MAX_FRAME_PIXELS} pixels")
+        self._pixels += pixels
+        if self.colours is None:
+            small = pixels <= _SMALL_FRAME_PIXELS
+            size = {} if small else {"width": _COLOUR_SIDE, "height": _COLOUR_SIDE}
+            self.colours = main_colours(frame.to_image(**size))
+
+
+@dataclass(slots=True)
+class AudioStart:
+    """Decodes the first seconds of audio.
+
+    Attributes:
+        track: Its track.
+        samples: What was decoded, as mono 16-bit samples at `SAMPLE_RATE`.
+    """
+
+    track: Track
+    samples: array[int] = field(default_factory=lambda: array("h"))
+    _taken: int = 0
+    _resampler: AudioResampler | None = None
+    _form: tuple[object, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether enough was decoded."""
+        enough = len(self.samples) >= DECODED_SECONDS * SAMPLE_RATE
+        return enough or self._taken >= DECODED_SAMPLES
+
+    def take(self, frame: Any) -> None:
+        """Look at a decoded frame."""
+        if frame.samples > 2 * DECODED_SECONDS * frame.sample_rate:
+            raise beyond_limit(f"frames of more than {2 * DECODED_SECONDS:g} seconds")
+        self._taken += frame.samples * len(frame.layout.channels)
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is None or form != self._form:
+            # Parts of joined files may have other rates and channels than the first.
+            self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+            self._form = form
+        for piece in self._resampler.resample(frame):
+            self.samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
+
+
+def read_packets(source: Any, starts: list[VideoStart | AudioStart], clock: Clock) -> None:
+    """Read every packet once; decode the first ones of each track.
+
+    As in FFmpeg's own tool, a packet that does not decode is left out, and a read error ends the
+    file: what came before it counts.
+
+    Args:
+        source: The container, as PyAV opened it.
+        starts: What decodes each of the tracks; other tracks are skipped.
+        clock: The time that is left.
+
+    Raises:
+        Refusal: A limit of the emulator is exceeded.
+    """
+    by_index = {start.track.stream.index: start for start in starts}
+    streams = [start.track.stream for start in starts]
+    for number, packet in enumerate(_tolerant(source.demux(*streams))):
+        if number % _PACKETS_PER_CHECK == 0:
+            clock.check()
+        if number >= MAX_PACKETS:
+            raise beyond_limit(f"more than {MAX_PACKETS} packets")
+        start = by_index[packet.stream.index]
+        if packet.size and not packet.is_discard:
+            start.track.add(packet)
+        if not start.is_done:
+            _decode(packet, start.track, start.take)
+
+
+def _tolerant(packets: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from packets
+    except (av.FFmpegError, OSError, ValueError):
+        return
+
+
+def _decode(packet: Any, track: Track, take: Callable[[Any], None]) -> None:
+    try:
+        frames = packet.decode()
+    except (av.FFmpegError, OSError, ValueError):
+        # The packet at the end has no content: it asks a decoder for what it still holds.
+        track.failed += bool(packet.size)
+        return
+    for frame in frames:
+        track.decoded += 1
+        take(frame)
