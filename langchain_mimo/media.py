@@ -1,4 +1,4 @@
-"""Content blocks for images, videos and audio.
+"""Content blocks for images, videos and audio, and what local media files are.
 
 Each function takes a local path, a URL, bytes or a binary file object and returns a LangChain
 content block for a message. A path is stored as a reference with its size and SHA-256. The file is
@@ -18,8 +18,17 @@ read again while a request is sent, if it is in a folder that the model allows:
         ]
     )
     print(llm.invoke([message]).text)
+
+`probe` measures a file of any size and of any format that `langchain_mimo.prepare` reads:
+
+    from langchain_mimo.media import probe
+
+    info = probe("media/lecture.mkv")
+    print(info.duration_s, info.width, info.height, info.refusal)
 """
 
 from langchain_mimo._media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo._media.headers.reader import StreamInfo
+from langchain_mimo._media.media_info import MediaInfo, probe
 
-__all__ = ["audio_block", "image_block", "video_block"]
+__all__ = ["MediaInfo", "StreamInfo", "audio_block", "image_block", "probe", "video_block"]

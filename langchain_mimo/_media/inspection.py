@@ -72,7 +72,7 @@ def inspect_headers(kind: MediaKind, stated_mime_type: str | None, reader: Reade
         ValueError: It is damaged or not accepted by MiMo; the text is the reason.
     """
     found, offset = identify_file(reader)
-    header, fault = _measured(reader, found, offset)
+    header, fault = measure_headers(reader, found, offset)
     actual = behind_tags(_by_tracks(found, header), offset)
     mime_type = accepted_mime_type(kind, actual, stated_mime_type)
     if fault is not None:
@@ -80,12 +80,20 @@ def inspect_headers(kind: MediaKind, stated_mime_type: str | None, reader: Reade
     return Inspection(mime_type, found, header, _warning(found, header))
 
 
-def _measured(
+def measure_headers(
     reader: Reader, found: formats.Format | None, offset: int
 ) -> tuple[MediaHeader | None, ValueError | None]:
     """Measure a file, or return why that is impossible.
 
     What the file is called in an error depends on its tracks, and comes before its damage.
+
+    Args:
+        reader: The bytes.
+        found: The format, from `identify_file`.
+        offset: Where it begins.
+
+    Returns:
+        The header, and the reason. A truncated file may have both.
     """
     if found is None:
         return None, None

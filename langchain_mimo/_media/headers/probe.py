@@ -12,6 +12,7 @@ from langchain_mimo._media import formats
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.headers.avi import probe_avi
 from langchain_mimo._media.headers.flac import probe_flac
+from langchain_mimo._media.headers.heif import probe_heif
 from langchain_mimo._media.headers.images import (
     probe_bmp,
     probe_gif,
@@ -33,6 +34,8 @@ _PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {
     formats.GIF.name: probe_gif,
     formats.WEBP.name: probe_webp,
     formats.BMP.name: probe_bmp,
+    formats.HEIC.name: probe_heif,
+    formats.AVIF.name: probe_heif,
     formats.WAV.name: probe_wav,
     formats.RF64.name: probe_wav,
     formats.BW64.name: probe_wav,

@@ -1,0 +1,189 @@
+"""Headers of formats that the package does not read itself, by PyAV and Pillow."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from typing import IO, Any
+
+from langchain_mimo._media.av_container import ffmpeg_errors, open_container, packets_of
+from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
+from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, StreamInfo
+from langchain_mimo.errors import MediaError
+
+_WITHOUT_DURATION = frozenset(
+    {"aac", "ac3", "amr", "dts", "eac3", "flac", "h264", "hevc", "m4v", "mp3", "mpegvideo", "wv"}
+)
+"""Containers without a duration: FFmpeg guesses it from the first frames, often wrongly."""
+
+_WITHOUT_TIMES = frozenset({"h264", "hevc"})
+"""Containers without times, for which FFmpeg assumes 25 frames per second."""
+
+_FROM_ZERO = "matroska"
+"""Its duration may count from time 0, or from the first frame: writers differ."""
+
+_MAX_START = 0.1
+
+_UNROTATED = frozenset({"avi", "asf", "flv", "mpeg", "mpegts", "ogg"})
+"""Containers that cannot say that a video is to be rotated."""
+
+_MAX_PACKETS = 20_000
+_ORIENTATION, _TIFF_WIDTH, _TIFF_HEIGHT = 274, 256, 257
+_ROTATIONS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
+_READABLE = (
+    "PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "ICO", "JPEG2000", "PPM", "TGA", "PSD",
+    "PCX", "DIB",
+)  # fmt: skip
+
+
+def main_streams(container: Any) -> list[Any]:
+    """Return the first video that is not a cover, and the first audio."""
+    videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+    return [*videos[:1], *container.streams.audio[:1]]
+
+
+def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
+    """Measure a video or audio file with PyAV.
+
+    Returns:
+        The header, and FFmpeg's name of the format.
+
+    Raises:
+        MediaError: FFmpeg does not recognise it, or it has neither video nor audio.
+        MiMoConfigurationError: PyAV is not installed.
+    """
+    file.seek(0)
+    with closing(open_container(file)) as container, ffmpeg_errors("its header cannot be read"):
+        names = _names(container)
+        streams = tuple(_stream_info(stream, names) for stream in container.streams)
+        main = main_streams(container)
+        if not main:
+            raise MediaError("it holds neither video nor audio; check the file")
+        video = main[0] if main[0].type == "video" else None
+        audio = next((stream for stream in main if stream.type == "audio"), None)
+        header = AVHeader(
+            has_video=video is not None,
+            has_audio=audio is not None,
+            video_codec=_codec(video) if video is not None else None,
+            audio_codec=_codec(audio) if audio is not None else None,
+            streams=streams,
+        )
+        return _with_duration(header, container, main), container.format.long_name
+
+
+def _with_duration(header: AVHeader, container: Any, main: list[Any]) -> AVHeader:
+    """Add the duration, as far as it is known."""
+    names = _names(container)
+    if names & _WITHOUT_DURATION or not container.duration:
+        return replace(header, duration=_counted_seconds(container, main))
+    seconds = container.duration / 1_000_000
+    start = (container.start_time or 0) / 1_000_000
+    if _FROM_ZERO in names and start > _MAX_START:
+        return replace(header, duration_range=(max(0.0, seconds - start), seconds))
+    return replace(header, duration=seconds)
+
+
+def _counted_seconds(container: Any, main: list[Any]) -> float | None:
+    """Return the duration by the times of all packets, if there are not too many."""
+    begin, end = None, 0.0
+    for count, packet in enumerate(packets_of(container, main)):
+        if count == _MAX_PACKETS:
+            return None
+        if packet.pts is not None and packet.time_base is not None:
+            at = float(packet.pts * packet.time_base)
+            begin = at if begin is None else min(begin, at)
+            end = max(end, at + float((packet.duration or 0) * packet.time_base))
+    return end - begin if begin is not None and end > begin else None
+
+
+def _names(container: Any) -> frozenset[str]:
+    return frozenset(container.format.name.split(","))
+
+
+def _stream_info(stream: Any, names: frozenset[str]) -> StreamInfo:
+    context = stream.codec_context  # None where FFmpeg does not know the codec
+    if stream.type == "audio":
+        return StreamInfo(
+            "audio",
+            _codec(stream),
+            sample_rate=context.sample_rate or None if context is not None else None,
+            channels=context.channels or None if context is not None else None,
+        )
+    if stream.type != "video":
+        return StreamInfo("subtitle" if stream.type == "subtitle" else "data", _codec(stream))
+    rate = stream.average_rate if not names & _WITHOUT_TIMES else None
+    return StreamInfo(
+        "image" if _is_cover(stream) else "video",
+        _codec(stream),
+        width=context.width or None if context is not None else None,
+        height=context.height or None if context is not None else None,
+        rotation=0 if names & _UNROTATED else None,
+        frame_rate=float(rate) if rate else None,
+        pixel_format=context.pix_fmt if context is not None else None,
+    )
+
+
+def _codec(stream: Any) -> str | None:
+    context = stream.codec_context
+    return context.codec.canonical_name if context is not None else None
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & stream.disposition.__class__.attached_pic)
+
+
+def measure_image(file: IO[bytes]) -> tuple[ImageHeader, str]:
+    """Measure an image with Pillow.
+
+    Returns:
+        The header, and Pillow's name of the format.
+
+    Raises:
+        MediaError: Pillow does not recognise it.
+    """
+    with _opened_image(file) as image:
+        (width, height), rotation = image.size, 0
+        if image.format == "TIFF":  # Pillow states the size as shown
+            width, height = image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
+            rotation = _ROTATIONS.get(image.tag_v2.get(_ORIENTATION, 1), 0)
+        frames = 1
+        with suppress(EOFError, ValueError):
+            while getattr(image, "is_animated", False) and frames < MAX_FRAMES_COUNTED:
+                image.seek(frames)
+                frames += 1
+        return ImageHeader(width, height, frames, rotation), str(image.format)
+
+
+def exif_rotation(file: IO[bytes]) -> int:
+    """Return by how many degrees clockwise the EXIF of a JPEG or PNG wants it turned."""
+    from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
+
+    with suppress(MediaError), _opened_image(file) as image:
+        exif = pillow.Exif()
+        exif.load(image.info.get("exif"))
+        return _ROTATIONS.get(exif.get(_ORIENTATION, 1), 0)
+    return 0
+
+
+@contextmanager
+def _opened_image(file: IO[bytes]) -> Iterator[Any]:
+    """Open an image; its pixels are not read.
+
+    Raises:
+        MediaError: Pillow does not recognise it, or fails to read it within the block.
+    """
+    from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
+
+    pillow.init()
+    readable = [name for name in _READABLE if name in pillow.OPEN]
+    file.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield pillow.open(file, formats=readable)
+    except pillow.DecompressionBombError as error:
+        raise MediaError(f"it is too large for an image: {error}") from None
+    except Exception as error:
+        raise MediaError("it is not an image that Pillow can read") from error
