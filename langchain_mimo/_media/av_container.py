@@ -21,7 +21,7 @@ MAX_FRAME_PIXELS = 64_000_000
 
 _FORMATS = (
     "mov,matroska,webm,avi,asf,flv,mpegts,mpeg,mpegvideo,ogg,mp3,wav,w64,flac,aac,ac3,aiff,amr,caf,"
-    "wv,gif,ivf,h264,hevc,dv,mxf,nut"
+    "wv,gif,ivf,h264,hevc,dv,mxf,nut,ape,au,dsf,dts,dtshd,eac3,loas,mpc,mpc8,tta,yuv4mpegpipe"
 )
 _NO_PROTOCOL = "none"
 
