@@ -80,24 +80,27 @@ class SurrogateJoiner:
     """Joins surrogates across the pieces of a stream.
 
     A high surrogate at the end of a piece is held until the next piece arrives.
+
+    Attributes:
+        held: The surrogate held, or "". While it is "", ASCII text need not be fed.
     """
 
-    __slots__ = ("_held",)
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
-        self._held = ""
+        self.held = ""
 
     def feed(self, piece: str) -> str:
         """Return the complete characters of the held surrogate, if any, followed by `piece`."""
-        if not self._held and piece.isascii():
+        if not self.held and piece.isascii():
             return piece
-        piece = self._held + piece
-        self._held = ""
+        piece = self.held + piece
+        self.held = ""
         if piece and _HIGH_FIRST <= piece[-1] <= _HIGH_LAST:
-            piece, self._held = piece[:-1], piece[-1]
+            piece, self.held = piece[:-1], piece[-1]
         return join_surrogates(piece)
 
     def flush(self) -> str:
         """Return U+FFFD if a surrogate is still held at the end of the stream, else ""."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return REPLACEMENT if held else ""

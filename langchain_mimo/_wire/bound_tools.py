@@ -85,6 +85,11 @@ class BoundTools:
         function = self._functions.get(wire_name)
         return wire_name if function is None else str(function["name"])
 
+    def requires_arguments(self, wire_name: str) -> bool:
+        """Return whether a call of a tool without any argument cannot be meant."""
+        schema = self._functions.get(wire_name, {}).get("parameters")
+        return isinstance(schema, Mapping) and bool(schema.get("required"))
+
     def revise(self, call: FinishedCall) -> FinishedCall:
         """Return a call with the tool's own name, and nested JSON texts decoded (`nested_json`).
 

@@ -84,12 +84,12 @@ def plain(value: object) -> str | int | float | None:
 
 
 def mapping(value: object, where: str) -> Mapping[str, Any]:
-    """Return an object; null is an empty one.
+    """Return an object; null and "" are an empty one.
 
     Raises:
         UnreadableError: The value is neither.
     """
-    if value is None:
+    if value is None or value == "":
         return {}
     if isinstance(value, Mapping):
         return value
@@ -99,13 +99,15 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
 def items(value: object, where: str) -> list[Any]:
     """Return the items of a list that are not null; a lone object is a list of one.
 
+    Null, "" and {} are an empty list.
+
     Raises:
-        UnreadableError: The value is neither, nor null.
+        UnreadableError: The value is something else.
     """
-    if value is None:
+    if value is None or value == "":
         return []
     if isinstance(value, Mapping):
-        return [value]
+        return [value] if value else []
     if isinstance(value, list):
         return [item for item in value if item is not None]
     raise UnreadableError(f"{where} must be a list, got {kind_of(value)}")
@@ -113,17 +115,5 @@ def items(value: object, where: str) -> list[Any]:
 
 def kind_of(value: object) -> str:
     """Return what kind of JSON a value is, for an error text."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case Mapping():
-            return "an object"
-        case list():
-            return "a list"
-    return f"a {type(value).__name__}"
+    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+    return "null" if value is None else kinds.get(type(value), "an object")

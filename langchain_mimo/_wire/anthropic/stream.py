@@ -8,24 +8,30 @@ and raises `error` events, so neither arrives here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
+from langchain_mimo._json import strict_object
 from langchain_mimo._wire.anthropic.response import (
     arguments_text,
+    block_text,
     finish_reason,
+    reviser,
+    to_chat_completion,
     to_openai_call,
     to_openai_usage,
     warn_unknown_type,
 )
 from langchain_mimo._wire.bound_tools import BoundTools
+from langchain_mimo._wire.guard import DECODING_FAULTS
+from langchain_mimo._wire.json_values import Place, UnreadableError, mapping, place
 from langchain_mimo._wire.openai import stream as openai_stream
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import read_text
-from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall
+from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall, ReviseCall
 from langchain_mimo._wire.to_langchain.tool_xml import XMLTools
 
 
@@ -36,12 +42,12 @@ class _OpenCall:
     Attributes:
         index: The call's index among the response's calls, from 0.
         initial_input: The `input` of its first event; {} when arguments arrive in deltas.
-        has_deltas: Whether any delta has added arguments.
+        pieces: The arguments that deltas added.
     """
 
     index: int
     initial_input: object
-    has_deltas: bool = False
+    pieces: list[str] = field(default_factory=list)
 
 
 class StreamDecoder(openai_stream.StreamDecoder):
@@ -60,6 +66,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
     __slots__ = (
         "_call_count",
         "_calls_without_arguments",
+        "_ignored_blocks",
         "_open_calls",
         "_pending_signature",
         "_signature",
@@ -81,7 +88,9 @@ class StreamDecoder(openai_stream.StreamDecoder):
         self._pending_signature = ""
         self._call_count = 0
         # By the index of their content block.
-        self._open_calls: dict[object, _OpenCall] = {}
+        self._open_calls: dict[Place | None, _OpenCall] = {}
+        # Blocks of unknown types, whose deltas are ignored as well.
+        self._ignored_blocks: set[Place | None] = set()
         # Indices of calls that stopped without arguments: either they take none, or the response
         # was cut. The next event tells which.
         self._calls_without_arguments: list[int] = []
@@ -98,10 +107,10 @@ class StreamDecoder(openai_stream.StreamDecoder):
         Raises:
             MiMoInvalidResponseError: The event does not have this API's format.
         """
-        openai_event = self._to_openai_event(event)
+        openai_event = self._read(event)
         chunk = super().feed(openai_event) if openai_event is not None else None
         if self._pending_signature:
-            chunk = chunk or AIMessageChunk(content="", id=self._response_id)
+            chunk = chunk or AIMessageChunk(content="", id=self._head.response_id)
             chunk.additional_kwargs["signature"] = self._pending_signature
             self._pending_signature = ""
         return chunk
@@ -116,12 +125,14 @@ class StreamDecoder(openai_stream.StreamDecoder):
         Raises:
             MiMoInvalidResponseError: The event does not have this API's format.
         """
-        openai_event = self._to_openai_event(event)
+        openai_event = self._read(event)
         events = super().feed_events(openai_event, writer) if openai_event is not None else []
         if self._pending_signature:
             additional = {"signature": self._pending_signature}
             self._pending_signature = ""
-            chunk = AIMessageChunk(content="", additional_kwargs=additional, id=self._response_id)
+            chunk = AIMessageChunk(
+                content="", additional_kwargs=additional, id=self._head.response_id
+            )
             events += writer.write_chunk(chunk)
         return events
 
@@ -146,49 +157,66 @@ class StreamDecoder(openai_stream.StreamDecoder):
             message.additional_kwargs["signature"] = self._signature
         return message
 
-    def _make_chunk(
-        self,
-        text: str,
-        reasoning: str,
-        calls: list[FinishedCall],
-        annotations: list[dict[str, str | int | float]],
-    ) -> AIMessageChunk:
-        chunk = super()._make_chunk(text, reasoning, calls, annotations)
+    @staticmethod
+    def _reviser(tools: BoundTools | None) -> ReviseCall | None:
+        return reviser(tools)
+
+    @staticmethod
+    def _raw_arguments(calls: Sequence[FinishedCall]) -> dict[str, str]:
         # This format sends arguments back as objects, so the model's own spacing is not kept.
-        chunk.additional_kwargs.pop("raw_arguments", None)
-        if raw := {call.id: arguments_text(call.raw) for call in calls if call.raw != call.text}:
-            chunk.additional_kwargs["raw_arguments"] = raw
-        return chunk
+        return {call.id: arguments_text(call.raw) for call in calls if call.raw != call.text}
 
     # --- From events of this format to events of the OpenAI format ---
 
+    def _read(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Rewrite an event in the OpenAI format; returns None if it adds nothing.
+
+        Raises:
+            MiMoInvalidResponseError: The event does not have this API's format.
+        """
+        try:
+            return self._to_openai_event(event)
+        except DECODING_FAULTS as fault:
+            raise self._unreadable(fault) from fault
+
     def _to_openai_event(self, event: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: PLR0911
-        """Rewrite an event in the OpenAI format; returns None if it adds nothing."""
         match event.get("type"):
             case "content_block_delta":
-                return self._block_delta(event.get("index"), _mapping(event.get("delta")))
+                return self._block_delta(event.get("index"), mapping(event.get("delta"), "delta"))
             case "content_block_start":
-                return self._block_start(event.get("index"), _mapping(event.get("content_block")))
+                block = mapping(event.get("content_block"), "content_block")
+                return self._block_start(place(event.get("index")), block)
             case "content_block_stop":
-                return self._block_stop(event.get("index"))
+                stopped = self._block_stop(place(event.get("index")))
+                return self._delta_event({}, stopped)
             case "message_start":
-                message = _mapping(event.get("message"))
-                head = {"id": message.get("id"), "model": message.get("model")}
-                return head | self._merge_usage(message.get("usage"))
+                return self._message_start(mapping(event.get("message"), "message"))
+            case "message":
+                return to_chat_completion(event)  # the whole response in one event
             case "message_delta":
-                return self._message_end(_mapping(event.get("delta")).get("stop_reason"), event)
-            case "message_stop" if self._finish_reason is None:
+                delta = mapping(event.get("delta"), "delta")
+                return self._message_end(delta.get("stop_reason"), event)
+            case "message_stop" if self._head.finish_reason is None:
                 return self._message_end("end_turn", event)
             case _:
                 return None
+
+    def _message_start(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        if message.get("content"):
+            return to_chat_completion(message)
+        head = {"id": message.get("id"), "model": message.get("model")}
+        return head | self._merge_usage(message.get("usage"))
 
     def _message_end(self, stop_reason: object, event: Mapping[str, Any]) -> dict[str, Any]:
         end = {"choices": [{"finish_reason": finish_reason(stop_reason)}]}
         return end | self._merge_usage(event.get("usage"))
 
-    def _block_start(self, index: object, block: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _block_start(self, index: Place | None, block: Mapping[str, Any]) -> dict[str, Any] | None:
+        # A new block at an index ends the one before it, even without content_block_stop.
+        fragments = self._block_stop(index)
+        self._ignored_blocks.discard(index)
         # A new block means that the calls before it were not cut: those without arguments have {}.
-        fragments = [_arguments_fragment(call, "{}") for call in self._calls_without_arguments]
+        fragments += [_arguments_fragment(call, "{}") for call in self._calls_without_arguments]
         self._calls_without_arguments.clear()
         match block.get("type"):
             case "text" | "thinking":
@@ -198,32 +226,62 @@ class StreamDecoder(openai_stream.StreamDecoder):
                 fragments.append(to_openai_call(block, "", self._call_count))
                 self._call_count += 1
             case kind:
-                warn_unknown_type(kind)
+                self._ignored_blocks.add(index)
+                self._ignore(kind)
         return self._delta_event({}, fragments)
 
     def _block_delta(self, index: object, delta: Mapping[str, Any]) -> dict[str, Any] | None:
-        match delta.get("type"):
-            case "text_delta" | "thinking_delta" | "signature_delta":
-                return self._delta_event(delta, [])
-            case "input_json_delta":
-                piece = delta.get("partial_json")
-                if not piece or (call := self._open_calls.get(index)) is None:
-                    return None
-                call.has_deltas = True
-                return self._delta_event({}, [_arguments_fragment(call.index, piece)])
-            case kind:
-                warn_unknown_type(kind)
+        kind = delta.get("type")
+        if kind in ("text_delta", "thinking_delta", "signature_delta"):
+            return self._delta_event(delta, [])
+        where = place(index)
+        if where in self._ignored_blocks:
+            return None
+        if kind == "input_json_delta":
+            piece = delta.get("partial_json")
+            if piece is None or piece == "":
+                return None
+            if not isinstance(piece, str):
+                raise UnreadableError("the partial_json of a delta is not a string")
+            call = self._call_at(where)
+            call.pieces.append(piece)
+            return self._delta_event({}, [_arguments_fragment(call.index, piece)])
+        if where in self._open_calls and delta:
+            raise UnreadableError(f"a tool call has a delta whose type is {str(kind)[:40]!r}")
+        if delta:
+            self._ignore(kind)
         return None
 
-    def _block_stop(self, index: object) -> dict[str, Any] | None:
+    def _call_at(self, index: Place | None) -> _OpenCall:
+        """Return the open call of a delta; one without an index belongs to the only open call."""
+        call = self._open_calls.get(index)
+        if call is None and index is None and len(self._open_calls) == 1:
+            (call,) = self._open_calls.values()
+        if call is None:
+            raise UnreadableError("arguments arrived for a block that is not an open tool call")
+        return call
+
+    def _ignore(self, kind: object) -> None:
+        warn_unknown_type(kind)
+        self._unread.append(f"content whose type is {str(kind)[:40]!r}")
+
+    def _block_stop(self, index: Place | None) -> list[dict[str, Any]]:
+        """Close a block; returns the fragments that complete its call, if it is one."""
         call = self._open_calls.pop(index, None)
-        if call is None or call.has_deltas:
-            return None
-        if call.initial_input:
-            arguments = arguments_text(call.initial_input)
-            return self._delta_event({}, [_arguments_fragment(call.index, arguments)])
-        self._calls_without_arguments.append(call.index)
-        return None
+        if call is None and index is None and len(self._open_calls) == 1:
+            _, call = self._open_calls.popitem()
+        if call is None:
+            return []
+        has_input = call.initial_input not in (None, "", {})
+        initial = arguments_text(call.initial_input) if has_input else ""
+        if not call.pieces:
+            if has_input:
+                return [_arguments_fragment(call.index, initial)]
+            self._calls_without_arguments.append(call.index)
+        elif has_input and strict_object("".join(call.pieces)) != strict_object(initial):
+            # Two different values: added to the other one, this one makes the call invalid.
+            return [_arguments_fragment(call.index, initial)]
+        return []
 
     def _delta_event(
         self, content: Mapping[str, Any], fragments: list[dict[str, Any]]
@@ -231,9 +289,10 @@ class StreamDecoder(openai_stream.StreamDecoder):
         """Build an event from the text and reasoning of a block or delta; stores its signature."""
         delta: dict[str, Any] = {}
         if text := content.get("text"):
-            delta["content"] = text
+            delta["content"] = text if type(text) is str else block_text(content, "text")
         if reasoning := content.get("thinking"):
-            delta["reasoning_content"] = reasoning
+            is_string = type(reasoning) is str
+            delta["reasoning_content"] = reasoning if is_string else block_text(content, "thinking")
         if fragments:
             delta["tool_calls"] = fragments
         if signature := read_text(content.get("signature")):
@@ -243,14 +302,12 @@ class StreamDecoder(openai_stream.StreamDecoder):
 
     def _merge_usage(self, usage: object) -> dict[str, Any]:
         """Keep the latest value of each count: `message_delta` reports totals."""
-        counts = {key: count for key, count in _mapping(usage).items() if count is not None}
-        self._usage_counts |= counts
+        if isinstance(usage, Mapping):
+            self._usage_counts |= {
+                key: number for key, number in usage.items() if number is not None
+            }
         return {"usage": to_openai_usage(self._usage_counts)} if self._usage_counts else {}
 
 
 def _arguments_fragment(index: int, text: object) -> dict[str, Any]:
     return {"index": index, "function": {"arguments": text}}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

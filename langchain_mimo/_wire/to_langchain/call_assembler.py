@@ -13,14 +13,14 @@ or change each of them. What a fragment belongs to is decided in this order:
    is never given out. Empty arguments mean "no arguments" only if no such doubt is possible.
 
 A call is released once a later call has started and its arguments are a complete object, otherwise
-at the end of the response. If more arguments arrive for a released call, the response is unreadable.
+at the end of the response. More arguments for a released call make the response unreadable.
 Each fragment costs its own length: arguments are joined and parsed once, when a call is released.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_mimo._json import SurrogateJoiner
@@ -90,8 +90,7 @@ class _OpenCall:
         self.is_blank = False
         start = 1 if self._is_escaped else 0
         self._is_escaped = False
-        for match in _MARKS.finditer(piece, start):
-            mark = match[0]
+        for mark in _MARKS.findall(piece, start):
             if mark[0] == "\\":
                 self._is_escaped = len(mark) == 1
             elif mark == '"':
@@ -120,7 +119,8 @@ class CallAssembler:
     """
 
     __slots__ = (
-        "_at", "_by_id", "_calls", "_doubted", "_has_news", "_ids", "_open", "_released", "_revise", "_rivals",
+        "_at", "_by_id", "_calls", "_doubted", "_has_news", "_ids", "_open", "_released",
+        "_revise", "_rivals",
     )  # fmt: skip
 
     def __init__(self, revise: ReviseCall | None = None) -> None:
@@ -155,6 +155,12 @@ class CallAssembler:
         """Name and arguments of each call so far."""
         return [(call.name, call.text) for call in self._calls]
 
+    @staticmethod
+    def contents_of(calls: Sequence[Any]) -> list[tuple[str, str]]:
+        """Return the same of the calls of a complete message."""
+        functions = (read_function(mapping(call, "a tool call")) for call in calls)
+        return [(name or "", text) for name, text in functions]
+
     def feed(self, fragments: object) -> list[tuple[int, str]]:
         """Add the `tool_calls` of one delta.
 
@@ -176,10 +182,16 @@ class CallAssembler:
         return call.id, call.name
 
     def _add(self, fragment: Mapping[str, Any]) -> tuple[int, str]:
-        where = place(fragment.get("index"))
-        call_id = word(fragment.get("id"))
+        where, call_id = fragment.get("index"), fragment.get("id")
+        if type(where) is not int:
+            where = place(where)
+        if call_id is not None:
+            call_id = word(call_id)
         name, piece = read_function(fragment)
-        call = self._find(where, call_id, name, piece)
+        if name is None and call_id is None and where in self._at and where not in self._rivals:
+            call = self._at[where]  # nearly every fragment
+        else:
+            call = self._find(where, call_id, name, piece)
         if call.id is None and call_id is not None:
             call.id = call_id
             self._by_id.setdefault(call_id, call)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_mimo._json import dump_json, join_surrogates
+from langchain_mimo._wire.json_values import count, items, plain, word
 from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall
 from langchain_mimo.catalogue import PROVIDER
 
@@ -28,16 +29,13 @@ def read_annotations(message: Mapping[str, Any]) -> list[dict[str, str | int | f
     Annotations contain text from arbitrary web pages. Copying nothing else keeps out a dict with
     an "lc" key, which a later `langchain_core.load.loads` would turn into an object.
     """
-    annotations = message.get("annotations")
-    if not isinstance(annotations, list):
-        return []
     return [
         {
-            key: join_surrogates(value) if isinstance(value, str) else value
+            key: value
             for key in _ANNOTATION_KEYS
-            if isinstance(value := annotation.get(key), str | int | float)
+            if (value := plain(annotation.get(key))) is not None
         }
-        for annotation in annotations
+        for annotation in items(message.get("annotations"), "annotations")
         if isinstance(annotation, Mapping)
     ]
 
@@ -47,8 +45,9 @@ def build_response_metadata(
     response_id: str | None,
     model: str | None,
     finish_reason: str | None,
-    usage: Mapping[str, Any] | None,
-    extra: Mapping[str, Any],
+    usage: object,
+    fingerprint: object = None,
+    error_message: object = None,
 ) -> dict[str, Any]:
     """Build `response_metadata`, the same for complete and streamed responses.
 
@@ -57,7 +56,8 @@ def build_response_metadata(
         model: The model that the server names.
         finish_reason: Why the response ended, in the OpenAI format's terms.
         usage: The `usage` object, for counts of web searches.
-        extra: Where `system_fingerprint` and `error_message` are looked up.
+        fingerprint: The server's `system_fingerprint`.
+        error_message: MiMo's `error_message` in the message.
 
     Returns:
         The metadata; keys whose value is missing are left out.
@@ -69,16 +69,17 @@ def build_response_metadata(
         metadata["finish_reason"] = finish_reason
     if response_id is not None:
         metadata["id"] = response_id
-    for key in ("system_fingerprint", "error_message"):
-        if isinstance(value := extra.get(key), str):
-            metadata[key] = value
+    if fingerprint is not None and (known := word(fingerprint)):
+        metadata["system_fingerprint"] = known
+    if error_message is not None and (said := word(error_message)):
+        metadata["error_message"] = said
     if isinstance(usage, Mapping):
         web_search = usage.get("web_search_usage")
         if isinstance(web_search, Mapping):
             metadata["web_search_usage"] = {
                 key: value
                 for key in ("tool_usage", "page_usage")
-                if isinstance(value := web_search.get(key), int)
+                if (value := count(web_search.get(key))) is not None
             }
     return metadata
 

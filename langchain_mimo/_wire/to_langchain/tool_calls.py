@@ -188,13 +188,16 @@ def read_function(call: Mapping[str, Any]) -> tuple[str | None, str]:
     Raises:
         UnreadableError: `function` is not an object.
     """
-    function = mapping(call.get("function"), "function")
+    function = call.get("function")
+    if type(function) is not dict:
+        function = mapping(function, "function")
     if not function and isinstance(call.get("name"), str):
         function = call
     arguments = function.get("arguments")
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else dump_json(arguments)
-    return word(function.get("name")), arguments
+    name = function.get("name")
+    return None if name is None else word(name), arguments
 
 
 def decode_calls(

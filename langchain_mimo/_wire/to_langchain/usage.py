@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+from langchain_mimo._wire.json_values import count
 
 _INPUT_DETAILS = {
     "cached_tokens": "cache_read",
@@ -17,32 +19,26 @@ _INPUT_DETAILS = {
 _MODALITIES = ("image", "video", "audio")
 
 
-def _token_count(value: object) -> int | None:
-    """Return a token count, or None: LangChain can add up integers only."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value)
-
-
 def _renamed_counts(details: object, names: Mapping[str, str]) -> dict[str, int]:
     """Return the counts in `details` under LangChain's names; what is not a count is skipped."""
     if not isinstance(details, Mapping):
         return {}
-    counts = {ours: _token_count(details.get(theirs)) for theirs, ours in names.items()}
-    return {name: count for name, count in counts.items() if count is not None}
+    counts = {ours: count(details.get(theirs)) for theirs, ours in names.items()}
+    return {name: number for name, number in counts.items() if number is not None}
 
 
-def usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
+def usage_metadata(usage: object) -> UsageMetadata | None:
     """Convert the usage of a response in the OpenAI format.
 
     MiMo reports `prompt_tokens_details` with `cached_tokens`, `image_tokens`, `video_tokens` and
     `audio_tokens` (a key only for a modality that was sent; null or {} in older responses) and
     `completion_tokens_details.reasoning_tokens`. vLLM reports modalities in
-    `prompt_tokens_details.multimodal_tokens`. Source: docs/api-facts.md. Counts are passed on
-    unchanged: cached tokens and modality tokens overlap, and both are part of `input_tokens`.
+    `prompt_tokens_details.multimodal_tokens`. Source: docs/api-facts.md. Cached
+    tokens and modality tokens overlap, and both are part of `input_tokens`. Counts are passed on
+    unchanged; what is no whole number from 0 to 2**53 is left out.
 
     Args:
-        usage: The `usage` object, or None.
+        usage: The `usage` object; anything else counts as none.
 
     Returns:
         Usage with `input_token_details` {image, video, audio, cache_read, cache_creation} and
@@ -50,9 +46,9 @@ def usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     """
     if not isinstance(usage, Mapping):
         return None
-    input_tokens = _token_count(usage.get("prompt_tokens")) or 0
-    output_tokens = _token_count(usage.get("completion_tokens")) or 0
-    total_tokens = _token_count(usage.get("total_tokens"))
+    input_tokens = count(usage.get("prompt_tokens")) or 0
+    output_tokens = count(usage.get("completion_tokens")) or 0
+    total_tokens = count(usage.get("total_tokens"))
     result = UsageMetadata(
         input_tokens=input_tokens,
         output_tokens=output_tokens,

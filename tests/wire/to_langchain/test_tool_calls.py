@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 
 from langchain_mimo._json import dump_json
-from langchain_mimo._wire.to_langchain.tool_calls import CallAssembler, decode_calls
+from langchain_mimo._wire.json_values import UnreadableError
+from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler
+from langchain_mimo._wire.to_langchain.tool_calls import decode_calls
 
 
 def fragment(index=..., call_id=..., name=..., arguments=...):
@@ -173,9 +175,24 @@ def test_entries_of_a_complete_response_stay_separate_calls():
     assert [call.index for call in decode_calls([entry, entry], "response")] == [0, 1]
 
 
-@pytest.mark.parametrize("value", [None, [], "text", {}, [None], 3])
+@pytest.mark.parametrize("value", [None, [], "", {}, [None]])
 def test_values_without_calls(value):
     assert decode_calls(value, "response") == []
+    assert CallAssembler().feed(value) == []
+
+
+@pytest.mark.parametrize("value", ["text", 3, True, ["text"], [[]], [{"function": []}]])
+def test_values_that_are_no_calls_are_refused(value):
+    for read in (lambda: decode_calls(value, "response"), lambda: CallAssembler().feed(value)):
+        with pytest.raises(UnreadableError):
+            read()
+
+
+def test_a_lone_object_is_a_list_of_one():
+    call = {"id": "a", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    (done,) = decode_calls(call, "response")
+    assert (done.id, done.name, done.args) == ("a", "f", {"x": 1})
+    assert assemble([call]) == [done]
 
 
 def test_a_lone_surrogate_in_arguments_is_replaced():
