@@ -23,6 +23,7 @@ from media_collection import (
     image_oddities,
     images,
     video,
+    video_headers,
     video_oddities,
 )
 from media_collection.registry import MediaFile, collection, find
@@ -37,5 +38,6 @@ __all__ = [
     "image_oddities",
     "images",
     "video",
+    "video_headers",
     "video_oddities",
 ]
