@@ -54,6 +54,11 @@ _SIGNATURES = (
 )
 _RIFF_FORMS = {b"WEBP": "WEBP", b"WAVE": "WAV", b"AVI ": "AVI"}
 _ISO_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
+_IMAGE_BRANDS = frozenset(
+    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+)
+"""HEIF and AVIF have the boxes of MP4: ISO/IEC 23008-12, annex B."""
+
 _TAG_HEADER_BYTES = 10
 _TAG_HAS_FOOTER = 0x10
 _MAX_TAGS = 100
@@ -75,8 +80,8 @@ def detect_container(data: bytes) -> str:
     if head[:4] == b"RIFF":
         return _RIFF_FORMS.get(head[8:12], "")
     if head[4:8] in _ISO_BOXES:
-        return "MOV" if head[4:8] != b"ftyp" or head[8:12] == b"qt  " else "MP4"
-    return "MP3" if _is_mpeg_audio(head) else ""
+        return _iso_container(head)
+    return "MP3" if _is_mp3(head) else ""
 
 
 def check_container(kind: MediaKind, mime_type: str, data: bytes) -> str:
@@ -94,9 +99,15 @@ def check_container(kind: MediaKind, mime_type: str, data: bytes) -> str:
     return container
 
 
-def _is_mpeg_audio(head: bytes) -> bool:
-    # Eleven set bits, and a layer that is not "reserved" (as in AAC's ADTS).
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+def _iso_container(head: bytes) -> str:
+    if head[4:8] != b"ftyp" or head[8:12] == b"qt  ":
+        return "MOV"
+    return "" if head[8:12] in _IMAGE_BRANDS else "MP4"
+
+
+def _is_mp3(head: bytes) -> bool:
+    # Eleven set bits and layer III; other layers are MP1 and MP2, or AAC's ADTS.
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 == 0x02
 
 
 def _end_of_tags(data: bytes) -> int:

@@ -219,9 +219,13 @@ def test_parts_of_joined_audio_may_have_other_rates():
         (b"ID3\4\0\0" + b"\x7f" * 4, "MP3"),
         (b"RF64\xff\xff\xff\xffWAVE", ""),
         (b"BW64\xff\xff\xff\xffWAVE", ""),
+        (b"\xff\xfd\x90\x00", ""),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", ""),
+        (b"\0\0\0\x1cftypheic\0\0\0\0", ""),
+        (b"\0\0\0\x1cftypisom\0\0\0\0", "MP4"),
     ],
 )
-def test_what_stands_behind_tags_counts(data, container):
+def test_what_the_first_bytes_show(data, container):
     assert detect_container(data) == container
 
 
