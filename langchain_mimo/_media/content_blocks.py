@@ -14,8 +14,10 @@ from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
 
 from langchain_mimo._checks import integer, shown
 from langchain_mimo._media import formats, limits
+from langchain_mimo._media.image_colours import fitting_profile, on_white, to_srgb
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
+from langchain_mimo._media.pillow_errors import pillow_errors
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind, parse_file_url, split_data_url
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
@@ -262,17 +264,23 @@ def _save_pil_image(image: Any, mime_type: str | None) -> tuple[bytes, str]:
             f"image_block saves a PIL image as {', '.join(_ENCODINGS)}, not as {wanted[:80]!r}"
         )
     name, modes, options = _ENCODINGS[wanted]
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode == "I":
-        upright = upright.convert("I;16")
-    if upright.mode not in modes:
-        if upright.mode not in _EIGHT_BIT_MODES:
-            raise MediaError(
-                f"image_block cannot save a PIL image of mode {image.mode} as {wanted}; scale it "
-                'to 8 bits and convert it to "L" or "RGB"'
-            )
-        has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-        upright = upright.convert("RGBA" if has_alpha and "RGBA" in modes else "RGB")
     buffer = io.BytesIO()
-    upright.save(buffer, format=name, **options)
+    with pillow_errors("image_block cannot save the PIL image", "check it with image.load()"):
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode == "I" and _is_sixteen_bit(upright):
+            upright = upright.convert("I;16")
+        if upright.mode not in modes:
+            if upright.mode not in _EIGHT_BIT_MODES:
+                raise MediaError(
+                    f"image_block cannot save a PIL image of mode {image.mode} as {wanted}; scale "
+                    'it to 8 bits and convert it to "L" or "RGB"'
+                )
+            upright = to_srgb(upright, [])
+            upright = upright if upright.mode in modes else on_white(upright)
+        upright.save(buffer, format=name, icc_profile=fitting_profile(upright), **options)
     return buffer.getvalue(), wanted
+
+
+def _is_sixteen_bit(image: Any) -> bool:
+    low, high = image.getextrema()
+    return bool(low >= 0 and high <= 0xFFFF)

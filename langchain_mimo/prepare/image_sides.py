@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
+from langchain_mimo._media.limits import BOMB_PIXELS, MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
+from langchain_mimo.errors import MediaError
 from langchain_mimo.tokens import CELL
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuse an image that costs too much memory to decode, before it is decoded.
+
+    Raises:
+        MediaError: It has more than `BOMB_PIXELS` pixels.
+    """
+    if width * height > BOMB_PIXELS:
+        raise MediaError(
+            f"it has {width:,} x {height:,} pixels and may be a decompression bomb: more than "
+            f"{BOMB_PIXELS:,} are not decoded; shrink it with a program you trust"
+        )
 
 
 def has_accepted_sides(image: Image) -> bool:

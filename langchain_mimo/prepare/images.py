@@ -5,15 +5,22 @@ from __future__ import annotations
 import io
 import math
 import os
-import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from langchain_mimo._media import formats, limits
-from langchain_mimo._media.identify import HEAD_BYTES, identify, mime_type_for
-from langchain_mimo._media.limits import BOMB_PIXELS, MIN_IMAGE_SIDE
+from langchain_mimo._media import limits
+from langchain_mimo._media.deep_greys import is_deep_grey
+from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
+from langchain_mimo._media.headers.reader import ImageHeader
+from langchain_mimo._media.image_colours import on_white, to_srgb
+from langchain_mimo._media.inspection import inspect_source
+from langchain_mimo._media.limits import MIN_IMAGE_SIDE
 from langchain_mimo._media.local_files import check_source
-from langchain_mimo.errors import MediaError, MiMoConfigurationError
+from langchain_mimo._media.pillow_errors import pillow_errors
+from langchain_mimo.errors import MediaError
+from langchain_mimo.prepare.image_opening import OpenedImage, later_frames_decode, open_image
+from langchain_mimo.prepare.image_orientation import turned_upright
+from langchain_mimo.prepare.image_repair import png_is_intact
 from langchain_mimo.prepare.image_sides import enlarged, has_accepted_sides, padded, scaled
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
@@ -33,14 +40,10 @@ from langchain_mimo.tokens import CELL, image_tokens
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_READABLE = (
-    "PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "JPEG2000", "PPM", "TGA",
-    "PSD", "PCX", "DIB",
-)  # fmt: skip
 _LOSSY = frozenset({"JPEG", "MPO", "HEIF", "AVIF", "JPEG2000"})
 _JPEG_QUALITIES = (92, 85, 75, 60)
 _SHRINK_STEP = 0.8
-_EXIF_ORIENTATION = 0x0112
+_MISSING_COLOUR = (128, 128, 128)
 
 
 def prepare_image(
@@ -57,9 +60,16 @@ def prepare_image(
     """Convert an image to one that MiMo accepts: JPEG or PNG, upright, in RGB.
 
     HEIC, AVIF, TIFF and others are converted. An image that MiMo accepts is left unchanged unless
-    it is too large or not upright. Of an animation, the first frame is used. MiMo refuses very
-    small and very long images: the former are enlarged, the latter get a white or transparent
-    border.
+    it is too large, not upright, or in colours that servers often show wrong: CMYK, LAB, greys of
+    more than 8 bits. An animation that MiMo accepts is left unchanged; of others, and with
+    `convert`, the first frame is used. MiMo refuses very small and very long images: the former are
+    enlarged, the latter get a white or transparent border.
+
+    Colours are converted to sRGB through the image's profile. Greys of more than 8 bits are scaled:
+    16 bits by their own scale, integers and floats of 32 bits by their least and greatest value. A
+    damaged JPEG, PNG or BMP is repaired: what is missing becomes grey. `notes` says all of this.
+
+    Every image is decoded completely, and so is the result, before it is returned.
 
     Args:
         source: Local path or bytes of an image.
@@ -77,97 +87,124 @@ def prepare_image(
         The image; `image_block(prepared.source)` creates a block from it.
 
     Raises:
-        MediaError: The source is not an image, is damaged, has too many pixels to decode, or
-            cannot be brought within the limits.
+        MediaError: The source is not an image, is damaged beyond repair, has too many pixels to
+            decode (above 89,478,485; a JPEG is then decoded at a reduced size if it can be), or
+            cannot be brought within the limits; the result cannot be written.
         MiMoInputError: An argument is not a number or is out of range.
         MiMoConfigurationError: The source is HEIC and pillow-heif is not installed.
     """
     source = check_source("prepare_image", source)
     check_limits(max_bytes, token_budget, time_limit)
-    monitor = ProgressMonitor(progress, show=show_progress, time_limit=time_limit)
+    monitor = ProgressMonitor(
+        progress,
+        show=show_progress,
+        time_limit=time_limit,
+        remedy="shrink the source with another program, or raise time_limit",
+    )
     monitor.report(0)
     with draft_file(source, output) as draft, open_source(source) as file:
-        image = _open_image(file)
-        monitor.report(0.2)
-        notes: list[str] = []
-        if not convert and _is_accepted(file, image, max_bytes, token_budget, output):
-            file.seek(0)
-            draft.write_bytes(file.read())
+        opened = open_image(file, monitor.check)
+        monitor.report(0.4)
+        if (
+            not convert
+            and _is_accepted(opened, output)
+            and _is_within(file, opened, max_bytes, token_budget)
+            and not _hidden_damage(file, opened, monitor)
+        ):
+            draft.write_bytes(_read(file))
+            mime_type = inspect_source("image", draft).mime_type
             monitor.report(1)
-            mime_type = mime_type_for("image", _head(file), None)[0]
-            return finish(draft, output, mime_type, ["Left unchanged: MiMo accepts it."])
-        upright = padded(_decode(image, notes), notes)
-        monitor.report(0.5)
-        within_budget = _shrink_to_budget(upright, token_budget, notes)
-        result = enlarged(within_budget, CELL if convert else MIN_IMAGE_SIDE, notes)
-        prefers_png = _prefers_png(result, image.format, output)
-        mime_type = _write(result, draft, prefers_png, max_bytes, notes)
+            return finish(draft, output, mime_type, _notes_unchanged(opened))
+        notes = _notes_converted(opened)
+        image = padded(_upright_rgb(opened, notes), notes)
+        prefers_png = _prefers_png(image, opened.format, output)
+        del opened  # its pixels
+        monitor.report(0.6)
+        image = _shrink_to_budget(image, token_budget, notes)
+        image = enlarged(image, CELL if convert else MIN_IMAGE_SIDE, notes)
+        mime_type, size = _write(image, draft, max_bytes, notes, monitor, prefers_png=prefers_png)
+        monitor.report(0.9)
+        _verify(draft, mime_type, size)
         monitor.report(1)
         return finish(draft, output, mime_type, notes)
 
 
-def _head(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read(HEAD_BYTES)
+def _is_accepted(opened: OpenedImage, output: Output) -> bool:
+    """Whether MiMo accepts the file as it is and shows it in the right colours.
 
-
-def _open_image(file: IO[bytes]) -> Image:
-    """Read the header, and refuse decompression bombs before a pixel is decoded."""
-    from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
-
-    found = identify(_head(file))
-    file.seek(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
-            if found is formats.HEIC:
-                return _open_heic(file)
-            return pillow.open(file, formats=_readable_formats(pillow))
-    except pillow.DecompressionBombError:
-        raise MediaError(
-            f"it has more than {2 * (pillow.MAX_IMAGE_PIXELS or 0):,} pixels and may be a "
-            "decompression bomb, so it is not decoded; shrink it with a tool you trust"
-        ) from None
-    except (OSError, SyntaxError, ValueError):
-        name = found.name if found is not None else "of an unknown format"
-        raise MediaError(f"it is {name} and not an image that Pillow can read") from None
-
-
-def _readable_formats(pillow: Any) -> list[str]:
-    pillow.init()
-    return [name for name in _READABLE if name in pillow.OPEN]
-
-
-def _open_heic(file: IO[bytes]) -> Image:
-    try:
-        import pillow_heif  # noqa: PLC0415 - an optional extra
-    except ImportError as error:
-        raise MiMoConfigurationError(
-            "HEIC needs pillow-heif, which is not installed: pip install 'langchain-mimo[av]'"
-        ) from error
-    heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)[0]
-    if heif.size[0] * heif.size[1] > BOMB_PIXELS:
-        raise MediaError(f"it has {heif.size[0]} x {heif.size[1]} pixels, too many to decode")
-    image: Image = heif.to_pillow()
-    image.format = "HEIF"
-    return image
-
-
-def _is_accepted(
-    file: IO[bytes], image: Image, max_bytes: int, token_budget: int | None, output: Output
-) -> bool:
-    """Whether MiMo accepts the file unchanged and it is within the caller's limits."""
-    found = identify(_head(file))
+    Pillow, and servers that are built on it, make the deep greys of a PNG white.
+    """
     return (
-        found is not None
-        and "image" in found.mime_types
-        and suffix_fits(output, found.mime_types["image"])
-        and file.seek(0, os.SEEK_END) <= max_bytes
-        and (token_budget is None or image_tokens(*image.size) <= token_budget)
-        and image.getexif().get(_EXIF_ORIENTATION, 1) == 1
-        and image.mode not in ("CMYK", "YCCK", "LAB")
-        and has_accepted_sides(image)
+        opened.mime_type is not None
+        and suffix_fits(output, opened.mime_type)
+        and not opened.notes
+        and opened.orientation == 1
+        and opened.image.mode not in ("CMYK", "LAB")
+        and not is_deep_grey(opened.image)
+        and has_accepted_sides(opened.image)
     )
+
+
+def _is_within(
+    file: IO[bytes], opened: OpenedImage, max_bytes: int, token_budget: int | None
+) -> bool:
+    return file.seek(0, os.SEEK_END) <= max_bytes and (
+        token_budget is None or image_tokens(*opened.size) <= token_budget
+    )
+
+
+def _hidden_damage(file: IO[bytes], opened: OpenedImage, monitor: ProgressMonitor) -> bool:
+    """Whether a decoder that checks more than Pillow does may refuse it; a note says why."""
+    if opened.format == "PNG" and not png_is_intact(_read(file)):
+        opened.notes += ("Wrote it again: some of its checksums are wrong.",)
+    is_animation = opened.frames > 1 and opened.format != "MPO"
+    if is_animation and not later_frames_decode(file, opened, monitor.check):
+        opened.notes += ("One of its later frames is damaged.",)
+    return bool(opened.notes)
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _notes_unchanged(opened: OpenedImage) -> list[str]:
+    notes = ["Left unchanged: MiMo accepts it."]
+    if opened.format == "MPO":
+        notes.append(f"It holds {opened.frames} images, of which readers of JPEG show the first.")
+    elif opened.frames > 1:
+        notes.append(
+            f"It is an animation of {_count(opened.frames)} frames; which of them MiMo looks at is "
+            "not documented. convert=True keeps the first alone."
+        )
+    return notes
+
+
+def _notes_converted(opened: OpenedImage) -> list[str]:
+    notes = [f"Source: {opened.format}, {opened.size[0]} x {opened.size[1]} pixels.", *opened.notes]
+    if opened.frames > 1:
+        notes.append(f"Used the first of its {_count(opened.frames)} frames.")
+    return notes
+
+
+def _count(frames: int) -> str:
+    return f"{frames:,}" if frames < MAX_FRAMES_COUNTED else f"{frames:,} or more"
+
+
+def _upright_rgb(opened: OpenedImage, notes: list[str]) -> Image:
+    """Return the image upright, in RGB or RGBA, with grey in place of what is missing."""
+    image, missing = opened.image, opened.missing
+    if missing:  # not with zeros: the scale of deep greys depends on the values that are there
+        top = missing.stop if missing.start == 0 else 0
+        bottom = image.height if missing.start == 0 else missing.start
+        colours = to_srgb(image.crop((0, top, image.width, bottom)), notes)
+        whole = colours.resize(image.size, box=(0, 0, 1, 1))
+        whole.paste(_MISSING_COLOUR, (0, 0, *image.size))
+        whole.paste(colours, (0, top))
+        colours = whole
+    else:
+        colours = to_srgb(image, notes)
+    return turned_upright(colours, opened.orientation, notes, already=opened.format == "TIFF")
 
 
 def _prefers_png(image: Image, source_format: str | None, output: Output) -> bool:
@@ -176,27 +213,6 @@ def _prefers_png(image: Image, source_format: str | None, output: Output) -> boo
     if is_named_png != suffix_fits(output, "image/jpeg"):
         return is_named_png
     return source_format not in _LOSSY or image.mode == "RGBA"
-
-
-def _decode(image: Image, notes: list[str]) -> Image:
-    """Decode the first frame, rotate it upright and convert it to RGB or RGBA."""
-    from PIL import ImageOps  # noqa: PLC0415
-
-    try:
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise MediaError(f"it is damaged and cannot be decoded: {str(error)[:200]}") from None
-    notes.append(f"Source: {image.format}, {image.size[0]} x {image.size[1]} pixels.")
-    if upright.size != image.size:
-        notes.append("Rotated upright.")
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append(f"Used the first of its {getattr(image, 'n_frames', 1)} frames.")
-    if upright.mode.startswith("I;16"):
-        upright = upright.point(lambda value: value / 256).convert("L")
-    has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-    mode = "RGBA" if has_alpha else "RGB"
-    return upright if upright.mode == mode else upright.convert(mode)
 
 
 def _shrink_to_budget(image: Image, token_budget: int | None, notes: list[str]) -> Image:
@@ -217,37 +233,64 @@ def _shrink_to_budget(image: Image, token_budget: int | None, notes: list[str]) 
     return image.resize((width, height))
 
 
-def _write(image: Image, draft: Path, prefers_png: bool, max_bytes: int, notes: list[str]) -> str:
-    """Write PNG if preferred and small enough, else JPEG, shrunk until it fits."""
+def _write(
+    image: Image,
+    draft: Path,
+    max_bytes: int,
+    notes: list[str],
+    monitor: ProgressMonitor,
+    *,
+    prefers_png: bool,
+) -> tuple[str, tuple[int, int]]:
+    """Write PNG if preferred and small enough, else JPEG, shrunk until it fits.
+
+    Returns:
+        The MIME type, and the width and height.
+    """
     if prefers_png:
         data = _encode(image, "PNG", optimize=False)
         if len(data) <= max_bytes:
             draft.write_bytes(data)
-            return "image/png"
+            return "image/png", image.size
     if image.mode == "RGBA":
-        image = _on_white(image)
+        image = on_white(image)
         notes.append("Made its transparent parts white: JPEG has no transparency.")
     while True:
         for quality in _JPEG_QUALITIES:
+            monitor.check()
             data = _encode(image, "JPEG", quality=quality)
             if len(data) <= max_bytes:
                 draft.write_bytes(data)
                 notes.append(f"Encoded as JPEG, {image.width} x {image.height} pixels.")
-                return "image/jpeg"
+                return "image/jpeg", image.size
         image = image.resize(scaled(image.size, _SHRINK_STEP))
         if min(image.size) < MIN_IMAGE_SIDE:
             raise MediaError(f"it does not fit in {max_bytes:,} bytes at any size; raise max_bytes")
 
 
-def _on_white(image: Image) -> Image:
-    from PIL import Image as pillow  # noqa: N813, PLC0415
-
-    background = pillow.new("RGBA", image.size, "white")
-    return pillow.alpha_composite(background, image).convert("RGB")
-
-
 def _encode(image: Image, format_name: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    profile = image.info.get("icc_profile")
-    image.save(buffer, format_name, **options, **({"icc_profile": profile} if profile else {}))
+    with pillow_errors(f"it cannot be written as {format_name}", "choose another format"):
+        image.save(buffer, format_name, **options)
     return buffer.getvalue()
+
+
+def _verify(draft: Path, mime_type: str, size: tuple[int, int]) -> None:
+    """Open the result again, as blocks do, and decode it to its last row.
+
+    Raises:
+        MediaError: It is not what was to be written.
+    """
+    from PIL import Image as pillow  # noqa: N813, PLC0415
+
+    inspection = inspect_source("image", draft)
+    header = inspection.header
+    with pillow_errors("the result cannot be decoded", "report this"), pillow.open(draft) as image:
+        image.load()
+        decoded = image.size
+    stated = (header.width, header.height) if isinstance(header, ImageHeader) else None
+    if inspection.mime_type != mime_type or not stated == decoded == size:
+        raise MediaError(
+            f"the result is {inspection.mime_type} of {decoded[0]} x {decoded[1]} pixels instead "
+            f"of {mime_type} of {size[0]} x {size[1]}; report this as a bug"
+        )

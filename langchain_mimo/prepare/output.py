@@ -237,7 +237,7 @@ class ProgressMonitor:
         *,
         show: bool,
         time_limit: float,
-        remedy: str = "shorten the source with start and end, or raise time_limit",
+        remedy: str = "shorten the source with start_s and end_s, or raise time_limit",
     ) -> None:
         self._progress = progress
         self._show = show
@@ -246,17 +246,24 @@ class ProgressMonitor:
         self._deadline = time.monotonic() + time_limit
         self._reported = -1
 
+    def check(self) -> None:
+        """Check the time limit.
+
+        Raises:
+            MediaError: It has expired.
+        """
+        if time.monotonic() > self._deadline:
+            raise MediaError(
+                f"preparing took longer than time_limit={self._time_limit:g} s; {self._remedy}"
+            )
+
     def report(self, share: float) -> None:
         """Report the completed share of the work, when it has grown by a percent or more.
 
         Raises:
             MediaError: The time limit has expired.
         """
-        if time.monotonic() > self._deadline:
-            raise MediaError(
-                f"preparing took longer than time_limit={self._time_limit:g} s; shorten the source "
-                "with start_s and end_s, or raise time_limit"
-            )
+        self.check()
         share = min(1.0, max(0.0, share))
         percent = int(share * 100)
         if percent <= self._reported:
