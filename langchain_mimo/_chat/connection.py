@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from pydantic import PrivateAttr
 
@@ -67,7 +68,8 @@ class ConnectedFields(ModelHooks):
     def _media_policy(self) -> MediaPolicy:
         from langchain_mimo._media.opening import MediaPolicy
 
-        return MediaPolicy(tuple(self.allowed_media_dirs), self.media_limits or {})
+        folders = cast("Sequence[str | Path]", self.allowed_media_dirs)  # the validator's form
+        return MediaPolicy(tuple(folders), self.media_limits or {})
 
     # ------------------------------------------------------------------------------- sending
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -157,8 +157,9 @@ class ChatMiMoFields(BaseChatModel):
     """Number of identical groups of lines in a row after which a response is cut and raises
     `MiMoRunawayResponseError`. None: never."""
 
-    allowed_media_dirs: list[str | Path] = Field(default_factory=list)
-    """Folders whose files may be sent by `file://` reference; none by default."""
+    allowed_media_dirs: str | Path | Sequence[str | Path] = ()
+    """Folder, or folders, whose files may be sent by `file://` reference; none by default. They
+    must exist, and are resolved here: a later change of directory does not move them."""
 
     media_limits: dict[Literal["image", "video", "audio"], PositiveInt] | None = None
     """Maximum base64 characters of one media item, by kind, where the server's limit differs from
@@ -230,6 +231,16 @@ class ChatMiMoFields(BaseChatModel):
     @classmethod
     def _own_client(cls, value: Any, info: ValidationInfo) -> Any:
         return value if value is None else check_client(info.field_name or "", value)
+
+    @field_validator("allowed_media_dirs", mode="before")
+    @classmethod
+    def _resolved_folders(cls, value: Any) -> Any:
+        if not value and not isinstance(value, str):
+            return ()
+        from langchain_mimo._media.local_files import resolve_folders  # noqa: PLC0415 - start-up
+
+        with as_configuration_error():
+            return resolve_folders(value)
 
     @field_validator("api_key", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_mimo._checks import shown
 from langchain_mimo._media.references import LocalFile
@@ -41,12 +41,56 @@ _OPEN_FILE = (
 )
 
 
+def resolve_folders(folders: object) -> list[str]:
+    """Resolve the folders that a program allows, once, so that they do not move afterwards.
+
+    Args:
+        folders: One path, or several; relative to the current directory, `~` is expanded.
+
+    Returns:
+        Absolute paths without links.
+
+    Raises:
+        ValueError: One is empty, does not exist or is not a folder.
+    """
+    single = isinstance(folders, str | os.PathLike)
+    if not single and not isinstance(folders, Sequence | set | frozenset):
+        raise ValueError(
+            f"allowed_media_dirs must be a folder or a list of folders, got {shown(folders)}"
+        )
+    return [_resolve_folder(folder) for folder in ([folders] if single else cast("Any", folders))]
+
+
+def _resolve_folder(folder: object) -> str:
+    if not isinstance(folder, str | os.PathLike) or not isinstance(os.fspath(folder), str):
+        msg = f"allowed_media_dirs must contain paths, got {shown(folder)}"
+        raise ValueError(msg)  # noqa: TRY004 - callers convert ValueError
+    if not os.fspath(folder):
+        raise ValueError("allowed_media_dirs contains an empty path; name the folder or remove it")
+    try:
+        resolved = os.path.realpath(Path(folder).expanduser(), strict=True)
+        is_folder = Path(resolved).is_dir()
+    except (OSError, ValueError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ValueError(
+            f"allowed_media_dirs contains {shown(os.fspath(folder))}, which cannot be used: {why}; "
+            "create the folder or correct the path"
+        ) from None
+    if not is_folder:
+        raise ValueError(
+            f"allowed_media_dirs contains {shown(os.fspath(folder))}, which is not a folder; allow "
+            "the folder that contains the file"
+        )
+    return resolved
+
+
 def open_allowed_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[str]]) -> int:
     """Open a file that a message names, if it is in an allowed folder.
 
     Args:
         file: The file, as a block names it.
-        allowed_dirs: Absolute folders in which files may be opened, subfolders included.
+        allowed_dirs: Folders of `resolve_folders` in which files may be opened, subfolders
+            included.
 
     Returns:
         A file descriptor of a regular file, which the caller closes.
@@ -160,9 +204,12 @@ def _check_absolute(path: str) -> str:
 
 
 def _allowed_root(resolved: str, allowed_dirs: Sequence[str | os.PathLike[str]]) -> str | None:
-    """Return the allowed folder, itself resolved, that contains a resolved path."""
-    for directory in allowed_dirs:
-        root = os.path.realpath(directory)
+    """Return the allowed folder that contains a resolved path.
+
+    A folder that was replaced by a link since it was resolved contains no resolved path.
+    """
+    for folder in allowed_dirs:
+        root = os.fspath(folder)
         prefix = root if root.endswith(os.sep) else root + os.sep
         if os.path.normcase(resolved).startswith(os.path.normcase(prefix)):
             return root

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from langchain_mimo._checks import shown
 from langchain_mimo._media import limits
 from langchain_mimo._media.encoding import Encoder, FileEncoder, TextEncoder
 from langchain_mimo._media.inspection import Inspection, inspect, inspect_headers
@@ -39,33 +40,28 @@ class MediaPolicy:
     """What a program allows to be opened for its messages.
 
     Attributes:
-        allowed_dirs: Folders in which files named by messages may be opened. Relative paths and
-            `~` come from the program and are made absolute here. Default: none, so that no file
-            is ever opened.
+        allowed_dirs: Folders in which files named by messages may be opened, as
+            `local_files.resolve_folders` returns them. Default: none, so that no file is ever
+            opened.
         limits: Most characters of base64 per image, video or audio, by kind, for servers whose
             limit is not MiMo's.
 
     Raises:
-        MiMoConfigurationError: `allowed_dirs` is a single path, or one of its paths is empty.
+        MiMoConfigurationError: A folder is not an absolute path: it was not resolved, and would be
+            another one after a change of the current directory.
     """
 
     allowed_dirs: Sequence[str | os.PathLike[str]] = ()
     limits: Mapping[MediaKind, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make every folder absolute."""
-        if isinstance(self.allowed_dirs, str | os.PathLike):
-            raise MiMoConfigurationError(
-                "allowed_media_dirs must be a list of folders, got the single path "
-                f"{os.fspath(self.allowed_dirs)!r}"
-            )
-        folders = [os.fspath(folder) for folder in self.allowed_dirs]
-        if not all(folders):
-            raise MiMoConfigurationError(
-                "allowed_media_dirs contains an empty path; name the folder or remove it"
-            )
-        absolute = tuple(str(Path(folder).expanduser().absolute()) for folder in folders)
-        object.__setattr__(self, "allowed_dirs", absolute)
+        """Refuse folders that depend on the current directory."""
+        for folder in self.allowed_dirs:
+            if not Path(folder).is_absolute():
+                raise MiMoConfigurationError(
+                    f"allowed_media_dirs contains the relative path {shown(os.fspath(folder))}; "
+                    "pass it to ChatMiMo(...), which resolves it; model_copy and assignments do not"
+                )
 
 
 @dataclass(slots=True)
