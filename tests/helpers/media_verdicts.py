@@ -23,8 +23,8 @@ MIME_TYPES = {
 }
 """Those that MiMo's pages list."""
 
-# Nothing is kept: a result must come from these very bytes.
-_library = MediaLibrary(cache_size=0)
+# Results are kept by the digest of the bytes, so that other settings do not decode them again.
+_library = MediaLibrary(cache_size=3000)
 
 
 @dataclass(frozen=True)

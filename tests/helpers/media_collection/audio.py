@@ -189,7 +189,7 @@ _TAGGED = {
     "id3_two_tags.mp3": (_written("mp3", "libmp3lame"), id3() + id3(50), "accepted"),
     "id3_footer.mp3": (_written("mp3", "libmp3lame"), id3(footer=True), "accepted"),
     "id3_large.mp3": (_written("mp3", "libmp3lame"), id3(50_000), "accepted"),
-    "id3_two_tags.flac": (_written("flac", "flac"), id3() + id3(50), "refused"),
+    "id3_two_tags.flac": (_written("flac", "flac"), id3() + id3(50), "accepted"),
     "id3.wav": (wave, id3(), "refused"),
 }
 for _name, (_make, _tags, _block) in _TAGGED.items():
@@ -198,6 +198,7 @@ for _name, (_make, _tags, _block) in _TAGGED.items():
         "audio",
         functools.partial(_tagged, _make, _tags),
         block=_block,
+        prepared=None,
         seconds=3.0 if _name == "id3.wav" else SECONDS,
         about="ID3 tags in front",
     )

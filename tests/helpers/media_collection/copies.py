@@ -19,7 +19,7 @@ _COPIES = {
     "chained.ogg": ("audio", {"seconds": 6.0, "about": "two Ogg streams joined"}),
     "frag.m4a": ("audio", {"seconds": 3.0, "about": "fragmented M4A"}),
     "id3_aac.aac": ("audio", {"block": "refused", "seconds": 3.0, "about": "an ID3 tag before ADTS AAC"}),
-    "id3_flac.flac": ("audio", {"block": "refused", "seconds": 3.0, "about": "an ID3 tag before FLAC"}),
+    "id3_flac.flac": ("audio", {"prepared": None, "seconds": 3.0, "about": "an ID3 tag before FLAC"}),
     "plain.wma": ("audio", {"block": "refused", "seconds": 3.0, "about": "ASF without video"}),
     "vorbis_offset.ogg": ("audio", {"seconds": 3.0, "about": "a recording of a running stream"}),
     "wav_rf64.wav": ("audio", {"block": "refused", "seconds": 3.0, "about": "RF64"}),

@@ -138,7 +138,7 @@ def _missing_blocks():
     return data[: len(data) * 9 // 10]
 
 
-@image("no_trailer.gif", shown=SIZE, prepared=None, block="refused", about="without its last byte")
+@image("no_trailer.gif", shown=SIZE, prepared=None, about="without its last byte")
 def _no_trailer():
     return image_bytes(photo("P"), "GIF")[:-1]
 
