@@ -85,6 +85,7 @@ class _Decoder:
         self._span = span
         self._from, self._to = span.ticks(stream.time_base)
         self._count = 0
+        self._ends: Fraction | None = None
         self.is_finished = False
         if stream.kind == "video":
             self._include_held_frame()
@@ -143,12 +144,14 @@ class _Decoder:
             pts, time_base = frame.pts, frame.time_base or stream.time_base
         else:
             pts, time_base = stream.shown[min(at, len(stream.shown) - 1)], stream.time_base
-        if pts is None:
+        if pts is None and self._ends is None:
             return None
-        time = pts * Fraction(time_base)
+        time = self._ends if pts is None else pts * Fraction(time_base)
+        assert time is not None
         if stream.kind == "video":
             is_inside = self._from <= round(time / stream.time_base) < self._to
         else:
-            ends = time + Fraction(frame.samples, frame.sample_rate)
+            # The last frame of WMA has no time: it follows the one before.
+            self._ends = ends = time + Fraction(frame.samples, frame.sample_rate)
             is_inside = ends > self._span.start and time < self._span.end
         return (frame, time - self._span.start) if is_inside else None

@@ -33,7 +33,7 @@ _CODECS = {
 _W64_GUID_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
 
-class _WavFormat(NamedTuple):
+class WavFormat(NamedTuple):
     """The fields of a format chunk that are used here."""
 
     tag: int
@@ -48,40 +48,72 @@ class _WavFormat(NamedTuple):
         return (self.bits + 7) // 8 * self.channels if self.tag in _UNCOMPRESSED else 0
 
 
+class WavLayout(NamedTuple):
+    """Where the samples of a WAV are.
+
+    Attributes:
+        format: The format chunk.
+        data_at: Where the data begin, in bytes.
+        stated: The length of the data that the file states, in bytes.
+        samples: The number of samples that a fact chunk states, or 0.
+        order: The order of the bytes of a number.
+        is_wide: Whether a ds64 chunk states the lengths.
+    """
+
+    format: WavFormat
+    data_at: int
+    stated: int
+    samples: int
+    order: ByteOrder
+    is_wide: bool
+
+
 def probe_wav(reader: HeaderReader) -> AVHeader:
     """Measure a WAV by its format chunk and the size of its data.
 
     Raises:
         ValueError: It is truncated, has no samples, or its chunks contradict each other.
     """
+    layout = read_layout(reader)
+    rest = reader.size - layout.data_at
+    header = _header(layout.format, layout.stated, rest, layout.samples, layout.order)
+    end = _number(reader, 4, 4, layout.order) + 8
+    if not layout.is_wide and not layout.data_at + layout.stated <= end <= reader.size + 1:
+        return replace(header, has_true_lengths=False)
+    return header
+
+
+def read_layout(reader: HeaderReader) -> WavLayout:
+    """Read the chunks of a WAV up to its data.
+
+    Raises:
+        ValueError: It ends before its data, or they precede their format.
+    """
     order: ByteOrder = "big" if reader.exactly(0, 4) == b"RIFX" else "little"
     offset, wide_length, samples = 12, 0, 0
-    fmt: _WavFormat | None = None
+    fmt: WavFormat | None = None
     while True:
         name, length = reader.exactly(offset, 4), _number(reader, offset + 4, 4, order)
+        offset += 8
         if name == b"ds64":
-            wide_length = _number(reader, offset + 16, 8, order)
+            wide_length = _number(reader, offset + 8, 8, order)
         elif name == b"fact":
-            samples = _number(reader, offset + 8, 4, order)
+            samples = _number(reader, offset, 4, order)
         elif name == b"fmt ":
-            fmt = _format(reader, offset + 8, length, order)
+            fmt = _format(reader, offset, length, order)
         elif name == b"data":
             break
-        offset += 8 + length + length % 2
+        offset += length + length % 2
     if fmt is None:
         raise damaged("its data chunk precedes its format chunk")
     stated = wide_length if wide_length and length == 0xFFFFFFFF else length
-    header = _header(fmt, stated, reader.size - offset - 8, samples, order)
-    end = _number(reader, 4, 4, order) + 8
-    if not wide_length and not offset + 8 + stated <= end <= reader.size + 1:
-        return replace(header, has_true_lengths=False)
-    return header
+    return WavLayout(fmt, offset, stated, samples, order, bool(wide_length))
 
 
 def probe_w64(reader: HeaderReader) -> AVHeader:
     """Measure a W64: chunks with names of 16 bytes, lengths of 8 and an alignment of 8."""
     offset = 40
-    fmt: _WavFormat | None = None
+    fmt: WavFormat | None = None
     while True:
         name, length = reader.exactly(offset, 16), reader.little(offset + 16, 8)
         if name[4:] == _W64_GUID_END and name[:4] == b"fmt ":
@@ -96,9 +128,9 @@ def probe_w64(reader: HeaderReader) -> AVHeader:
     return _header(fmt, length - 24, reader.size - offset - 24, 0, "little")
 
 
-def _format(reader: HeaderReader, at: int, length: int, order: ByteOrder) -> _WavFormat:
+def _format(reader: HeaderReader, at: int, length: int, order: ByteOrder) -> WavFormat:
     fields = ((0, 2), (2, 2), (4, 4), (8, 4), (14, 2))
-    fmt = _WavFormat(*(_number(reader, at + place, size, order) for place, size in fields))
+    fmt = WavFormat(*(_number(reader, at + place, size, order) for place, size in fields))
     if fmt.tag == _EXTENSIBLE and length >= 26:
         fmt = fmt._replace(tag=_number(reader, at + 24, 2, order))
     if not fmt.channels or not fmt.rate:
@@ -110,7 +142,7 @@ def _number(reader: HeaderReader, at: int, size: int, order: ByteOrder) -> int:
     return int.from_bytes(reader.exactly(at, size), order)
 
 
-def _header(fmt: _WavFormat, stated: int, rest: int, samples: int, order: ByteOrder) -> AVHeader:
+def _header(fmt: WavFormat, stated: int, rest: int, samples: int, order: ByteOrder) -> AVHeader:
     """Return the header for data that state one length, when `rest` bytes are there."""
     is_placeholder = stated == 0 or stated >= _FIRST_PLACEHOLDER
     is_true = 0 < stated <= rest
@@ -130,7 +162,7 @@ def _header(fmt: _WavFormat, stated: int, rest: int, samples: int, order: ByteOr
     return header
 
 
-def _seconds(fmt: _WavFormat, length: int, samples: int) -> float | None:
+def _seconds(fmt: WavFormat, length: int, samples: int) -> float | None:
     """Return the duration: exact for uncompressed samples, else by sample count or byte rate."""
     if fmt.sample_bytes:
         return length // fmt.sample_bytes / fmt.rate
@@ -139,7 +171,7 @@ def _seconds(fmt: _WavFormat, length: int, samples: int) -> float | None:
     return length / fmt.byte_rate if fmt.byte_rate else None
 
 
-def _codec(fmt: _WavFormat, order: ByteOrder) -> str:
+def _codec(fmt: WavFormat, order: ByteOrder) -> str:
     """Return FFmpeg's name of the codec."""
     width, end = (fmt.bits + 7) // 8 * 8, "le" if order == "little" else "be"
     if fmt.tag == _PCM:
