@@ -20,7 +20,13 @@ _PARENTS = frozenset({b"mdia", b"minf", b"stbl", b"edts", b"tref"})
 _AVC_PIXEL_FORMATS = {66: "yuv420p", 77: "yuv420p", 88: "yuv420p", 100: "yuv420p"}
 _AVC_PIXEL_FORMATS |= {110: "yuv420p10le", 122: "yuv422p10le", 244: "yuv444p"}
 _CHROMA = {0: "gray", 1: "yuv420p", 2: "yuv422p", 3: "yuv444p"}
-_MP3_IN_MP4 = (0x69, 0x6B)
+_MP3_IN_MP4 = (b"\x69", b"\x6b")
+_MAX_ENTRY = 512
+_RATE_FOLLOWS = 15
+_AAC_CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8) + (0,) * 8
+_TRUE_CHANNELS = frozenset(
+    {"fLaC", "alac", "sowt", "twos", "raw ", "in24", "in32", "fl32", "fl64", "ulaw", "alaw", "ima4"}
+)
 _Pairs: TypeAlias = list[tuple[int, int]]
 
 
@@ -250,19 +256,40 @@ def _read_sample_entry(reader: HeaderReader, at: int, stop: int, track: Track) -
 
 
 def _read_audio_entry(reader: HeaderReader, at: int, end: int, track: Track) -> None:
-    track.channels, track.sample_rate = reader.big(at + 24, 2), reader.big(at + 32, 4) >> 16
+    """Read rate and channels; MP4 fixes the field for channels at 2, whatever the codec."""
+    track.sample_rate = reader.big(at + 32, 4) >> 16
+    if track.codec in _TRUE_CHANNELS:
+        track.channels = reader.big(at + 24, 2)
     if reader.big(at + 16, 2) == 2 and end - at >= 52:  # QuickTime's for high rates
         (rate,) = struct.unpack(">d", reader.exactly(at + 40, 8))
         track.sample_rate = int(rate) if 0 < rate < 1e7 else 0
         track.channels = reader.big(at + 48, 4)
-    entry = reader.read(at, min(end - at, 512))
-    descriptor = entry.find(b"esds")
-    # MPEG-4's descriptors: 3 (the stream) holds 4 (its decoder), each with a length of 1 or 4
-    # bytes; the byte that follows is the kind of audio.
-    decoder = entry.find(b"\x04", descriptor + 12) if descriptor >= 0 else -1
-    if decoder >= 0:
-        kind = entry[decoder + 1 :].lstrip(b"\x80")[1:2]
-        track.codec = ".mp3" if kind and kind[0] in _MP3_IN_MP4 else track.codec
+    entry = reader.read(at, min(end - at, _MAX_ENTRY))
+    if (place := entry.find(b"dOps")) >= 0:
+        track.channels = int.from_bytes(entry[place + 5 : place + 6], "big")
+    elif (place := entry.find(b"esds")) >= 0:
+        _read_descriptors(entry[place + 8 :], track)
+
+
+def _read_descriptors(data: bytes, track: Track) -> None:
+    """Read MPEG-4's descriptors: of the stream (3), in it of the decoder (4), in it of AAC (5)."""
+    decoder = _descriptor(_descriptor(data, 3)[3:], 4)
+    if decoder[:1] in _MP3_IN_MP4:
+        track.codec = ".mp3"
+        return
+    config = int.from_bytes(_descriptor(decoder[13:], 5)[:2].ljust(2, b"\0"), "big")
+    if config >> 7 & 15 != _RATE_FOLLOWS:
+        track.channels = _AAC_CHANNELS[config >> 3 & 15]
+
+
+def _descriptor(data: bytes, kind: int) -> bytes:
+    """Return the contents of a descriptor, which has a length of up to four bytes; else nothing."""
+    if data[:1] != bytes([kind]):
+        return b""
+    at = 1
+    while at < 4 and data[at : at + 1] >= b"\x80":
+        at += 1
+    return data[at + 1 :]
 
 
 def _read_extensions(reader: HeaderReader, start: int, end: int, movie: Movie) -> None:
