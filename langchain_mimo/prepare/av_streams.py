@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,9 +15,10 @@ from langchain_mimo._checks import number
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
 from langchain_mimo._media.cutting.copying import CopyTarget, copy_span
 from langchain_mimo._media.cutting.decoding import decode_span
-from langchain_mimo._media.cutting.index import Index, IndexedFile, build_index
+from langchain_mimo._media.cutting.index import Index, IndexedFile, StreamIndex, build_index
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.times import Span, exact
+from langchain_mimo._media.cutting.verification import Promise, verify
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.inspection import Inspection, inspect
 from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
@@ -28,6 +29,9 @@ from langchain_mimo.prepare.output import Output, ProgressMonitor
 _SPEECH_SAMPLE_RATE = 16_000
 _SPEECH_BIT_RATE = 48_000
 """Bits per second below which audio is encoded as mono at the sample rate of speech."""
+
+UNCHANGED = "Left unchanged: MiMo accepts it."
+"""The note on a source that is copied as it is."""
 
 _MIN_GAP = Fraction(1, 10)
 """Seconds from which a gap in the audio is kept; shorter ones are rounding of time stamps."""
@@ -120,7 +124,7 @@ class Job:
         self.file.seek(0)
         with self.draft.open("wb") as copy:
             shutil.copyfileobj(self.file, copy)
-        self.notes.append("Left unchanged: MiMo accepts it.")
+        self.notes.append(UNCHANGED)
 
 
 def decodable_audio(container: Any) -> list[Any]:
@@ -183,6 +187,30 @@ def copy_exactly(job: Job, kind: MediaKind, format_name: str) -> None:
     copy_span(job.source, job.span, "exact", target, lambda _: job.monitor.report(0.05))
 
 
+def check_unchanged(job: Job, kind: MediaKind) -> None:
+    """Verify a draft that is the source itself; see `copy_file`.
+
+    Raises:
+        CannotCopyError: It is damaged; the text says how, as a clause.
+        MediaError: The time limit has expired.
+    """
+    video, audio = job.index.video, job.index.audio
+    shown = video.shown if video is not None and kind == "video" else None
+    promise = Promise(
+        kind,
+        (shown[-1] - shown[0]) * video.time_base if video and shown else Fraction(0),
+        len(shown) if shown is not None else None,
+        video.interval if video is not None else Fraction(1, 10),
+        audio.length if audio is not None and audio.shown else None,
+        hides_nothing=False,
+    )
+    try:
+        verify(job.draft, promise, lambda _: job.monitor.report(0.05))
+    except MediaError as error:
+        job.monitor.report(0)  # raises when the time limit is the reason
+        raise CannotCopyError(f"as it is, it fails a check: {error.reason}") from error
+
+
 def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -> None:
     """Copy audio; see `copy_exactly`, which replaces this.
 
@@ -196,8 +224,12 @@ def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -
         raise import_av().error.InvalidDataError(1, str(error)) from error
 
 
-def decode_frames(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
+def decode_frames(job: Job, streams: Iterable[Any]) -> Generator[tuple[Any, float]]:
     """Decode the segment to keep.
+
+    Args:
+        job: The prepare call.
+        streams: Positions of streams in the container, or the streams.
 
     Yields:
         Each frame that starts within the segment, with its time in seconds from the segment's
@@ -214,7 +246,7 @@ def decode_frames(job: Job, streams: list[Any]) -> Iterator[tuple[Any, float]]:
     def tick(share: float) -> None:
         job.monitor.report(0.05 + 0.85 * share)
 
-    positions = [stream.index for stream in streams]
+    positions = [s if isinstance(s, int) else s.index for s in streams]
     for frame, time in decode_span(job.source, positions, job.span, tick, skipped):
         yield frame, float(time)
 
@@ -227,7 +259,7 @@ class AudioEncoder:
     Args:
         out: The new container.
         codec: FFmpeg's name of the encoder.
-        source: The stream that the frames come from.
+        source: The stream that the frames come from, or its index.
         bit_rate: Bits per second.
         seconds: The length of the segment; None for no limit.
     """
@@ -235,11 +267,12 @@ class AudioEncoder:
     def __init__(
         self, out: Any, codec: str, source: Any, bit_rate: int, seconds: float | None = None
     ) -> None:
-        context = source.codec_context
+        context: Any = source if isinstance(source, StreamIndex) else source.codec_context
+        channels = getattr(context, "channels", 0) or context.layout.nb_channels
         is_full_quality = bit_rate >= _SPEECH_BIT_RATE
         rate = context.sample_rate if context.sample_rate in (44100, 48000) else 44100
         rate = rate if is_full_quality else _SPEECH_SAMPLE_RATE
-        layout = "stereo" if is_full_quality and context.layout.nb_channels > 1 else "mono"
+        layout = "stereo" if is_full_quality and channels > 1 else "mono"
         self._out = out
         with ffmpeg_errors("its audio cannot be encoded"):
             self._stream = out.add_stream(codec, rate=rate, layout=layout)
@@ -254,6 +287,11 @@ class AudioEncoder:
         self._trim.expect(time)
         with ffmpeg_errors("its audio cannot be encoded"):
             self._mux(self._resampler.resample(frame))
+
+    @property
+    def seconds(self) -> Fraction:
+        """How much audio was encoded, gaps included."""
+        return Fraction(self._trim.end, self._rate)
 
     def finish(self) -> None:
         """Encode the buffered rest."""
@@ -274,6 +312,7 @@ class _Trimmer:
         self._rate = rate
         self._limit = None if seconds is None else round(seconds * rate)
         self._next: int | None = None
+        self.end = 0
 
     def expect(self, time: float) -> None:
         """Say when the next frame starts; gaps are kept, small differences are not."""
@@ -292,6 +331,7 @@ class _Trimmer:
         if (start, limit) != (first, end):
             frame = _part(frame, start - first, limit - start)
         frame.pts, frame.time_base = start, Fraction(1, self._rate)
+        self.end = limit
         return frame
 
 

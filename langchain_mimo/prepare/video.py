@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, get_args
 
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
-from langchain_mimo._media.av_container import import_av, open_container
+from langchain_mimo._media.av_container import open_container
 from langchain_mimo._media.cutting.index import streams_to_cut
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.headers.reader import AVHeader
@@ -19,12 +18,10 @@ from langchain_mimo._media.local_files import check_source
 from langchain_mimo.catalogue import FPS_RANGE
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.av_streams import (
-    AudioEncoder,
     Job,
     check_time_range,
+    check_unchanged,
     copy_exactly,
-    decodable_audio,
-    decode_frames,
     resolve_time_range,
     survey_packets,
 )
@@ -42,7 +39,13 @@ from langchain_mimo.prepare.output import (
     open_source,
     suffix_fits,
 )
-from langchain_mimo.prepare.video_frames import FrameNormalizer, rotation_of
+from langchain_mimo.prepare.video_encoding import (
+    MAX_ENCODED_FRAMES,
+    EncodingSettings,
+    encode_video,
+    first_frame,
+)
+from langchain_mimo.prepare.video_frames import rotation_of
 from langchain_mimo.tokens import CELL, DEFAULT_FPS, MediaResolution, VideoTokens, video_tokens
 
 MAX_FRAME_RATE = Fraction(30)
@@ -50,6 +53,8 @@ MAX_FRAME_RATE = Fraction(30)
 
 LOW_FRAME_RATE = Fraction(10)
 """Frame rate when bytes are scarce: MiMo samples at most 10 frames per second."""
+
+_MIN_FRAME_RATE = Fraction(1, 1000)
 
 _PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float"})
@@ -64,8 +69,6 @@ _MAX_ATTEMPTS = 4
 _MIN_FRAME_SIDE = CELL
 """Pixels. Shrinking a side below the edge of one token saves no tokens."""
 
-_QUALITY = {"crf": "23", "preset": "veryfast"}
-
 
 @dataclass(frozen=True, slots=True)
 class _Target:
@@ -79,17 +82,6 @@ class _Target:
         return video_tokens(
             seconds, width, height, fps=self.fps, media_resolution=self.media_resolution, mute=mute
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _EncodingSettings:
-    """How the result is encoded; rates are per second."""
-
-    width: int
-    height: int
-    frame_rate: Fraction
-    video_bit_rate: int
-    audio_bit_rate: int
 
 
 def prepare_video(
@@ -148,8 +140,9 @@ def prepare_video(
     monitor.report(0)
     with draft_file(source, output) as draft, open_source(source) as file:
         with closing(open_container(file)) as container:
-            video = _video_info(container)
-            index = survey_packets(container, streams_to_cut(container, "video"), monitor)
+            streams = streams_to_cut(container, "video")
+            video = _video_info(streams, container)
+            index = survey_packets(container, streams, monitor)
         time_range = resolve_time_range(start_s, end_s, index.duration)
         job = Job(file, draft, output, max_bytes, index, time_range, monitor, [])
         reasons = ["convert=True"] if convert else _reasons_to_encode(job, video, target)
@@ -158,7 +151,7 @@ def prepare_video(
             mime_type = "video/mp4"
             check_suffix(output, mime_type)
             if reasons or not _copy_streams(job, target):
-                _encode_within_limits(job, target, reasons)
+                _encode_within_limits(job, target, video, reasons)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
 
@@ -169,6 +162,11 @@ def _copy_file(job: Job) -> str | None:
     if inspection is None or not suffix_fits(job.output, inspection.mime_type):
         return None
     job.copy_file()
+    try:
+        check_unchanged(job, "video")
+    except CannotCopyError as error:
+        job.notes[-1] = f"Re-encoded: {error}."
+        return None
     return inspection.mime_type
 
 
@@ -176,31 +174,19 @@ def _copy_file(job: Job) -> str | None:
 class _VideoInfo:
     """The parameters of the video stream, as stated by its codec."""
 
-    codec: str
     pixel_format: str | None
     width: int
     height: int
     has_audio: bool
 
 
-def _video_info(container: Any) -> _VideoInfo:
+def _video_info(streams: list[Any], container: Any) -> _VideoInfo:
     if not container.streams.video:
         raise MediaError("it has no video track; prepare audio with prepare_audio")
-    context = container.streams.video[0].codec_context
-    if context is None:
-        raise MediaError("the codec of its video track is unknown to FFmpeg")
-    return _VideoInfo(
-        context.name,
-        context.pix_fmt,
-        context.width,
-        context.height,
-        bool(decodable_audio(container)),
-    )
-
-
-def _selected_streams(container: Any) -> list[Any]:
-    """Return the first video stream and the first decodable audio stream, if any."""
-    return [*container.streams.video[:1], *decodable_audio(container)[:1]]
+    if streams[:1] == [] or streams[0].type != "video":
+        raise MediaError("the codec of its video track is unknown to FFmpeg; get another copy")
+    context = streams[0].codec_context
+    return _VideoInfo(context.pix_fmt, context.width, context.height, len(streams) > 1)
 
 
 def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str]:
@@ -251,18 +237,18 @@ def _duration_over_budget(job: Job, target: _Target) -> float | None:
     return seconds if tokens.total > target.token_budget else None
 
 
-def _encode_within_limits(job: Job, target: _Target, reasons: list[str]) -> None:
+def _encode_within_limits(job: Job, target: _Target, video: _VideoInfo, reasons: list[str]) -> None:
     """Encode, and encode again if the result is too large or slightly too long."""
     share, seconds = _PAYLOAD_SHARE, job.time_range.seconds
     earlier_notes = len(job.notes)
+    first = first_frame(job)
+    upright = (first.width, first.height)[:: -1 if rotation_of(first) % 180 else 1]
+    video = replace(video, width=upright[0], height=upright[1])
     for _ in range(_MAX_ATTEMPTS):
         del job.notes[earlier_notes:]
-        with job.container() as container:
-            video = _upright_video_info(container)
         size = _size_within_budget(video, seconds, target)
         settings = _encoding_settings(job, video, size, share)
-        with job.container() as container:
-            _encode(job, container, settings)
+        encode_video(job, first, settings)
         written = job.draft.stat().st_size
         over_budget = _duration_over_budget(job, target)
         if written <= job.max_bytes and over_budget is None:
@@ -280,24 +266,9 @@ def _encode_within_limits(job: Job, target: _Target, reasons: list[str]) -> None
     )
 
 
-def _upright_video_info(container: Any) -> _VideoInfo:
-    """Return the parameters after the rotation that the header asks for."""
-    video = _video_info(container)
-    if _first_rotation(container) % 180 == 0:
-        return video
-    return _VideoInfo(video.codec, video.pixel_format, video.height, video.width, video.has_audio)
-
-
-def _first_rotation(container: Any) -> int:
-    """Return the rotation of the first frame; see `rotation_of`."""
-    for frame in container.decode(video=0):
-        return rotation_of(frame)
-    raise MediaError("none of its frames can be decoded; get another copy")
-
-
 def _encoding_settings(
     job: Job, video: _VideoInfo, size: tuple[int, int], share: float
-) -> _EncodingSettings:
+) -> EncodingSettings:
     """Choose frame rate and bit rates for the byte limit, and a smaller size if bits are scarce."""
     seconds = job.time_range.seconds
     width, height = size
@@ -307,6 +278,8 @@ def _encoding_settings(
     frame_rate = min(job.index.frame_rate or LOW_FRAME_RATE, MAX_FRAME_RATE)
     if video_bit_rate < _GOOD_BITS_PER_PIXEL * width * height * frame_rate:
         frame_rate = min(frame_rate, LOW_FRAME_RATE)
+    affordable = Fraction(MAX_ENCODED_FRAMES / seconds).limit_denominator(1001)
+    frame_rate = min(frame_rate, max(affordable, _MIN_FRAME_RATE))
     while video_bit_rate < _MIN_BITS_PER_PIXEL * width * height * frame_rate:
         width, height = _even(width * 0.9), _even(height * 0.9)
         if min(width, height) <= _MIN_FRAME_SIDE:
@@ -314,7 +287,7 @@ def _encoding_settings(
                 f"{seconds:.0f} s do not fit in {job.max_bytes:,} bytes; "
                 "cut it with start_s and end_s"
             )
-    return _EncodingSettings(width, height, frame_rate, video_bit_rate, audio_bit_rate)
+    return EncodingSettings(width, height, frame_rate, video_bit_rate, audio_bit_rate)
 
 
 def _size_within_budget(video: _VideoInfo, seconds: float, target: _Target) -> tuple[int, int]:
@@ -337,36 +310,3 @@ def _size_within_budget(video: _VideoInfo, seconds: float, target: _Target) -> t
 def _even(side: float) -> int:
     """Round down to an even number of pixels, at least 2, as yuv420p requires."""
     return max(2, int(side) // 2 * 2)
-
-
-def _encode(job: Job, container: Any, settings: _EncodingSettings) -> None:
-    av = import_av()
-    width, height, frame_rate = settings.width, settings.height, settings.frame_rate
-    with av.open(os.fspath(job.draft), "w", format="mp4", options={"movflags": "faststart"}) as out:
-        options = {
-            **_QUALITY,
-            "maxrate": str(settings.video_bit_rate),
-            "bufsize": str(2 * settings.video_bit_rate),
-        }
-        video = out.add_stream("h264", rate=frame_rate, options=options)
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        audio = None
-        if streams := decodable_audio(container):
-            audio = AudioEncoder(out, "aac", streams[0], settings.audio_bit_rate)
-        normalizer: FrameNormalizer | None = None
-        for frame, time in decode_frames(job, _selected_streams(container)):
-            if isinstance(frame, av.VideoFrame):
-                normalizer = normalizer or FrameNormalizer(frame, width, height, frame_rate)
-                for ready in normalizer.push(frame, time):
-                    out.mux(video.encode(ready))
-            elif audio is not None:
-                audio.encode(frame, time)
-        if normalizer is None:
-            raise MediaError(
-                "the segment contains no video frame; choose another start_s and end_s"
-            )
-        for ready in normalizer.fill_until(job.time_range.seconds):
-            out.mux(video.encode(ready))
-        out.mux(video.encode(None))
-        if audio is not None:
-            audio.finish()

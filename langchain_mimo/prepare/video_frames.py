@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from langchain_mimo._media.av_container import import_av
+from langchain_mimo._media.av_container import ffmpeg_errors, import_av
 
 
 def rotation_of(frame: Any) -> int:
@@ -27,11 +27,15 @@ class FrameNormalizer:
     _ROTATIONS = ((-90, ("transpose", "clock")), (90, ("transpose", "cclock")))
 
     def __init__(self, first: Any, width: int, height: int, rate: Fraction) -> None:
-        av = import_av()
         self._rate = rate
         self._next = 0
         self._last: Any = None
-        self._graph = graph = av.filter.Graph()
+        with ffmpeg_errors("its frames cannot be converted"):
+            self._graph = self._new_graph(first, width, height)
+        self._size = first.width, first.height, first.format.name
+
+    def _new_graph(self, first: Any, width: int, height: int) -> Any:
+        graph = import_av().filter.Graph()
         source = graph.add_buffer(
             width=first.width,
             height=first.height,
@@ -49,26 +53,26 @@ class FrameNormalizer:
             graph.add("buffersink"),
         ]
         graph.link_nodes(source, *steps).configure()
-        self._size = first.width, first.height, first.format.name
+        return graph
 
     def push(self, frame: Any, time: float) -> Iterator[Any]:
         """Add the frame shown at `time` seconds; yield the frames that are ready to be encoded.
 
         A frame too close to its predecessor is dropped. A gap is filled by repeating the
-        predecessor.
+        predecessor, and a gap before the first frame by the first frame.
         """
-        index = round(time * self._rate)
+        index = round(time * self._rate) if self._last is not None else 0
         if index < self._next:
             return
-        if self._last is not None:
-            yield from self._repeat_until(index)
+        yield from self._repeat_until(index)
         width, height, name = self._size
-        if (frame.width, frame.height, frame.format.name) != self._size:
-            frame = frame.reformat(width, height, name)
-        frame.pts, frame.time_base = index, 1 / self._rate
-        self._graph.push(frame)
-        self._last = self._graph.pull()
-        self._last.pict_type = 0  # the encoder chooses key frames itself
+        with ffmpeg_errors("its frames cannot be converted"):
+            if (frame.width, frame.height, frame.format.name) != self._size:
+                frame = frame.reformat(width, height, name)
+            frame.pts, frame.time_base = index, 1 / self._rate
+            self._graph.push(frame)
+            self._last = self._graph.pull()
+            self._last.pict_type = 0  # the encoder chooses key frames itself
         self._next = index
         yield from self._repeat_until(index + 1)
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
@@ -88,9 +89,10 @@ def copy_span(
 def _promise(source: IndexedFile, plan: CopyPlan, kind: MediaKind, tick: Tick) -> Promise:
     """Return what a copy has to be."""
     video, audio = source.index.video, source.index.audio
-    seconds, interval, rotation = plan.end - plan.start, DEFAULT_FRAME_INTERVAL, None
+    reach, interval, rotation = Fraction(0), DEFAULT_FRAME_INTERVAL, None
     if video is not None:
-        seconds, interval = min(plan.end, video.end or plan.end) - plan.start, video.interval
+        pts = next(s.pts for s in plan.streams if s.position == video.position)
+        reach, interval = (max(pts) - min(pts)) * video.time_base, video.interval
         beginning = Span(plan.start, plan.start + interval)
         frames = decode_span(source, [video.position], beginning, tick, lambda _: None)
         rotation = next((frame.rotation for frame, _ in frames), None)
@@ -100,7 +102,7 @@ def _promise(source: IndexedFile, plan: CopyPlan, kind: MediaKind, tick: Tick) -
         ticks = heard.pts[-1] - heard.pts[0] + audio.durations[heard.ordinals[-1]]
         audio_seconds = ticks * audio.time_base
     frame_count = plan.frames if video is not None else None
-    return Promise(kind, seconds, frame_count, interval, audio_seconds, rotation)
+    return Promise(kind, reach, frame_count, interval, audio_seconds, rotation)
 
 
 def write_copy(

@@ -45,6 +45,8 @@ class StreamIndex:
         kind: "video" or "audio".
         codec: FFmpeg's name of the codec, or "" when it is unknown.
         time_base: Seconds per tick.
+        sample_rate: Samples per second of audio; 0 for video.
+        channels: Channels of audio; 0 for video.
         pts: When each packet is shown, in ticks.
         durations: How long each is shown, in ticks; 0 when not stated.
         sizes: Bytes of each packet.
@@ -59,6 +61,8 @@ class StreamIndex:
     kind: str
     codec: str
     time_base: Fraction
+    sample_rate: int = 0
+    channels: int = 0
     pts: array[int] = field(default_factory=lambda: array("q"))
     durations: array[int] = field(default_factory=lambda: array("q"))
     sizes: array[int] = field(default_factory=lambda: array("i"))
@@ -267,6 +271,9 @@ class _Builder:
         context = stream.codec_context  # None where FFmpeg does not know the codec
         codec = context.name if context is not None else ""
         self._index = StreamIndex(stream.index, stream.type, codec, Fraction(stream.time_base))
+        if stream.type == "audio" and context is not None:
+            self._index.sample_rate = context.sample_rate or 0
+            self._index.channels = context.layout.nb_channels
         self._extradata = bytes(context.extradata or b"") if context is not None else b""
         self._hides_negative = bool(formats & _HIDES_NEGATIVE_TIMES)
         self._reorders = bool(getattr(context, "has_b_frames", False))

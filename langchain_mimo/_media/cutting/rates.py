@@ -9,8 +9,8 @@ from fractions import Fraction
 _GAP_TOLERANCE = Fraction(3, 2)
 """A gap between frames is regular within this factor of the median gap."""
 
-_MAX_IRREGULAR_GAPS = 2
-_IRREGULAR_ONE_IN = 50
+_FEW_GAPS = 2
+_FEW_IRREGULAR_ONE_IN, _IRREGULAR_ONE_IN = 10, 50
 _MAX_DENOMINATOR = 1001
 """Denominator of the rates of NTSC, such as 30000/1001."""
 
@@ -18,7 +18,8 @@ _MAX_DENOMINATOR = 1001
 def frame_rate(times: Sequence[int], time_base: Fraction) -> tuple[Fraction | None, bool]:
     """Return the frame rate where frames are densest, and whether the rate varies.
 
-    A few irregular gaps do not count: containers produce them at the start and end. A constant
+    A few irregular gaps do not count, because containers produce them at the start and end: one in
+    ten, at most two, or one in fifty. A constant
     rate is the mean over all frames, which undoes the rounding of coarse time bases; of a variable
     one, the gap counts below which a tenth of the gaps lie.
 
@@ -35,6 +36,10 @@ def frame_rate(times: Sequence[int], time_base: Fraction) -> tuple[Fraction | No
     median = gaps[len(gaps) // 2]
     regular = [gap for gap in gaps if median / _GAP_TOLERANCE < gap < median * _GAP_TOLERANCE]
     irregular = len(gaps) - len(regular)
-    is_variable = irregular > max(_MAX_IRREGULAR_GAPS, len(gaps) // _IRREGULAR_ONE_IN)
+    few = min(_FEW_GAPS, len(gaps) // _FEW_IRREGULAR_ONE_IN)
+    is_variable = irregular > max(few, len(gaps) // _IRREGULAR_ONE_IN)
     gap = gaps[len(gaps) // 10] if is_variable else Fraction(sum(regular), len(regular))
-    return (1 / (gap * time_base)).limit_denominator(_MAX_DENOMINATOR), is_variable
+    interval = gap * time_base
+    if interval > 1:
+        return 1 / interval.limit_denominator(_MAX_DENOMINATOR), is_variable
+    return (1 / interval).limit_denominator(_MAX_DENOMINATOR), is_variable

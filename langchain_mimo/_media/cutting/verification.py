@@ -54,7 +54,8 @@ class Promise:
 
     Attributes:
         kind: The kind of block that has to take it.
-        seconds: The length as shown.
+        reach: Seconds from the start of the first video frame to the start of the last. (How long
+            the last one lasts is not stated by every container.) 0 for audio.
         frames: The number of video frames; None for audio.
         interval: Seconds from one frame to the next, by which lengths may differ.
         audio_seconds: The length of the audio; None without audio.
@@ -63,7 +64,7 @@ class Promise:
     """
 
     kind: MediaKind
-    seconds: Fraction
+    reach: Fraction
     frames: int | None
     interval: Fraction
     audio_seconds: Fraction | None = None
@@ -113,7 +114,8 @@ def _check_video(index: Index, promise: Promise) -> None:
     assert promise.frames is not None
     if abs(len(video.shown) - promise.frames) > 1:
         raise MediaError(f"it has {len(video.shown)} frames instead of {promise.frames}")
-    _check_length("it", video, promise.seconds, promise.interval)
+    reach = (video.shown[-1] - video.shown[0]) * video.time_base
+    _check_seconds("it reaches over", reach, promise.reach, promise.interval + video.time_base)
 
 
 def _check_audio(index: Index, promise: Promise) -> None:
@@ -122,13 +124,13 @@ def _check_audio(index: Index, promise: Promise) -> None:
         return
     if audio is None or not audio.pts:
         raise MediaError("it has no audio")
-    _check_length("its audio", audio, promise.audio_seconds, promise.interval + _AUDIO_TOLERANCE)
+    tolerance = promise.interval + _AUDIO_TOLERANCE
+    _check_seconds("its audio lasts", audio.length, promise.audio_seconds, tolerance)
 
 
-def _check_length(what: str, stream: StreamIndex, seconds: Fraction, tolerance: Fraction) -> None:
-    length = stream.length
-    if abs(length - seconds) > tolerance + stream.time_base:
-        raise MediaError(f"{what} lasts {float(length):.3f} s instead of {float(seconds):.3f} s")
+def _check_seconds(what: str, found: Fraction, promised: Fraction, tolerance: Fraction) -> None:
+    if abs(found - promised) > tolerance:
+        raise MediaError(f"{what} {float(found):.3f} s instead of {float(promised):.3f} s")
 
 
 def _check_decoding(source: IndexedFile, promise: Promise, pixels: int, tick: Tick) -> str:
