@@ -27,17 +27,19 @@ from langchain_mimo._media.foreign_headers import (
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.headers.codec_names import codec_name
 from langchain_mimo._media.headers.matroska import is_truncated_matroska
+from langchain_mimo._media.headers.probe import probe as probe_header
 from langchain_mimo._media.headers.reader import (
     AVHeader,
     HeaderReader,
     ImageHeader,
     MediaHeader,
     StreamInfo,
+    TruncatedMediaError,
 )
 from langchain_mimo._media.identify import identify_file
-from langchain_mimo._media.inspection import inspect, measure_headers
+from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import check_source, open_trusted_file
-from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
+from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
@@ -210,7 +212,7 @@ def _header(opened: _Opened, found: Format | None, offset: int) -> tuple[MediaHe
         ValueError: It is damaged, and PyAV or Pillow cannot read it either.
         MiMoConfigurationError: It needs PyAV, which is not installed.
     """
-    header, fault = measure_headers(opened.reader, found, offset)
+    header, fault = _own_header(opened.reader, found, offset)
     if found is not None and header is not None and _says_something(header):
         return header, found.name
     try:
@@ -223,6 +225,22 @@ def _header(opened: _Opened, found: Format | None, offset: int) -> tuple[MediaHe
     if isinstance(foreign, AVHeader) and (fault is not None or is_cut):
         foreign = foreign.bounded()
     return foreign, found.name if found is not None else name
+
+
+def _own_header(
+    reader: Reader, found: Format | None, offset: int
+) -> tuple[MediaHeader | None, ValueError | None]:
+    """Return what the file's own header says, and why it cannot be measured completely."""
+    if found is None:
+        return None, None
+    # The frame count of an MP3 may be judged by the tags around its frames, so it is read whole.
+    whole = OffsetReader(reader, offset) if offset and found is not formats.MP3 else reader
+    try:
+        return probe_header(whole, found), None
+    except TruncatedMediaError as error:
+        return error.header, error
+    except ValueError as error:
+        return None, error
 
 
 def _says_something(header: MediaHeader) -> bool:

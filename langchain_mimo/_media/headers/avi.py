@@ -86,18 +86,18 @@ def probe_avi(reader: HeaderReader) -> AVHeader:
         if is_short:
             raise truncated()
         return _header(layout, _stated_seconds(layout))
-    has_all_chunks = layout.chunks_end <= reader.size
-    if has_all_chunks and not is_open and _is_possible(layout, reader.size):
+    # A truncated file had the length that it states.
+    is_plausible = not is_open and _is_possible(layout, max(reader.size, length + 8))
+    if is_plausible and layout.chunks_end <= reader.size:
         return _header(layout, _stated_seconds(layout))
-    return _counted_header(reader, layout, is_open)
+    return _counted_header(reader, layout, _frames(layout) if is_plausible else 0)
 
 
-def _counted_header(reader: HeaderReader, layout: _Layout, is_open: bool) -> AVHeader:
-    """Measure a file by its chunks, and see whether the promised ones are there."""
+def _counted_header(reader: HeaderReader, layout: _Layout, promised: int) -> AVHeader:
+    """Measure a file by its chunks, and see whether the promised frames are there."""
     reached = _count_chunks(reader, layout)
     seconds = max((s.counted * s.seconds_per_unit for s in layout.streams), default=0.0)
     header = _header(layout, seconds or None)
-    promised = 0 if is_open or not _is_possible(layout, 1 << 62) else _frames(layout)
     frames = sum(s.counted for s in _videos(layout)[:1])
     if reached < reader.size:
         if promised:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from langchain_mimo._media.headers.mp4_boxes import Box, read_box
 from langchain_mimo._media.headers.mp4_fragments import (
+    AT_EACH_END,
     read_fragments,
     read_last_fragments,
     segments_seconds,
@@ -64,7 +65,7 @@ def probe_mp4(reader: HeaderReader) -> AVHeader:
         raise truncated("its index (the moov box) is missing, as in a file that was never finished")
     if movie.is_compressed:
         return AVHeader()
-    read_fragments(reader, movie, walk.fragments)
+    read_fragments(reader, movie, walk.fragments[: AT_EACH_END if has_more else None])
     if has_more and not read_last_fragments(reader, movie):
         return _header(movie, _stated_seconds(movie))
     header = _header(movie, _duration(movie))

@@ -15,7 +15,9 @@ from langchain_mimo._media.headers.mp4_boxes import Box, inner_boxes
 from langchain_mimo._media.headers.mp4_tracks import Movie, Track
 from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError
 
-_AT_EACH_END = 32
+AT_EACH_END = 32
+"""Fragments that are read at the beginning and at the end."""
+
 _TAIL = 1 << 20
 _MAX_RUN = 4 << 20
 _SLICE = 1 << 16
@@ -44,7 +46,7 @@ def read_fragments(reader: HeaderReader, movie: Movie, fragments: list[Box]) -> 
         fragments: All `moof` boxes in the file's order.
     """
     for place, box in enumerate(fragments):
-        is_between = _AT_EACH_END <= place < len(fragments) - _AT_EACH_END
+        is_between = AT_EACH_END <= place < len(fragments) - AT_EACH_END
         if not is_between or not all(track.is_timed for track in movie.tracks):
             _read_fragment(reader, box, movie)
 
@@ -59,7 +61,7 @@ def read_last_fragments(reader: HeaderReader, movie: Movie) -> bool:
     tail = reader.peek(tail_at, _TAIL)
     found: list[Box] = []
     at = len(tail)
-    while len(found) < _AT_EACH_END and (at := tail.rfind(b"moof", 4, at)) >= 0:
+    while len(found) < AT_EACH_END and (at := tail.rfind(b"moof", 4, at)) >= 0:
         end = tail_at + at - 4 + int.from_bytes(tail[at - 4 : at], "big")
         if tail[at + 8 : at + 12] == b"mfhd" and end <= reader.size:
             found.append(Box(b"moof", tail_at + at + 4, end))
