@@ -79,7 +79,7 @@ fuzz: $(TEST_ENV)/.made  ## Send thousands of damaged files and answers through 
 
 .PHONY: test-media
 test-media: $(TEST_ENV)/.made  ## Compare what is measured of media files with ffprobe, if it is installed
-	$(TEST_ENV)/bin/python -m pytest tests/media/test_second_opinion.py -rs $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest tests -m second_opinion -rs $(ARGS)
 
 .PHONY: test-all
 test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, if installed
