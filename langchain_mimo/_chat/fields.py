@@ -25,6 +25,7 @@ from langchain_mimo import catalogue
 from langchain_mimo._chat.api_keys import ApiKey, env_api_key, fixed_key
 from langchain_mimo._chat.settings import (
     EmptyContent,
+    check_address,
     check_arguments,
     check_client,
     endpoints_of,
@@ -303,7 +304,15 @@ class ChatMiMoFields(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_endpoint(self) -> Self:
-        endpoints = self._endpoints
+        endpoints, given = self._endpoints, self.model_fields_set
+        check_address(
+            endpoints,
+            server=self.server,
+            base_url=self.base_url,
+            region=self.region,
+            key_in_code=fixed_key(self.api_key) if "api_key" in given else None,
+            is_from_environment="base_url" not in given,
+        )
         known = catalogue.find(self.model)
         if known and known.ended and endpoints.is_mimo and known.ended_by(datetime.now(UTC)):
             warn_once(

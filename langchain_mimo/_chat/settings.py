@@ -10,9 +10,15 @@ from typing import Any, Literal, TypeAlias
 from pydantic import SecretStr
 
 from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key
-from langchain_mimo._checks import nearest
-from langchain_mimo._wire.endpoints import Endpoints, default_base_url, derive_endpoints
-from langchain_mimo.catalogue import Region
+from langchain_mimo._checks import nearest, warn_once
+from langchain_mimo._wire.endpoints import (
+    Endpoints,
+    Server,
+    default_base_url,
+    derive_endpoints,
+    key_family,
+)
+from langchain_mimo.catalogue import TOKEN_PLAN_HOSTS, Region
 from langchain_mimo.errors import MiMoConfigurationError
 
 EmptyContent: TypeAlias = Literal["keep", "reasoning"]
@@ -123,6 +129,61 @@ def endpoints_of(
         )
         raise MiMoConfigurationError(msg)
     return endpoints
+
+
+def check_address(
+    endpoints: Endpoints,
+    *,
+    server: Server,
+    base_url: str | None,
+    region: Region | None,
+    key_in_code: str | None,
+    is_from_environment: bool,
+) -> None:
+    """Check that where requests go is where the program says, and warn of plain http.
+
+    Args:
+        endpoints: Where requests go.
+        server: The kind of server.
+        base_url: The base URL from argument or environment, or None.
+        region: The cluster that the program names, or None.
+        key_in_code: The key that the program passes, or None if the environment has it.
+        is_from_environment: Whether the base URL comes from the environment.
+
+    Raises:
+        MiMoConfigurationError: A self-hosted server has no base URL, or the base URL is not that of
+            the region or of the kind of key that the program names.
+    """
+    if base_url is None:
+        if server != "mimo":
+            msg = (
+                f'server="{server}" needs base_url, such as "http://localhost:8000/v1"; without '
+                "it, messages and key would go to MiMo's cloud"
+            )
+            raise MiMoConfigurationError(msg)
+        return
+    named = BASE_URL_VARIABLE if is_from_environment else "base_url"
+    remedy = f"unset {named} or pass base_url=" if is_from_environment else "remove one of them"
+    if region is not None and endpoints.host != TOKEN_PLAN_HOSTS[region]:
+        msg = (
+            f"region={region!r} means {TOKEN_PLAN_HOSTS[region]}, but {named} means "
+            f"{endpoints.host}; {remedy}"
+        )
+        raise MiMoConfigurationError(msg)
+    # A base URL of the program is its own choice: resellers and tests take keys of any kind.
+    is_plan_host = endpoints.host in TOKEN_PLAN_HOSTS.values()
+    wrong = {"tp": not is_plan_host, "sk": is_plan_host}.get(key_family(key_in_code), False)
+    if is_from_environment and wrong:
+        kind = "pay-as-you-go (sk-…)" if is_plan_host else "Token Plan (tp-…)"
+        msg = f"the api_key passed is a {kind} key, but {named} means {endpoints.host}; {remedy}"
+        raise MiMoConfigurationError(msg)
+    if endpoints.is_plain and not endpoints.is_loopback:
+        warn_once(
+            f"{named} sends the API key and all messages unencrypted to {endpoints.host} (http); "
+            "use https.",
+            f"plain http {endpoints.host}",
+            stacklevel=6,  # the program's own line
+        )
 
 
 def secret_value(value: SecretStr | str) -> str:

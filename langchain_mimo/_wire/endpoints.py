@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from langchain_mimo.catalogue import GENERAL_HOST, MIMO_DOMAIN, TOKEN_PLAN_HOSTS, Region
 from langchain_mimo.errors import MiMoConfigurationError
@@ -20,6 +20,11 @@ ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
 HAS_RESPONSE_FORMAT: dict[ApiFormatName, bool] = {"openai": True, "anthropic": False}
 """Whether requests of a format have a `response_format` (docs/api-facts.md)."""
 
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]|\s")
+_HOST = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?"
+)
+
 _API_PATH = re.compile(
     r"(/v1)?/chat/completions/?$|/anthropic(/v1)?(/messages)?/?$|/v1(/messages)?/?$|/+$"
 )
@@ -31,6 +36,7 @@ class Endpoints(NamedTuple):
     Attributes:
         root: Scheme, host and any path before the API's own.
         host: Host name without port, in lower case.
+        is_plain: Whether requests go over http, unencrypted.
         chat_completions: Endpoint of the OpenAI format.
         anthropic_messages: Endpoint of the Anthropic format.
         models: Endpoint of the list of models, which this package does not request. In September
@@ -40,6 +46,7 @@ class Endpoints(NamedTuple):
 
     root: str
     host: str
+    is_plain: bool
     chat_completions: str
     anthropic_messages: str
     models: str
@@ -48,6 +55,16 @@ class Endpoints(NamedTuple):
     def is_mimo(self) -> bool:
         """Whether the host is MiMo's own, which always requires a key."""
         return self.host == MIMO_DOMAIN or self.host.endswith("." + MIMO_DOMAIN)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine."""
+        name = self.host.rstrip(".")
+        return (
+            name in ("localhost", "::1")
+            or name.endswith(".localhost")
+            or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
+        )
 
 
 def key_family(api_key: str | None) -> KeyFamily:
@@ -73,24 +90,52 @@ def derive_endpoints(base_url: str) -> Endpoints:
             credentials.
     """
     url = base_url.strip()
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"base_url must start with https:// or http:// and a host, got {url[:80]!r}"
+    try:
+        parts = urlsplit(url)
+        host = _checked_host(url, parts)
+    except ValueError as error:  # also from urlsplit: brackets that do not match, odd characters
+        msg = f"base_url {_shown(url)} is not a valid URL: {error}"
+        raise MiMoConfigurationError(msg) from None
+    if parts.scheme not in {"http", "https"} or not host:
+        msg = f"base_url must start with https:// or http:// and a host, got {_shown(url)}"
         raise MiMoConfigurationError(msg)
     if parts.query or parts.fragment or parts.username or parts.password:
         msg = (
-            f"base_url for {parts.hostname} must not contain a query, a fragment, a user or a "
+            f"base_url for {host} must not contain a query, a fragment, a user or a "
             "password; pass keys as api_key and other credentials as default_headers"
         )
         raise MiMoConfigurationError(msg)
     root = _API_PATH.sub("", url.rstrip("/"), count=1)
     return Endpoints(
         root=root,
-        host=parts.hostname.lower(),
+        host=host,
+        is_plain=parts.scheme == "http",
         chat_completions=f"{root}/v1/chat/completions",
         anthropic_messages=f"{root}/anthropic/v1/messages",
         models=f"{root}/v1/models",
     )
+
+
+def _checked_host(url: str, parts: SplitResult) -> str:
+    """Return the host in lower case, "" if there is none.
+
+    Raises:
+        ValueError: It cannot be the name or address of a host, or the port is none.
+    """
+    if match := _UNPRINTABLE.search(url):
+        raise ValueError(f"it contains the character {match[0]!r}")
+    parts.port  # noqa: B018 - raises ValueError for what is no port
+    host = (parts.hostname or "").lower()
+    if host and "[" not in parts.netloc:
+        ascii_host = host if host.isascii() else host.encode("idna").decode()
+        if len(ascii_host) > 253 or not _HOST.fullmatch(ascii_host):
+            raise ValueError(f"{host[:80]!r} is not the name of a host")
+    return host
+
+
+def _shown(url: str) -> str:
+    """Return the `repr` of a URL for an error, without a user name and password."""
+    return repr(re.sub(r"//[^/]*@", "//…@", url)[:80])
 
 
 def default_base_url(api_key: str | None, region: Region | None, *, is_known: bool = True) -> str:
