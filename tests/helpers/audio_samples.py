@@ -6,6 +6,7 @@ Import it as `audio_samples`: tests/helpers is on pytest's pythonpath.
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from array import array
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def windows(samples):
 def pitch(window):
     """Return the pitch of a pure tone in Hz: half as many as it crosses zero per second."""
     signs = [value >= 0 for value in window if abs(value) > 100]
-    crossings = sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+    crossings = sum(a != b for a, b in itertools.pairwise(signs))
     return round(crossings / 2 * RATE / len(window))
 
 

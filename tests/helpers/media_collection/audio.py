@@ -109,17 +109,18 @@ for _name, (_riff, _length) in _SENTINELS.items():
         f"{_name}.wav",
         "audio",
         functools.partial(wave, riff=_riff, length=_length),
+        prepared="converted",
         seconds=3.0,
         about="a length that means: to the end",
     )
 
 
-@audio("16_bytes_too_many.wav", seconds=3.0, about="CubicSDR's lengths")
+@audio("16_bytes_too_many.wav", prepared="converted", seconds=3.0, about="CubicSDR's lengths")
 def _sixteen_too_many():
     return wave(riff=96036 + 16, length=96000 + 16)
 
 
-@audio("22_bytes_too_many.wav", seconds=3.0, about="MAUI recorder's lengths")
+@audio("22_bytes_too_many.wav", prepared="converted", seconds=3.0, about="MAUI recorder's lengths")
 def _twenty_two_too_many():
     return wave(riff=96036 + 22, length=96000 + 22)
 
@@ -143,7 +144,12 @@ def _bytes_after_wav():
     return wave() + b"TAG" + bytes(125)
 
 
-@audio("zero_riff.wav", seconds=3.0, about="lengths of 0: a recorder that was switched off")
+@audio(
+    "zero_riff.wav",
+    prepared="converted",
+    seconds=3.0,
+    about="lengths of 0: a recorder that was switched off",
+)
 def _zero_lengths():
     return wave(riff=0, length=0)
 
@@ -204,7 +210,9 @@ for _name, (_make, _tags, _block) in _TAGGED.items():
     )
 
 
-@audio("joined.mp3", seconds=3 * SECONDS, about="parts joined by a speech server")
+@audio(
+    "joined.mp3", prepared="converted", seconds=3 * SECONDS, about="parts joined by a speech server"
+)
 def _joined():
     return _written("mp3", "libmp3lame")() * 3
 
@@ -214,19 +222,26 @@ def _joined_without_tags():
     return _written("mp3", "libmp3lame", options={"write_xing": "0", "id3v2_version": "0"})() * 2
 
 
-@audio("joined.ogg", seconds=2 * SECONDS, about="two Opus streams joined")
+@audio("joined.ogg", prepared="converted", seconds=2 * SECONDS, about="two Opus streams joined")
 def _joined_ogg():
     return _written("ogg", "libopus", sample_rate=48000)() * 2
 
 
-@audio("late.ogg", seconds=SECONDS, about="an Ogg cut out of a running stream")
+@audio(
+    "late.ogg", prepared="converted", seconds=SECONDS, about="an Ogg cut out of a running stream"
+)
 def _late_ogg():
     return _written(
         "ogg", "vorbis", layout="stereo", audio_options={"strict": "experimental"}, shift=1000
     )()
 
 
-@audio("unstated_length.flac", seconds=SECONDS, about="total samples 0: written to a pipe")
+@audio(
+    "unstated_length.flac",
+    prepared="converted",
+    seconds=SECONDS,
+    about="total samples 0: written to a pipe",
+)
 def _pipe_flac():
     data = bytearray(_written("flac", "flac")())
     data[21] &= 0xF0
