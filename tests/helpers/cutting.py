@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from langchain_mimo._media.av_container import open_container
 from langchain_mimo._media.cutting.copying import CopyTarget, copy_span
 from langchain_mimo._media.cutting.index import IndexedFile, build_index, streams_to_cut
+from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.times import Span, exact
 
 FEW_EXAMPLES = settings(max_examples=max(1, settings.default.max_examples // 3), deadline=None)
@@ -38,6 +39,14 @@ def copy_bytes(source: IndexedFile, span: Span, mode: str, kind: str = "video"):
         return plan, path.read_bytes()
 
 
+def try_copy(source: IndexedFile, span: Span, mode: str):
+    """Copy a span; return the plan, the bytes and None, or None twice and why there is no copy."""
+    try:
+        return *copy_bytes(source, span, mode), None
+    except CannotCopyError as error:
+        return None, None, str(error)
+
+
 @st.composite
 def spans(draw, source: IndexedFile, times: list[Fraction]):
     """Draw a span of a source: often from frame to frame, stated as a float; else anywhere.
@@ -58,3 +67,9 @@ def spans(draw, source: IndexedFile, times: list[Fraction]):
         end = min(index.duration, end + draw(st.floats(0, 0.2)))
     stop = index.end if end == index.duration else index.start + exact(end)
     return Span(index.start + exact(start), stop)
+
+
+def inside(seen, span: Span):
+    """Return the frames that start in a span; times count to the nearest microsecond."""
+    half = Fraction(1, 2_000_000)
+    return [each for each in seen if span.start - half <= each.time < span.end - half]
