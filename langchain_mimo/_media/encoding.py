@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from langchain_mimo._media.limits import base64_length
-from langchain_mimo._media.local_files import shown_path
+from langchain_mimo._media.path_spelling import shown_path
 from langchain_mimo._media.readers import Reader
 from langchain_mimo._media.references import InlineBase64, LocalFile
 

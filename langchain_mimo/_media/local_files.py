@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from langchain_mimo._checks import shown
+from langchain_mimo._media.path_spelling import check_absolute, shown_path
 from langchain_mimo._media.references import LocalFile
 from langchain_mimo.errors import MediaError
 
@@ -28,7 +29,8 @@ _OPEN_DIRECTORY = (
     | getattr(os, "O_CLOEXEC", 0)
 )
 _HAS_DIR_FD = os.open in os.supports_dir_fd
-"""False on Windows, where creating a link needs administrator rights."""
+"""False on Windows: there, a folder that is replaced by a junction between the check and the
+opening is noticed afterwards, by resolving the path again (docs/security.md)."""
 
 # O_NONBLOCK: opening a FIFO that was swapped in meanwhile must not wait for a writer.
 _OPEN_FILE = (
@@ -99,7 +101,7 @@ def open_allowed_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[
         ValueError: The path is not absolute, is outside every allowed folder, does not exist or is
             not a regular file; the text is the reason, for a MediaError.
     """
-    path = _check_absolute(file.path)
+    path = check_absolute(file.path)
     if not allowed_dirs:
         raise ValueError(
             f"the file {shown_path(path)} cannot be opened because no folder is allowed; pass "
@@ -180,29 +182,6 @@ def check_source(function: str, source: Any) -> str | os.PathLike[str] | bytes:
     return source
 
 
-def shown_path(path: str) -> str:
-    """Return the `repr` of a path for an error message, cut to 200 characters."""
-    return repr(path if len(path) <= 200 else path[:200] + "…")
-
-
-def _check_absolute(path: str) -> str:
-    """Check the spelling of a path before anything on the disk is read."""
-    if "\0" in path:
-        raise ValueError("its file path contains a null byte; correct the path")
-    if os.name == "nt" and path[:1] == "/" and path[2:3] == ":":
-        path = path[1:]  # file:///C:/cat.png
-    if path.startswith(("//", "\\\\")):
-        raise ValueError(
-            f"{shown_path(path)} is a network path; only files on this machine are opened"
-        )
-    if not Path(path).is_absolute():
-        raise ValueError(
-            f"{shown_path(path)} is a relative path; create the block with image_block, "
-            "video_block or audio_block, which store the absolute path"
-        )
-    return path
-
-
 def _allowed_root(resolved: str, allowed_dirs: Sequence[str | os.PathLike[str]]) -> str | None:
     """Return the allowed folder that contains a resolved path.
 
@@ -219,7 +198,7 @@ def _allowed_root(resolved: str, allowed_dirs: Sequence[str | os.PathLike[str]])
 def _open_beneath(root: str, resolved: str) -> int:
     """Open a resolved path from the folder `root` downwards without following links."""
     if not _HAS_DIR_FD:
-        return _open_regular(resolved, None)
+        return _open_unless_moved(resolved)
     *directories, name = Path(resolved).relative_to(root).parts
     here = os.open(root, _OPEN_DIRECTORY & ~getattr(os, "O_NOFOLLOW", 0))
     try:
@@ -230,6 +209,23 @@ def _open_beneath(root: str, resolved: str) -> int:
         return _open_regular(name, here)
     finally:
         os.close(here)
+
+
+def _open_unless_moved(resolved: str) -> int:
+    """Open a resolved path, and refuse it if it no longer resolves to itself."""
+    descriptor = _open_regular(resolved, None)
+    try:
+        _require_unmoved(descriptor, resolved)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_unmoved(descriptor: int, resolved: str) -> None:
+    same = os.path.samestat(os.fstat(descriptor), os.lstat(resolved))
+    if not same or os.path.realpath(resolved) != resolved:
+        raise OSError(0, "it was replaced by a link meanwhile")
 
 
 def _open_regular(name: str, directory: int | None) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import enum
 import socket
 import struct
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # part of the extra; the table of faults must be importable w
     from starlette.types import Send
 
 _STEPS_PER_YIELD = 32
+_LINGER = "hh" if sys.platform == "win32" else "ii"  # the fields of struct linger
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -68,10 +70,7 @@ class HttpResponse:
 
     def all_headers(self) -> Headers:
         """Return the headers as sent, including `content-length` if the length is known."""
-        headers: Headers = [
-            (b"content-type", self.content_type.encode("latin-1")),
-            (b"access-control-allow-origin", b"*"),
-        ]
+        headers: Headers = [(b"content-type", self.content_type.encode("latin-1"))]
         length = self.declared_length if self.body is None else len(self.body)
         if length is not None and not self.until_close:
             headers.append((b"content-length", str(length).encode()))
@@ -157,7 +156,7 @@ async def _end(connection: Connection, cut: Cut) -> None:
     if cut is Cut.RESET:
         tcp_socket = transport.get_extra_info("socket")
         # With a linger time of 0, closing sends RST and drops data that is not yet delivered.
-        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
         transport.abort()
     else:
         transport.close()
