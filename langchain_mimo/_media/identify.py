@@ -46,6 +46,10 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"FLV\x01", formats.FLASH_VIDEO),
     (b"\x00\x00\x01\xba", formats.MPEG_PROGRAM_STREAM),
     (b"\x00\x00\x01\xb3", formats.MPEG_VIDEO),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", formats.MXF),
+    (b"nut/multimedia container\x00", formats.NUT),
+    (b"YUV4MPEG2 ", formats.YUV4MPEG),
+    (b"icns", formats.ICNS),
     (b"#!AMR", formats.AMR),
     (b"caff", formats.CAF),
     (b".snd", formats.AU),
@@ -80,6 +84,8 @@ _CHUNKED = {
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _QUICKTIME_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_H264_FIRST_UNITS = frozenset({0x67, 0x47, 0x27, 0x09})  # parameters, or the mark of a frame
+_H265_FIRST_UNITS = frozenset({32, 33, 35})  # parameters, or the mark of a frame
 _TAGGABLE = frozenset({formats.MP3.name, formats.FLAC.name})
 """Formats that MiMo is taken to read behind an ID3 tag."""
 
@@ -240,6 +246,7 @@ def _identify_plain(head: bytes) -> Format | None:
         _identify_containers,
         _identify_boxes,
         _identify_short_signatures,
+        _identify_bare_video,
         _identify_frames,
     ):
         if (found := recognise(head)) is not None:
@@ -278,10 +285,25 @@ def _identify_short_signatures(head: bytes) -> Format | None:
         return formats.THEORA if b"\x80theora" in head[:128] else formats.OGG
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return formats.BMP
+    if len(head) > 2 and head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\r\n#":
+        return formats.NETPBM
+    if head[:1] == b"\x0a" and head[1:2] in b"\x00\x02\x03\x05" and head[2:3] == b"\x01":
+        return formats.PCX if head[3:4] in b"\x01\x02\x04\x08" else None
     for first, spacing in ((0, 188), (4, 192), (0, 204)):  # plain, on Blu-ray, with parity
         if head[first : first + 1] == b"\x47" == head[first + spacing : first + spacing + 1]:
             return formats.MPEG_TRANSPORT_STREAM
     return None
+
+
+def _identify_bare_video(head: bytes) -> Format | None:
+    """Identify H.264 and H.265 without a container by the type of their first unit."""
+    start = {b"\x00\x00\x00\x01": 4, b"\x00\x00\x01": 3}
+    at = next((length for code, length in start.items() if head.startswith(code)), None)
+    if at is None or len(head) < at + 2 or head[at] & 0x80:
+        return None
+    if head[at] in _H264_FIRST_UNITS:
+        return formats.H264
+    return formats.H265 if head[at] >> 1 in _H265_FIRST_UNITS and head[at + 1] == 1 else None
 
 
 def _identify_frames(head: bytes) -> Format | None:

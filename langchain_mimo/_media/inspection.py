@@ -15,6 +15,7 @@ from langchain_mimo._media.headers.reader import (
     MediaHeader,
     TruncatedMediaError,
 )
+from langchain_mimo._media.headers.track_kinds import read_track_kinds
 from langchain_mimo._media.identify import accepted_mime_type, behind_tags, identify_file
 from langchain_mimo._media.local_files import open_trusted_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
@@ -73,10 +74,10 @@ def inspect_headers(kind: MediaKind, stated_mime_type: str | None, reader: Reade
     """
     found, offset = identify_file(reader)
     header, fault = measure_headers(reader, found, offset)
-    actual = behind_tags(_by_tracks(found, header), offset)
+    actual = behind_tags(_by_tracks(found, header or _tracks(reader, found)), offset)
     mime_type = accepted_mime_type(kind, actual, stated_mime_type)
     if fault is not None:
-        raise fault
+        raise _with_remedy(fault, kind)
     return Inspection(mime_type, found, header, _warning(found, header))
 
 
@@ -97,7 +98,7 @@ def measure_headers(
     """
     if found is None:
         return None, None
-    # The frame count of an MP3 may be judged by the tags around its frames, so it is read whole.
+    # Tags around an MP3 belong to it.
     whole = reader if found is formats.MP3 or not offset else OffsetReader(reader, offset)
     try:
         return probe(whole, found), None
@@ -105,6 +106,20 @@ def measure_headers(
         return error.header, error
     except ValueError as error:
         return None, error
+
+
+def _tracks(reader: Reader, found: formats.Format | None) -> AVHeader | None:
+    """Return what a container holds that is not measured, as far as an error needs to know."""
+    kinds = read_track_kinds(reader, found) if found is not None and found.preparer else None
+    return None if kinds is None else AVHeader(has_video=kinds.has_video, has_audio=kinds.has_audio)
+
+
+def _with_remedy(fault: ValueError, kind: MediaKind) -> ValueError:
+    """Return the error for a damaged file, with the call that keeps what is there of it."""
+    header = fault.header if isinstance(fault, TruncatedMediaError) else None
+    if header is None or not (header.duration or any(header.duration_range or ())):
+        return fault
+    return ValueError(f"{fault}, or keep what is there with langchain_mimo.prepare.prepare_{kind}")
 
 
 def inspect_source(kind: MediaKind, source: str | os.PathLike[str] | bytes) -> Inspection:
