@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _READABLE = (
     "PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "JPEG2000", "PPM", "TGA",
-    "PSD", "PCX", "DIB",
+    "PSD", "PCX", "DIB", "ICNS",
 )  # fmt: skip
 _MAX_REPAIRED_BYTES = 1 << 28
 _MIN_SHARE_LEFT = 0.1

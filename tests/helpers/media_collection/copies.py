@@ -10,7 +10,7 @@ FOLDER = pathlib.Path(__file__).parents[2] / "fixtures" / "media"
 _COPIES = {
     # Images
     "p_cgbi.png": ("image", {"block": "refused", "shown": (320, 200), "about": "Xcode's PNG variant"}),
-    "p_cmyk.jpg": ("image", {"shown": (320, 200), "about": "CMYK from print"}),
+    "p_cmyk.jpg": ("image", {"prepared": None, "shown": (320, 200), "about": "CMYK from print"}),
     "p_cut.jpg": ("image", {"block": "refused", "shown": (320, 200), "about": "half of a JPEG"}),
     "p_noeoi.jpg": ("image", {"block": "refused", "shown": (320, 200), "about": "no end marker, as cameras write it"}),
     "p_png_cut.png": ("image", {"block": "refused", "shown": (320, 200), "about": "half of a PNG"}),
@@ -33,7 +33,7 @@ _COPIES = {
     "v_rot90.mov": ("video", {"seconds": 3.0, "shown": (180, 320), "about": "rotated by 90 degrees"}),
     "v_ts.mp4": ("video", {"block": "refused", "seconds": 3.0, "shown": (320, 180), "about": "MPEG-TS, named MP4"}),
     "v_two_audio.mp4": ("video", {"seconds": 3.0, "shown": (320, 180), "about": "two audio tracks"}),
-    "v_vfr.mp4": ("video", {"seconds": 3.0, "shown": (320, 180), "frames": 42, "about": "variable frame rate"}),
+    "v_vfr.mp4": ("video", {"prepared": None, "seconds": 3.0, "shown": (320, 180), "frames": 42, "about": "variable frame rate"}),
 }  # fmt: skip
 
 

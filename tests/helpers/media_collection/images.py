@@ -76,7 +76,9 @@ def _add_saved():
         "alpha.bmp": _saved("BMP", "RGBA"),
     }
     for name, make in accepted.items():
-        add(name, "image", make, shown=(121, 83) if name == "odd_size.jpg" else SIZE)
+        shown = (121, 83) if name == "odd_size.jpg" else SIZE
+        prepared = None if name.startswith("cmyk") else "unchanged"
+        add(name, "image", make, prepared=prepared, shown=shown)
     converted = {
         "plain.tiff": _saved("TIFF"),
         "lzw.tiff": _saved("TIFF", compression="tiff_lzw"),
@@ -147,7 +149,7 @@ def _ramp(mode, greatest):
     return image
 
 
-@image("grey_16_bit.png", shown=SIZE, about="16-bit grey")
+@image("grey_16_bit.png", shown=SIZE, prepared=None, about="16-bit grey")
 def _grey_16_png():
     return image_bytes(_ramp("I;16", 65535), "PNG")
 
@@ -202,9 +204,9 @@ def _double_start():
     return b"\xff\xd8" + image_bytes(photo(), "JPEG")
 
 
-@image("half.jpg", block="refused", shown=SIZE, about="half of a JPEG")
+@image("half.jpg", block="refused", shown=(400, 300), about="half of a JPEG")
 def _half_jpeg():
-    data = image_bytes(photo(), "JPEG")
+    data = image_bytes(photo(size=(400, 300)), "JPEG")
     return data[: len(data) // 2]
 
 
@@ -239,13 +241,13 @@ def _short_bmp():
     return image_bytes(photo(), "BMP")[:-2]
 
 
-@image("half.gif", block="refused", shown=SIZE, about="half of a GIF")
+@image("half.gif", block="refused", prepared="refused", shown=SIZE, about="half of a GIF")
 def _half_gif():
     data = image_bytes(photo("P"), "GIF")
     return data[: len(data) // 2]
 
 
-@image("half.webp", block="refused", shown=SIZE, about="half of a WebP")
+@image("half.webp", block="refused", prepared="refused", shown=SIZE, about="half of a WebP")
 def _half_webp():
     data = image_bytes(photo(), "WEBP", lossless=True)
     return data[: len(data) // 2]
