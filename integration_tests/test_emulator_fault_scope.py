@@ -228,7 +228,7 @@ def test_a_client_that_leaves_a_long_stream_causes_no_log_output(emulator, caplo
     emulator.reply(pieces=["word "] * 50_000)
     raw = json.dumps(body(streaming=True)).encode()
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\napi-key: {emulator.api_key}\r\n"
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\napi-key: {emulator.api_key}\r\n"
         f"content-length: {len(raw)}\r\n\r\n"
     ).encode()
     with socket.create_connection(("127.0.0.1", emulator.port), timeout=5) as client:

@@ -307,7 +307,7 @@ def test_a_reset_reaches_the_client(emulator):
     emulator.fault("cut_before_headers", reset=True)
     body = json.dumps({"model": "mimo-v2.6-flash", "messages": MESSAGES}).encode()
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\napi-key: {emulator.api_key}\r\n"
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\napi-key: {emulator.api_key}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     ).encode()
     with socket.create_connection(("127.0.0.1", emulator.port), timeout=5) as raw:

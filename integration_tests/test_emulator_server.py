@@ -247,6 +247,24 @@ def test_start_and_stop_again():
     assert "mimo-emulator" not in names
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 200), ("rebound.example", 403), ("127.0.0.1.evil.example", 403)],
+)
+def test_other_names_of_this_machine_are_refused(emulator, host, status):
+    """A page whose name was made to lead here (DNS rebinding) would count as this machine's own."""
+    body = {"model": "mimo-v2.6-flash", "messages": [{"role": "user", "content": "Hello"}]}
+    response = httpx2.post(
+        f"{emulator.base_url}/chat/completions",
+        json=body,
+        headers={"host": host, "api-key": emulator.api_key},
+    )
+    assert response.status_code == status
+    if status == 403:
+        assert "serves its own machine only" in response.json()["error"]["message"]
+        assert emulator.requests == []
+
+
 def test_a_port_in_use():
     with MiMoEmulator() as first:
         with pytest.raises(OSError, match="in use") as caught:

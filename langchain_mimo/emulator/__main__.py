@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
         help="refuse parameters that MiMo does not know, instead of ignoring them as MiMo does",
     )
     command.add_argument(
+        "--cors", action="store_true", help="let the pages of all web sites read responses"
+    )
+    command.add_argument(
         "--media-root",
         action="append",
         default=[],
@@ -88,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lenient=options.lenient,
             strict_parameters=options.strict_parameters,
             media_root=dict(options.media_root),
+            cors=options.cors,
             keep_bodies=False,
             max_recorded=_MAX_RECORDED,
         )

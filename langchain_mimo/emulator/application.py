@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import orjson
 from starlette.applications import Starlette
@@ -39,14 +39,17 @@ from langchain_mimo.emulator.faults.answer import Answer
 from langchain_mimo.emulator.faults.queue import ArmedFault, FaultQueue
 from langchain_mimo.emulator.faults.targets import Target
 from langchain_mimo.emulator.http.authentication import offered_key
+from langchain_mimo.emulator.http.bodies import Bodies
 from langchain_mimo.emulator.http.connections import Connection
 from langchain_mimo.emulator.http.delivery import HttpResponse, deliver
+from langchain_mimo.emulator.http.origins import ALLOW_ORIGIN, PREFLIGHT, names_this_machine
 from langchain_mimo.emulator.media.library import MediaLibrary
 from langchain_mimo.emulator.refusals import (
     Refusal,
     http_error,
     invalid_json,
     invalid_key,
+    invalid_request,
     no_such_resource,
     prompt_too_long,
 )
@@ -60,26 +63,15 @@ from langchain_mimo.emulator.responses import (
 )
 from langchain_mimo.emulator.script import ResponderError, Script
 from langchain_mimo.emulator.settings import Settings
+from langchain_mimo.emulator.workers import Workers
 
 _LOGGER = logging.getLogger("langchain_mimo.emulator")
 
-_Result = TypeVar("_Result")
 _Rewrite: TypeAlias = "Callable[[Outcome, Conversation, Reply | None], Answer]"
 """A fault of the answer with its parameters."""
 
 MODEL_PATHS = ("/v1/models", "/models")
 """The paths of the list of models. In September 2026, MiMo served them on different days."""
-
-_INLINE_BYTES = 64 * 1024
-"""Larger bodies are decoded and answered in a thread, so that they do not block other requests."""
-
-_PREFLIGHT = {
-    "access-control-allow-origin": "*",
-    "access-control-allow-methods": "POST",
-    "access-control-allow-headers": "content-type, api-key, authorization",
-    "access-control-max-age": "1800",
-}
-"""As measured on MiMo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +112,8 @@ class Application:
         self._requests = requests
         self._responder_errors = responder_errors
         self._streams = itertools.count(1)
+        self._bodies = Bodies(settings.max_body_bytes)
+        self._workers = Workers()
         self._starlette = Starlette(
             routes=[
                 *(
@@ -144,17 +138,17 @@ class Application:
         # Requests that still wait when the emulator stops are cancelled; uvicorn would log that as
         # an error of the application, with its traceback.
         with suppress(asyncio.CancelledError):
-            if scope.get("method") == "OPTIONS":
-                await Response(headers=_PREFLIGHT)(scope, receive, send)
+            if scope.get("method") == "OPTIONS" and self._settings.cors:
+                await Response(headers=PREFLIGHT)(scope, receive, send)
             else:
                 await self._starlette(scope, receive, send)
 
-    def _endpoint(self, respond: Callable[[RecordedRequest, bytes], HttpResponse]) -> _Endpoint:
+    def _endpoint(self, respond: Callable[[RecordedRequest, bytearray], HttpResponse]) -> _Endpoint:
         return _Endpoint(self, respond)
 
     async def serve(
         self,
-        respond: Callable[[RecordedRequest, bytes], HttpResponse],
+        respond: Callable[[RecordedRequest, bytearray], HttpResponse],
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -166,13 +160,32 @@ class Application:
         connection.requests += 1
         connection.received_at = 0.0
         try:
-            raw = await _read_body(request, self._settings.max_body_bytes)
+            self._check_host(request, connection)
+            async with self._bodies.read(request) as raw:
+                connection.received_at = time.monotonic()
+                response = await self._record_and_respond(respond, request, raw, connection)
         except ClientDisconnect:
             return
         except Refusal as refusal:
-            await deliver(refused(refusal), send, connection)
+            response = refused(refusal)
+        if self._settings.cors:
+            response.headers = [ALLOW_ORIGIN, *response.headers]
+        await deliver(response, send, connection)
+
+    def _check_host(self, request: Request, connection: Connection) -> None:
+        """Refuse requests of pages whose name was made to lead to this machine."""
+        host = request.headers.get("host", "")
+        if connection.transport is None or names_this_machine(host, self._settings.host):
             return
-        connection.received_at = time.monotonic()
+        raise http_error(403, f"This emulator serves its own machine only, not {host[:100]!r}")
+
+    async def _record_and_respond(
+        self,
+        respond: Callable[[RecordedRequest, bytearray], HttpResponse],
+        request: Request,
+        raw: bytearray,
+        connection: Connection,
+    ) -> HttpResponse:
         record = RecordedRequest(
             method=request.method,
             path=request.url.path,
@@ -187,7 +200,7 @@ class Application:
             del self._requests[: -self._settings.max_recorded]
         armed = None
         if self._faults.waiting:
-            body = await _in_thread_if_large(raw, _object_in, raw)
+            body = await self._workers.run_for(raw, _object_in, raw)
             target = Target(request.method, request.url.path, body, connection.requests > 1)
             armed = self._faults.next(target)
         if armed is None:
@@ -196,17 +209,17 @@ class Application:
             record.fault = armed.name
             response = await self._respond_with_fault(armed, target, respond, record, raw)
         record.status = response.status
-        await deliver(response, send, connection)
+        return response
 
     async def _respond(
         self,
-        respond: Callable[[RecordedRequest, bytes], HttpResponse],
+        respond: Callable[[RecordedRequest, bytearray], HttpResponse],
         record: RecordedRequest,
-        raw: bytes,
+        raw: bytearray,
     ) -> HttpResponse:
         if self._script.responder is not None:
-            return await asyncio.to_thread(respond, record, raw)
-        return await _in_thread_if_large(raw, respond, record, raw)
+            return await self._workers.run(respond, record, raw)
+        return await self._workers.run_for(raw, respond, record, raw)
 
     async def _respond_with_fault(
         self,
@@ -214,7 +227,7 @@ class Application:
         target: Target,
         respond: Callable[..., HttpResponse],
         record: RecordedRequest,
-        raw: bytes,
+        raw: bytearray,
     ) -> HttpResponse:
         if armed.fault.replace is not None:
             return armed.fault.replace(armed.parameters, target.streaming)
@@ -226,13 +239,13 @@ class Application:
             return response
         return armed.fault.alter(response, armed.parameters)
 
-    def _models(self, record: RecordedRequest, _raw: bytes) -> HttpResponse:
+    def _models(self, record: RecordedRequest, _raw: bytearray) -> HttpResponse:
         if not self._is_authorized(record.headers, ("api-key",)):
             return refused(invalid_key())
         models = model_list(simulated_time(self._settings.as_of))
         return HttpResponse(200, body=dump(models))
 
-    def _model(self, record: RecordedRequest, _raw: bytes) -> HttpResponse:
+    def _model(self, record: RecordedRequest, _raw: bytearray) -> HttpResponse:
         authorized = self._is_authorized(record.headers, ("api-key",))
         return refused(no_such_resource() if authorized else invalid_key())
 
@@ -240,7 +253,7 @@ class Application:
         self,
         api_format: ApiFormat,
         record: RecordedRequest,
-        raw: bytes,
+        raw: bytearray,
         rewrite: _Rewrite | None = None,
     ) -> HttpResponse:
         streaming = False
@@ -249,15 +262,28 @@ class Application:
             if self._settings.keep_bodies:
                 record.body = body
             streaming = isinstance(body, dict) and body.get("stream") is True
-            if not self._is_authorized(record.headers, api_format.key_headers):
-                raise invalid_key()
-            library = self._library.for_request()
-            conversation = api_format.read(body, self._settings.rules(), library)
-            prompt, cached = self._cache.count_prompt(conversation)
-            if prompt.total > conversation.model.context_tokens:
-                raise prompt_too_long(prompt.total, conversation.model.context_tokens)
+            return self._complete_body(api_format, record, body, rewrite)
         except Refusal as refusal:
             return refused(refusal, streaming=streaming)
+        except Exception:
+            # A fault of the emulator. MiMo's own answer to what it cannot read is a 400 too.
+            _LOGGER.exception("The emulator cannot handle a request")
+            return refused(invalid_request(), streaming=streaming)
+
+    def _complete_body(
+        self,
+        api_format: ApiFormat,
+        record: RecordedRequest,
+        body: Any,
+        rewrite: _Rewrite | None,
+    ) -> HttpResponse:
+        if not self._is_authorized(record.headers, api_format.key_headers):
+            raise invalid_key()
+        library = self._library.for_request()
+        conversation = api_format.read(body, self._settings.rules(), library)
+        prompt, cached = self._cache.count_prompt(conversation)
+        if prompt.total > conversation.model.context_tokens:
+            raise prompt_too_long(prompt.total, conversation.model.context_tokens)
         return self._answer(api_format, record, conversation, _InputTokens(prompt, cached), rewrite)
 
     def _answer(
@@ -324,7 +350,7 @@ class _Endpoint:
     def __init__(
         self,
         application: Application,
-        respond: Callable[[RecordedRequest, bytes], HttpResponse],
+        respond: Callable[[RecordedRequest, bytearray], HttpResponse],
     ) -> None:
         self._application = application
         self._respond = respond
@@ -333,41 +359,20 @@ class _Endpoint:
         return self._application.serve(self._respond, scope, receive, send)
 
 
-def _decode(raw: bytes) -> Any:
+def _decode(raw: bytearray) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise invalid_json() from None
 
 
-def _object_in(raw: bytes) -> dict[str, Any] | None:
+def _object_in(raw: bytearray) -> dict[str, Any] | None:
     """Return the decoded body; None if it is not a JSON object."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
     return body if isinstance(body, dict) else None
-
-
-async def _in_thread_if_large(raw: bytes, run: Callable[..., _Result], *arguments: Any) -> _Result:
-    if len(raw) > _INLINE_BYTES:
-        return await asyncio.to_thread(run, *arguments)
-    return run(*arguments)
-
-
-async def _read_body(request: Request, at_most: int) -> bytes:
-    too_large = http_error(413, f"Request body is larger than {at_most} bytes")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > at_most:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > at_most:
-            raise too_large
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -36,8 +36,8 @@ ASGIApplication: TypeAlias = Callable[
 
 DEFAULT_KEY = "sk-emulator"
 
-MAX_BODY_BYTES = 400 * 10**6
-"""Default size limit of a request body: room for several media files of the largest size."""
+MAX_BODY_BYTES = 200 * 10**6
+"""Default size limit of a request body: room for four media files of the largest size."""
 
 _BACKLOG = 2048
 _START_SECONDS = 10.0
@@ -80,7 +80,9 @@ class MiMoEmulator:
         prefix_cache: Count the repeated start of a prompt as cached.
         keep_bodies: Keep request bodies and media bytes; False keeps sizes and digests only.
         max_recorded: How many of the latest requests `requests` keeps; None for all.
-        max_body_bytes: Larger bodies are refused with status 413.
+        max_body_bytes: Larger bodies are refused with 413, and with 503 what exceeds two of this
+            size held at the same time.
+        cors: Allow the pages of all web sites to read responses, as MiMo does.
 
     Attributes:
         api_key: The key to accept.
@@ -117,6 +119,7 @@ class MiMoEmulator:
         keep_bodies: bool = True,
         max_recorded: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        cors: bool = False,
     ) -> None:
         require_extra()
         check_address(host, port)
@@ -148,6 +151,8 @@ class MiMoEmulator:
                 keep_bodies=keep_bodies,
                 max_recorded=max_recorded,
                 max_body_bytes=max_body_bytes,
+                host=host,
+                cors=cors,
             ),
             library=MediaLibrary(media_root),
             cache=PrefixCache(enabled=prefix_cache),

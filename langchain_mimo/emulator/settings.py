@@ -63,6 +63,8 @@ class Settings:
     keep_bodies: bool
     max_recorded: int | None
     max_body_bytes: int
+    host: str
+    cors: bool
 
     def __post_init__(self) -> None:
         """Check the settings, so that a mistake shows before the first request."""
