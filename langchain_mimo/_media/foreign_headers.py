@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from langchain_mimo._media.av_container import ffmpeg_errors, open_container, packets_of
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
@@ -14,7 +15,7 @@ from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, StreamIn
 from langchain_mimo.errors import MediaError
 
 _WITHOUT_DURATION = frozenset(
-    {"aac", "ac3", "amr", "dts", "eac3", "flac", "h264", "hevc", "m4v", "mp3", "mpegvideo", "wv"}
+    {"aac", "ac3", "amr", "dts", "eac3", "flac", "h264", "hevc", "loas", "mp3", "mpegvideo", "wv"}
 )
 """Containers without a duration: FFmpeg guesses it from the first frames, often wrongly."""
 
@@ -30,12 +31,37 @@ _UNROTATED = frozenset({"avi", "asf", "flv", "mpeg", "mpegts", "ogg"})
 """Containers that cannot say that a video is to be rotated."""
 
 _MAX_PACKETS = 20_000
+_MAX_READ = 64 << 20
+"""Bytes that FFmpeg may read; where a file is damaged or empty, it would search all of it."""
+
 _ORIENTATION, _TIFF_WIDTH, _TIFF_HEIGHT = 274, 256, 257
 _ROTATIONS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 _READABLE = (
-    "PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "ICO", "JPEG2000", "PPM", "TGA", "PSD",
-    "PCX", "DIB",
+    "PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "ICNS", "JPEG2000", "PPM",
+    "TGA", "PSD", "PCX", "DIB",
 )  # fmt: skip
+
+
+class _BoundedFile:
+    """A file that seems to end when too much of it has been read.
+
+    Attributes:
+        is_exhausted: Whether that happened.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left = _MAX_READ
+        self.is_exhausted = False
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes."""
+        self.is_exhausted = self.is_exhausted or size > self._left
+        data = b"" if self.is_exhausted else self._file.read(size)
+        self._left -= len(data)
+        return data
 
 
 def main_streams(container: Any) -> list[Any]:
@@ -55,7 +81,9 @@ def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
         MiMoConfigurationError: PyAV is not installed.
     """
     file.seek(0)
-    with closing(open_container(file)) as container, ffmpeg_errors("its header cannot be read"):
+    bounded = _BoundedFile(file)
+    opened = open_container(cast("IO[bytes]", bounded))
+    with closing(opened) as container, ffmpeg_errors("its header cannot be read"):
         names = _names(container)
         streams = tuple(_stream_info(stream, names) for stream in container.streams)
         main = main_streams(container)
@@ -70,7 +98,8 @@ def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
             audio_codec=_codec(audio) if audio is not None else None,
             streams=streams,
         )
-        return _with_duration(header, container, main), container.format.long_name
+        measured = _with_duration(header, container, main)
+        return header if bounded.is_exhausted else measured, container.format.long_name
 
 
 def _with_duration(header: AVHeader, container: Any, main: list[Any]) -> AVHeader:
@@ -157,9 +186,11 @@ def measure_image(file: IO[bytes]) -> tuple[ImageHeader, str]:
 
 
 def exif_rotation(file: IO[bytes]) -> int:
-    """Return by how many degrees clockwise the EXIF of a JPEG or PNG wants it turned."""
+    """Return by how many degrees clockwise the EXIF of a JPEG, PNG or WebP wants it turned."""
     from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
 
+    if file.seek(0, os.SEEK_END) > _MAX_READ:  # Pillow reads a WebP whole
+        return 0
     with suppress(MediaError), _opened_image(file) as image:
         exif = pillow.Exif()
         exif.load(image.info.get("exif"))

@@ -44,7 +44,7 @@ from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
 _MATROSKA = (formats.MATROSKA, formats.WEBM)
-_WITH_EXIF = (formats.JPEG, formats.PNG)
+_WITH_EXIF = (formats.JPEG, formats.PNG, formats.WEBP)
 
 Source: TypeAlias = str | os.PathLike[str] | bytes
 """A local path, or the bytes of a file."""
@@ -76,7 +76,7 @@ class MediaInfo:
             states.
         display_height: As `display_width`.
         rotation: Degrees clockwise that a player turns the coded pixels: 0, 90, 180 or 270. For
-            images, by EXIF (JPEG, PNG, TIFF) or by the container (HEIC, AVIF).
+            images, by EXIF (JPEG, PNG, WebP, TIFF) or by the container (HEIC, AVIF).
         frame_rate: Mean frames per second of the first video stream.
         is_variable_frame_rate: Whether the times between its frames differ.
         bit_rate: Mean bits per second of the whole file: its size over its duration.
