@@ -16,7 +16,8 @@ from typing import IO, TypeAlias
 
 from langchain_mimo._checks import number
 from langchain_mimo._media.formats import SUFFIXES
-from langchain_mimo._media.local_files import file_type, open_trusted_file, shown_path
+from langchain_mimo._media.local_files import file_type, open_trusted_file
+from langchain_mimo._media.path_spelling import shown_path
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.drafts import new_draft
 
