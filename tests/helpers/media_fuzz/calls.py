@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import suppress
 
 from media_verdicts import KINDS, ask_client, ask_emulator
 
@@ -11,7 +12,8 @@ from langchain_mimo import prepare
 from langchain_mimo._media.diagnosis import describe_rejected_media
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import InlineBase64, MediaReference
-from langchain_mimo.errors import MiMoError
+from langchain_mimo.errors import MediaError, MiMoError
+from langchain_mimo.media import probe
 from media_fuzz.mutants import Mutant
 
 PREPARE = {
@@ -36,6 +38,7 @@ def check(mutant: Mutant) -> None:
     choose = random.Random(f"{mutant.seed}:{mutant.number}:calls")
     for kind in KINDS:
         _check_verdicts(kind, mutant.data)
+    _check_probe(mutant.data)
     for kind in KINDS:
         if kind == mutant.kind or choose.random() < 0.1:
             _check_prepare(kind, mutant.data, _arguments(kind, choose))
@@ -53,6 +56,19 @@ def _check_verdicts(kind, data):
     ask_emulator(kind, data, block["mime_type"])
     reference = MediaReference(kind, InlineBase64(block["base64"]), block["mime_type"], 0, 0)
     assert describe_rejected_media(reference, MediaPolicy())
+
+
+def _check_probe(data):
+    try:
+        info = probe(data)
+    except MediaError:
+        return
+    assert ask_client(info.kind, data).accepted == (info.refusal is None), info
+    if info.duration_range_s is not None:
+        least, most = info.duration_range_s
+        assert 0 <= least <= most
+    with suppress(MediaError):
+        assert info.key_frames() == sorted(info.key_frames())
 
 
 def _arguments(kind, choose):

@@ -104,7 +104,7 @@ def _extreme_length(choose, data):
 
 def _spliced(choose, data):
     other = choose.choice(media_collection.collection()).data
-    start = choose.randrange(len(other))
+    start = choose.randrange(len(other) or 1)
     piece = other[start : start + choose.choice((4, 64, 1000, 20_000))]
     at = _place(choose, data)
     data[at : at + choose.choice((0, len(piece)))] = piece
