@@ -509,3 +509,56 @@ KINDS = {
         BY_REF, exprs.map(lambda value: json.loads(of_model(value))), "Sum"
     ),
 }
+
+HOME = Address(street="Karl Johans gate", number=3)
+CITY = {"city": "Oslo", "note": "{wet}"}
+ITEM = {"name": "bread", "parts": [{"name": "flour", "parts": []}]}
+SAMPLES = {
+    "many types": Person(
+        title="Dr",
+        age=40,
+        home=HOME,
+        other=HOME,
+        colours=[Colour.BLUE],
+        size=None,
+        key=["[1]", "b"],
+        scores={"a": 0.5},
+        by_number={7: HOME},
+        pair=(2, "é"),
+        tags={"x"},
+        born=dt.date(1980, 5, 6),
+        waited=dt.timedelta(hours=30),
+        price=Decimal("-0.25"),
+    ),
+    "strict model": Strict(
+        born=dt.date(1980, 5, 6), token=uuid.UUID(int=7), pair=(1, 2), colour=Colour.RED
+    ),
+    "names of keywords": Aliased(ref="#/a", defs={"a": "b"}, properties="p", discriminator=1),
+    "pydantic 1": Old(
+        part=OldPart(number=1), pair=(1, "a"), kids=[Old(part=OldPart(number=2), pair=(2, "b"))]
+    ),
+    "recursive": Expr(left=Expr(value=1), right=Expr(left=Expr(value=2))),
+    "mutually recursive": Folder(files=[File(name="a", inside=Folder(files=[File(name="b")]))]),
+    "recursive in list and dict": Tree(children=[Tree()], named={"a": Tree(children=[Tree()])}),
+    "discriminated and recursive": Owner(pet=Dog(friends=[Cat(lives=9), Dog()])),
+    "discriminated": Drawing(shapes=[Circle(radius=0.5), Square(side=2)]),
+    "union": Plain(animal=HOME),
+    "generic": Box[int](content=1),
+    "generic of a model": Box[list[Address]](content=[HOME]),
+    "title with blanks": Titled(value=1),
+    "name with umlauts": Größe(breite=1),
+    "dataclass": Point(1, nexts=[Point(2, "b")]),
+    "pydantic dataclass": Line(start=Point(1), born=dt.date(1980, 5, 6)),
+    "generic dataclass": Pair(1, 2),
+    "optional keys": {"note": "n"},
+    "mixed keys": {"city": "Oslo", "inner": {}, "many": [CITY, {}], "kind": "a"},
+    "keys of typing": {"city": "Oslo", "rest": [{"city": "Bergen", "rest": None}]},
+    "mixed keys of typing": {"inner": {"city": "Oslo"}, "more": {"a": CITY}},
+    "recursive keys": {"value": 1, "children": [{"value": 2, "children": []}]},
+    "generic keys": {"content": 1},
+    "JSON schema without a title": {"title": "t", "size": 2},
+    "JSON schema with definitions": {"items": [ITEM], "gift": None},
+    "JSON schema of itself": {"value": 1, "next": {"value": 2}},
+    "JSON schema by reference": {"left": {"value": 1}, "right": {"left": None}},
+}
+"""One value of each kind, most of them with objects or arrays in it."""
