@@ -8,6 +8,7 @@ URL are never fetched: they count with an assumed size, and `low` and `high` bou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from langchain_mimo._checks import integer, number, shown
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
@@ -39,7 +40,7 @@ ASSUMED_SECONDS = 60.0
 """Assumed duration of video or audio that cannot be measured, in seconds."""
 
 SECONDS_RANGE = (1.0, 7200.0)
-"""Durations behind `low` and `high` when the duration is unknown, in seconds."""
+"""Durations behind `low` and `high` where nothing is known of the duration, in seconds."""
 
 _MIN_SIZE, _MAX_SIZE = (1, 1), (4096, 2048)
 
@@ -196,16 +197,41 @@ def _image(header: ImageHeader | None, why: str) -> MediaEstimate:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seconds:
+    """The duration that counts.
+
+    Attributes:
+        counted: Measured or assumed seconds.
+        low: Least seconds.
+        high: Most seconds.
+        assumed: What was assumed, or None.
+    """
+
+    counted: float
+    low: float
+    high: float
+    assumed: str | None = None
+
+    @classmethod
+    def of(cls, header: AVHeader) -> _Seconds:
+        """Return the measured duration, the middle of known bounds, or the assumed one."""
+        if header.duration is not None:
+            return cls(header.duration, header.duration, header.duration)
+        low, high = header.duration_range or SECONDS_RANGE
+        counted = (low + high) / 2 if header.duration_range else ASSUMED_SECONDS
+        return cls(counted, low, high, f"a duration of {counted:g} s, of {low:g} to {high:g} s")
+
+
 def _audio(header: AVHeader, why: str) -> MediaEstimate:
-    if header.duration is not None:
-        tokens = audio_tokens(header.duration)
-        return MediaEstimate(audio=tokens, low=tokens, high=tokens, duration=header.duration)
+    seconds = _Seconds.of(header)
     return MediaEstimate(
-        audio=audio_tokens(ASSUMED_SECONDS),
-        low=audio_tokens(SECONDS_RANGE[0]),
-        high=audio_tokens(SECONDS_RANGE[1]),
-        duration=ASSUMED_SECONDS,
-        note=f"assumed a duration of {ASSUMED_SECONDS:g} s, because {why}",
+        audio=audio_tokens(seconds.counted),
+        low=audio_tokens(seconds.low),
+        high=audio_tokens(seconds.high),
+        duration=seconds.counted,
+        duration_range=(seconds.low, seconds.high),
+        note=f"assumed {seconds.assumed}, because {why}" if seconds.assumed else None,
     )
 
 
@@ -215,23 +241,21 @@ def _video(header: AVHeader, why: str, fps: float, resolution: MediaResolution) 
     def cost(seconds: float, size: tuple[int, int]) -> VideoTokens:
         return video_tokens(seconds, *size, fps=fps, media_resolution=resolution, mute=mute)
 
-    assumed = []
+    seconds = _Seconds.of(header)
+    assumed = [seconds.assumed] if seconds.assumed else []
     size = min_size = max_size = header.width or 0, header.height or 0
-    seconds = min_seconds = max_seconds = header.duration or 0.0
-    if header.duration is None:
-        seconds, (min_seconds, max_seconds) = ASSUMED_SECONDS, SECONDS_RANGE
-        assumed.append(f"a duration of {seconds:g} s")
     if not all(size):
         size, min_size, max_size = ASSUMED_FRAME, _MIN_SIZE, _MAX_SIZE
         assumed.append(f"{size[0]} x {size[1]} pixels")
-    video = cost(seconds, size)
+    video = cost(seconds.counted, size)
     return MediaEstimate(
         video=video.vision,
         audio=video.audio,
         marks=video.timestamps + video.special,
-        low=cost(min_seconds, min_size).total,
-        high=cost(max_seconds, max_size).total,
-        duration=seconds,
+        low=cost(seconds.low, min_size).total,
+        high=cost(seconds.high, max_size).total,
+        duration=seconds.counted,
+        duration_range=(seconds.low, seconds.high),
         width=size[0],
         height=size[1],
         note=f"assumed {' and '.join(assumed)}, because {why}" if assumed else None,

@@ -18,6 +18,8 @@ class MediaEstimate:
         low: Lowest possible total; equal to `high` when everything was measured.
         high: Highest possible total.
         duration: Measured or assumed seconds; None for images.
+        duration_range: Least and most seconds, behind `low` and `high`; both are `duration` where
+            that was measured; None for images.
         width: Measured or assumed pixels; None for audio.
         height: Measured or assumed pixels; None for audio.
         note: What was assumed, or None.
@@ -33,6 +35,7 @@ class MediaEstimate:
     width: int | None = None
     height: int | None = None
     note: str | None = None
+    duration_range: tuple[float, float] | None = None
 
     @property
     def total(self) -> int:

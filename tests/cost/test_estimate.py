@@ -6,6 +6,9 @@ from datetime import date
 
 import media_files
 import pytest
+from media_collection import find
+from media_collection.video_headers import without_lengths
+from media_collection.writing import av_file
 
 from langchain_mimo._media.opening import MediaPolicy, open_media
 from langchain_mimo._media.references import (
@@ -73,15 +76,51 @@ def test_a_url_gives_a_range_and_names_the_assumption(kind):
     assert ("a duration of 60 s" in estimate.note) == (kind != "image")
 
 
-def test_a_header_without_duration_gives_a_range():
+def inline_bytes(kind, data):
+    return reference(kind, InlineBase64(base64.b64encode(data).decode()))
+
+
+def test_what_states_no_duration_is_measured_by_what_is_there():
+    for name in ("live.wmv", "pipe.wmv", "pipe.avi", "without_lengths.avi"):
+        estimate = estimate_media(inline_bytes("video", find(name).data), NO_FILES)
+        assert estimate.low == estimate.high == estimate.total
+        assert estimate.duration == pytest.approx(find(name).seconds, abs=0.06)
+        assert estimate.duration_range == (estimate.duration, estimate.duration)
+        assert estimate.note is None
+
+
+def test_an_unknown_duration_gives_a_range_and_a_note():
     live = bytearray(make("video.wmv"))
-    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
-    live[at] |= 1  # "broadcast": the duration is unknown
-    source = InlineBase64(base64.b64encode(bytes(live)).decode())
-    estimate = estimate_media(reference("video", source), NO_FILES)
+    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    live[at + 88] |= 1  # "broadcast": the duration is not stated
+    live[at + 92 : at + 100] = bytes(8)  # and where its packets are is not known either
+    estimate = estimate_media(inline_bytes("video", bytes(live)), NO_FILES)
     assert estimate.low < estimate.total < estimate.high
+    assert (estimate.duration, estimate.duration_range) == (60, (1, 7200))
     assert (estimate.width, estimate.height) == (96, 64)
-    assert estimate.note == "assumed a duration of 60 s, because the header does not state it"
+    assert estimate.note == (
+        "assumed a duration of 60 s, of 1 to 7200 s, because the header does not state it"
+    )
+
+
+def test_known_bounds_of_a_duration_are_the_range():
+    avi = without_lengths(av_file("avi", "mpeg4", None, rate=120))
+    at = avi.index(b"movi") + 4
+    frames = b"00dc\0\0\0\0" * 20_000
+    data = avi[:at] + frames
+    estimate = estimate_media(inline_bytes("video", data), NO_FILES)
+    low, high = estimate.duration_range
+    assert low < 20_000 / 120 < high
+    assert estimate.duration == (low + high) / 2
+    assert estimate.low == video_tokens(low, 96, 64, mute=True).total
+    assert estimate.high == video_tokens(high, 96, 64, mute=True).total
+    assert estimate.low < estimate.total < estimate.high
+    assert estimate.note.startswith("assumed a duration of")
+
+
+def test_an_image_has_no_duration():
+    estimate = estimate_media(inline("drawing.png"), NO_FILES)
+    assert (estimate.duration, estimate.duration_range) == (None, None)
 
 
 def test_a_conversation(tmp_path):

@@ -111,8 +111,9 @@ def test_errors_name_the_file(tmp_path):
     with pytest.raises(MediaError, match=re.escape(repr(str(path)))):
         plan_video(path, budget_tokens=1000)
     live = bytearray(make("video.wmv"))
-    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
-    live[at] |= 1  # "broadcast": the duration is unknown
+    at = live.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    live[at + 88] |= 1  # "broadcast": the duration is not stated
+    live[at + 92 : at + 100] = bytes(8)  # and where its packets are is not known either
     path.write_bytes(live)
     with pytest.raises(MediaError, match=re.escape(repr(str(path))) + ".*duration and size"):
         plan_video(path, budget_tokens=1000)
