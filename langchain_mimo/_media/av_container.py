@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_FRAME_PIXELS = 64_000_000
 """Most pixels per frame of a video that is decoded (8K has 33 million)."""
 
+AV_TIME_BASE = 1_000_000
+"""Ticks per second in which FFmpeg states times of whole files."""
+
 _FORMATS = (
     "mov,matroska,webm,avi,asf,flv,mpegts,mpeg,mpegvideo,ogg,mp3,wav,w64,flac,aac,ac3,aiff,amr,caf,"
     "wv,gif,ivf,h264,hevc,dv,mxf,nut,ape,au,dsf,dts,dtshd,eac3,loas,mpc,mpc8,tta,yuv4mpegpipe"

@@ -20,7 +20,6 @@ from langchain_mimo._media.references import (
     MediaSource,
     RemoteURL,
 )
-from langchain_mimo.errors import MiMoError
 
 _SAFE_PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 
@@ -43,7 +42,7 @@ def describe_rejected_media(reference: MediaReference, policy: MediaPolicy) -> s
         what = f"{reference.kind} by URL, which this package does not open"
     else:
         what = f"{reference.kind} that can no longer be read"
-        with suppress(MiMoError, ValueError, OSError):
+        with suppress(Exception):  # the API's error is on its way, and counts more
             what = _describe(reference, policy)
     return f"{place}: {what}; {_remedy(reference)}"
 
@@ -53,7 +52,7 @@ def _describe(reference: MediaReference, policy: MediaPolicy) -> str:
     words = [inspection.format.name if inspection.format else inspection.mime_type]
     pixel_format = None
     if reference.kind != "image":
-        with suppress(MiMoError, ValueError, OSError):
+        with suppress(Exception):  # PyAV may be missing, or fail in any way
             codecs, pixel_format = _codecs(reference.source, policy)
             words += codecs
     header = inspection.header

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av
+from langchain_mimo._media.cutting.times import exact
 
 
 def rotation_of(frame: Any) -> int:
@@ -77,8 +78,8 @@ class FrameNormalizer:
         yield from self._repeat_until(index + 1)
 
     def fill_until(self, time: float) -> Iterator[Any]:
-        """Yield repetitions of the last frame up to `time` seconds."""
-        yield from self._repeat_until(round(time * self._rate))
+        """Yield repetitions of the last frame, as many as end before `time` seconds."""
+        yield from self._repeat_until(int(exact(time) * self._rate))
 
     def _repeat_until(self, end: int) -> Iterator[Any]:
         while self._next < end:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import itertools
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -65,7 +65,8 @@ class Recipe:
     gaps: tuple[int, ...] = ()
     """Distances between frames, repeated; none: every frame lasts 1."""
     codec: str = "libx264"
-    options: dict[str, str] = field(default_factory=dict, hash=False)
+    x264: str = ""
+    """More parameters of x264."""
 
 
 def make_numbered(recipe: Recipe) -> bytes:
@@ -78,11 +79,11 @@ def make_numbered(recipe: Recipe) -> bytes:
 
 
 def _packets(out, recipe):
-    options = dict(recipe.options)
+    options = {}
     if recipe.codec == "libx264":
         params = f"keyint={recipe.gop}:min-keyint={recipe.gop}:scenecut=0:bframes={recipe.b_frames}"
         params += f":b-adapt=0:b-pyramid=normal:open-gop={int(recipe.open_gop)}"
-        options["x264-params"] = params
+        options["x264-params"] = f"{params}:{recipe.x264}" if recipe.x264 else params
         options["preset"] = "veryfast"
     video = out.add_stream(recipe.codec, rate=recipe.rate, options=options)
     video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"

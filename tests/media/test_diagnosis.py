@@ -68,3 +68,14 @@ def test_urls_and_missing_files_do_not_raise(tmp_path):
     assert "can no longer be read" in describe("video", missing, MediaPolicy([tmp_path]))
     assert "can no longer be read" in describe("video", LocalFile("/etc/passwd"))
     assert "can no longer be read" in describe("image", InlineBase64("%%%"))
+
+
+@pytest.mark.parametrize("error", [TypeError, OverflowError, RuntimeError, EOFError, KeyError])
+def test_no_error_of_its_own_replaces_the_one_of_the_api(monkeypatch, error):
+    def fails(*args, **options):
+        raise error("from elsewhere")
+
+    monkeypatch.setattr("langchain_mimo._media.diagnosis.open_container", fails)
+    assert "MP4" in describe("video", inline(make("video.mp4")))
+    monkeypatch.setattr("langchain_mimo._media.diagnosis.inspect_media", fails)
+    assert "can no longer be read" in describe("video", inline(make("video.mp4")))

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import IO, Any
 
-from langchain_mimo._media.av_container import import_av, packets_of
+from langchain_mimo._media.av_container import AV_TIME_BASE, import_av, packets_of
 from langchain_mimo._media.cutting.key_frames import GroupStart, group_start
 from langchain_mimo._media.cutting.rates import frame_rate
 from langchain_mimo._media.cutting.times import Span, Tick
@@ -261,7 +261,7 @@ def build_index(container: Any, streams: Iterable[Any], tick: Tick) -> Index:
         tick(0)
     indexes = {position: builder.finish() for position, builder in builders.items()}
     start, end = _shown_range(indexes)
-    return Index(indexes, start, end)
+    return Index(indexes, start, _end_by_edit_list(container, indexes, end))
 
 
 class _Builder:
@@ -318,6 +318,14 @@ def _mark_open_groups(index: StreamIndex) -> None:
             key = ordinal
         elif key is not None and pts < index.pts[key]:
             index.starts[key] = min(index.starts[key], GroupStart.OPEN)
+
+
+def _end_by_edit_list(container: Any, indexes: dict[int, StreamIndex], end: Fraction) -> Fraction:
+    """Return the end that an edit list sets within the last audio packet, or the end found."""
+    if not container.duration or not any(1 in each.hidden for each in indexes.values()):
+        return end
+    stated = Fraction((container.start_time or 0) + container.duration, AV_TIME_BASE)
+    return stated if 0 < end - stated < MAX_PRIMING else end
 
 
 def _shown_range(indexes: dict[int, StreamIndex]) -> tuple[Fraction, Fraction]:

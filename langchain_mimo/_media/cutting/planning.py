@@ -95,7 +95,7 @@ def plan_copy(index: Index, span: Span, mode: Mode) -> CopyPlan:
     plans = [StreamPlan(video.position, run, pts)]
     for stream in index.streams.values():
         if stream.kind == "audio":
-            plans += _audio_plan(stream, Span(start, end))
+            plans += _audio_plan(stream, Span(start, end), index.end)
     return CopyPlan(tuple(plans), start, end, len(run))
 
 
@@ -144,9 +144,14 @@ def _end_of_run(video: StreamIndex, last: int, span: Span) -> Fraction:
     return max(video.end or span.end, span.end)
 
 
-def _audio_plan(stream: StreamIndex, span: Span) -> list[StreamPlan]:
-    """Return the plan for one audio stream; an empty list when nothing of it is in the span."""
+def _audio_plan(stream: StreamIndex, span: Span, shown_end: Fraction) -> list[StreamPlan]:
+    """Return the plan for one audio stream; an empty list when nothing of it is in the span.
+
+    A packet that reaches beyond the end of all that is shown holds audio that an edit list hides.
+    """
     wanted = stream.between(span)
+    while wanted and _end_of(stream, wanted[-1]) > shown_end:
+        wanted.pop()
     if not wanted:
         return []
     if list(wanted) != list(range(wanted[0], wanted[0] + len(wanted))):
@@ -157,9 +162,15 @@ def _audio_plan(stream: StreamIndex, span: Span) -> list[StreamPlan]:
     return [StreamPlan(stream.position, wanted, pts)]
 
 
+def _end_of(stream: StreamIndex, ordinal: int) -> Fraction:
+    return (stream.pts[ordinal] + stream.durations[ordinal]) * stream.time_base
+
+
 def _plan_audio(index: Index, span: Span) -> CopyPlan:
     """Plan a copy of audio without video; it starts with the first packet inside."""
-    plans = [plan for stream in index.streams.values() for plan in _audio_plan(stream, span)]
+    plans = [
+        plan for stream in index.streams.values() for plan in _audio_plan(stream, span, index.end)
+    ]
     if not plans:
         raise CannotCopyError("the span contains no audio")
     first = min(plan.pts[0] * index.streams[plan.position].time_base for plan in plans)

@@ -15,7 +15,12 @@ from contextlib import closing
 from fractions import Fraction
 from typing import Any
 
-from langchain_mimo._media.av_container import ffmpeg_errors, open_container, packets_of
+from langchain_mimo._media.av_container import (
+    AV_TIME_BASE,
+    ffmpeg_errors,
+    open_container,
+    packets_of,
+)
 from langchain_mimo._media.cutting.index import Index, IndexedFile, StreamIndex
 from langchain_mimo._media.cutting.times import Tick
 from langchain_mimo.errors import MediaError
@@ -25,8 +30,6 @@ _NEAR_THE_BEGINNING = 500
 
 _LOOK_AHEAD = 2_000
 """Packets within which every wanted stream must show up after a seek."""
-
-_AV_TIME_BASE = 1_000_000
 
 
 def read_from(
@@ -57,7 +60,7 @@ def read_from(
                 ordinals, waiting = dict.fromkeys(first, 0), list[Any]()
             else:
                 with ffmpeg_errors("it cannot be searched"):
-                    container.seek(int(seek_to * _AV_TIME_BASE))
+                    container.seek(int(seek_to * AV_TIME_BASE))
                 located = _locate(packets, index, first, tick)
                 if located is None:
                     continue
