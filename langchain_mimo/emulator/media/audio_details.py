@@ -31,7 +31,7 @@ def dominant_pitch(samples: array[int]) -> int:
     window = samples[start : start + _PITCH_WINDOW]
     size = len(window) - SAMPLE_RATE // _MIN_PITCH
     energy = sum(value * value for value in window[:size]) if size > 0 else 0
-    if energy < size * 100:  # nearly silent, or too short
+    if size <= 0 or energy < size * 100:  # too short, or nearly silent
         return 0
 
     def correlation(lag: int) -> float:

@@ -234,3 +234,8 @@ def test_packets_are_read_within_the_time():
     clock = Clock(0)
     with clock.running(), pytest.raises(Refusal, match="more than 0 seconds of work"):
         inspect_audio_video("video", "MP4", data, clock)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.01, 0.02, 0.03, 0.1])
+def test_very_short_audio_is_taken(seconds):
+    assert info("audio", "audio/wav", wave(seconds=seconds)).duration == pytest.approx(seconds)
