@@ -66,12 +66,17 @@ class _Job:
     max_bytes: int
     time_range: TimeRange
     is_whole: bool
+    token_budget: int | None
     monitor: ProgressMonitor
     notes: list[str]
 
     def tick(self, share: float = 0.0) -> None:
         """Report progress, and raise when the time limit has expired."""
         self.monitor.report(0.05 + 0.85 * share)
+
+    def check_clock(self) -> None:
+        """Raise when the time limit has expired."""
+        self.monitor.report(0)
 
     @property
     def seconds(self) -> float:
@@ -143,8 +148,18 @@ def prepare_audio(
         audio = open_audio(file, lambda _: monitor.report(0))
         time_range = resolve_time_range(start_s, end_s, audio.seconds)
         _check_token_budget(time_range.seconds, token_budget)
-        is_whole = not start_s and time_range.end_s >= audio.seconds
-        job = _Job(file, audio, draft, output, max_bytes, time_range, is_whole, monitor, [])
+        job = _Job(
+            file=file,
+            source=audio,
+            draft=draft,
+            output=output,
+            max_bytes=max_bytes,
+            time_range=time_range,
+            is_whole=not start_s and time_range.end_s >= audio.seconds,
+            token_budget=token_budget,
+            monitor=monitor,
+            notes=[],
+        )
         mime_type = _prepare(job, convert=convert)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
@@ -166,7 +181,7 @@ def _prepare(job: _Job, *, convert: bool) -> str:
         try:
             mime_type = _checked(job, way)
         except MediaError:
-            job.tick()  # raises again if it was the clock
+            job.check_clock()  # raises again if it was the clock
             continue
         if mime_type is not None:
             return mime_type
@@ -182,7 +197,8 @@ def _checked(job: _Job, way: Callable[[_Job], _Written | None]) -> str | None:
     """Try one way and check its result.
 
     Returns:
-        The MIME type; None if the way is not open to this source, or its result is too large.
+        The MIME type; None if the way is not open to this source, or its result is too large or
+        too long.
 
     Raises:
         MediaError: The result is not what was promised.
@@ -194,6 +210,9 @@ def _checked(job: _Job, way: Callable[[_Job], _Written | None]) -> str | None:
             del job.notes[notes:]
             return None
         heard = check_audio(job.draft, written.mime_type, written.seconds, lambda _: job.tick(1))
+        if job.token_budget is not None and audio_tokens(heard.stated) > job.token_budget:
+            del job.notes[notes:]
+            return None
         if heard.peak <= SILENCE:
             _check_source_is_silent(job)
     except MediaError:
@@ -250,7 +269,7 @@ def _encode_losslessly(job: _Job) -> _Written | None:
     wanted = _lossless_format(job)
     if wanted is None or not suffix_fits(job.output, wanted.mime_type):
         return None
-    seconds = encode_audio(_frames(job), job.draft, wanted, _limit(job))
+    seconds = encode_audio(_frames(job), job.draft, wanted, _limit(job), job.check_clock)
     name = "FLAC" if wanted.codec == "flac" else "WAV"
     return _Written(wanted.mime_type, seconds, f"Written as {name} without loss.")
 
@@ -273,7 +292,7 @@ def _lossless_format(job: _Job) -> AudioFormat | None:
 
 def _limit(job: _Job) -> float | None:
     """Return where to stop, in seconds from the start of the segment; None for the end."""
-    is_to_the_end = job.time_range.end_s >= job.source.seconds
+    is_to_the_end = job.time_range.end_s >= job.source.seconds and job.token_budget is None
     return None if is_to_the_end else job.seconds
 
 
@@ -323,7 +342,7 @@ def _encode_mp3(job: _Job, bit_rate: int) -> _Written:
     if bit_rate < _SPEECH_BIT_RATE:
         rate, layout = _SPEECH_RATE, "mono"
     wanted = AudioFormat("mp3", "libmp3lame", "audio/mpeg", rate, layout, bit_rate=bit_rate)
-    seconds = encode_audio(_frames(job), job.draft, wanted, _limit(job))
+    seconds = encode_audio(_frames(job), job.draft, wanted, _limit(job), job.check_clock)
     if not seconds:
         raise MediaError("none of its audio decodes; get another copy")
     return _Written("audio/mpeg", seconds, f"Encoded as MP3 at {bit_rate // 1000} kbit/s.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,11 +31,13 @@ class Heard:
         seconds: How long it is.
         peak: The largest sample, 0 to 32768.
         frame_seconds: How long its longest frame is.
+        stated: How long its header says it is, which MiMo bills; 0 if that is not asked.
     """
 
     seconds: float
     peak: int
     frame_seconds: float
+    stated: float = 0.0
 
 
 def check_audio(draft: Path, mime_type: str, seconds: float, tick: Tick) -> Heard:
@@ -68,7 +70,7 @@ def check_audio(draft: Path, mime_type: str, seconds: float, tick: Tick) -> Hear
         if length is None or abs(length - seconds) > tolerance:
             shown = "no length" if length is None else f"{length:.3f} s"
             raise MediaError(f"{what} {shown} instead of {seconds:.3f} s")
-    return heard
+    return replace(heard, stated=stated or 0.0)
 
 
 def listen(file: IO[bytes], tick: Tick) -> Heard:

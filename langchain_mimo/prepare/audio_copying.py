@@ -67,7 +67,7 @@ def copy_audio(
     """
     if part.codec in _MP3 and start_s > 0:
         return None  # its first frames would need the ones before
-    start = part.begin + exact(start_s) if start_s else part.earliest
+    start = part.begin + exact(start_s) if start_s else part.first_packet
     end = part.end if seconds is None else part.begin + exact(start_s + seconds)
     try:
         plan = plan_copy(part.source.index, Span(start, end), "exact")

@@ -163,8 +163,13 @@ class AudioPart:
     @property
     def earliest(self) -> Fraction:
         """Where its audio begins: a video may show its first frame a little later."""
-        start = self.audio.start
+        start = self.audio.start if self.has_video else None
         return self.begin if start is None else min(self.begin, start)
+
+    @property
+    def first_packet(self) -> Fraction:
+        """The time of its first packet of audio, which may only prime the decoder."""
+        return self.begin if self.audio.start is None else self.audio.start
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,6 +48,7 @@ def encode_audio(
     target: Path,
     wanted: AudioFormat,
     seconds: float | None,
+    tick: Callable[[], None],
 ) -> float:
     """Encode frames, cut to the sample.
 
@@ -58,6 +59,7 @@ def encode_audio(
         target: The path to write to.
         wanted: What to encode.
         seconds: Where to stop, in seconds; None for the end of the frames.
+        tick: Called for every piece that is written.
 
     Returns:
         How many seconds were encoded.
@@ -77,6 +79,7 @@ def encode_audio(
         line = _SampleLine(stream.format.name, wanted.layout, wanted.rate, seconds)
         for frame, time in frames:
             for piece in line.add(frame, time):
+                tick()
                 _write(out, stream, piece)
         for piece in line.finish():
             _write(out, stream, piece)
