@@ -168,7 +168,7 @@ def test_parallel_tool_calls_is_sent_to_servers_that_have_it(value):
 
 @pytest.mark.parametrize("value", [True, False])
 def test_parallel_tool_calls_is_not_sent_to_mimo_and_warns_once(value):
-    with pytest.warns(UserWarning, match="parallel_tool_calls, so it is not sent.*anthropic"):
+    with pytest.warns(UserWarning, match="so it is not sent.*anthropic.*extra_body"):
         assert "parallel_tool_calls" not in request(parallel_tool_calls=value)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

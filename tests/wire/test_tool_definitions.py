@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TypedDict
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypedDict
 
 import pytest
-from langchain_core.tools import tool
+from langchain_core.tools import StructuredTool, Tool, tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field
+from schema_kinds import KINDS, Address, Expr, Person, TypingKeys
 
 from langchain_mimo._wire.tool_definitions import (
     parameters_schema,
@@ -36,6 +41,13 @@ class Typed(TypedDict):
     city: str
 
 
+@dataclass
+class Record:
+    """A place."""
+
+    city: str
+
+
 @tool
 def decorated(city: str) -> str:
     """Forecast the weather."""
@@ -51,6 +63,7 @@ ACCEPTED = {
     "function": (plain, "plain"),
     "pydantic": (Model, "Model"),
     "TypedDict": (Typed, "Typed"),
+    "dataclass": (Record, "Record"),
     "LangChain tool": (decorated, "decorated"),
     "JSON schema": ({"title": "Schema", "description": "d", **SCHEMA}, "Schema"),
     "OpenAI tool": (OPENAI, "openai"),
@@ -206,6 +219,10 @@ def bare() -> str:
             EMPTY | {"additionalProperties": False},
         ),
         ({"parameters": {"$ref": "#/$defs/a"}}, {"$ref": "#/$defs/a"}),
+        ({"parameters": {"anyOf": [EMPTY]}}, {"anyOf": [EMPTY]}),
+        ({"parameters": {"properties": {"a": {}}}}, {"type": "object", "properties": {"a": {}}}),
+        ({"parameters": {"description": "d"}}, {**EMPTY, "description": "d"}),
+        ({"parameters": {"type": ["object"]}}, {"type": ["object"]}),
     ],
 )
 def test_every_function_is_sent_with_a_schema(function, expected):
@@ -227,3 +244,191 @@ def test_a_complete_schema_is_not_copied():
     assert parameters_schema(OPENAI["function"]) is SCHEMA
     search = {"type": "web_search"}
     assert with_parameters(search) is search
+
+
+# --------------------------------------------------------------------- schemas of Python's types
+
+
+class Place(BaseModel):
+    """A place."""
+
+    city: str = Field(description="Where")
+    home: Address
+    size: int | None = None
+
+
+@tool
+def with_docs(city: str, days: int = 3) -> str:
+    """Forecast the weather.
+
+    Args:
+        city: Where.
+        days: How long.
+    """
+    return city
+
+
+@tool
+def with_notes(city: Annotated[str, "where"], home: Address) -> str:
+    """Forecast the weather."""
+    return city
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(plain, Model, Typed, decorated, Place, with_docs, with_notes, with_docs.func, OPENAI),
+        Tool(name="search", func=print, description="d"),
+        SCHEMA | {"title": "Schema"},
+    ],
+)
+def test_simple_tools_are_what_langchain_makes_of_them(given):
+    assert wire_tools([given]) == [convert_to_openai_tool(given)]
+
+
+@pytest.mark.parametrize("given", [plain, Model, decorated, Place, Person, OPENAI["function"]])
+def test_strict_tools_of_closed_objects_are_what_langchain_makes_of_them(given):
+    ours = wire_tools([given], strict=True)[0]["function"]
+    theirs = convert_to_openai_tool(given, strict=True)["function"]
+    assert ours["strict"] is theirs["strict"] is True
+    assert ours["parameters"]["required"] == theirs["parameters"]["required"]
+    if given is not Person:  # LangChain closes its dicts, so that they cannot have any keys
+        assert ours == theirs
+    else:
+        assert ours["parameters"]["properties"]["scores"]["additionalProperties"] == {
+            "type": "number"
+        }
+
+
+def parameters_of(given):
+    return wire_tools([given])[0]["function"]["parameters"]
+
+
+def evaluate(expression: Expr, note: str = "") -> str:
+    """Evaluate."""
+    return f"{expression}{note}"
+
+
+@tool
+def evaluate_tool(expression: Expr) -> str:
+    """Evaluate."""
+    return str(expression)
+
+
+def test_recursive_arguments_keep_their_recursion():
+    node = {"anyOf": [{"$ref": "#/$defs/Expr"}, {"type": "null"}], "default": None}
+    for given in (evaluate, evaluate_tool, StructuredTool.from_function(evaluate)):
+        schema = parameters_of(given)
+        assert schema["properties"]["expression"] == {"$ref": "#/$defs/Expr"}
+        assert schema["$defs"]["Expr"]["properties"]["left"] == node
+        assert schema["type"] == "object"
+
+
+MCP_SCHEMA = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "type": "object",
+    "properties": {
+        "tree": {"$ref": "#/definitions/node"},
+        "size": {"$ref": "#/definitions/size"},
+        "whole": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+    },
+    "required": ["tree"],
+    "definitions": {
+        "node": {"type": "object", "properties": {"b": {"$ref": "#/definitions/node"}}},
+        "size": {"type": "integer", "minimum": 1},
+    },
+    "additionalProperties": False,
+}
+
+
+def test_the_schema_of_an_mcp_tool_keeps_its_recursion():
+    before = copy.deepcopy(MCP_SCHEMA)
+    mcp_tool = StructuredTool(name="t", description="d", args_schema=MCP_SCHEMA, func=print)
+    assert wire_tools([mcp_tool])[0]["function"] == {
+        "name": "t",
+        "description": "d",
+        "parameters": {
+            "$schema": MCP_SCHEMA["$schema"],
+            "type": "object",
+            "properties": {
+                "tree": {"$ref": "#/$defs/node"},
+                "size": {"type": "integer", "minimum": 1},
+                "whole": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+            },
+            "required": ["tree"],
+            "additionalProperties": False,
+            "$defs": {"node": {"type": "object", "properties": {"b": {"$ref": "#/$defs/node"}}}},
+        },
+    }
+    assert before == MCP_SCHEMA
+
+
+def test_the_callers_own_dicts_are_sent_as_they_are():
+    for parameters in (MCP_SCHEMA, {"$ref": "#/$defs/a", "$defs": {"a": SCHEMA}}):
+        function = {"name": "t", "parameters": parameters}
+        assert parameters_of({"type": "function", "function": function}) == parameters
+        assert parameters_of(function) == parameters
+    assert parameters_of({"title": "t", **MCP_SCHEMA}) == MCP_SCHEMA
+
+
+def test_optional_keys_are_not_required():
+    schema = parameters_of(TypingKeys)
+    assert schema["required"] == ["city"]
+    assert schema["properties"]["note"] == {"type": "string", "description": "a remark"}
+    assert wire_tools([KINDS["mixed keys"].schema])[0]["function"]["parameters"] == {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "size": {"type": "integer"},
+            "kind": {"type": "string", "enum": ["a", "b"], "description": "which"},
+            "inner": (inner := parameters_of(KINDS["optional keys"].schema))
+            | {"description": "Has no required key."},
+            "many": {"type": "array", "items": inner | {"description": "Has no required key."}},
+            "count": {
+                "anyOf": [{"type": "integer"}, {"type": "null"}],
+                "default": None,
+                "description": "how many",
+            },
+        },
+        "required": ["city", "inner"],
+    }
+
+
+class Undocumented(TypedDict):
+    city: str
+
+
+def test_an_undocumented_typed_dict_has_no_description():
+    """LangChain sends that of `dict`."""
+    assert wire_tools([Undocumented])[0]["function"]["description"] == ""
+
+
+class Untellable(BaseModel):
+    action: Callable[[], None]
+
+
+class Nested(TypedDict):
+    inner: "Missing"  # noqa: F821, UP037
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (Untellable, "CallableSchema"),
+        (Nested, "Missing"),
+        (functools.partial(plain, "Oslo"), "__name__"),
+        (
+            StructuredTool(
+                name="t",
+                description="d",
+                func=print,
+                args_schema={"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}},
+            ),
+            "refers to '#/$defs/b', which it does not define",
+        ),
+    ],
+)
+def test_what_cannot_be_converted_is_named(given, words):
+    with pytest.raises(MiMoInputError, match=r"tools\[1\]: cannot be converted") as caught:
+        wire_tools([plain, given])
+    assert words in str(caught.value)

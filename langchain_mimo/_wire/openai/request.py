@@ -91,7 +91,7 @@ def _encode_parallel_tool_calls(value: bool, dialect: Dialect) -> dict[str, Any]
     warn_once(
         "MiMo's chat format does not document parallel_tool_calls, so it is not sent, and the "
         'model decides how many tools it calls in one turn; api_format="anthropic" can limit it '
-        "to one"
+        f'to one, and extra_body={{"parallel_tool_calls": {value}}} sends it all the same'
     )
     return {}
 
