@@ -71,7 +71,9 @@ def ask_emulator(kind, data, mime_type=None, **options) -> PromptCount | None:
     text = base64.b64encode(data).decode()
     for candidate in MIME_TYPES[kind] if mime_type is None else (mime_type,):
         try:
-            return media_tokens(_library.from_base64(kind, candidate, text, **options))
+            return media_tokens(
+                _library.for_request().from_base64(kind, candidate, text, **options)
+            )
         except Refusal:
             continue
     return None

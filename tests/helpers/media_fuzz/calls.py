@@ -24,7 +24,7 @@ PREPARE = {
 TIME_LIMIT = 5.0
 """Seconds that prepare may take for a mutant, which are far more than it needs."""
 
-CLIENT_MAY_REFUSE = re.compile("truncated|damaged|unrecognised|empty")
+CLIENT_MAY_REFUSE = re.compile("truncated|damaged|unrecognised|empty|has no tracks")
 """Reasons for which a block may refuse what the emulator accepts: it reads strictly what the
 emulator's decoders tolerate. Any other reason is about what the file is, and there both agree."""
 
