@@ -28,6 +28,9 @@ _MAX_PAGE_HEADER = _PAGE_HEADER + 255
 _NO_POSITION = 0xFFFFFFFFFFFFFFFF
 _CONTINUES, _BEGINS = 0x01, 0x02
 _MAX_START_PAGES = 250
+_TOLERATED_START_S = 0.1
+"""Where a complete file may begin: some writers count the samples that are not played."""
+
 _RESYNC = 16 * 1024
 _WALKED_BYTES = 4 << 20
 """Files up to this size are read page by page to the end; longer ones only if they are joined."""
@@ -196,7 +199,8 @@ def _header(stream: _Stream | None, seconds: float | None, *, is_joined: bool = 
     if stream is None:
         return audio_header(None, None)
     codec = stream.codec
-    is_plain = not is_joined and not stream.start and seconds is not None
+    is_late = (stream.start or 0) > codec.rate * _TOLERATED_START_S
+    is_plain = not is_joined and not is_late and seconds is not None
     return audio_header(seconds, codec.name, codec.rate, codec.channels, has_true_lengths=is_plain)
 
 
