@@ -111,7 +111,8 @@ class _Decoder:
             return 0, last
         if stream.kind == "video":
             return stream.key_frame_before(wanted[0]) or 0, last
-        earlier = self._from - int(_PREROLL / stream.time_base)
+        preroll = _PREROLL + Fraction(stream.padding, stream.sample_rate or 1)
+        earlier = self._from - int(preroll / stream.time_base)
         by_time = stream.by_time
         return by_time[bisect_left(by_time, earlier, key=stream.pts.__getitem__)], last
 

@@ -47,6 +47,8 @@ class StreamIndex:
         time_base: Seconds per tick.
         sample_rate: Samples per second of audio; 0 for video.
         channels: Channels of audio; 0 for video.
+        padding: Samples that a decoder drops wherever it starts, as FFmpeg 9 does with the hidden
+            beginning of a file.
         pts: When each packet is shown, in ticks.
         durations: How long each is shown, in ticks; 0 when not stated.
         sizes: Bytes of each packet.
@@ -63,6 +65,7 @@ class StreamIndex:
     time_base: Fraction
     sample_rate: int = 0
     channels: int = 0
+    padding: int = 0
     pts: array[int] = field(default_factory=lambda: array("q"))
     durations: array[int] = field(default_factory=lambda: array("q"))
     sizes: array[int] = field(default_factory=lambda: array("i"))
@@ -274,6 +277,7 @@ class _Builder:
         if stream.type == "audio" and context is not None:
             self._index.sample_rate = context.sample_rate or 0
             self._index.channels = context.layout.nb_channels
+            self._index.padding = getattr(context, "initial_padding", 0) or 0
         self._extradata = bytes(context.extradata or b"") if context is not None else b""
         self._hides_negative = bool(formats & _HIDES_NEGATIVE_TIMES)
         self._reorders = bool(getattr(context, "has_b_frames", False))
