@@ -19,7 +19,6 @@ from langchain_mimo._media.cutting.index import Index, IndexedFile, StreamIndex,
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.times import Span, exact
 from langchain_mimo._media.cutting.verification import Promise, verify
-from langchain_mimo._media.formats import Format
 from langchain_mimo._media.inspection import Inspection, inspect
 from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind
@@ -114,22 +113,12 @@ class Job:
         except ValueError:
             return None
 
-    def accepted_format(self, kind: MediaKind = "audio") -> Format | None:
-        """Return the format of a source that blocks take as it is, else None."""
-        inspection = self.inspection(kind)
-        return inspection.format if inspection is not None else None
-
     def copy_file(self) -> None:
         """Copy the source to the draft unchanged."""
         self.file.seek(0)
         with self.draft.open("wb") as copy:
             shutil.copyfileobj(self.file, copy)
         self.notes.append(UNCHANGED)
-
-
-def decodable_audio(container: Any) -> list[Any]:
-    """Return the audio streams whose codec FFmpeg knows."""
-    return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
 def check_time_range(start_s: float | None, end_s: float | None) -> None:
@@ -211,25 +200,12 @@ def check_unchanged(job: Job, kind: MediaKind) -> None:
         raise CannotCopyError(f"as it is, it fails a check: {error.reason}") from error
 
 
-def copy_packets(job: Job, streams: list[Any], format_name: str, start: float) -> None:
-    """Copy audio; see `copy_exactly`, which replaces this.
-
-    Raises:
-        av.error.FFmpegError: There is no exact copy.
-    """
-    del streams, start
-    try:
-        copy_exactly(job, "audio", format_name)
-    except CannotCopyError as error:
-        raise import_av().error.InvalidDataError(1, str(error)) from error
-
-
-def decode_frames(job: Job, streams: Iterable[Any]) -> Generator[tuple[Any, float]]:
+def decode_frames(job: Job, positions: Iterable[int]) -> Generator[tuple[Any, float]]:
     """Decode the segment to keep.
 
     Args:
         job: The prepare call.
-        streams: Positions of streams in the container, or the streams.
+        positions: Which streams to decode, by their positions in the container.
 
     Yields:
         Each frame that starts within the segment, with its time in seconds from the segment's
@@ -246,7 +222,6 @@ def decode_frames(job: Job, streams: Iterable[Any]) -> Generator[tuple[Any, floa
     def tick(share: float) -> None:
         job.monitor.report(0.05 + 0.85 * share)
 
-    positions = [s if isinstance(s, int) else s.index for s in streams]
     for frame, time in decode_span(job.source, positions, job.span, tick, skipped):
         yield frame, float(time)
 
@@ -259,20 +234,18 @@ class AudioEncoder:
     Args:
         out: The new container.
         codec: FFmpeg's name of the encoder.
-        source: The stream that the frames come from, or its index.
+        source: The index of the stream that the frames come from.
         bit_rate: Bits per second.
-        seconds: The length of the segment; None for no limit.
+        seconds: The length of the segment.
     """
 
     def __init__(
-        self, out: Any, codec: str, source: Any, bit_rate: int, seconds: float | None = None
+        self, out: Any, codec: str, source: StreamIndex, bit_rate: int, seconds: float
     ) -> None:
-        context: Any = source if isinstance(source, StreamIndex) else source.codec_context
-        channels = getattr(context, "channels", 0) or context.layout.nb_channels
         is_full_quality = bit_rate >= _SPEECH_BIT_RATE
-        rate = context.sample_rate if context.sample_rate in (44100, 48000) else 44100
+        rate = source.sample_rate if source.sample_rate in (44100, 48000) else 44100
         rate = rate if is_full_quality else _SPEECH_SAMPLE_RATE
-        layout = "stereo" if is_full_quality and channels > 1 else "mono"
+        layout = "stereo" if is_full_quality and source.channels > 1 else "mono"
         self._out = out
         with ffmpeg_errors("its audio cannot be encoded"):
             self._stream = out.add_stream(codec, rate=rate, layout=layout)
@@ -308,9 +281,9 @@ class AudioEncoder:
 class _Trimmer:
     """Gives resampled frames their times and cuts off what is outside the segment."""
 
-    def __init__(self, rate: int, seconds: float | None) -> None:
+    def __init__(self, rate: int, seconds: float) -> None:
         self._rate = rate
-        self._limit = None if seconds is None else round(seconds * rate)
+        self._limit = round(seconds * rate)
         self._next: int | None = None
         self.end = 0
 
@@ -324,7 +297,7 @@ class _Trimmer:
         """Return the part of a frame that is inside, with its time; None if there is none."""
         first = self._next or 0
         self._next = end = first + frame.samples
-        limit = end if self._limit is None else min(end, self._limit)
+        limit = min(end, self._limit)
         start = max(0, first)
         if limit <= start:
             return None
