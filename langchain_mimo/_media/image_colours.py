@@ -154,8 +154,14 @@ def _changes_nothing(profile: Any) -> bool:
 def _transform(image: Image, source: Any) -> Image:
     from PIL import ImageCms  # noqa: PLC0415
 
+    # As browsers and image editors do it.
     converted = ImageCms.profileToProfile(
-        image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        image,
+        source,
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
     assert converted is not None
     return converted

@@ -24,7 +24,7 @@ from langchain_mimo._media.limits import BOMB_PIXELS
 from langchain_mimo._media.pillow_errors import UndecodableImageError, pillow_errors
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 from langchain_mimo.prepare.image_orientation import stored_orientation
-from langchain_mimo.prepare.image_repair import repair
+from langchain_mimo.prepare.image_repair import png_is_intact, repair
 from langchain_mimo.prepare.image_sides import check_pixels
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def open_image(file: IO[bytes], check: Callable[[], None]) -> OpenedImage:
     """
     file.seek(0)
     found = identify(file.read(HEAD_BYTES))
+    mime_type, refusal = _said_by_blocks(file)
     try:
         opened = _decode(file, found, check)
     except UndecodableImageError:
@@ -117,12 +118,37 @@ def open_image(file: IO[bytes], check: Callable[[], None]) -> OpenedImage:
         if repaired is None:
             raise
         opened = repaired
-    try:
-        opened.mime_type = inspect("image", None, _FileReader(file)).mime_type
-    except ValueError as error:
-        if found is not None and "image" in found.mime_types:
-            opened.notes = (f"MiMo would refuse it: {str(error).partition(';')[0]}.", *opened.notes)
+    else:
+        if refusal or (found is formats.PNG and not png_is_intact(_read(file))):
+            opened = _repaired_although_decoded(file, found, check) or opened
+    opened.mime_type = mime_type
+    if refusal and found is not None and "image" in found.mime_types:
+        opened.notes = (f"MiMo would refuse it: {refusal.partition(';')[0]}.", *opened.notes)
     return opened
+
+
+def _repaired_although_decoded(
+    file: IO[bytes], found: Format | None, check: Callable[[], None]
+) -> OpenedImage | None:
+    """Repair a file that Pillow decodes: it takes zeros for pixels, and looks at few checksums."""
+    try:
+        return _repaired(file, found, check)
+    except UndecodableImageError:
+        check()
+        return None
+
+
+def _said_by_blocks(file: IO[bytes]) -> tuple[str | None, str]:
+    """Return the MIME type under which blocks send a file, or why they refuse it."""
+    try:
+        return inspect("image", None, _FileReader(file)).mime_type, ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def later_frames_decode(file: IO[bytes], opened: OpenedImage, check: Callable[[], None]) -> bool:
@@ -268,14 +294,13 @@ def _repaired(
 ) -> OpenedImage | None:
     if _FileReader(file).size > _MAX_REPAIRED_BYTES:
         return None
-    file.seek(0)
     decoded: list[OpenedImage] = []
 
     def decode(data: bytes) -> Image:
         decoded.append(_decode(io.BytesIO(data), found, check))
         return decoded[-1].image
 
-    repaired = repair(found, file.read(), decode)
+    repaired = repair(found, _read(file), decode)
     if repaired is None:
         return None
     opened = decoded[0]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langchain_mimo._media.formats import BMP, JPEG, PNG, Format
+from langchain_mimo._media.limits import BOMB_PIXELS
 from langchain_mimo.prepare.image_sides import check_pixels
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ _OTHER_BYTES = bytes(range(1, 200))
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset({b"PLTE", b"tRNS", b"iCCP", b"eXIf"})
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_LAST_FILTER = 4
 _APPLE = b"CgBI"
 _PIECE = 4096
+_INFLATED_AT_ONCE = 1 << 23
+_MAX_INFLATED = 8 * BOMB_PIXELS + (1 << 23)
 """Bytes inflated at once; when they are damaged, those before the damage are inflated singly."""
 
 
@@ -45,15 +49,12 @@ class Repaired:
     Attributes:
         image: The image, decoded.
         missing: The rows that are missing, from the top and as stored.
-        note: What was done.
-        is_apple: Whether it is a PNG of Apple's, whose red and blue are exchanged and whose colours
-            are premultiplied.
+        note: What was done, or an empty string.
     """
 
     image: Image
     missing: range
     note: str
-    is_apple: bool = False
 
 
 def repair(found: Format | None, data: bytes, decode: Decode) -> Repaired | None:
@@ -89,7 +90,7 @@ def _repair_jpeg(data: bytes, decode: Decode) -> Repaired:
         return Repaired(decode(data), range(0), " ".join(done))
     from PIL import ImageChops  # noqa: PLC0415 - Pillow is slow to import
 
-    data = data.rstrip(b"\xff")  # half of a marker, or of a stuffed byte
+    data = data.rstrip(b"\xff\0")  # half of a marker, or zeros in place of what is missing
     image, other = decode(data + _JPEG_END), decode(data + _OTHER_BYTES + _JPEG_END)
     box = ImageChops.difference(image, other).getbbox()
     if box is None:
@@ -132,11 +133,10 @@ def _repair_png(data: bytes, decode: Decode) -> Repaired | None:
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     check_pixels(width, height)
     row = 1 + -(-width * depth * _PNG_CHANNELS.get(colour, 0) // 8)
-    is_apple = chunks[0][0] == _APPLE
-    pixels = _Pixels(row * height, complete=bool(interlaced))
-    for name, body, _ in chunks:
+    pixels = _Pixels(row, height, is_interlaced=bool(interlaced))
+    for name, body, fine in chunks:
         if name == b"IDAT":
-            pixels.add(body)
+            pixels.add(body, fine=fine)
     compressed = pixels.finish()
     if compressed is None:
         return None
@@ -144,15 +144,44 @@ def _repair_png(data: bytes, decode: Decode) -> Repaired | None:
     rebuilt = [_PNG_START, _png_chunk(b"IHDR", header), *kept, _png_chunk(b"IDAT", compressed)]
     image = decode(b"".join([*rebuilt, _png_chunk(b"IEND", b"")]))
     rows = height if interlaced else pixels.inflated // row
-    note = "Rewrote it, as its file is damaged."
-    if is_apple and pixels.is_bare:
+    if chunks[0][0] == _APPLE and pixels.is_bare:
         note = "Converted it from the PNG variant of Apple's Xcode."
-    return Repaired(image, range(rows, height), note, is_apple and pixels.is_bare)
+        return Repaired(_from_apple(image), range(rows, height), note)
+    note = "Wrote its chunks again: some are damaged."
+    if pixels.is_damaged:
+        note = (
+            f"Its pixels are damaged: the rows from {pixels.trusted // row + 1:,} on may be wrong."
+        )
+    return Repaired(image, range(rows, height), note)
+
+
+def _from_apple(image: Image) -> Image:
+    """Exchange red and blue, and divide the colours by the alpha, which they were multiplied by."""
+    from PIL import Image as pillow  # noqa: N813, PLC0415
+
+    if image.mode not in ("RGB", "RGBA"):
+        return image
+    blue, green, red, *alpha = image.split()
+    if not alpha:
+        return pillow.merge("RGB", (red, green, blue))
+    return pillow.merge("RGBa", (red, green, blue, *alpha)).convert("RGBA")
 
 
 def png_is_intact(data: bytes) -> bool:
-    """Whether all chunks of a PNG are complete and have the right checksum."""
-    return all(fine for _, _, fine in _png_chunks(data))
+    """Whether a PNG is complete, its checksums are right and its pixels inflate to the end."""
+    inflater, inflated = zlib.decompressobj(), 0
+    for name, body, fine in _png_chunks(data):
+        if not fine:
+            return False
+        try:
+            while name == b"IDAT" and body and not inflater.eof:
+                inflated += len(inflater.decompress(body, _INFLATED_AT_ONCE))
+                body = inflater.unconsumed_tail  # noqa: PLW2901
+        except zlib.error:
+            return False
+        if inflated > _MAX_INFLATED:
+            return False
+    return inflater.eof
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -177,37 +206,45 @@ class _Pixels:
 
     Attributes:
         inflated: Bytes that were inflated, at most those of the whole image.
+        trusted: Bytes that were inflated before the first chunk with a wrong checksum; 0 when all
+            checksums are right, which then say nothing about the damage.
+        is_damaged: Whether they are damaged, and not just cut off.
         is_bare: Whether they are a bare deflate stream, without the header of zlib's.
     """
 
-    def __init__(self, size: int, *, complete: bool) -> None:
-        self.inflated = 0
+    def __init__(self, row: int, height: int, *, is_interlaced: bool) -> None:
+        self.inflated = self.trusted = 0
+        self.is_damaged = False
         self.is_bare = False
-        self._size = size
-        self._complete = complete
+        self._row = row
+        self._size = row * height
+        self._is_interlaced = is_interlaced
         self._inflater = zlib.decompressobj()
         self._deflater = zlib.compressobj(1)
         self._output = io.BytesIO()
-        self._begun = self._ended = False
+        self._begun = self._ended = self._is_trusted = False
 
-    def add(self, body: bytes) -> None:
-        """Inflate the body of a chunk."""
+    def add(self, body: bytes, *, fine: bool) -> None:
+        """Inflate the body of a chunk, whose checksum is right or not."""
+        self._is_trusted = self._is_trusted and fine
         if not self._begun and body:
-            self._begun = True
+            self._begun, self._is_trusted = True, fine
             self.is_bare = body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31 != 0
             if self.is_bare:
                 self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         for at in range(0, len(body), _PIECE):
-            if self._ended:
+            if self.is_damaged:
                 return
             self._inflate(body[at : at + _PIECE])
+        if self._is_trusted:
+            self.trusted = self.inflated
 
     def _inflate(self, piece: bytes) -> None:
         before = self._inflater.copy()
         try:
             self._keep(self._inflater, piece)
         except zlib.error:
-            self._ended = True
+            self.is_damaged = True
             try:
                 for value in piece:
                     self._keep(before, bytes([value]))
@@ -215,16 +252,29 @@ class _Pixels:
                 return
 
     def _keep(self, inflater: zlib._Decompress, piece: bytes) -> None:
-        while piece and self.inflated < self._size:
-            raw = inflater.decompress(piece, min(1 << 23, self._size - self.inflated))
+        while piece and not self._ended:
+            raw = inflater.decompress(piece, _INFLATED_AT_ONCE)
             piece = inflater.unconsumed_tail
-            self.inflated += len(raw)
-            self._output.write(self._deflater.compress(raw))
+            kept = self._plausible(raw[: self._size - self.inflated])
+            self.inflated += len(kept)
+            self._output.write(self._deflater.compress(kept))
+            # Once it has all pixels, it goes on to the checksum behind them, but not far.
+            self._ended = self._ended or len(raw) > len(kept)
+
+    def _plausible(self, raw: bytes) -> bytes:
+        """Return what comes before the first row that begins with no known filter."""
+        first = -self.inflated % self._row
+        for at in range(first, 0 if self._is_interlaced else len(raw), self._row):
+            if raw[at] > _LAST_FILTER:
+                self._ended = self.is_damaged = True
+                return raw[:at]
+        return raw
 
     def finish(self) -> bytes | None:
         """Return the pixels, with zeros for what is missing; None if that helps nothing."""
-        if not self.inflated or (self._complete and self.inflated < self._size):
+        if not self.inflated or (self._is_interlaced and self.inflated < self._size):
             return None
+        self.trusted = 0 if self._is_trusted else self.trusted
         left = self._size - self.inflated
         while left > 0:
             zeros = bytes(min(1 << 20, left))

@@ -20,7 +20,6 @@ from langchain_mimo._media.pillow_errors import pillow_errors
 from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.image_opening import OpenedImage, later_frames_decode, open_image
 from langchain_mimo.prepare.image_orientation import turned_upright
-from langchain_mimo.prepare.image_repair import png_is_intact
 from langchain_mimo.prepare.image_sides import enlarged, has_accepted_sides, padded, scaled
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
@@ -109,7 +108,7 @@ def prepare_image(
             not convert
             and _is_accepted(opened, output)
             and _is_within(file, opened, max_bytes, token_budget)
-            and not _hidden_damage(file, opened, monitor)
+            and _is_still_or_decodes(file, opened, monitor)
         ):
             draft.write_bytes(_read(file))
             mime_type = inspect_source("image", draft).mime_type
@@ -153,14 +152,14 @@ def _is_within(
     )
 
 
-def _hidden_damage(file: IO[bytes], opened: OpenedImage, monitor: ProgressMonitor) -> bool:
-    """Whether a decoder that checks more than Pillow does may refuse it; a note says why."""
-    if opened.format == "PNG" and not png_is_intact(_read(file)):
-        opened.notes += ("Wrote it again: some of its checksums are wrong.",)
-    is_animation = opened.frames > 1 and opened.format != "MPO"
-    if is_animation and not later_frames_decode(file, opened, monitor.check):
-        opened.notes += ("One of its later frames is damaged.",)
-    return bool(opened.notes)
+def _is_still_or_decodes(file: IO[bytes], opened: OpenedImage, monitor: ProgressMonitor) -> bool:
+    """Whether the other frames of an animation, if it is one, decode too; a note says if not."""
+    if opened.frames == 1 or opened.format == "MPO":
+        return True
+    if later_frames_decode(file, opened, monitor.check):
+        return True
+    opened.notes += ("One of its later frames is damaged.",)
+    return False
 
 
 def _read(file: IO[bytes]) -> bytes:
