@@ -34,8 +34,7 @@ response.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,36 +46,6 @@ if TYPE_CHECKING:
 else:
     # Core has a class for refusals since 1.7.5.
     _Refusal = getattr(core, "ModelRefusalError", core.ModelInvalidRequestError)
-
-TEXT_LIMIT = 2000
-"""Bytes that are kept of a response's body and of an error's text."""
-
-_MEDIA_RUN = re.compile(r"(?:[A-Za-z0-9+/]|\\/){64,}={0,2}")
-_KEY = re.compile(r"\b(sk|tp|ttp)-[A-Za-z0-9_-]{6,}")
-
-
-def redact(text: str, secrets: Iterable[str] = (), limit: int = TEXT_LIMIT) -> str:
-    """Make text from a server safe to log: no keys, no media, limited length.
-
-    Args:
-        text: The text.
-        secrets: Strings that must not appear, such as the key in use.
-        limit: Largest number of bytes in UTF-8 to keep.
-
-    Returns:
-        The text with secrets and keys masked, runs of 64 or more base64 characters replaced by
-        their length, and cut off at `limit`.
-    """
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[key]")
-    text = _KEY.sub(r"\1-[key]", text)
-    text = _MEDIA_RUN.sub(lambda run: f"[{len(run[0])} characters]", text)
-    data = text.encode("utf-8", "replace")
-    if len(data) <= limit:
-        return data.decode("utf-8")
-    return data[: limit - 3].decode("utf-8", "ignore") + "…"
-
 
 def _rebuild(cls: type[MiMoError], args: tuple[Any, ...], state: dict[str, Any]) -> MiMoError:
     error = cls.__new__(cls, *args)

@@ -7,9 +7,9 @@ import pytest
 from langchain_core import exceptions as core
 
 from langchain_mimo import errors
+from langchain_mimo._redaction import redact
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import error_from_response
-from langchain_mimo.errors import redact
 
 HOST = "api.xiaomimimo.com"
 CONTEXT = ErrorContext(HOST, "sk-", "mimo-v2.6-pro", ("sk-canary-canary",))

@@ -21,7 +21,13 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY_HEADERS = ("api-key", "authorization", "x-api-key")
 """Headers that may hold the key. MiMo reads `api-key` first (docs/api-facts.md)."""
 
-_SECRET_LENGTH = 8
+_HARMLESS = frozenset(
+    (
+        *("accept", "accept-encoding", "accept-language", "anthropic-version", "connection"),
+        *("content-length", "content-type", "host", "transfer-encoding", "user-agent"),
+    )
+)
+"""Headers whose values are no secrets; those of all others are masked in what a server says."""
 
 
 @dataclass(slots=True)
@@ -95,7 +101,9 @@ def error_context(
         url: Its URL.
         headers: All headers of the request, if the caller's own client adds some.
     """
-    keys = _keys(api_request.headers if headers is None else headers)
+    headers = api_request.headers if headers is None else headers
+    keys = _keys(headers)
+    secrets = tuple(value for name, value in headers.items() if name.lower() not in _HARMLESS)
     key = next(iter(keys.values()), "")
     family = re.match(r"(?:sk|ttp|tp)-", key)
     model, tools = api_request.tree.get("model"), api_request.tree.get("tools")
@@ -106,7 +114,7 @@ def error_context(
         rival_headers=tuple(keys) if len(set(keys.values())) > 1 else (),
         model=model if isinstance(model, str) else "",
         searches=isinstance(tools, list) and any(map(_is_web_search, tools)),
-        secrets=tuple(key for key in keys.values() if len(key) >= _SECRET_LENGTH),
+        secrets=secrets,
     )
 
 

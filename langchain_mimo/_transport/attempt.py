@@ -8,11 +8,14 @@ from __future__ import annotations
 import errno
 import ssl
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 
+from langchain_mimo._redaction import redact, sanitize
 from langchain_mimo._transport.api_request import ApiRequest, error_context
+from langchain_mimo._transport.environment_proxies import proxy_credentials
 from langchain_mimo._transport.error_bodies import describe_body
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import (
@@ -29,7 +32,6 @@ from langchain_mimo.errors import (
     MiMoConnectionError,
     MiMoError,
     MiMoIncompleteStreamError,
-    redact,
 )
 
 ERROR_BODY_LIMIT = 256 * 1024
@@ -77,7 +79,7 @@ class Attempt:
         self._url = url
         self._context = context
         self._body = body
-        self._decoder = EventDecoder()
+        self._decoder = EventDecoder(context.secrets)
         self._http = http
         self._start: list[bytes] | None = []
         self._status = 0
@@ -123,6 +125,7 @@ class Attempt:
             extensions={"timeout": self.timer.timeout_extension()},
         )
         self._context = error_context(api_request, self._url, request.headers)
+        self._decoder = EventDecoder(self._context.secrets)
         return request
 
     def _request_headers(self, api_request: ApiRequest, *, stream: bool) -> dict[str, str]:
@@ -172,6 +175,7 @@ class Attempt:
 
     def error_response(self, body: bytes) -> MiMoError:
         """Return the error for a response that was not accepted."""
+        self._mask_proxies()
         return error_from_response(self._status, self.headers, body, self._context)
 
     # A response that is not streamed
@@ -183,7 +187,7 @@ class Attempt:
             MiMoAPIError: It is an error object in spite of its status, or not a JSON object.
         """
         if body.lstrip()[:5] == b"data:":
-            decoder = EventDecoder()
+            decoder = EventDecoder(self._context.secrets)
             events = decoder.feed(body) + decoder.finish()
             tree: Any = events[0] if len(events) == 1 else None
         else:
@@ -267,6 +271,8 @@ class Attempt:
         http, host, timer = self._http, self._context.host, self.timer
         if isinstance(fault, http.HTTPError):
             fault.request = None  # its headers hold the API key
+        self._mask_proxies()
+        sanitize(fault, self._context.secrets)
         if isinstance(fault, http.HTTPStatusError):
             return self._status_error(fault)
         if isinstance(fault, http.ConnectTimeout):
@@ -289,6 +295,12 @@ class Attempt:
         text = f"{what}: {redact(_reason(fault), self._context.secrets, 500)}"
         remedy = self._remedy(fault)
         return MiMoConnectionError(f"{text}; {remedy}" if remedy else text, is_retryable=not remedy)
+
+    def _mask_proxies(self) -> None:
+        """Mask the credentials of proxies too: a proxy may repeat them in its refusal."""
+        if found := proxy_credentials():
+            secrets = (*self._context.secrets, *found)
+            self._context = replace(self._context, secrets=secrets)
 
     def _status_error(self, fault: Any) -> MiMoError:
         """Convert what `raise_for_status` raised in an event hook of the user's own client."""

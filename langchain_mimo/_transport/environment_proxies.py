@@ -7,6 +7,8 @@ function for it. A test compares the two.
 from __future__ import annotations
 
 import ipaddress
+from base64 import b64encode
+from urllib.parse import unquote
 from urllib.request import getproxies
 
 import httpx2
@@ -31,6 +33,18 @@ def environment_proxies() -> dict[str, str | None]:
         if pattern and _is_valid(pattern):
             proxies[pattern] = None
     return proxies
+
+
+def proxy_credentials() -> list[str]:
+    """Return the credentials in the environment's proxy URLs, in the forms that are sent."""
+    found: list[str] = []
+    for url in getproxies().values():
+        userinfo, at, _ = url.rpartition("://")[2].rpartition("@")
+        if at:
+            user, _, password = map(unquote, userinfo.partition(":"))
+            pair = f"{user}:{password}"
+            found += [userinfo, pair, password, b64encode(pair.encode()).decode("ascii")]
+    return found
 
 
 def _pattern(host: str) -> str:

@@ -7,14 +7,17 @@ if a stream was requested (docs/api-facts.md). vLLM, FastAPI and gateways have f
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from langchain_mimo.errors import redact
+from langchain_mimo._redaction import redact
+
+_HEAD = 8192
+"""Bytes of a body that is not JSON that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def read_payload(payload: Any, secrets: Iterable[str]) -> ErrorBody:
     if isinstance(payload, list) and len(payload) == 1:  # some gateways wrap the object
         payload = payload[0]
     if not isinstance(payload, dict):
-        return ErrorBody(redact(repr(payload), secrets, 300))
+        return ErrorBody(_clean(payload, secrets, 300) or "no message")
     error = payload.get("error", payload)
     if not isinstance(error, dict):
         message = _clean(error, secrets) or "no message"
@@ -100,14 +103,22 @@ def read_payload(payload: Any, secrets: Iterable[str]) -> ErrorBody:
 
 def describe_body(body: bytes, secrets: Iterable[str] = ()) -> str:
     """Describe a body that is not JSON in a few words: empty, an HTML page, or how it starts."""
-    text = body.decode("utf-8", "replace").strip()
+    text = body[:_HEAD].decode("utf-8", "replace").strip()
     if not text:
         return "an empty body"
     if text[:200].lstrip("\ufeff").lstrip().lower().startswith(("<!doctype html", "<html")):
-        title = re.search(r"<title[^>]*>(.{0,200}?)</title>", text, re.IGNORECASE | re.DOTALL)
-        titled = f" titled {' '.join(title[1].split())!r}" if title else ""
-        return redact(f"an HTML page{titled}", secrets, 300)
+        title = " ".join(redact(_title(text), secrets, 250).split())
+        return f"an HTML page titled {title!r}" if title else "an HTML page"
     return f"{redact(text, secrets, 300)!r}"
+
+
+def _title(page: str) -> str:
+    """Return the title of a page, or ""; by plain searches, since a pattern may take seconds."""
+    lower = page.lower()
+    start = lower.find("<title")
+    start = lower.find(">", start, start + 100) if start >= 0 else -1
+    end = lower.find("</title", start) if start >= 0 else -1
+    return page[start + 1 : end] if end >= 0 else ""
 
 
 def _without_event_framing(body: bytes) -> list[str]:
@@ -124,6 +135,13 @@ def _clean(value: Any, secrets: Iterable[str], limit: int = 600) -> str | None:
     """Return a field as redacted text on one line, or None if it is empty."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str):
-        value = orjson.dumps(value, default=str).decode()
-    return redact(" ".join(value.split()), secrets, limit)
+    text = value if isinstance(value, str) else _as_json(value)
+    return " ".join(redact(text, secrets, limit).split())
+
+
+def _as_json(value: Any) -> str:
+    """Return a value as text, whatever its depth and however large its numbers."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):  # too deep, or an integer of thousands of digits
+        return f"a {type(value).__name__} that is too deep to show"

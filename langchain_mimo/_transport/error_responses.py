@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from langchain_mimo._redaction import redact
 from langchain_mimo._transport.error_bodies import (
     ErrorBody,
     describe_body,
@@ -48,7 +49,6 @@ from langchain_mimo.errors import (
     MiMoRedirectError,
     MiMoRiskControlError,
     MiMoServerError,
-    redact,
 )
 
 
@@ -149,8 +149,9 @@ def _redacted_response(
     dropped = {
         "set-cookie", "location", "content-length", "content-encoding", "transfer-encoding",
     }  # fmt: skip
+    # As bytes: a value may have any characters, and text is encoded as ASCII.
     kept = [
-        (name, redact(value, context.secrets))
+        (name.encode("utf-8"), redact(value, context.secrets).encode("utf-8"))
         for name, value in headers.items()
         if name.lower() not in dropped
     ]

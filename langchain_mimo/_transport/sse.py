@@ -11,12 +11,13 @@ It is fast because it splits once per packet instead of once per line.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
-from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, redact
+from langchain_mimo._redaction import redact
+from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError
 
 DONE = b"[DONE]"
 MAX_EVENT_BYTES = 64 << 20
@@ -29,15 +30,22 @@ _EXCERPT = 300
 class EventDecoder:
     """Decodes a stream to the same JSON objects, however its bytes are split into chunks.
 
+    Args:
+        secrets: Strings to mask in errors that quote the stream.
+
     Attributes:
         done: Whether `[DONE]` was received; everything after it is ignored.
         failure: The error to raise once the events before it have been yielded, or None. It is not
             raised here, since the same packet may contain complete events before a broken one.
     """
 
-    __slots__ = ("_ends_line", "_parts", "_skip_newline", "_start", "_waiting", "done", "failure")
+    __slots__ = (
+        "_ends_line", "_parts", "_secrets", "_skip_newline", "_start", "_waiting",
+        "done", "failure",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        self._secrets = secrets
         self.done = False
         self.failure: MiMoError | None = None
         self._parts: list[bytes] = []
@@ -94,9 +102,12 @@ class EventDecoder:
         objects = self._objects([_data_of(rest)])
         if self.failure is not None:
             self.failure = MiMoIncompleteStreamError(
-                f"the stream ended in the middle of an event: {_excerpt(rest)}"
+                f"the stream ended in the middle of an event: {self._excerpt(rest)}"
             )
         return objects
+
+    def _excerpt(self, payload: bytes) -> str:
+        return redact(payload, self._secrets, _EXCERPT)
 
     def _strip_byte_order_mark(self, chunk: bytes) -> bytes:
         """Remove a byte order mark from the start of the stream, even one split over chunks."""
@@ -133,7 +144,8 @@ class EventDecoder:
                 event = parse_json(payload)
             if type(event) is not dict:
                 self.failure = MiMoIncompleteStreamError(
-                    f"the stream contains an event that is not a JSON object: {_excerpt(payload)}"
+                    "the stream contains an event that is not a JSON object: "
+                    f"{self._excerpt(payload)}"
                 )
                 break
             objects.append(event)
@@ -178,7 +190,3 @@ def parse_json(payload: bytes) -> Any:
         return json.loads(payload.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-
-
-def _excerpt(payload: bytes) -> str:
-    return redact(payload[: 4 * _EXCERPT].decode("utf-8", "replace"), limit=_EXCERPT)

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo._json import dump_json, join_surrogates, strict_object
+from langchain_mimo._redaction import shown_keys
 from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.guard import DECODING_FAULTS, unreadable_response
 from langchain_mimo._wire.json_values import count, items, mapping, string_or_empty
@@ -22,7 +23,7 @@ from langchain_mimo._wire.openai.messages import check_answer, read_finish_reaso
 from langchain_mimo._wire.to_langchain.metadata import read_text
 from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS, FinishedCall, ReviseCall
 from langchain_mimo._wire.to_langchain.tool_xml import XMLTools
-from langchain_mimo.errors import MiMoInvalidResponseError, redact
+from langchain_mimo.errors import MiMoInvalidResponseError
 
 INPUT_TOKENS_EXCLUDE_CACHE = True
 """Whether `input_tokens` leaves out tokens served from the cache, as Anthropic's does; LangChain's
@@ -147,10 +148,9 @@ def decode_response(
             form that is not understood, or its calls are XML in the text and cannot be read.
     """
     if not isinstance(body, Mapping) or not _has_content(body):
-        keys = sorted(map(str, body)) if isinstance(body, Mapping) else type(body).__name__
         msg = (
             "the response is JSON but not a message of the Anthropic format "
-            f"({redact(str(keys), (), 200)}); "
+            f"({shown_keys(body)}); "
             "check that base_url points to an Anthropic-compatible API, or omit api_format"
         )
         raise MiMoInvalidResponseError(msg, status_code=200)

@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from langchain_mimo._json import join_surrogates
+from langchain_mimo._redaction import shown_keys
 from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.guard import DECODING_FAULTS, unreadable_response
 from langchain_mimo._wire.json_values import word
@@ -35,7 +36,7 @@ from langchain_mimo._wire.to_langchain.tool_calls import (
     tool_call_order,
 )
 from langchain_mimo._wire.to_langchain.usage import usage_metadata
-from langchain_mimo.errors import MiMoInvalidResponseError, redact
+from langchain_mimo.errors import MiMoInvalidResponseError
 
 
 @dataclass(slots=True)
@@ -175,9 +176,8 @@ def _additional_kwargs(
 
 
 def _foreign_body(body: object) -> MiMoInvalidResponseError:
-    keys = sorted(map(str, body)) if isinstance(body, Mapping) else type(body).__name__
     return MiMoInvalidResponseError(
-        f"the response is JSON but not a chat completion ({redact(str(keys), (), 200)}); "
+        f"the response is JSON but not a chat completion ({shown_keys(body)}); "
         "check that base_url points to an OpenAI-compatible API",
         status_code=200,
     )
