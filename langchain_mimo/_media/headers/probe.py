@@ -7,6 +7,7 @@ Durations are those that the container states, which MiMo's emulator bills too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from langchain_mimo._media import formats
 from langchain_mimo._media.formats import Format
@@ -23,10 +24,18 @@ from langchain_mimo._media.headers.images import (
 from langchain_mimo._media.headers.mp3 import probe_mp3
 from langchain_mimo._media.headers.mp4 import probe_mp4
 from langchain_mimo._media.headers.ogg import probe_ogg
-from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError, MediaHeader
+from langchain_mimo._media.headers.reader import (
+    AVHeader,
+    HeaderReader,
+    HeaderTooComplexError,
+    MediaHeader,
+)
 from langchain_mimo._media.headers.wav import probe_w64, probe_wav
 from langchain_mimo._media.headers.wmv import probe_asf
 from langchain_mimo._media.readers import Reader
+
+MAX_SECONDS = 10_000_000
+"""Longest duration that is believed, 115 days: one bit that flips may make thousands of years."""
 
 _PROBES: dict[str, Callable[[HeaderReader], MediaHeader]] = {
     formats.PNG.name: probe_png,
@@ -70,6 +79,9 @@ def probe(reader: Reader, found: Format) -> MediaHeader | None:
     if measure is None:
         return None
     try:
-        return measure(HeaderReader(reader))
+        header = measure(HeaderReader(reader))
     except HeaderTooComplexError:
         return None
+    if isinstance(header, AVHeader) and header.duration is not None:
+        return header if 0 < header.duration <= MAX_SECONDS else replace(header, duration=None)
+    return header

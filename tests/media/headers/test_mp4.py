@@ -109,6 +109,15 @@ def test_the_movies_length_counts_only_where_tracks_state_none():
     assert measure(movie(track(1, b"vide", duration=3000), duration=4500)).duration == 3
 
 
+def test_thousands_of_years_are_not_believed():
+    start = box(b"tfdt", full(1, 0x7FFFFFFF, 0))
+    content = box(b"tfhd", full(0, 1)) + start + box(b"trun", full(0, 1, 1000, flags=0x100))
+    last = box(b"moof", box(b"mfhd", full(0, 1)) + box(b"traf", content))
+    data = movie(track(1, b"vide"), extra=FRAGMENTS_FOLLOW) + fragment(1, 0, 1000) + last
+    header = measure(data)
+    assert (header.duration, header.has_video) == (None, True)
+
+
 def test_frames_that_are_shown_last_need_not_be_decoded_last():
     # Shown at 0, 1, 2, 5: the last frame is decoded before the third.
     tables = (
