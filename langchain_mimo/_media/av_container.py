@@ -74,13 +74,16 @@ def packets_of(container: Any, streams: Iterable[Any]) -> Iterator[Any]:
     Raises:
         MediaError: FFmpeg cannot read on.
     """
-    packets = container.demux(*streams)
+    wanted = tuple(streams)
+    indices = {stream.index for stream in wanted}
+    packets = container.demux(*wanted)
     while True:
         with ffmpeg_errors("it cannot be read to its end"):
             packet = next(packets, None)
         if packet is None:
             return
-        if packet.size:  # an empty one marks the end
+        # An empty one marks the end. FFmpeg may find further streams while it reads a damaged file.
+        if packet.size and packet.stream.index in indices:
             yield packet
 
 

@@ -24,9 +24,16 @@ PREPARE = {
 TIME_LIMIT = 5.0
 """Seconds that prepare may take for a mutant, which are far more than it needs."""
 
-CLIENT_MAY_REFUSE = re.compile("truncated|damaged|unrecognised|empty|has no tracks")
-"""Reasons for which a block may refuse what the emulator accepts: it reads strictly what the
-emulator's decoders tolerate. Any other reason is about what the file is, and there both agree."""
+CLIENT_MAY_REFUSE = re.compile(
+    # It reads strictly what decoders tolerate.
+    r"truncated|damaged|unrecognised|empty|has no tracks"
+    # Pillow reads the variant; see the table in docs/media.md.
+    r"|CgBI"
+    # FFmpeg goes by the codec of a track whose handler cannot be read.
+    r"|(MP4|MOV) without a video track"
+)
+"""Reasons for which a block may refuse what the emulator accepts. Any other is about what the file
+is, and there both agree."""
 
 
 def check(mutant: Mutant) -> None:
