@@ -1,14 +1,21 @@
 """Tests of format detection by first bytes, MIME type aliases, and size limits."""
 
 import io
+import random
+import re
 import wave
 
 import pytest
+from media_collection import find
+from media_collection.audio import id3
 from PIL import Image
 
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.formats import normalise_mime_type
-from langchain_mimo._media.identify import identify, mime_type_for
+from langchain_mimo._media.headers.track_kinds import read_track_kinds
+from langchain_mimo._media.identify import identify, identify_file, mime_type_for
+from langchain_mimo._media.inspection import inspect
+from langchain_mimo._media.readers import MemoryReader
 
 
 def make_image(name):
@@ -30,6 +37,8 @@ def ftyp(major, *compatible):
     return (len(brands) + 8).to_bytes(4, "big") + b"ftyp" + brands
 
 
+ID3 = b"ID3\x03\x00\x00\x00\x00\x00\x04tags"
+
 HEADS = [
     ("image", make_image("PNG"), "image/png"),
     ("image", make_image("JPEG"), "image/jpeg"),
@@ -49,6 +58,9 @@ HEADS = [
     ("video", ftyp(b"3gp5"), "video/mp4"),
     ("video", ftyp(b"qt  "), "video/quicktime"),
     ("video", b"\x00\x00\x00\x08wide", "video/quicktime"),
+    ("audio", ftyp(b"qt  "), "audio/mp4"),
+    ("audio", b"ID3\x03\x00\x00\x00\x00\x00\x04tags" + b"fLaC\x00\x00\x00\x22", "audio/flac"),
+    ("audio", b"ID3\x03\x00\x00\x00\x00\x00\x04tags" * 3 + b"\xff\xfb\x90\x64", "audio/mpeg"),
     ("video", b"RIFF\x00\x10\x00\x00AVI LIST", "video/x-msvideo"),
     ("video", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), "video/x-ms-wmv"),
 ]
@@ -91,10 +103,36 @@ REFUSED = [
     ("video", b"what is this", "state its mime_type"),
     ("audio", b"\x1a\x45\xdf\xa3", "prepare_audio"),
     ("audio", b"\xff\xf1\x50\x80", "raw AAC"),
+    ("audio", b"\x56\xe0\x04abcd" + b"\x56\xe0\x04abcd", "raw AAC .LATM.*prepare_audio"),
+    ("audio", b"RF64\xff\xff\xff\xffWAVEds64", "RF64, a WAV with 64-bit lengths .*prepare_audio"),
+    ("audio", b"BW64\xff\xff\xff\xffWAVEds64", "BW64.*prepare_audio"),
+    ("audio", b"RIFX\x00\x00\x00\x00WAVEfmt ", "RIFX.*prepare_audio"),
+    ("audio", bytes.fromhex("726966662e91cf11a5d628db04c10000"), "W64.*prepare_audio"),
+    ("audio", b"\x0b\x77\x00\x00\x14\x40", "AC-3.*prepare_audio"),
+    ("audio", b"\x0b\x77\x00\x00\x14\x80", "E-AC-3.*prepare_audio"),
+    ("audio", b"\x7f\xfe\x80\x01\xfc", "DTS.*prepare_audio"),
+    ("audio", b"#!AMR-WB\n", "AMR.*prepare_audio"),
+    ("audio", b"caff\x00\x01", "Core Audio.*prepare_audio"),
+    ("audio", b".snd\x00\x00", "AU.*prepare_audio"),
+    ("audio", b"MAC \x96\x0f", "Monkey's Audio.*prepare_audio"),
+    ("audio", b"wvpk", "WavPack.*prepare_audio"),
+    ("audio", b"TTA1", "True Audio.*prepare_audio"),
+    ("audio", b"MPCK", "Musepack.*prepare_audio"),
+    ("audio", b"DSD ", "DSF.*prepare_audio"),
+    ("audio", b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "WebM.*prepare_audio"),
+    ("audio", b"#EXTM3U\n#EXTINF", "M3U .list of files.*another program"),
+    ("audio", ID3 + b"\xff\xf1\x50\x80", "raw AAC .ADTS. behind an ID3 tag .*prepare_audio"),
+    ("audio", ID3 + silence(), "WAV behind an ID3 tag .*prepare_audio"),
+    ("audio", ID3 + b"MAC \x96\x0f", "Monkey's Audio behind an ID3 tag .*prepare_audio"),
+    ("image", ID3 + make_image("JPEG"), "JPEG behind an ID3 tag .*remove the tag"),
+    ("video", ID3 + ftyp(b"isom"), "MP4 behind an ID3 tag .*remove the tag"),
+    ("image", ID3 + b"fLaC", "use a block of type 'audio'"),
+    ("video", b"#!AMR-WB\n", "prepare_audio and use a block of type 'audio'"),
+    ("audio", b"II*\x00\x08\x00", "prepare_image and use a block of type 'image'"),
     ("audio", b"\xff\xfd\x90\x04", "layer I or II"),
     ("audio", b"FORM\x00\x00\x00\x00AIFF", "AIFF"),
     ("audio", b"MThd\x00\x00\x00\x06", "MIDI"),
-    ("audio", b"PK\x03\x04", "ZIP"),
+    ("audio", b"PK\x03\x04", "ZIP.*another program"),
     ("audio", b"RIFF\x00\x00\x00\x00RMID", "state its mime_type"),
 ]
 
@@ -168,3 +206,106 @@ def test_urls_have_their_own_limits():
     limits.check_url_size("video", 300 * 2**20)
     with pytest.raises(ValueError, match="at most"):
         limits.check_url_size("audio", 100 * 2**20 + 1)
+
+
+# --- complete files -----------------------------------------------------------------------------------
+
+NAMES = {
+    # What each file of the collection is called in a block that refuses it.
+    "plain.aac": "raw AAC (ADTS)", "id3_aac.aac": "raw AAC (ADTS) behind an ID3 tag",
+    "latm.aac": "raw AAC (LATM)", "plain.wma": "WMA", "wmav1.wma": "WMA", "plain.amr": "AMR",
+    "plain.aiff": "AIFF", "plain.caf": "Core Audio (CAF)", "plain.au": "AU", "plain.ac3": "AC-3",
+    "plain.eac3": "E-AC-3", "plain.mp2": "MPEG layer I or II", "plain.wv": "WavPack",
+    "plain.tta": "True Audio", "opus_audio_only.webm": "WebM without a video track",
+    "vorbis_audio_only.mkv": "Matroska without a video track",
+    "aac_audio_only.ts": "MPEG transport stream without a video track",
+    "audio_only.flv": "Flash video without a video track",
+    "audio_only.avi": "AVI without a video track", "sony.w64": "W64, Sony's WAV with 64-bit lengths",
+    "rf64.wav": "RF64, a WAV with 64-bit lengths", "bw64.wav": "BW64, a WAV with 64-bit lengths",
+    "rifx.wav": "RIFX, a big-endian WAV", "id3.wav": "WAV behind an ID3 tag",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+@pytest.mark.parametrize("name", NAMES)
+def test_audio_that_mimo_refuses_is_named_and_converted_by_prepare_audio(name, kind):
+    with pytest.raises(ValueError, match=re.escape(f"it is {NAMES[name]} (audio)")) as raised:
+        inspect(kind, None, MemoryReader(find(name).data))
+    assert "langchain_mimo.prepare.prepare_audio" in str(raised.value)
+    assert "prepare_video" not in str(raised.value)
+    assert ("use a block of type 'audio'" in str(raised.value)) == (kind == "video")
+
+
+MIME_TYPES = {
+    "audio_only.mov": "audio/mp4", "aac_audio_only.mov": "audio/mp4", "cover.m4a": "audio/mp4",
+    "pcm_audio_only.mov": "audio/mp4", "aac_audio_only.mp4": "audio/mp4", "book.m4b": "audio/mp4",
+    "id3_flac.flac": "audio/flac", "id3_two_tags.flac": "audio/flac", "cover.flac": "audio/flac",
+    "id3_footer.mp3": "audio/mpeg", "id3_large.mp3": "audio/mpeg", "garbage_before.mp3": "audio/mpeg",
+    "cover.mp3": "audio/mpeg", "chained.ogg": "audio/ogg", "wav_sox_pipe.wav": "audio/wav",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MIME_TYPES)
+def test_audio_that_mimo_accepts_has_the_mime_type_of_what_it_holds(name):
+    data = find(name).data
+    assert inspect("audio", None, MemoryReader(data)).mime_type == MIME_TYPES[name]
+    with pytest.raises(ValueError, match="use a block of type 'audio'") as raised:
+        inspect("video", None, MemoryReader(data))
+    assert "prepare_video" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("h264_aac.mp4", "use a block of type 'video', or extract its audio"),
+        ("silent.mp4", "use a block of type 'video'$"),
+        ("motion_jpeg.mov", "use a block of type 'video', or extract its audio"),
+        ("wmv2.wmv", "use a block of type 'video', or extract its audio"),
+        ("silent.wmv", "use a block of type 'video'$"),
+        ("v_mkv.mkv", "prepare_audio$"),
+        ("silent.webm", "prepare_video and use a block of type 'video'$"),
+        ("silent.ts", "prepare_video and use a block of type 'video'$"),
+        ("without_index.mp4", "get the complete file$"),
+        ("half.wav", "get the complete file, or keep what is there with .*prepare_audio$"),
+    ],
+)
+def test_a_video_in_an_audio_block_is_sent_where_it_belongs(name, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        inspect("audio", None, MemoryReader(find(name).data))
+
+
+def test_an_m4a_with_a_video_is_a_video():
+    data = find("h264_aac.mp4").data
+    renamed = data.replace(b"ftypisom", b"ftypM4A ", 1)
+    with pytest.raises(ValueError, match="use a block of type 'video'"):
+        inspect("audio", None, MemoryReader(renamed))
+    assert inspect("video", None, MemoryReader(renamed)).mime_type == "video/mp4"
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 300_000])
+@pytest.mark.parametrize("footer", [False, True])
+def test_what_an_id3_tag_precedes_is_found_behind_it(size, footer):
+    tags = id3(size, footer=footer) + id3(7)
+    for found in (formats.FLAC, formats.WAV, formats.ADTS, formats.MP3, formats.JPEG, formats.MP4):
+        start = {
+            "FLAC": b"fLaC",
+            "WAV": silence(),
+            "MP3": b"\xff\xfb\x90\x64",
+            "MP4": ftyp(b"isom"),
+        }
+        start |= {formats.ADTS.name: b"\xff\xf1\x50\x80", "JPEG": make_image("JPEG")}
+        identified = identify_file(MemoryReader(tags + start[found.name]))
+        assert identified == (found, len(tags))
+
+
+def test_track_kinds_of_random_bytes_are_unknown_or_a_guess_but_never_an_error():
+    for seed in range(200):
+        data = random.Random(seed).randbytes(3000)
+        for found, head in (
+            (formats.MATROSKA, b"\x1a\x45\xdf\xa3"),
+            (formats.MPEG_TRANSPORT_STREAM, b"G"),
+            (formats.FLASH_VIDEO, b"FLV\x01"),
+            (formats.MPEG_PROGRAM_STREAM, b"\0\0\1\xba"),
+        ):
+            kinds = read_track_kinds(MemoryReader(head + data), found)
+            assert kinds is None or any(kinds)

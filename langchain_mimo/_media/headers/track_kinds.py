@@ -131,9 +131,9 @@ def _transport_stream(reader: HeaderReader) -> TrackKinds | None:
 
 def _ts_payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the stream number and the payload of each packet in which a section begins."""
-    spacing, start = next(
-        (s, f) for f, s in ((0, 188), (4, 192), (0, 204)) if data[f : f + s + 1 : s] == b"\x47\x47"
-    )
+    layouts = ((188, 0), (192, 4), (204, 0))  # plain, on Blu-ray, with parity
+    matching = [(s, f) for s, f in layouts if data[f : f + s + 1 : s] == b"\x47\x47"]
+    spacing, start = matching[0] if matching else layouts[0]
     for at in range(start, len(data) - 187, spacing):
         packet = data[at : at + 188]
         if packet[0] != _SYNC or not packet[1] & 0x40 or not packet[3] & 0x10:
