@@ -27,7 +27,7 @@ from langchain_mimo._wire.anthropic.response import (
 )
 from langchain_mimo._wire.bound_tools import BoundTools
 from langchain_mimo._wire.guard import DECODING_FAULTS
-from langchain_mimo._wire.json_values import Place, UnreadableError, mapping, place
+from langchain_mimo._wire.json_values import Place, UnreadableError, mapping, place, word
 from langchain_mimo._wire.openai import stream as openai_stream
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import read_text
@@ -69,6 +69,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
         "_ignored_blocks",
         "_open_calls",
         "_pending_signature",
+        "_seen_ids",
         "_signature",
         "_usage_counts",
     )
@@ -91,6 +92,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
         self._open_calls: dict[Place | None, _OpenCall] = {}
         # Blocks of unknown types, whose deltas are ignored as well.
         self._ignored_blocks: set[Place | None] = set()
+        self._seen_ids: set[str] = set()
         # Indices of calls that stopped without arguments: either they take none, or the response
         # was cut. The next event tells which.
         self._calls_without_arguments: list[int] = []
@@ -223,12 +225,22 @@ class StreamDecoder(openai_stream.StreamDecoder):
                 return self._delta_event(block, fragments)
             case "tool_use":
                 self._open_calls[index] = _OpenCall(self._call_count, block.get("input"))
-                fragments.append(to_openai_call(block, "", self._call_count))
-                self._call_count += 1
+                fragments.append(self._call_head(block))
             case kind:
                 self._ignored_blocks.add(index)
                 self._ignore(kind)
         return self._delta_event({}, fragments)
+
+    def _call_head(self, block: Mapping[str, Any]) -> dict[str, Any]:
+        head = to_openai_call(block, "", self._call_count)
+        self._call_count += 1
+        # A block is a call of its own, even with the id of another one.
+        head["id"] = call_id = word(block.get("id"))
+        if call_id in self._seen_ids:
+            head["id"] = None
+        elif call_id is not None:
+            self._seen_ids.add(call_id)
+        return head
 
     def _block_delta(self, index: object, delta: Mapping[str, Any]) -> dict[str, Any] | None:
         kind = delta.get("type")

@@ -52,7 +52,7 @@ class StreamDecoder:
     __slots__ = (
         "_call_assembler",
         "_chunks",
-        "_has_deltas",
+        "_has_messages",
         "_head",
         "_pending_annotations",
         "_reasoning_as_content",
@@ -81,7 +81,8 @@ class StreamDecoder:
         self._chunks = ChunkBuilder(self._raw_arguments)
         self._seen_annotations: set[str] = set()
         self._pending_annotations: list[dict[str, str | int | float]] = []
-        self._has_deltas = False
+        # Whether messages arrived in place of deltas.
+        self._has_messages = False
         # What the response contains and nobody read, for a response that seems to be empty.
         self._unread: list[str] = []
 
@@ -175,9 +176,10 @@ class StreamDecoder:
         if (reason := choice.get("finish_reason")) is not None:
             head.finish_reason = read_finish_reason(reason) or head.finish_reason
         delta = choice.get("delta")
+        if type(delta) is dict:
+            return delta
         if delta is not None:
-            self._has_deltas = True
-            return delta if type(delta) is dict else mapping(delta, "delta")
+            return mapping(delta, "delta")
         message = message_in(choice, "message")
         return message if choice.get("message") is None else self._in_place_of_delta(message or {})
 
@@ -189,7 +191,7 @@ class StreamDecoder:
                 received.
         """
         text, reasoning, calls = read_message(message)
-        if self._has_deltas and self.has_output:
+        if self.has_output and not self._has_messages:
             known = self._call_assembler.contents
             if (
                 text in ("", self._text.text)
@@ -198,6 +200,7 @@ class StreamDecoder:
             ):
                 return None  # a summary of the deltas
             raise UnreadableError("a message follows that differs from the deltas before it")
+        self._has_messages = True
         if (before := self._text.text) and text.startswith(before):
             raise UnreadableError("it is not certain whether its messages repeat or continue")
         # Entries of one message are different calls, whatever their index.
@@ -213,11 +216,11 @@ class StreamDecoder:
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         fragments = delta.get("tool_calls")
         if (
-            (text is not None and type(text) is not str)
-            or (reasoning is not None and type(reasoning) is not str)
-            or (not fragments and fragments is not None and fragments != [])
-            or delta.get("function_call") is not None
-            or delta.get("refusal") is not None
+            (type(text) is not str and text is not None)
+            or (type(reasoning) is not str and reasoning is not None)
+            or (fragments is not None and not fragments and fragments != [])
+            or "function_call" in delta
+            or "refusal" in delta
         ):
             text, reasoning, fragments = read_message(delta)
         if "error_message" in delta:

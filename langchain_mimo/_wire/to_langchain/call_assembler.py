@@ -45,15 +45,21 @@ class _OpenCall:
         pieces: The pieces of its arguments.
         joiner: Joins surrogates across the pieces that are given out as events.
         is_complete: Whether the arguments' last bracket is closed.
+        is_certain: Whether all pieces before it became complete have a certain owner.
         is_blank: Whether there is nothing but white space so far.
+        has_foreign_text: Whether pieces arrived under another id than its own.
         is_unclear: Whether a piece may belong to another call, or one of another may be missing.
         needs_arguments: Whether empty arguments may mean that they went elsewhere.
+        needs_first: A call that must get arguments of its own, since without them this one may be
+            its continuation; or None.
         is_released: Whether the call has been given out.
     """
 
     __slots__ = (
-        "_depth", "_in_string", "_is_escaped", "id", "index", "is_blank", "is_complete",
-        "is_released", "is_unclear", "joiner", "name", "needs_arguments", "pieces",
+        "_depth", "_in_string", "_is_escaped", "has_foreign_text", "id", "index", "is_blank",
+        "is_certain", "is_complete",
+        "is_released", "is_unclear", "joiner", "name", "needs_arguments", "needs_first",
+        "pieces",
     )  # fmt: skip
 
     def __init__(self, index: int, call_id: str | None, name: str) -> None:
@@ -63,9 +69,12 @@ class _OpenCall:
         self.pieces: list[str] = []
         self.joiner = SurrogateJoiner()
         self.is_complete = False
+        self.is_certain = False
+        self.has_foreign_text = False
         self.is_blank = True
         self.is_unclear = False
         self.needs_arguments = False
+        self.needs_first: _OpenCall | None = None
         self.is_released = False
         self._depth = 0
         self._in_string = False
@@ -119,8 +128,8 @@ class CallAssembler:
     """
 
     __slots__ = (
-        "_at", "_by_id", "_calls", "_doubted", "_has_news", "_ids", "_open", "_released",
-        "_revise", "_rivals",
+        "_at", "_by_id", "_calls", "_has_news", "_has_strays", "_ids", "_open", "_released",
+        "_revise", "_rivals", "_shared_ids",
     )  # fmt: skip
 
     def __init__(self, revise: ReviseCall | None = None) -> None:
@@ -133,9 +142,11 @@ class CallAssembler:
         # that were followed by a second call at the same index.
         self._open: dict[int, _OpenCall] = {}
         self._rivals: dict[Place, list[_OpenCall]] = {}
-        # Number of calls that had begun when arguments arrived that belong to no call: if one of
-        # them is still empty at the end, they may have been its own.
-        self._doubted = 0
+        # Ids that several calls have, which tell nothing.
+        self._shared_ids: set[str] = set()
+        # Whether arguments arrived that do not certainly belong to the call they were added to.
+        # From then on, no call becomes certain any more.
+        self._has_strays = False
         self._released = 0
         self._ids: set[str] = set()
         # Whether `release` can find something new.
@@ -195,10 +206,15 @@ class CallAssembler:
         if call.id is None and call_id is not None:
             call.id = call_id
             self._by_id.setdefault(call_id, call)
-        call.add(piece)
         if call.is_complete:
-            self._open.pop(call.index, None)
-            self._has_news = self._has_news or call.index == self._released
+            self._has_strays = self._has_strays or not (piece == "" or piece.isspace())
+            call.add(piece)
+        else:
+            call.add(piece)
+            if call.is_complete:
+                call.is_certain = not self._has_strays
+                self._open.pop(call.index, None)
+                self._has_news = self._has_news or call.index == self._released
         return call.index, call.joiner.feed(piece)
 
     def _start(self, where: Place | None, call_id: str | None, name: str | None) -> _OpenCall:
@@ -208,14 +224,18 @@ class CallAssembler:
         self._has_news = True
         if where is not None:
             self._at[where] = call
-        if call_id is not None:
-            self._by_id.setdefault(call_id, call)
+        if call_id in self._by_id:
+            self._shared_ids.add(call_id)
+        elif call_id is not None:
+            self._by_id[call_id] = call
         return call
 
     def _find(
         self, where: Place | None, call_id: str | None, name: str | None, piece: str
     ) -> _OpenCall:
         """Return the call that a fragment continues, or a new one that it starts."""
+        if call_id in self._shared_ids:
+            call_id = None
         of_id = self._by_id.get(call_id) if call_id is not None else None
         has_text = bool(piece) and not piece.isspace()
         if where is None:
@@ -225,24 +245,47 @@ class CallAssembler:
             if of_id is not None and (call is None or call.id != call_id):
                 call = self._at_another_index(where, call, of_id, name, has_text=has_text)
         if call is None:
-            if name is None and has_text:
-                self._doubted = len(self._calls)
+            self._has_strays = self._has_strays or (name is None and has_text)
             return self._start(where, call_id, name)
+        if name is not None:
+            call = self._by_name(call, where, call_id, name, has_text=has_text)
+        if has_text and call.pieces:
+            self._check_owner(call, where, call_id)
+        return call
+
+    def _check_owner(self, call: _OpenCall, where: Place | None, call_id: str | None) -> None:
+        """Doubt a call that exists, and gets a piece which may belong to another one."""
+        if call_id is None or call.id != call_id:
+            call.has_foreign_text = call.has_foreign_text or None not in (call_id, call.id)
+            self._check_rivals(call, where)
+        elif call.has_foreign_text:
+            self._doubt(call)  # ids that come back are those of two calls
+
+    def _by_name(
+        self,
+        call: _OpenCall,
+        where: Place | None,
+        call_id: str | None,
+        name: str,
+        *,
+        has_text: bool,
+    ) -> _OpenCall:
+        """Return the call of a fragment with a name: the one found, or a second one after it."""
         has_its_id = call_id is not None and call.id == call_id
-        if name is not None and not call.name:
+        if not call.name:
             call.name = name
             if not (call.is_blank or has_its_id):
-                call.doubt()  # arguments first, then a name: perhaps of a second call
-        elif name is not None and call.is_complete and not (has_its_id and name == call.name):
-            second = self._start(where, call_id, name)
-            # Nothing but the name again may also be the end of the call that is complete.
-            second.needs_arguments = name == call.name
-            return second
-        elif name is not None and not call.is_complete and name != call.name:
-            return self._renamed(call, where, call_id, name)
-        if has_text and not has_its_id:
-            self._check_rivals(call, where)
-        return call
+                self._doubt(call)  # arguments first, then a name: perhaps of a second call
+            return call
+        if not call.is_complete:
+            return call if name == call.name else self._renamed(call, where, call_id, name)
+        is_end = call_id is None and call.id is not None and not has_text
+        if name == call.name and (has_its_id or is_end):
+            return call  # the server repeats the name with every fragment
+        second = self._start(where, call_id, name)
+        # Nothing but the name again may also be the end of the call that is complete.
+        second.needs_arguments = name == call.name
+        return second
 
     def _at_another_index(
         self,
@@ -255,15 +298,15 @@ class CallAssembler:
     ) -> _OpenCall | None:
         """Return the call of a fragment whose id began at another index, None for a new one."""
         if call is None:
-            if name is None or (name == of_id.name and not of_id.is_complete):
+            if name is None or (name == of_id.name and not (of_id.is_complete or of_id.is_blank)):
                 self._at[where] = of_id
                 return of_id
+            of_id.needs_arguments = of_id.needs_arguments or name == of_id.name
             return None
         if of_id in self._rivals.get(where, ()):
             return of_id  # all calls have the same index, and the id tells which
         if has_text:
-            call.doubt()
-            of_id.doubt()
+            self._doubt(call, of_id)
         return call
 
     def _renamed(
@@ -271,15 +314,17 @@ class CallAssembler:
     ) -> _OpenCall:
         """Return the call of a fragment with another name than its call, which is not complete."""
         if call.id is not None and call_id not in (None, call.id):
-            # A second call: what the first one lacks can only arrive under its own id.
+            # A second call, if what the first one lacks arrives under its own id.
             call.needs_arguments = True
             if where is not None:
                 self._rivals.setdefault(where, []).append(call)
-            return self._start(where, call_id, name)
+            second = self._start(where, call_id, name)
+            second.needs_first = call
+            return second
         if call.id is not None and call.is_blank:
             call.name += name  # a name in pieces
         else:
-            call.doubt()
+            self._doubt(call)
         return call
 
     def _check_rivals(self, call: _OpenCall, where: Place | None) -> None:
@@ -292,16 +337,19 @@ class CallAssembler:
         else:
             rivals = [each for each in self._rivals.pop(where, ()) if not each.is_complete]
         if rivals:
+            self._doubt(call, *rivals)
+
+    def _doubt(self, *calls: _OpenCall) -> None:
+        self._has_strays = True
+        for call in calls:
             call.doubt()
-        for rival in rivals:
-            rival.doubt()
 
     def release(self, response_id: str | None) -> list[FinishedCall]:
         """Return the calls that have become complete, in order."""
         released: list[FinishedCall] = []
         while self._has_news and self._released < len(self._calls) - 1:
             call = self._calls[self._released]
-            if not call.is_complete or call.is_unclear:
+            if not call.is_certain or call.is_unclear:
                 break
             done = self._finish(call, response_id, cut=False)
             if done.args is None:
@@ -322,13 +370,14 @@ class CallAssembler:
         """
         remaining = []
         for call in self._calls[self._released :]:
-            needs_arguments = call.needs_arguments or call.index < self._doubted
-            done = self._finish(call, response_id, cut=cut or needs_arguments)
+            is_cut = cut or call.needs_arguments or self._has_strays
+            done = self._finish(call, response_id, cut=is_cut)
             remaining.append(self._given_out(done))
         self._released = len(self._calls)
         return remaining
 
     def _finish(self, call: _OpenCall, response_id: str | None, *, cut: bool) -> FinishedCall:
+        is_continuation = call.needs_first is not None and call.needs_first.is_blank
         return finish_call(
             response_id,
             call.index,
@@ -336,7 +385,8 @@ class CallAssembler:
             call.name,
             call.text,
             cut=cut,
-            is_clear=not call.is_unclear,
+            is_clear=not (call.is_unclear or is_continuation)
+            and (call.is_certain or not self._has_strays),
         )
 
     def _given_out(self, done: FinishedCall) -> FinishedCall:
