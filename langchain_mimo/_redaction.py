@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from urllib.parse import quote
 
 TEXT_LIMIT = 2000
 """Bytes that are kept of a response's body and of an error's text."""
@@ -51,10 +49,9 @@ def redact(text: str | bytes, secrets: Iterable[str] = (), limit: int = TEXT_LIM
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     for secret in _parts(secrets):
-        for form in _forms(secret):
-            text = text.replace(form, _MASK)
-            if is_cut:
-                text = _without_start_of(form, text)
+        text = _spelled(secret).sub(_MASK, text)
+        if is_cut:
+            text = _without_start_of(secret, text)
     text = _KEY.sub(rf"\1-{_MASK}", text)
     text = _MEDIA_RUN.sub(lambda run: f"[{len(run[0])} characters]", text)
     data = text.encode("utf-8", "replace")
@@ -88,28 +85,31 @@ def shown_keys(body: object) -> str:
     return " and ".join(filter(None, words)) or "an empty object"
 
 
-def _forms(secret: str) -> list[str]:
-    """Return how a response may spell a secret: as it is, escaped or encoded; longest first."""
-    if len(secret) < MIN_SECRET_LENGTH:
-        return []
+def _spelled(secret: str) -> re.Pattern[str]:
+    """Return a pattern for a secret as it is, in base64, or escaped any number of times.
+
+    Servers put bodies into JSON into JSON, into URLs and into HTML; hosts lose their case.
+    """
     encoded = base64.b64encode(secret.encode("utf-8", "replace")).decode("ascii")
-    forms = {
-        secret,
-        quote(secret, safe=""),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/"),
-        html.escape(secret),
-        repr(secret)[1:-1],
-        encoded,
-        encoded.rstrip("="),
-    }
-    return sorted(forms, key=len, reverse=True)
+    forms = ("".join(map(_spelled_character, secret)), re.escape(encoded.rstrip("=")) + "=*")
+    return re.compile("|".join(forms), re.IGNORECASE)
+
+
+def _spelled_character(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        return character
+    escaped = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "replace"))
+    name = re.escape(html.escape(character).strip("&;"))
+    code = ord(character)
+    forms = (re.escape(character), escaped, rf"u{code:04x}", rf"&(?:{name}|#{code}|#x0*{code:x});")
+    return rf"\\*(?:{'|'.join(forms)})"
 
 
 def _without_start_of(secret: str, text: str) -> str:
     """Remove the beginning of a secret from the end of a text that was cut there."""
+    end, secret = text[-len(secret) :].lower(), secret.lower()
     for length in range(min(len(secret) - 1, len(text)), 3, -1):
-        if text.endswith(secret[:length]):
+        if end.endswith(secret[:length]):
             return text[:-length]
     return text
 
@@ -124,4 +124,4 @@ def _parts(secrets: Iterable[str]) -> list[str]:
             with suppress(ValueError):
                 decoded = base64.b64decode(credentials, validate=True).decode("utf-8")
                 found |= {decoded, decoded.partition(":")[2]}
-    return sorted(found, key=len, reverse=True)
+    return sorted((s for s in found if len(s) >= MIN_SECRET_LENGTH), key=len, reverse=True)
