@@ -290,9 +290,9 @@ class MiMoAPIError(MiMoError):
             )
             if value
         ]
-        text = "; ".join(parts)
+        text = "; ".join([*(part.rstrip(".") for part in parts[:-1]), parts[-1]])
         if self.hint:
-            text += f"{'' if text.endswith('.') else '.'} {self.hint}"
+            text += f"{'' if text.endswith(_SENTENCE_ENDS) else '.'} {self.hint}"
         return text
 
 

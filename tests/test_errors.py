@@ -71,6 +71,23 @@ def test_errors_can_be_pickled(error):
     assert {k: v for k, v in again.__dict__.items() if k != "response"} == state
 
 
+@pytest.mark.parametrize("end", ["", ".", "!", "?", "…", "。"])
+@pytest.mark.parametrize("request_id", [None, "r1"])
+def test_each_sentence_of_an_error_ends_in_one_mark(end, request_id):
+    text = str(
+        errors.MiMoMediaRejectedError(
+            f"Param Incorrect{end}",
+            status_code=400,
+            param=f"Multimodal data is corrupted{end}",
+            request_id=request_id,
+            hint="Convert it.",
+        )
+    )
+    assert not re.search(r"[.!?…。]{2}|\.;", text)
+    assert text.endswith(" Convert it.")
+    assert re.search(r"[.!?…。] Convert it\.$", text)
+
+
 def test_a_timeout_error_names_the_limit_and_what_was_received():
     text = str(errors.MiMoTimeoutError("idle", 300.0, host=HOST, events=7, received=1234))
     for piece in ("idle", "300 s", HOST, "7 events", "1234 bytes"):

@@ -57,6 +57,7 @@ def test_the_error_names_block_format_and_remedy(method, tmp_path):
         METHODS[method](model(tmp_path), [message])
     text = str(caught.value)
     assert "corrupted" in text
+    assert ".." not in text
     assert "messages[0], block 1: PNG" in text
     assert "8x8" in text.replace(" ", "").replace("×", "x")
     assert "messages[0], block 2: JPEG" in text
