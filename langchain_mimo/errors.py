@@ -47,6 +47,9 @@ else:
     # Core has a class for refusals since 1.7.5.
     _Refusal = getattr(core, "ModelRefusalError", core.ModelInvalidRequestError)
 
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+
+
 def _rebuild(cls: type[MiMoError], args: tuple[Any, ...], state: dict[str, Any]) -> MiMoError:
     error = cls.__new__(cls, *args)
     error.args = args
