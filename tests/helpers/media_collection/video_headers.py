@@ -124,5 +124,15 @@ _FILES = {
     "pipe.wmv": (_changed(lambda d: through_a_pipe(d, "asf"), "asf", "wmv2", "wmav2", bit_rate=64000), {}),
 }  # fmt: skip
 
+_CUT = {
+    # name: maker; what is left may be shorter than the 2 s that the header promises
+    "cut.avi": _changed(lambda d: d[: len(d) * 3 // 5], *_AVI),
+    "cut_index_first.mov": _changed(lambda d: d[: len(d) * 4 // 5], "mov", options={"movflags": "faststart"}),
+    "cut.wmv": _changed(lambda d: d[: len(d) * 3 // 5], "asf", "wmv2", "wmav2", bit_rate=64000),
+}  # fmt: skip
+
+for _name, _make in _CUT.items():
+    add(_name, "video", _make, block="refused", prepared=None, shown=SIZE, has_audio=True)
+
 for _name, (_make, _truth) in _FILES.items():
     add(_name, "video", _make, **({"seconds": 2.0, "shown": SIZE, "frames": 20, "has_audio": True, "prepared": None} | _truth))  # fmt: skip

@@ -109,6 +109,18 @@ def test_the_movies_length_counts_only_where_tracks_state_none():
     assert measure(movie(track(1, b"vide", duration=3000), duration=4500)).duration == 3
 
 
+def test_headers_may_have_times_of_64_bits():
+    hour = 3600 * 1000
+    wide = full(1, 0, 0, 0, 0, 1000, 2, hour)  # 2**33 units and an hour
+    seconds = (2 * (1 << 32) + hour) / 1000
+    media = box(b"mdia", box(b"mdhd", wide) + box(b"hdlr", full(0, 0) + b"vide" + bytes(13)))
+    data = box(b"moov", box(b"mvhd", wide + bytes(80)) + box(b"trak", media))
+    assert measure(data).duration == pytest.approx(seconds)
+    cut = box(b"edts", box(b"elst", full(1, 1, 0, 5000, 2, 0, 65536)))  # 5 s from 2**33 on
+    data = box(b"moov", box(b"mvhd", wide + bytes(80)) + box(b"trak", media + cut))
+    assert measure(data).duration == pytest.approx(5)
+
+
 def test_thousands_of_years_are_not_believed():
     start = box(b"tfdt", full(1, 0x7FFFFFFF, 0))
     content = box(b"tfhd", full(0, 1)) + start + box(b"trun", full(0, 1, 1000, flags=0x100))
