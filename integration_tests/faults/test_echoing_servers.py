@@ -205,3 +205,40 @@ def test_a_planted_secret_is_found():
         assert_nothing_shows(planted, [str(planted)] * 4)
     with pytest.raises(AssertionError, match="shows"):
         assert_nothing_shows(planted, ["", "", "", "", base64.b64encode(TOKEN.encode()).decode()])
+
+
+OK = json.dumps(
+    {
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"content": "Hi.", "role": "assistant"},
+            }
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "value", ["余额不足", "\udcff\udcfe", "é" * 5000], ids=["UTF-8", "bytes", "long"]
+)
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("way", WAYS[::2])
+def test_any_bytes_in_headers_are_retried_like_others(other_server, status, value, way):
+    header = f"x-gateway-message: {value}".encode("utf-8", "surrogateescape")
+    refused = b"HTTP/1.1 %d No\r\nContent-Length: 2\r\nretry-after: 0\r\n" % status + header
+    responses = [refused + b"\r\n\r\n{}", response(200, OK)]
+
+    def script(connection, n):
+        while other_server.take(connection):
+            connection.send(responses.pop(0) if len(responses) > 1 else responses[0])
+
+    other_server.script = script
+    assert call(model(other_server, max_retries=1), way).content == "Hi."
+    assert len(responses) == 1
+    responses.insert(0, refused + b"\r\n\r\n{}")
+    error, texts = error_of(model(other_server), way)
+    assert error.status_code == status
+    assert error.response.headers["x-gateway-message"]
+    assert_nothing_shows(error, texts)
