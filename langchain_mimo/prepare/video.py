@@ -193,10 +193,12 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str
     """Return why copying the packets is not enough; empty when it is."""
     reasons = []
     if video.pixel_format not in _PIXEL_FORMATS:
-        reasons.append(f"pixel format {video.pixel_format}")
+        reasons.append(f"pixel format {video.pixel_format or 'unknown'}")
     if job.index.is_variable_rate:
         reasons.append("variable frame rate")
-    if target.token_budget is not None:
+    if not video.width or not video.height:
+        reasons.append("a size that its header does not state")
+    elif target.token_budget is not None:
         seconds = job.time_range.seconds
         tokens = target.tokens(seconds, video.width, video.height, mute=not video.has_audio)
         if tokens.total > target.token_budget:

@@ -46,6 +46,8 @@ def first_frame(job: Job) -> Any:
     with closing(decode_frames(job, positions)) as frames:
         for frame, _ in frames:
             return frame
+    if job.is_whole:
+        raise MediaError("no frame of its video can be decoded; get another copy")
     raise MediaError(
         "the segment contains no video frame that can be decoded; choose another start_s and end_s"
     )

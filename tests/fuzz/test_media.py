@@ -11,7 +11,7 @@ import sys
 import pytest
 from media_fuzz import calls, mutants, runner
 
-SHARE = 150
+SHARE = 250
 MUTANTS = int(os.environ.get("FUZZ_MUTANTS", "6000"))
 SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**6)))
 CASE = os.environ.get("FUZZ_CASE")

@@ -5,6 +5,7 @@ import itertools
 import struct
 
 import av
+import media_collection
 import media_files
 import pytest
 from media_files import make, make_video
@@ -201,3 +202,9 @@ def test_rotation_has_the_right_direction():
 def test_videos_that_cannot_be_prepared_are_refused(source, options, reason):
     with pytest.raises(MediaError, match=reason):
         prepare_video(source, **options)
+
+
+def test_a_size_that_no_header_states_is_no_size_of_zero():
+    source = media_collection.find("no_key_frame.ts").data
+    with pytest.raises(MediaError, match="no frame of its video can be decoded; get another copy"):
+        prepare_video(source, token_budget=60)

@@ -155,6 +155,18 @@ def _joined_late():
 
 
 @video(
+    "no_key_frame.ts",
+    block="refused",
+    prepared="refused",
+    has_audio=True,
+    about="a stream joined late that has no further key frame: its size is not known",
+)
+def _no_key_frame():
+    data = _written("mpegts", gop=250)()
+    return data[188 * (len(data) // 188 // 2) :]
+
+
+@video(
     "without_length.flv",
     block="refused",
     seconds=2.0,
