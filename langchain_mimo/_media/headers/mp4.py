@@ -7,7 +7,6 @@ states is used only where the tracks state none, because it is wrong more often.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from langchain_mimo._media.headers.mp4_boxes import Box, read_box
@@ -156,20 +155,19 @@ def _stream(track: Track, is_chapters: bool) -> StreamInfo:
 
 def _frame_rate(track: Track) -> tuple[float | None, bool | None]:
     """Return the mean frame rate, and whether it varies by more than a few irregular gaps."""
-    gaps = Counter({gap: count for gap, count in track.gaps.items() if gap and count})
-    frames, length = gaps.total(), sum(gap * count for gap, count in gaps.items())
-    if not frames or not track.timescale:
+    if not track.length or not track.timescale:
         return None, None
-    usual = gaps.most_common(1)[0][0]
-    irregular = sum(
+    usual = max(track.gaps, key=track.gaps.__getitem__)
+    regular = sum(
         count
-        for gap, count in gaps.items()
-        if not usual / _GAP_TOLERANCE < gap < usual * _GAP_TOLERANCE
+        for gap, count in track.gaps.items()
+        if usual / _GAP_TOLERANCE < gap < usual * _GAP_TOLERANCE
     )
-    is_variable = irregular > max(_MAX_IRREGULAR_GAPS, frames * _MAX_IRREGULAR_SHARE)
+    irregular, length = track.samples - regular, track.length
+    is_variable = irregular > max(_MAX_IRREGULAR_GAPS, track.samples * _MAX_IRREGULAR_SHARE)
     if track.begin is None:
         length = track.shown[1] - track.shown[0]
-    return frames * track.timescale / length, is_variable
+    return track.samples * track.timescale / length if length else None, is_variable
 
 
 def _duration(movie: Movie) -> float | None:

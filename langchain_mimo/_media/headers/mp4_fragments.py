@@ -114,12 +114,12 @@ def _read_run(reader: HeaderReader, at: int, stop: int, track: Track, gap: int) 
     if run.width * count > min(stop - first, _MAX_RUN):
         raise HeaderTooComplexError
     if not flags & 0x900:
-        track.gaps[gap] += count
+        track.add_samples(count, gap)
         _show(track, track.decoded, track.decoded + gap * count)
         track.decoded += gap * count
         return
     for length, shift in _samples(reader, run):
-        track.gaps[length] += 1
+        track.add_samples(1, length)
         _show(track, track.decoded + shift, track.decoded + shift + length)
         track.decoded += length
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeAlias
@@ -13,6 +14,8 @@ from langchain_mimo._media.headers.mp4_boxes import inner_boxes, signed
 from langchain_mimo._media.headers.reader import HeaderReader, HeaderTooComplexError
 
 _MAX_TABLE = 4 << 20
+_SLICE = 1 << 16
+_MAX_GAPS = 1000
 _MAX_EDITS = 64
 _AT_EACH_END = 16
 _MAX_DEPTH = 8
@@ -40,7 +43,9 @@ class Track:
         chapters: Ids of the tracks with its chapters.
         timescale: Units per second.
         duration: Length of its samples by its header; 0 if unknown.
-        gaps: Number of samples by how long each is shown; empty if the table is too long.
+        samples: Number of samples; 0 if their table is too long.
+        length: How long they last together.
+        gaps: Number of samples by how long each lasts, of at most `_MAX_GAPS` lengths.
         indexed: Length of the samples that the index lists.
         gaps_at_ends: How long each of the first and the last few samples lasts until the next one
             is decoded.
@@ -60,6 +65,8 @@ class Track:
     chapters: tuple[int, ...] = ()
     timescale: int = 0
     duration: int = 0
+    samples: int = 0
+    length: int = 0
     gaps: Counter[int] = field(default_factory=Counter)
     indexed: int = 0
     gaps_at_ends: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
@@ -78,6 +85,13 @@ class Track:
     end: int = 0
     decoded: int = 0
     is_timed: bool = True
+
+    def add_samples(self, count: int, gap: int) -> None:
+        """Count samples that last so long each."""
+        self.samples += count
+        self.length += count * gap
+        if gap in self.gaps or len(self.gaps) < _MAX_GAPS:
+            self.gaps[gap] += count
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -136,7 +150,7 @@ def read_movie(reader: HeaderReader, start: int, end: int) -> Movie:
         elif name == b"trak":
             track = Track()
             _read_track(reader, at, stop, track)
-            track.decoded = track.indexed = sum(gap * count for gap, count in track.gaps.items())
+            track.decoded = track.indexed = track.length
             movie.tracks.append(track)
         elif name == b"mvex":
             _read_extensions(reader, at, stop, movie)
@@ -190,10 +204,9 @@ def _read_times(reader: HeaderReader, name: bytes, at: int, stop: int, track: Tr
     if name == b"mdhd":
         track.timescale, track.duration = _scale_and_duration(reader, at)
     elif name == b"stts":
-        rows = _pairs(reader, at + 4, stop)
-        for count, gap in rows:
-            track.gaps[gap] += count
-        track.gaps_at_ends = _at_ends(rows[:_AT_EACH_END], rows[-_AT_EACH_END:])
+        for count, gap in _pairs(reader, at + 4, stop):
+            track.add_samples(count, gap)
+        track.gaps_at_ends = _at_ends(*_pairs_at_ends(reader, at + 4, stop))
     elif name == b"ctts":
         first, last = _pairs_at_ends(reader, at + 4, stop)
         shifts = _at_ends(first, last)
@@ -202,12 +215,19 @@ def _read_times(reader: HeaderReader, name: bytes, at: int, stop: int, track: Tr
         track.edits = _edits(reader, at)
 
 
-def _pairs(reader: HeaderReader, at: int, stop: int) -> list[tuple[int, int]]:
-    """Return the rows of a two-column table, or none if the table is too long to read."""
+def _pairs(reader: HeaderReader, at: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yield the rows of a table of counts and values, or none if it is too long to read.
+
+    There may be a row for each frame. Equal ones are merged within slices of the table, which is
+    several times as fast as yielding all.
+    """
     size = reader.big(at, 4) * 8
     if size > min(stop - at - 4, _MAX_TABLE):
-        return []
-    return list(struct.iter_unpack(">II", reader.exactly(at + 4, size)))
+        return
+    for offset in range(0, size, _SLICE):
+        table = reader.exactly(at + 4 + offset, min(_SLICE, size - offset))
+        for (count, value), rows in Counter(struct.iter_unpack(">II", table)).items():
+            yield count * rows, value
 
 
 def _pairs_at_ends(reader: HeaderReader, at: int, stop: int) -> tuple[_Pairs, _Pairs]:

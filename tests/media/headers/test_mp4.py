@@ -1,6 +1,7 @@
 """MP4 and MOV by their headers: fragments, edit lists, wrong lengths, sizes of 64 bits."""
 
 import struct
+import tracemalloc
 
 import media_files
 import pytest
@@ -146,6 +147,21 @@ def test_a_table_of_any_length_is_read_at_both_ends():
     tables = box(b"stts", full(0, 1, count, 40)), box(b"ctts", full(0, count) + rows)
     header = measure(movie(track(1, b"vide", *tables)))
     assert header.duration == pytest.approx(count / 25)
+
+
+def test_a_table_of_noise_costs_little_memory():
+    count = 500_000
+    rows = struct.pack(
+        f">{2 * count}I", *(n for at in range(count) for n in (1, at * 7919 % 65521))
+    )
+    data = movie(track(1, b"vide", box(b"stts", full(0, count) + rows), timescale=90_000))
+    tracemalloc.start()
+    header = measure(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert header.streams[0].is_variable_frame_rate
+    assert header.duration == pytest.approx(sum(at * 7919 % 65521 for at in range(count)) / 90_000)
+    assert peak < 5_000_000
 
 
 def test_tracks_that_show_nothing_do_not_count():
