@@ -99,8 +99,8 @@ def simplified(schema: Mapping[str, Any]) -> dict[str, Any]:
         schema: The schema, as pydantic or an MCP server writes it.
 
     Returns:
-        An equivalent schema. Definitions that refer to themselves are in `$defs`. `discriminator`
-        is left out: it repeats `oneOf` and points to definitions.
+        An equivalent schema. Definitions that refer to themselves are in `$defs`. `discriminator`,
+        which points to definitions, is left out: each alternative requires its property instead.
 
     Raises:
         ValueError: A `$ref` within the schema points to nothing.
@@ -183,6 +183,8 @@ class _Simplifier:
                 return self._simplify(alone, keyword)
         others = {k: v for k, v in schema.items() if k not in _LEFT_OUT}
         result = map_subschemas(others, self._simplify)
+        if isinstance(told_apart := schema.get("discriminator"), Mapping):
+            _require(str(told_apart.get("propertyName")), result.get("oneOf"))
         if isinstance(items := result.get("items"), list) and "$schema" not in self._root:
             # How tuples were written before JSON schema 2020-12, by pydantic.v1 too.
             result["prefixItems"] = items
@@ -205,6 +207,13 @@ def _refs(schema: Mapping[str, Any]) -> Iterator[str]:
 
     map_subschemas({k: v for k, v in schema.items() if k not in _DEFINITIONS}, look)
     yield from found
+
+
+def _require(name: str, alternatives: object) -> None:
+    """Require a property in each alternative; pydantic does so, but its schema does not say it."""
+    for each in alternatives if isinstance(alternatives, list) else ():
+        if isinstance(each, dict) and name not in each.get("required", ()):
+            each["required"] = [*each.get("required", ()), name]
 
 
 def _in_place(

@@ -73,6 +73,14 @@ def replaced(value, path, other):
     return copy
 
 
+def can_build(name, value):
+    try:
+        TARGETS[name].build(value)
+    except ValueError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=40)
 @given(data=st.data())
@@ -87,6 +95,8 @@ def test_what_is_sent_admits_what_the_schema_admits(name, data):
     other = data.draw(st.sampled_from([None, "x", 5, [], {}, [{}], {"x": 1}]))
     changed = replaced(written, path, other)
     is_valid = SOURCES[name].is_valid(changed)
+    if name.startswith("discriminated"):  # pydantic requires a property that it does not state
+        is_valid = is_valid and can_build(name, changed)
     for form, schema in KINDS_SENT[name].items():
         assert schema.is_valid(written), form
         assert schema.is_valid(changed) is is_valid or form == "without patterns", form
