@@ -201,9 +201,12 @@ def _warning(found: formats.Format | None, header: MediaHeader | None) -> str | 
         return None
     pixels = header.width * header.height
     if pixels > limits.BOMB_PIXELS:
+        remedy = "a program you trust"
+        if found is formats.JPEG:
+            remedy = "langchain_mimo.prepare.prepare_image, unless it is progressive"
         return (
             f"has {pixels / 1e6:.0f} million pixels, which a server may refuse as a decompression "
-            "bomb; shrink it with langchain_mimo.prepare.prepare_image"
+            f"bomb; shrink it with {remedy}"
         )
     if header.frames is not None and header.frames >= MAX_FRAMES_COUNTED:
         return f"has {MAX_FRAMES_COUNTED} or more frames; MiMo may read only the first one"

@@ -7,7 +7,8 @@ that it gets here asks the clock before every read; that ends loops over million
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -36,7 +37,7 @@ _READABLE = (
 )  # fmt: skip
 _MAX_REPAIRED_BYTES = 1 << 28
 _MIN_SHARE_LEFT = 0.1
-_ICON_START = b"\0\0\1\0"
+_ICO_START, _ICNS_START = b"\0\0\1\0", b"icns"
 
 
 @dataclass(slots=True)
@@ -246,20 +247,35 @@ def _open_heic(file: IO[bytes]) -> Image:
 
 
 def _check_icon(file: IO[bytes]) -> None:
-    """Check the sizes of the images in an ICO file, which Pillow decodes when it opens them."""
-    head = file.read(6)
-    count = int.from_bytes(head[4:6], "little") if head[:4] == _ICON_START else 0
-    entries = file.read(16 * count)
-    for at in range(0, len(entries) - 15, 16):
-        file.seek(int.from_bytes(entries[at + 12 : at + 16], "little"))
+    """Check the sizes of the images in ICO and ICNS files, which Pillow decodes without a check."""
+    for offset in _images_in_icon(file):
+        file.seek(offset)
         start = file.read(24)
-        order, offset = ("big", 16) if start[:4] == b"\x89PNG" else ("little", 4)
-        width, height = (
-            int.from_bytes(start[i : i + 4], order)  # type: ignore[arg-type]
-            for i in (offset, offset + 4)
-        )
-        check_pixels(width, height)
+        if start[:4] == b"\x89PNG":
+            check_pixels(*struct.unpack(">II", start[16:24]))
+        elif len(start) == 24 and start[:4] == b"\x28\0\0\0":  # a BMP without its first header
+            check_pixels(*struct.unpack("<II", start[4:12]))
     file.seek(0)
+
+
+def _images_in_icon(file: IO[bytes]) -> Iterator[int]:
+    """Yield where each image of an ICO or ICNS file begins."""
+    head = file.read(8)
+    if head[:4] == _ICO_START:
+        file.seek(6)
+        entries = file.read(16 * int.from_bytes(head[4:6], "little"))
+        for at in range(12, len(entries) - 3, 16):
+            yield int.from_bytes(entries[at : at + 4], "little")
+    elif head[:4] == _ICNS_START:
+        offset, end = 8, int.from_bytes(head[4:8], "big")
+        while offset < end and len(entry := _at(file, offset, 8)) == 8:
+            yield offset + 8
+            offset += max(8, int.from_bytes(entry[4:], "big"))
+
+
+def _at(file: IO[bytes], offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)
 
 
 def _reduce(image: Image, file: IO[bytes]) -> list[str]:

@@ -47,6 +47,12 @@ def icon():
     return struct.pack("<HHH", 0, 1, 1) + entry + inner
 
 
+def apple_icon():
+    inner = claiming_png()
+    block = b"ic07" + struct.pack(">I", len(inner) + 8) + inner
+    return b"icns" + struct.pack(">I", len(block) + 8) + block
+
+
 def gif(side=SIDE):
     start = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes(6)
     return start + b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\2\2\x4c\x01\0;"
@@ -79,6 +85,7 @@ BOMBS = {
     "above_pillow.png": lambda: claiming_png(60_000),
     "greatest.png": lambda: claiming_png(2**31 - 1),
     "icon.ico": icon,
+    "icon.icns": apple_icon,
     "canvas.gif": gif,
     "greatest.gif": lambda: gif(65_535),
     "canvas.webp": webp,
