@@ -263,8 +263,8 @@ class AudioEncoder:
 
     @property
     def seconds(self) -> Fraction:
-        """How much audio was encoded, gaps included."""
-        return Fraction(self._trim.end, self._rate)
+        """How long the audio is that was encoded, from its first sample, gaps included."""
+        return Fraction(self._trim.end - (self._trim.start or 0), self._rate)
 
     def finish(self) -> None:
         """Encode the buffered rest."""
@@ -285,6 +285,7 @@ class _Trimmer:
         self._rate = rate
         self._limit = round(seconds * rate)
         self._next: int | None = None
+        self.start: int | None = None
         self.end = 0
 
     def expect(self, time: float) -> None:
@@ -304,6 +305,7 @@ class _Trimmer:
         if (start, limit) != (first, end):
             frame = _part(frame, start - first, limit - start)
         frame.pts, frame.time_base = start, Fraction(1, self._rate)
+        self.start = start if self.start is None else self.start
         self.end = limit
         return frame
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import IO, Any
 
 from langchain_mimo._media.av_container import AV_TIME_BASE, import_av, packets_of
+from langchain_mimo._media.cutting.joints import Joints
 from langchain_mimo._media.cutting.key_frames import GroupStart, group_start
 from langchain_mimo._media.cutting.rates import frame_rate
 from langchain_mimo._media.cutting.times import Span, Tick
@@ -162,11 +163,14 @@ class Index:
         start: The beginning as shown, in seconds on the time line of the container: the first
             frame, or earlier audio that is more than the priming of its decoder.
         end: The end of what is shown, likewise.
+        is_joined: Whether it consists of parts in each of which the times start again. Here they
+            go on; a packet is found only by reading from the beginning.
     """
 
     streams: dict[int, StreamIndex]
     start: Fraction
     end: Fraction
+    is_joined: bool = False
 
     @property
     def video(self) -> StreamIndex | None:
@@ -257,14 +261,17 @@ def build_index(container: Any, streams: Iterable[Any], tick: Tick) -> Index:
     streams = list(streams)
     formats = frozenset(container.format.name.split(","))
     builders = {stream.index: _Builder(stream, formats) for stream in streams}
+    joints = Joints(container)
     for count, packet in enumerate(packets_of(container, streams)):
+        joints.correct(packet)
         builders[packet.stream.index].add(packet)
         if count >= MAX_PACKETS:
             raise MediaError(f"it has more than {MAX_PACKETS:,} packets; cut it into files first")
         tick(0)
     indexes = {position: builder.finish() for position, builder in builders.items()}
     start, end = _shown_range(indexes)
-    return Index(indexes, start, _end_by_edit_list(container, indexes, end))
+    end = _end_by_edit_list(container, indexes, end)
+    return Index(indexes, start, end, is_joined=joints.found)
 
 
 class _Builder:

@@ -38,8 +38,22 @@ def frame_rate(times: Sequence[int], time_base: Fraction) -> tuple[Fraction | No
     irregular = len(gaps) - len(regular)
     few = min(_FEW_GAPS, len(gaps) // _FEW_IRREGULAR_ONE_IN)
     is_variable = irregular > max(few, len(gaps) // _IRREGULAR_ONE_IN)
-    gap = gaps[len(gaps) // 10] if is_variable else Fraction(sum(regular), len(regular))
-    interval = gap * time_base
+    if is_variable:
+        return _rate(gaps[len(gaps) // 10] * time_base), True
+    mean = Fraction(sum(regular), len(regular)) * time_base
+    return _usual_rate(mean, time_base / len(regular)) or _rate(mean), False
+
+
+def _rate(interval: Fraction) -> Fraction:
     if interval > 1:
-        return 1 / interval.limit_denominator(_MAX_DENOMINATOR), is_variable
-    return (1 / interval).limit_denominator(_MAX_DENOMINATOR), is_variable
+        return 1 / interval.limit_denominator(_MAX_DENOMINATOR)
+    return (1 / interval).limit_denominator(_MAX_DENOMINATOR)
+
+
+def _usual_rate(interval: Fraction, tolerance: Fraction) -> Fraction | None:
+    """Return the whole rate, or that of NTSC, which rounding has turned into this interval."""
+    for scale in (Fraction(1), Fraction(1000, 1001)):
+        rate = round(1 / interval / scale) * scale
+        if rate and abs(1 / rate - interval) <= tolerance:
+            return rate
+    return None

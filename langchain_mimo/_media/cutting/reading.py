@@ -22,6 +22,7 @@ from langchain_mimo._media.av_container import (
     packets_of,
 )
 from langchain_mimo._media.cutting.index import Index, IndexedFile, StreamIndex
+from langchain_mimo._media.cutting.joints import Joints
 from langchain_mimo._media.cutting.times import Tick
 from langchain_mimo.errors import MediaError
 
@@ -65,8 +66,11 @@ def read_from(
                 if located is None:
                     continue
                 ordinals, waiting = located
+            joints = Joints(container)
             for packet in itertools.chain(waiting, packets):
                 tick(0)
+                if index.is_joined:
+                    joints.correct(packet)
                 position = packet.stream.index
                 ordinal = ordinals[position]
                 ordinals[position] += 1
@@ -86,7 +90,11 @@ def _check_same(packet: Any, stream: StreamIndex, ordinal: int) -> None:
 def _seek_positions(index: Index, first: Mapping[int, int]) -> Iterator[Fraction | None]:
     """Yield the times to seek to, one after the other; None for the beginning of the file."""
     is_near = all(ordinal < _NEAR_THE_BEGINNING for ordinal in first.values())
-    if not is_near and all(index.streams[position].knows_order for position in first):
+    if (
+        not is_near
+        and not index.is_joined
+        and all(index.streams[position].knows_order for position in first)
+    ):
         target = min(index.streams[p].pts[i] * index.streams[p].time_base for p, i in first.items())
         back = Fraction(0)
         while target - back > index.start:

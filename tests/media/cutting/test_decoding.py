@@ -1,15 +1,18 @@
 """Decoding a time range: exactly its frames, from any container, wherever it starts."""
 
+import itertools
 from fractions import Fraction
 
 import pytest
-from cutting import FEW_EXAMPLES, index_bytes, inside, no_tick, spans
+from cutting import FEW_EXAMPLES, index_bytes, inside, no_tick, spans, try_copy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numbered_videos import CONTAINERS, Recipe, make_numbered, number_of, recipes, watch
 
 from langchain_mimo._media.cutting.decoding import decode_span
 from langchain_mimo._media.cutting.times import Span
+
+MICROSECOND = Fraction(1, 1_000_000)
 
 
 def decoded(source, span):
@@ -32,7 +35,7 @@ def test_exactly_the_frames_of_a_span_are_decoded(data):
     expected = [(each.number, each.time - span.start) for each in inside(frames, span)]
     held = [each for each in frames if each.time < span.start]
     got = decoded(source, span)
-    if got and got[0][1] < 0:  # still shown at the start
+    if got and got[0][1] < -MICROSECOND:  # still shown at the start
         assert got.pop(0)[0] == held[-1].number
         assert not expected or expected[0][1] >= source.index.video.interval
     assert got == expected
@@ -63,3 +66,21 @@ def test_audio_reaches_over_the_whole_span():
     first, last = frames[0], frames[-1]
     assert first[1] <= 0 < first[1] + Fraction(first[0].samples, first[0].sample_rate)
     assert last[1] + Fraction(last[0].samples, last[0].sample_rate) >= Fraction(3, 2)
+
+
+@pytest.mark.parametrize("audio", [True, False])
+def test_the_times_of_joined_recordings_go_on(audio):
+    """Recorders and streams join parts of MPEG-TS, in each of which the times start again."""
+    recipe = Recipe("mpegts", frames=30, gop=10, audio=audio, offset=Fraction(2))
+    part = make_numbered(recipe)
+    source = index_bytes(part * 3)
+    assert source.index.is_joined
+    assert 9 <= source.index.duration < 9.6  # the next part begins when all of one has ended
+    span = Span(source.index.start, source.index.end)
+    frames = decoded(source, span)
+    assert [number for number, _ in frames] == list(range(30)) * 3
+    assert all(before < after for (_, before), (_, after) in itertools.pairwise(frames))
+    plan, copy, reason = try_copy(source, span, "exact")
+    assert reason is None
+    assert [each.number for each in watch(copy)] == list(range(30)) * 3
+    assert plan.frames == 90
