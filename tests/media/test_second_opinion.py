@@ -31,6 +31,7 @@ DURATIONS = {
     "chained.ogg": "ffprobe reads the first of two streams",
     "late_opus.ogg": "ffprobe counts from position 0, where the recording does not begin",
     "without_index.avi": "ffprobe guesses from the bit rate where there is no index",
+    "cut.avi": "ffprobe guesses from the bit rate where there is no index",
     "wrong_length.avi": "ffprobe guesses from the bit rate where the index is not found",
     "pipe.avi": "ffprobe guesses from the bit rate where there is no index",
     "movie_length_too_long.mp4": "ffprobe trusts the length in the header of the movie",
