@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from langchain_mimo.emulator.answers.media_values import describe_all, media_facts
 from langchain_mimo.emulator.answers.pattern_values import complete_match
+from langchain_mimo.emulator.answers.patterns import Steps
 from langchain_mimo.emulator.answers.schema_values import value_for
-from langchain_mimo.emulator.answers.tool_calls import Task
+from langchain_mimo.emulator.answers.tool_calls import MAX_EARLIER, Task
 from langchain_mimo.emulator.answers.words import PromptValues, both_ends, json_facts
+from langchain_mimo.emulator.conversation.json_schema import schema_fault
 from langchain_mimo.emulator.conversation.request import Conversation
+from langchain_mimo.emulator.encoding import dump
 
 _CONTEXT_CHARACTERS = 150
 """Characters read on each side of the word JSON."""
@@ -29,13 +30,13 @@ _SCHEMA_KEYS = frozenset({"properties", "$defs", "$ref", "anyOf", "allOf", "oneO
 _WRAPPERS = ("schema", "parameters", "json_schema", "input_schema")
 _KEYS = (
     re.compile(
-        r"((?:[\"'`“‘]?\w+[\"'`”’]?(?:\s*,\s*(?:and\s+)?|\s+and\s+))*[\"'`“‘]?\w+[\"'`”’]?)"
+        r"(?<!\w)((?:[\"'`“‘]?\w+[\"'`”’]?(?:\s*,\s*(?:and\s+)?|\s+and\s+)){0,40}[\"'`“‘]?\w+[\"'`”’]?)"
         r"\s+(?:keys?|fields?|properties|attributes)\b",
         re.IGNORECASE,
     ),
     re.compile(
         r"\b(?:keys?|fields?|properties|attributes)\b(?:\s+(?:are|named|called))?\s*[:：]?\s*"
-        r"((?:[\"'`“‘]?\w+[\"'`”’]?(?:\s*,\s*(?:and\s+)?|\s+and\s+))*[\"'`“‘]?\w+[\"'`”’]?)",
+        r"((?:[\"'`“‘]?\w+[\"'`”’]?(?:\s*,\s*(?:and\s+)?|\s+and\s+)){0,40}[\"'`“‘]?\w+[\"'`”’]?)",
         re.IGNORECASE,
     ),
 )
@@ -94,9 +95,10 @@ def _constrained(schema: Mapping[str, Any], offered: PromptValues, *, thinking: 
     The grammar takes a `pattern` for the whole string, so an unanchored one cuts strings. With
     thinking on, such a string was seen to lose its end, which makes the answer invalid JSON.
     """
+    steps = Steps()
 
     def shaped(text: str, pattern: str) -> str:
-        matching = complete_match(text, pattern)
+        matching = complete_match(text, pattern, steps)
         return text if matching == text else _CUT + matching
 
     answer = _dump(value_for(schema, offered, shaped))
@@ -107,7 +109,7 @@ def schemas_in(text: str) -> Iterator[dict[str, Any]]:
     """Yield the JSON schemas in a text, without their wrappers."""
     for found in _objects_in(text):
         schema = _as_schema(found)
-        if schema is not None:
+        if schema is not None and schema_fault(schema) is None:
             yield schema
 
 
@@ -157,7 +159,7 @@ def _offered_values(conversation: Conversation, task: Task) -> PromptValues:
     """Return the values to answer with: of the prompt, of tool results and of media."""
     offered = PromptValues.read(_without_json_instructions(task.text))
     offered.facts = json_facts(task.results)
-    for text in (*reversed(task.results), *task.earlier):
+    for text in (*task.results[: -MAX_EARLIER - 1 : -1], *task.earlier[:MAX_EARLIER]):
         if offered.has_values():
             break
         offered.fill_gaps(PromptValues.read(text))
@@ -178,7 +180,7 @@ def _without_json_instructions(text: str) -> str:
         for sentence in re.split(r"(?<=[.?!])\s+|\n+", text)
         if sentence.strip() and "json" not in sentence.lower()
     ]
-    return " ".join(kept) or _JSON_CLAUSE.sub("", text).strip()
+    return " ".join(kept) or _JSON_CLAUSE.sub("", both_ends(text)).strip()
 
 
 def _as_schema(value: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -238,4 +240,4 @@ def _object_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _dump(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return dump(value).decode()

@@ -10,7 +10,7 @@ from typing import Any
 from langchain_mimo.emulator.answers.json_answer import json_answer
 from langchain_mimo.emulator.answers.media_values import describe_all
 from langchain_mimo.emulator.answers.tool_calls import Task, choose_calls, current_task
-from langchain_mimo.emulator.answers.words import keywords
+from langchain_mimo.emulator.answers.words import both_ends, keywords
 from langchain_mimo.emulator.answers.xml_calls import as_xml
 from langchain_mimo.emulator.conversation.outcome import Outcome
 from langchain_mimo.emulator.conversation.reply import Reply
@@ -118,7 +118,7 @@ def _text_answer(conversation: Conversation, task: Task) -> str:
 
 def _plain_answer(conversation: Conversation, task: Task) -> str:
     name = conversation.model.id
-    if _INTRODUCE.search(task.text):
+    if _INTRODUCE.search(both_ends(task.text)):
         return f"I am MiMo, an AI assistant developed by Xiaomi, here emulated as {name}."
     opening = "Hello! " if _GREETING.search(task.text) else ""
     prompt = _shorten(task.text)
@@ -128,9 +128,10 @@ def _plain_answer(conversation: Conversation, task: Task) -> str:
 
 
 def _add_search_results(outcome: Outcome, tool: WebSearch, task: Task) -> None:
-    if not (tool.force_search or _SEARCH_WORDS.search(task.text)):
+    text = both_ends(task.text)
+    if not (tool.force_search or _SEARCH_WORDS.search(text)):
         return
-    terms = sorted(keywords(task.text))[: tool.max_keyword] or ["news"]
+    terms = sorted(keywords(text))[: tool.max_keyword] or ["news"]
     outcome.annotations = [
         {
             "type": "url_citation",

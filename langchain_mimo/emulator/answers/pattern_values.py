@@ -2,64 +2,49 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-_ATOM = re.compile(
-    r"(?P<atom>\\.|\[\^?[^\]]+\]|\.|[^\\\[\](){}^$*+?|.])"
-    r"(?P<count>\{(?P<least>\d+)(?:,\d*)?\}|[*+?])?\??"
+from langchain_mimo.emulator.answers.patterns import (
+    Automaton,
+    NotUnderstoodError,
+    Steps,
+    first_fitting,
 )
-_CLASSES = {r"\d": "0", r"\w": "a", r"\s": " ", ".": "a"}
+
+_MAX_GENERATED = 1000
+"""Characters of a generated text."""
 
 
-def matching_text(pattern: str, candidates: Iterable[str]) -> str:
+def matching_text(pattern: str, candidates: Iterable[str], steps: Steps | None = None) -> str:
     """Return the first candidate that matches, else a generated text, else the first candidate.
 
-    A text is generated for patterns of classes, literals and counts, without groups and
-    alternatives.
+    Args:
+        pattern: The pattern. If it is not understood, the first candidate is returned.
+        candidates: The texts to choose from.
+        steps: The work that is left for patterns.
     """
     texts = list(candidates) or [""]
     try:
-        expression = re.compile(pattern)
-    except re.error:
+        automaton = Automaton(pattern, steps or Steps())
+    except NotUnderstoodError:
         return texts[0]
-    for text in (*texts, _generate(pattern)):
-        if expression.search(text):
-            return text
-    return texts[0]
+    found = first_fitting(automaton, (*texts, automaton.tree.sample(_MAX_GENERATED)))
+    return texts[0] if found is None else found
 
 
-def complete_match(text: str, pattern: str) -> str:
+def complete_match(text: str, pattern: str, steps: Steps | None = None) -> str:
     """Return the longest beginning of a text that is a complete match of a pattern.
 
-    If there is none, return the first match in the text, else a generated one, else the text.
+    If there is none, return the first match in the text, else one in a generated text, else the
+    text; also the text if the pattern is not understood.
     """
     try:
-        expression = re.compile(pattern)
-    except re.error:
+        automaton = Automaton(pattern, steps or Steps())
+    except NotUnderstoodError:
         return text
-    for end in range(len(text), -1, -1):
-        if expression.fullmatch(text[:end]):
-            return text[:end]
-    found = expression.search(text) or expression.search(_generate(pattern))
-    return found.group() if found else text
-
-
-def _generate(pattern: str) -> str:
-    text = ""
-    for match in _ATOM.finditer(pattern.removeprefix("^").removesuffix("$")):
-        count = match.group("count") or ""
-        least = int(match.group("least") or (0 if count in {"*", "?"} else 1))
-        text += _character(match.group("atom")) * least
-    return text
-
-
-def _character(atom: str) -> str:
-    if atom in _CLASSES:
-        return _CLASSES[atom]
-    if atom.startswith("\\"):
-        return atom[1]
-    if not atom.startswith("["):
-        return atom
-    one = re.compile(atom)
-    return next((chr(code) for code in (97, 65, 48, *range(32, 127)) if one.match(chr(code))), "")
+    found = automaton.find(text, anchored=True)
+    if found is None:
+        found = automaton.find(text)
+    if found is None:
+        found = automaton.find(automaton.tree.sample(_MAX_GENERATED))
+    return text if found is None else found

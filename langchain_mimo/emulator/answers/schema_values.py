@@ -13,6 +13,7 @@ from typing import Any
 
 from langchain_mimo.emulator.answers.number_values import in_bounds, number_in_range
 from langchain_mimo.emulator.answers.pattern_values import matching_text
+from langchain_mimo.emulator.answers.patterns import Steps
 from langchain_mimo.emulator.answers.property_names import (
     DATES,
     FREE_TEXT,
@@ -21,13 +22,26 @@ from langchain_mimo.emulator.answers.property_names import (
     name_pattern,
     words_of,
 )
+from langchain_mimo.emulator.answers.schema_references import (
+    MAX_DEPTH,
+    Resolver,
+    required_names,
+    type_of,
+)
 from langchain_mimo.emulator.answers.words import PromptValues, mentions
-
-_MAX_DEPTH = 8
-"""Deeper values are as small as the schema allows, so that recursive schemas come to an end."""
+from langchain_mimo.emulator.encoding import dump
 
 _HARD_LIMIT = 60
 """Deeper values are null, for schemas that no value fits."""
+
+MAX_VALUES, MAX_ITEMS = 5_000, 1_000
+"""Values in an answer and in one of its arrays; further ones are null or left out."""
+
+MAX_CHARACTERS = 200_000
+"""Characters of all strings and constants of an answer; what comes after them is null or short."""
+
+_MAX_READ = 300
+"""Values for which the prompt is read; later ones are plain, and optional ones are left out."""
 
 _MAX_TEXT = 200
 _STRING = r"\"[^\"]+\"|'[^'\n]+'|“[^”]+”|「[^」]+」"
@@ -71,20 +85,39 @@ class _Filler:
         offered: PromptValues,
         shape: Callable[[str, str], str] | None,
     ) -> None:
-        self._root = root
+        self._resolver = Resolver(root)
         self._offered = offered
         self._shape = shape
+        self._steps = Steps()
+        self._values = 0
+        self._read = 0
+        self._characters = MAX_CHARACTERS
 
     def fill(self, schema: Any, name: str, depth: int) -> Any:
-        schema = self._resolve(schema)
+        self._values += 1
+        if self._values > MAX_VALUES or self._characters <= 0:
+            return None
+        if self._values == _MAX_READ:
+            self._offered = PromptValues("")
+        schema = self._resolver.resolve(schema)
         if depth > _HARD_LIMIT or "const" in schema:
-            return schema.get("const", schema.get("default"))
+            return self._counted(schema.get("const", schema.get("default")))
         if schema.get("enum"):
-            return self._from_enum(schema)
+            return self._counted(self._from_enum(schema))
         branches = schema.get("anyOf") or schema.get("oneOf")
         if branches:
             return self._from_branches(schema, branches, name, depth)
-        return self._of_type(self._type_of(schema), schema, name, depth)
+        return self._of_type(type_of(schema), schema, name, depth)
+
+    def _counted(self, value: Any) -> Any:
+        """Count the characters of a value, and return it; None if there is no room for it."""
+        self._characters -= len(value) if isinstance(value, str) else len(dump(value))
+        return value if self._characters > 0 else None
+
+    def _may_read(self) -> bool:
+        """Return whether the prompt is read for one more property."""
+        self._read += 1
+        return self._read <= _MAX_READ
 
     def _of_type(self, kind: str, schema: Mapping[str, Any], name: str, depth: int) -> Any:
         match kind:
@@ -102,40 +135,6 @@ class _Filler:
                 value = self._string(schema, name)
         return value
 
-    def _resolve(self, schema: Any) -> dict[str, Any]:
-        resolved = dict(schema) if isinstance(schema, Mapping) else {}
-        for _ in range(_MAX_DEPTH):
-            reference = resolved.pop("$ref", None)
-            if not isinstance(reference, str):
-                break
-            target: Any = self._root
-            for escaped in reference.removeprefix("#").strip("/").split("/"):
-                step = escaped.replace("~1", "/").replace("~0", "~")
-                target = target.get(step, {}) if isinstance(target, Mapping) and step else target
-            resolved = {**(target if isinstance(target, Mapping) else {}), **resolved}
-        for part in resolved.pop("allOf", None) or ():
-            merged = self._resolve(part)
-            part_required = merged.get("required", ())
-            merged.update({key: value for key, value in resolved.items() if key != "properties"})
-            properties = {**merged.get("properties", {}), **resolved.get("properties", {})}
-            required = [*part_required, *resolved.get("required", ())]
-            resolved = {
-                **merged,
-                **({"properties": properties} if properties else {}),
-                **({"required": required} if required else {}),
-            }
-        return resolved
-
-    def _type_of(self, schema: Mapping[str, Any]) -> str:
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            kind = next((one for one in kind if one != "null"), "null")
-        if isinstance(kind, str):
-            return kind
-        if "properties" in schema:
-            return "object"
-        return "array" if "items" in schema else "string"
-
     def _from_enum(self, schema: Mapping[str, Any]) -> Any:
         choices = schema["enum"]
         for choice in choices:
@@ -148,12 +147,12 @@ class _Filler:
         self, schema: Mapping[str, Any], branches: list[Any], name: str, depth: int
     ) -> Any:
         shared = {key: schema[key] for key in ("title", "description") if key in schema}
-        options = [self._resolve(branch) for branch in branches]
+        options = [self._resolver.resolve(branch) for branch in branches]
         real = [option for option in options if option.get("type") != "null"]
-        if not real or (depth > _MAX_DEPTH and len(real) < len(options)):
+        if not real or (depth > MAX_DEPTH and len(real) < len(options)):
             return None
-        if depth > _MAX_DEPTH:
-            real.sort(key=lambda option: self._type_of(option) in {"object", "array"})
+        if depth > MAX_DEPTH:
+            real.sort(key=lambda option: type_of(option) in {"object", "array"})
             return self.fill({**shared, **real[0]}, name, depth + 1)
         chosen = next((option for option in real if self._is_offered(option)), real[0])
         return self.fill({**shared, **chosen}, name, depth + 1)
@@ -161,7 +160,7 @@ class _Filler:
     def _is_offered(self, schema: Mapping[str, Any]) -> bool:
         if schema.get("enum"):
             return any(mentions(self._offered.text, str(choice)) for choice in schema["enum"])
-        kind = self._type_of(schema)
+        kind = type_of(schema)
         if kind in {"integer", "number"}:
             return bool(self._offered.numbers)
         if kind == "string":
@@ -169,16 +168,17 @@ class _Filler:
         return kind == "object"
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        required = schema.get("required") or ()
+        required = dict.fromkeys(required_names(schema))
         properties: Mapping[str, Any] = schema.get("properties") or {}
         properties = {**properties, **{name: {} for name in required if name not in properties}}
         values: dict[str, Any] = {}
         # Required properties choose first among the values that the prompt offers.
         for name in properties:
             if name in required:
+                self._characters -= len(name)
                 values[name] = self.fill(properties[name], name, depth + 1)
         for name in properties:
-            if depth > _MAX_DEPTH:
+            if depth > MAX_DEPTH or not self._may_read():
                 break
             if name not in values and self._should_fill(properties[name], name):
                 values[name] = self.fill(properties[name], name, depth + 1)
@@ -188,13 +188,15 @@ class _Filler:
         """Return whether the prompt calls for an optional property."""
         text = self._offered.text
         if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{name_pattern(name)}", text, re.IGNORECASE):
-            return self._type_of(self._resolve(schema)) == "boolean"
+            return type_of(self._resolver.resolve(schema)) == "boolean"
         if len(name) > 1 and mentions(text, name):
             return True
         if name.lower() in self._offered.facts:
             return True
-        resolved = self._resolve(schema)
-        options = [self._resolve(branch) for branch in resolved.get("anyOf", ())] or [resolved]
+        resolved = self._resolver.resolve(schema)
+        options = [self._resolver.resolve(branch) for branch in resolved.get("anyOf", ())] or [
+            resolved
+        ]
         return any(self._has_value_for(option, name) for option in options)
 
     def _has_value_for(self, schema: Mapping[str, Any], name: str) -> bool:
@@ -202,7 +204,7 @@ class _Filler:
         offered = self._offered
         if schema.get("enum"):
             return any(mentions(offered.text, str(one)) for one in schema["enum"])
-        kind = self._type_of(schema)
+        kind = type_of(schema)
         if kind in {"integer", "number"}:
             return bool(offered.numbers)
         words = set(words_of(name))
@@ -213,12 +215,12 @@ class _Filler:
     def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
         if schema.get("prefixItems"):
             return [self.fill(item, name, depth + 1) for item in schema["prefixItems"]]
-        items = self._resolve(schema.get("items"))
+        items = self._resolver.resolve(schema.get("items"))
         least = (
-            schema.get("minItems", 0) if depth > _MAX_DEPTH else max(schema.get("minItems", 1), 1)
+            schema.get("minItems", 0) if depth > MAX_DEPTH else max(schema.get("minItems", 1), 1)
         )
-        most = schema.get("maxItems", max(least, 100))
-        least = min(least, most)
+        most = int(schema.get("maxItems", max(least, 100)))
+        least = min(least, most, MAX_ITEMS)
         values = (self._listed_strings(items, name) or self._all_offered(items))[:most]
         while len(values) < least:
             values.append(self.fill(items, name, depth + 1))
@@ -227,7 +229,7 @@ class _Filler:
     def _listed_strings(self, items: Mapping[str, Any], name: str) -> list[Any]:
         """Find quoted strings that follow the property's name."""
         special = items.keys() & {"enum", "anyOf", "oneOf", "const", "format", "pattern"}
-        if not name or special or self._type_of(items) != "string":
+        if not (name and self._offered.text) or special or type_of(items) != "string":
             return []
         listed = rf"\b{name_pattern(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
         match = re.search(listed, self._offered.text, re.IGNORECASE)
@@ -244,7 +246,7 @@ class _Filler:
             return [choice for choice in items["enum"] if mentions(text, str(choice))]
         if items.keys() & {"anyOf", "oneOf", "const", "format", "pattern"}:
             return []
-        kind = self._type_of(items)
+        kind = type_of(items)
         if kind in {"integer", "number"}:
             numbers = [number for number in self._offered.numbers if in_bounds(number, items)]
             self._offered.numbers = []
@@ -291,7 +293,7 @@ class _Filler:
 
     def _boolean(self, schema: Mapping[str, Any], name: str) -> bool:
         phrase = re.sub(r"[_-]+", " ", name)
-        if re.search(
+        if self._offered.text and re.search(
             rf"\b{_NEGATION}\s+(?:\w+\s+)?{re.escape(phrase)}", self._offered.text, re.IGNORECASE
         ):
             return False
@@ -308,8 +310,9 @@ class _Filler:
 
     def _string(self, schema: Mapping[str, Any], name: str) -> str:
         value = self._string_found(schema, name)
-        least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_TEXT)
-        value = value[:most].ljust(least, ".")
+        least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", _MAX_TEXT))
+        value = value[:most].ljust(min(least, self._characters), ".")
+        self._characters -= len(value)
         pattern = schema.get("pattern")
         return value if self._shape is None or not pattern else self._shape(value, pattern)
 
@@ -364,8 +367,10 @@ class _Filler:
         """Find a quoted string right after the property's name, such as `titled 'x'`."""
         words = words_of(name)
         for label in (name_pattern(name), re.escape(words[-1]) if words else ""):
+            if not (label and self._offered.text):
+                continue
             pattern = rf"\b{label}(?:d|ed)?\s+({_STRING})"
-            match = re.search(pattern, self._offered.text, re.IGNORECASE) if label else None
+            match = re.search(pattern, self._offered.text, re.IGNORECASE)
             if match:
                 return match.group(1)
         return None
@@ -374,12 +379,13 @@ class _Filler:
         offered = self._offered
         candidates = [*offered.quoted, *offered.names, *offered.dates, *offered.links]
         candidates += [str(number) for number in offered.numbers] + offered.text.split()
-        candidates += [str(example) for example in schema.get("examples", ())]
-        return matching_text(pattern, [*candidates, str(schema.get("default", "text"))])
+        candidates += [str(example) for example in schema.get("examples") or ()]
+        candidates.append(str(schema.get("default", "text")))
+        return matching_text(pattern, candidates, self._steps)
 
     def _labelled_value(self, name: str, value: str) -> str | None:
         """Find `name = value`, `name: value`, or, for longer names, `name is value`."""
-        if not name:
+        if not (name and self._offered.text):
             return None
         link = r"\s*[\"'`]?\s*[=:]\s*" if len(name) < 3 else r"\s*[\"'`]?\s*(?:[=:]|\bis\b)\s*"
         match = re.search(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -35,11 +36,11 @@ _MIN_DESCRIPTION_WORDS = 2
 _ACT = r"(?:call|calling|use|using|invoke|respond with|answer with|reply with|make|pick|choose)"
 _TOOL_WORD = r"(?:tools?|functions?)"
 _DUTY = r"\b(?:must|have to|has to|need to|required|mandatory|obliged|shall|always)\b"
-_MUST_CALL = re.compile(rf"{_DUTY}.*\b{_ACT}\b|\b{_ACT}\b.*{_DUTY}", re.IGNORECASE | re.DOTALL)
-_CALL_REQUIRED = re.compile(
-    rf"\b{_TOOL_WORD}\s+(?:call|use)s?\b.*{_DUTY}|(?:必须|务必|一定要).*(?:调用|使用)",
-    re.IGNORECASE | re.DOTALL,
-)
+_DUTY_WORD = re.compile(_DUTY, re.IGNORECASE)
+_ACT_WORD = re.compile(rf"\b{_ACT}\b", re.IGNORECASE)
+_CALL_OF_TOOL = re.compile(rf"\b{_TOOL_WORD}\s+(?:call|use)s?\b", re.IGNORECASE)
+_HAN_DUTY = re.compile(r"必须|务必|一定要")
+_HAN_ACT = re.compile(r"调用|使用")
 _IMPERATIVE = re.compile(rf"^\W*(?:(?:please|now|so|then|just)\b[\s,]*)*{_ACT}\b", re.IGNORECASE)
 _CONDITION = re.compile(
     r"(?<!even )\b(?:if|when|whenever|unless|where|in case|as needed)\b", re.IGNORECASE
@@ -59,6 +60,13 @@ _FRAGMENT = re.compile(
     r"|,\s+(?=(?:what|how|who|when|where|tell|get|find|use|call|please)\b)",
     re.IGNORECASE,
 )
+_PROTECTED = re.compile(r"\"[^\"]*\"|'[^'\n]*'(?!\w)|\([^)]*\)")
+MAX_EARLIER = 20
+"""Earlier messages in which values are looked for."""
+
+_MAX_FRAGMENTS = 200
+"""Fragments that are looked at by themselves; what follows is one."""
+
 _LIST_JOINT = re.compile(
     r"['\"”’」]?\s*(?:,|、|&|和|以及|与|\band\b|\bas well as\b|\s)+['\"“‘「]?", re.IGNORECASE
 )
@@ -169,31 +177,48 @@ def score(text: str, tool: Tool) -> int:
     """Rate how strongly a text refers to a tool; below 3 it does not."""
     if mentions(text, tool.name):
         return _NAME_SCORE
-    words = keywords(text)
-    shared = name_words(tool.name) & words
+    words = _words_of_text(text)
+    shared = _words_of_name(tool.name) & words
     described = sum(
-        1 if word.isascii() else 2 for word in keywords(tool.description) & words - shared
+        1 if word.isascii() else 2 for word in _words_of_text(tool.description) & words - shared
     )
     if shared:
         return _NAME_WORD_SCORE * len(shared) + described
     return described + 1 if described >= _MIN_DESCRIPTION_WORDS else 0
 
 
+@lru_cache(maxsize=4096)
+def _words_of_text(text: str) -> frozenset[str]:
+    return frozenset(keywords(both_ends(text)))
+
+
+@lru_cache(maxsize=4096)
+def _words_of_name(name: str) -> frozenset[str]:
+    return frozenset(name_words(name))
+
+
 def _requires_call(sentence: str, *, imperative: bool) -> bool:
     if _CONDITION.search(sentence) or _REFUSED.search(sentence):
         return False
-    if _MUST_CALL.search(sentence) or _CALL_REQUIRED.search(sentence):
+    if _DUTY_WORD.search(sentence) and _ACT_WORD.search(sentence):
+        return True
+    if _follows(_CALL_OF_TOOL, _DUTY_WORD, sentence) or _follows(_HAN_DUTY, _HAN_ACT, sentence):
         return True
     return imperative and _IMPERATIVE.search(sentence) is not None
 
 
+def _follows(first: re.Pattern[str], second: re.Pattern[str], text: str) -> bool:
+    # Not one pattern with .* between them, which would try all pairs of places.
+    match = first.search(text)
+    return match is not None and second.search(text, match.end()) is not None
+
+
 def _only_instructs(sentence: str, tools: Sequence[Tool]) -> bool:
     """Return whether a sentence is about tools in general, so that tool names are no requests."""
-    named = sum(mentions(sentence, tool.name) for tool in tools)
     return (
         _requires_call(sentence, imperative=False)
-        and named != 1
         and _ANY_TOOL.search(sentence) is not None
+        and sum(mentions(sentence, tool.name) for tool in tools) != 1
     )
 
 
@@ -203,8 +228,9 @@ def _passages(text: str, tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
     passages: list[tuple[Tool, str]] = []
     pending = ""
     for fragment, separator in _fragments(text):
-        best = max(tools, key=lambda tool: score(fragment, tool))
-        if score(fragment, best) < _MIN_SCORE:
+        scores = [score(fragment, tool) for tool in tools]
+        best = tools[scores.index(max(scores))]
+        if max(scores) < _MIN_SCORE:
             if passages:
                 tool, so_far = passages[-1]
                 passages[-1] = (tool, f"{so_far}{separator}{fragment}")
@@ -227,12 +253,14 @@ def _fragments(text: str) -> list[tuple[str, str]]:
     fragments: list[tuple[str, str]] = []
     start, separator = 0, ""
     # Quoted text and arguments in parentheses are never split.
-    protected = [
-        match.span() for match in re.finditer(r"\"[^\"]*\"|'[^'\n]*'(?!\w)|\([^)]*\)", text)
-    ]
+    protected = [match.span() for match in _PROTECTED.finditer(text)]
     for match in _FRAGMENT.finditer(text):
-        if any(low <= match.start() < high for low, high in protected):
+        while protected and protected[0][1] <= match.start():
+            del protected[0]
+        if protected and protected[0][0] <= match.start():
             continue
+        if len(fragments) >= _MAX_FRAGMENTS:
+            break
         if text[start : match.start()].strip():
             fragments.append((text[start : match.start()], separator))
         start, separator = match.end(), match.group()
@@ -262,7 +290,8 @@ def _listed_values(tool: Tool, text: str, offered: PromptValues) -> list[tuple[s
     required = [name for name in tool.parameters.get("required") or () if name in properties]
     if len(required) != 1:
         return []
-    kind = properties[required[0]].get("type")
+    schema = properties[required[0]]
+    kind = str(schema.get("type")) if isinstance(schema, dict) else ""
     texts = ["names", "quoted"] if is_proper_name(required[0]) else ["quoted", "names"]
     pools = {"integer": ["numbers"], "number": ["numbers"], "string": texts}
     for pool in [pool for pool in pools.get(kind, ()) if getattr(offered, pool)][:1]:
@@ -287,7 +316,7 @@ def _offered_values(text: str, names: Sequence[str], task: Task) -> PromptValues
         offered.facts = json_facts(task.results)
         if task.rounds and _EARLIER_RESULT.search(text):
             offered.numbers = PromptValues.read(task.results[-1]).numbers + offered.numbers
-    for earlier in (task.text, *task.earlier):
+    for earlier in (task.text, *task.earlier[:MAX_EARLIER]):
         if offered.has_values():
             break
         offered.fill_gaps(PromptValues.read(earlier, names))
@@ -332,7 +361,7 @@ def _call_required_tool(
     if not uncalled:
         return []
     if task.rounds:
-        context = "\n".join((request, *task.results))
+        context = both_ends("\n".join((request, *task.results)))
         # The last of equal ones: an agent lists the tool for its final answer after the others.
         best = max(reversed(uncalled), key=lambda tool: score(context, tool))
         offered = _offered_values(context, names, task)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -54,7 +55,7 @@ QUOTED = re.compile(
     r"|(?<!\w)'([^'\n]+)'(?!\w)"
 )
 _URL = re.compile(r"https?://[^\s\"'<>)]+[^\s\"'<>).,;!?]")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?")
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b")
 _NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d_])(?!\w*_)")
@@ -87,15 +88,32 @@ _OBJECT = re.compile(
 MAX_READ_CHARACTERS = 8_000
 """Longest text that the rules read; of a longer one they read the beginning and the end."""
 
+_MAX_BLANKS = 8
+_LONG_BLANKS = re.compile(rf"\s{{{_MAX_BLANKS + 1},}}")
+_LONG_RULE = re.compile(r"([-_=*#~+.])\1{79,}")
+"""A line of one character, as in tables."""
+
+_MAX_DIGITS = 15
+"""Longer numbers are no values: not every reader of JSON keeps them."""
+
 _SENTENCES = re.compile(r"(?<=[.?!])\s+|[;\n。？！；]+")
 
 
 def both_ends(text: str) -> str:
-    """Cut the middle out of a very long text, so that reading it stays fast."""
-    if len(text) <= MAX_READ_CHARACTERS:
-        return text
-    half = MAX_READ_CHARACTERS // 2
-    return f"{text[:half]}\n{text[-half:]}"
+    """Make a text short enough to read it fast.
+
+    The middle of a very long text is cut out. Long runs of blanks, line breaks and dashes are cut:
+    logs and tables have thousands, and the rules would try each with each of the others.
+    """
+    if len(text) > MAX_READ_CHARACTERS:
+        half = MAX_READ_CHARACTERS // 2
+        text = f"{text[:half]}\n{text[-half:]}"
+    text = _LONG_BLANKS.sub(_shorter_blanks, text)
+    return _LONG_RULE.sub(lambda match: match.group(1) * 80, text)
+
+
+def _shorter_blanks(match: re.Match[str]) -> str:
+    return "\n\n" if "\n" in match.group() else " " * _MAX_BLANKS
 
 
 def stem(word: str) -> str:
@@ -130,8 +148,19 @@ def name_words(name: str) -> set[str]:
 
 def mentions(text: str, name: str) -> bool:
     """Return whether a text contains an identifier, also with spaces for its underscores."""
+    return _mention_of(name).search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _mention_of(name: str) -> re.Pattern[str]:
     pattern = re.sub(r"[_-]+", r"[\\s_-]+", re.escape(name).replace(r"\-", "-"))
-    return re.search(rf"(?<![\w-]){pattern}(?![\w-])", text, re.IGNORECASE) is not None
+    return re.compile(rf"(?<![\w-]){pattern}(?![\w-])", re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
 
 
 def sentences(text: str) -> list[str]:
@@ -169,8 +198,8 @@ class PromptValues:
     def read(cls, text: str, excluded: Collection[str] = ()) -> PromptValues:
         """Find the values in a text; the identifiers in `excluded` (tool names) do not count."""
         text = both_ends(text)
-        for name in excluded:
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", text)
+        if excluded:
+            text = _any_of(tuple(excluded)).sub(" ", text)
         text = re.sub(r"([\"'`“‘])\s*([\"'`”’])", " ", text)
         values = cls(text.strip())
         rest = text
@@ -182,6 +211,8 @@ class PromptValues:
         rest = _extract(_TIME, rest, values.dates)
         for match in _NUMBER.finditer(rest):
             digits = match.group().replace(",", "")
+            if len(digits) > _MAX_DIGITS:
+                continue
             values.numbers.append(float(digits) if "." in digits else int(digits))
         values.numbers.extend(
             _NUMBER_WORDS[word.lower()]
@@ -221,7 +252,7 @@ def json_facts(results: Iterable[str]) -> dict[str, Any]:
     for result in results:
         try:
             collect(orjson.loads(result))
-        except orjson.JSONDecodeError:
+        except (orjson.JSONDecodeError, RecursionError):
             continue
     return facts
 

@@ -17,6 +17,7 @@ from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.api.shared_checks import (
     check_media_kind,
     check_ranges,
+    check_schema,
     check_tool_name,
     check_tool_turns,
     open_request,
@@ -104,6 +105,7 @@ def _read_tools(value: object, rules: Rules) -> list[Tool]:
         name = check_tool_name(tool.get("name"), seen, (*location, "name"))
         schema = fields.required_mapping(tool, "input_schema", location)
         fields.required_literal(schema, "type", (*location, "input_schema"), ("object",))
+        schema = check_schema(schema, (*location, "input_schema"))
         tools.append(Tool(name, fields.optional_string(tool, "description", location), schema))
     return tools
 

@@ -18,6 +18,7 @@ from langchain_mimo.emulator.api.chat_messages import MessageReader
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.api.shared_checks import (
     check_ranges,
+    check_schema,
     check_tool_name,
     open_request,
     read_output_limit,
@@ -142,7 +143,9 @@ def _read_response_format(value: object, model: Model) -> tuple[bool, dict[str, 
     schema = definition.get("schema") if isinstance(definition, dict) else None
     if not isinstance(schema, dict):
         raise invalid_request()
-    return False, schema if model.native_json_schema else None
+    if not model.native_json_schema:
+        return False, None
+    return False, check_schema(schema, ("response_format", "json_schema", "schema"))
 
 
 def _read_include_usage(value: object) -> bool | None:
@@ -184,7 +187,8 @@ def _read_function(
     parameters = function.get("parameters")
     if parameters is None:
         return Tool(name, description, {})
-    return Tool(name, description, fields.mapping(parameters, (*inner, "parameters")))
+    where = (*inner, "parameters")
+    return Tool(name, description, check_schema(fields.mapping(parameters, where), where))
 
 
 def _read_web_search(tool: Mapping[str, Any], location: fields.Location, rules: Rules) -> WebSearch:

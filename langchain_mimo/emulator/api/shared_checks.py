@@ -16,6 +16,7 @@ from langchain_mimo.emulator.api.fields import Location
 from langchain_mimo.emulator.api.models import find_model
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.api.speech import speech_refusal
+from langchain_mimo.emulator.conversation.json_schema import schema_fault
 from langchain_mimo.emulator.conversation.request import MediaKind, Turn
 from langchain_mimo.emulator.refusals import (
     MESSAGES_EMPTY,
@@ -146,6 +147,19 @@ def check_tool_name(value: object, seen: set[str], location: Location) -> str:
         raise param_incorrect(f"Tool names must be unique: {name}")
     seen.add(name)
     return name
+
+
+def check_schema(schema: Mapping[str, Any], location: Location) -> dict[str, Any]:
+    """Return a JSON schema, every keyword of which must have a value of its type.
+
+    MiMo's own response to others is not known.
+    """
+    fault = schema_fault(schema)
+    if fault is not None:
+        where = (*location, *fault.path)
+        shown = fault.value if isinstance(fault.value, str | int | float) else "…"
+        raise invalid_field("schema_type", where, f"Input should be {fault.expected}", shown)
+    return dict(schema)
 
 
 def check_tool_turns(turns: Sequence[Turn]) -> None:
