@@ -163,14 +163,15 @@ class Index:
         start: The beginning as shown, in seconds on the time line of the container: the first
             frame, or earlier audio that is more than the priming of its decoder.
         end: The end of what is shown, likewise.
-        is_joined: Whether it consists of parts in each of which the times start again. Here they
-            go on; a packet is found only by reading from the beginning.
+        offsets: Seconds by which the times of each part were moved, if the file consists of parts
+            in each of which the times start again; the first is 0. Packets of such a file are found
+            only by reading it from the beginning.
     """
 
     streams: dict[int, StreamIndex]
     start: Fraction
     end: Fraction
-    is_joined: bool = False
+    offsets: tuple[Fraction, ...] = (Fraction(0),)
 
     @property
     def video(self) -> StreamIndex | None:
@@ -196,6 +197,11 @@ class Index:
     def is_variable_rate(self) -> bool:
         """Whether the frame rate varies."""
         return self.video is not None and self.video.rate[1]
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it consists of parts; see `offsets`."""
+        return len(self.offsets) > 1
 
     def key_frames(self) -> list[Fraction]:
         """Return where decoding can start, in seconds from the start, in order.
@@ -271,7 +277,7 @@ def build_index(container: Any, streams: Iterable[Any], tick: Tick) -> Index:
     indexes = {position: builder.finish() for position, builder in builders.items()}
     start, end = _shown_range(indexes)
     end = _end_by_edit_list(container, indexes, end)
-    return Index(indexes, start, end, is_joined=joints.found)
+    return Index(indexes, start, end, tuple(joints.offsets))
 
 
 class _Builder:

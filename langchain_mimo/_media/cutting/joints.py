@@ -6,6 +6,7 @@ part the times start again. Without correction the parts lie on top of each othe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,21 +18,20 @@ _JUMP = Fraction(1)
 class Joints:
     """Corrects the times of packets, which have to come from the beginning of the file, in order.
 
+    Args:
+        container: The open container.
+        offsets: What an earlier reading found, which may have read more streams.
+
     Attributes:
-        found: Whether times have started again so far.
+        offsets: Seconds that are added to the times of each part; the first is 0.
     """
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, offsets: Sequence[Fraction] = (Fraction(0),)) -> None:
+        self.offsets = list(offsets)
         self._is_watching = bool(_JOINED_FORMATS & frozenset(container.format.name.split(",")))
-        self._offsets = [Fraction(0)]
         self._parts: dict[int, int] = {}
         self._last: dict[int, Fraction] = {}
         self._end = Fraction(0)
-
-    @property
-    def found(self) -> bool:
-        """Whether there was a joint so far."""
-        return len(self._offsets) > 1
 
     def correct(self, packet: Any) -> None:
         """Move the times of a packet behind those of the parts before its own."""
@@ -42,10 +42,10 @@ class Joints:
         part = self._parts.get(position, 0)
         if position in self._last and time < self._last[position] - _JUMP:
             part += 1
-            if part == len(self._offsets):  # the first stream to get there
-                self._offsets.append(self._end - time)
+            if part == len(self.offsets):  # the first stream to get there
+                self.offsets.append(self._end - time)
         self._parts[position], self._last[position] = part, time
-        offset = round(self._offsets[part] / packet.time_base)
+        offset = round(self.offsets[part] / packet.time_base)
         if packet.pts is not None:
             packet.pts += offset
         if packet.dts is not None:

@@ -66,7 +66,7 @@ def read_from(
                 if located is None:
                     continue
                 ordinals, waiting = located
-            joints = Joints(container)
+            joints = Joints(container, index.offsets)
             for packet in itertools.chain(waiting, packets):
                 tick(0)
                 if index.is_joined:
