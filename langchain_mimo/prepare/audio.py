@@ -16,7 +16,7 @@ from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import check_source
 from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.audio_check import SILENCE, check_audio, peak_of
-from langchain_mimo.prepare.audio_copying import COPIED, copy_audio
+from langchain_mimo.prepare.audio_copying import COPIED, Segment, copy_audio
 from langchain_mimo.prepare.audio_source import AudioSource, open_audio, reader_of
 from langchain_mimo.prepare.audio_writing import AudioFormat, encode_audio
 from langchain_mimo.prepare.av_streams import TimeRange, check_time_range, resolve_time_range
@@ -176,7 +176,7 @@ def _check_token_budget(seconds: float, token_budget: int | None) -> None:
 
 def _prepare(job: _Job, *, convert: bool) -> str:
     """Write the draft in the best way that keeps the promise, and return its MIME type."""
-    ways = (_leave_unchanged, _encode_losslessly, _copy_packets)
+    ways = (_leave_unchanged, _encode_losslessly, _copy_packets, _copy_undamaged)
     for way in () if convert else ways:
         try:
             mime_type = _checked(job, way)
@@ -296,7 +296,7 @@ def _limit(job: _Job) -> float | None:
     return None if is_to_the_end else job.seconds
 
 
-def _copy_packets(job: _Job) -> _Written | None:
+def _copy_packets(job: _Job, *, leaves_out_damage: bool = False) -> _Written | None:
     """Copy the audio packets into a container that MiMo accepts."""
     part = job.source.first
     if len(job.source.parts) > 1 or part.codec not in COPIED:
@@ -305,7 +305,8 @@ def _copy_packets(job: _Job) -> _Written | None:
     if not suffix_fits(job.output, mime_type):
         return None
     start_s = job.time_range.start_s
-    copied = copy_audio(part, job.draft, container, job.tick, start_s=start_s, seconds=_limit(job))
+    segment = Segment(start_s, _limit(job), leaves_out_damage)
+    copied = copy_audio(part, segment, job.draft, container, job.tick)
     if copied is None:
         return None
     if copied.damaged:
@@ -313,6 +314,11 @@ def _copy_packets(job: _Job) -> _Written | None:
     end_s = start_s + copied.seconds
     note = f"Copied its {part.codec} audio from {start_s:.2f} s to {end_s:.2f} s."
     return _Written(mime_type, copied.seconds, note)
+
+
+def _copy_undamaged(job: _Job) -> _Written | None:
+    """Copy the audio packets that decode."""
+    return _copy_packets(job, leaves_out_damage=True)
 
 
 def _affordable_bit_rates(job: _Job) -> list[int]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from langchain_mimo._media.av_container import ffmpeg_errors
 from langchain_mimo._media.cutting.copying import write_copy
-from langchain_mimo._media.cutting.index import IndexedFile
 from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan, plan_copy
 from langchain_mimo._media.cutting.reading import read_from
 from langchain_mimo._media.cutting.times import Span, Tick, exact
@@ -33,6 +32,21 @@ _MAX_GAP = Fraction(1, 20)
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """What to copy.
+
+    Attributes:
+        start_s: Where it starts, in seconds.
+        seconds: How long it is; None for the end of the source.
+        leaves_out_damage: Whether to leave out packets that do not decode.
+    """
+
+    start_s: float
+    seconds: float | None
+    leaves_out_damage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """What was copied: how many seconds, and how many damaged packets were left out."""
 
@@ -42,22 +56,19 @@ class Copied:
 
 def copy_audio(
     part: AudioPart,
+    segment: Segment,
     target: Path,
     container: str,
     tick: Tick,
-    *,
-    start_s: float,
-    seconds: float | None,
 ) -> Copied | None:
-    """Copy a segment without encoding; packets that do not decode are left out.
+    """Copy a segment without encoding.
 
     Args:
         part: The source.
+        segment: What to copy.
         target: The path to write to.
         container: FFmpeg's name of the container to write.
         tick: Called for every packet.
-        start_s: Where the segment starts, in seconds.
-        seconds: How long it is; None for the end of the source.
 
     Returns:
         What was copied; None if there is no copy that keeps the times.
@@ -65,6 +76,7 @@ def copy_audio(
     Raises:
         MediaError: FFmpeg cannot write it.
     """
+    start_s, seconds = segment.start_s, segment.seconds
     if part.codec in _MP3 and start_s > 0:
         return None  # its first frames would need the ones before
     start = part.begin + exact(start_s) if start_s else part.first_packet
@@ -75,8 +87,10 @@ def copy_audio(
         return None
     if _has_gaps(part, plan, start):
         return None
-    damaged = _damaged(part, tick) & set(plan.streams[0].ordinals)
-    if damaged:
+    damaged = _damaged(part, plan, tick) if segment.leaves_out_damage else set()
+    if segment.leaves_out_damage:
+        if not damaged:
+            return None  # that copy is the one that leaves out nothing
         plan = _without(plan, damaged)
     if not plan.streams[0].ordinals:
         return None
@@ -98,11 +112,13 @@ def _has_gaps(part: AudioPart, plan: CopyPlan, start: Fraction) -> bool:
     )
 
 
-def _damaged(part: AudioPart, tick: Tick) -> set[int]:
-    """Return the ordinals of the packets that do not decode."""
+def _damaged(part: AudioPart, plan: CopyPlan, tick: Tick) -> set[int]:
+    """Return the ordinals of the planned packets that do not decode."""
+    (stream,) = plan.streams
     damaged: set[int] = set()
-    source = IndexedFile(part.source.file, part.source.index)
-    for packet, ordinal in read_from(source, {part.audio.position: 0}, tick):
+    for packet, ordinal in read_from(part.source, {stream.position: stream.ordinals[0]}, tick):
+        if ordinal > stream.ordinals[-1]:
+            break
         try:
             with ffmpeg_errors("a packet does not decode"):
                 packet.decode()
