@@ -92,6 +92,39 @@ def strict_schema(schema: Mapping[str, Any], keyword: str = "") -> dict[str, Any
     return result
 
 
+def with_tags(root: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema whose alternatives require the property that tells them apart.
+
+    `discriminator` says so, but pydantic gives that property a default and does not list it as
+    required, so that servers would admit objects which pydantic then refuses.
+
+    Args:
+        root: The schema.
+    """
+
+    def change(schema: Mapping[str, Any], _keyword: str = "") -> dict[str, Any]:
+        result = map_subschemas(schema, change)
+        _require_tag(result, schema, root)
+        return result
+
+    return change(root)
+
+
+def _require_tag(
+    result: dict[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any]
+) -> None:
+    told_apart, alternatives = schema.get("discriminator"), schema.get("oneOf")
+    tag = told_apart.get("propertyName") if isinstance(told_apart, Mapping) else None
+    if not isinstance(tag, str) or not isinstance(alternatives, list):
+        return
+    for changed, original in zip(result["oneOf"], alternatives, strict=True):
+        if isinstance(original, Mapping):
+            # Beside a `$ref` too, since some servers let it replace the target's own.
+            target = resolve(root, str(original.get("$ref", ""))) or {}
+            stated = (*target.get("required", ()), *original.get("required", ()), tag)
+            changed["required"] = list(dict.fromkeys(stated))
+
+
 def simplified(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema whose definitions stand in place of their `$ref`, without needless titles.
 
@@ -183,8 +216,7 @@ class _Simplifier:
                 return self._simplify(alone, keyword)
         others = {k: v for k, v in schema.items() if k not in _LEFT_OUT}
         result = map_subschemas(others, self._simplify)
-        if isinstance(told_apart := schema.get("discriminator"), Mapping):
-            _require(str(told_apart.get("propertyName")), result.get("oneOf"))
+        _require_tag(result, schema, self._root)
         if isinstance(items := result.get("items"), list) and "$schema" not in self._root:
             # How tuples were written before JSON schema 2020-12, by pydantic.v1 too.
             result["prefixItems"] = items
@@ -207,13 +239,6 @@ def _refs(schema: Mapping[str, Any]) -> Iterator[str]:
 
     map_subschemas({k: v for k, v in schema.items() if k not in _DEFINITIONS}, look)
     yield from found
-
-
-def _require(name: str, alternatives: object) -> None:
-    """Require a property in each alternative; pydantic does so, but its schema does not say it."""
-    for each in alternatives if isinstance(alternatives, list) else ():
-        if isinstance(each, dict) and name not in each.get("required", ()):
-            each["required"] = [*each.get("required", ()), name]
 
 
 def _in_place(

@@ -13,6 +13,7 @@ from langchain_mimo._wire.json_schemas import (
     resolve,
     simplified,
     strict_schema,
+    with_tags,
 )
 
 ITEM = {"type": "object", "properties": {"n": {"type": "integer"}}}
@@ -164,6 +165,25 @@ MODELS = {
 def test_every_reference_points_to_something(model):
     schema = simplified(model.model_json_schema())
     assert [ref for ref in references_in(schema) if resolve(schema, ref) is None] == []
+
+
+@pytest.mark.parametrize(
+    "discriminator", [None, 3, {}, {"propertyName": None}, {"propertyName": "n"}]
+)
+def test_other_discriminators_require_nothing(discriminator):
+    alternatives = [True, {"required": ["n"]}]
+    schema = {"oneOf": alternatives, "discriminator": discriminator}
+    assert with_tags(schema) == schema
+    assert with_tags({"discriminator": {"propertyName": "n"}}) == {
+        "discriminator": {"propertyName": "n"}
+    }
+
+
+def test_tags_are_required_in_the_callers_schemas():
+    schema = Owner.model_json_schema()
+    friends = with_tags(schema)["$defs"]["Dog"]["properties"]["friends"]["items"]
+    assert [each["required"] for each in friends["oneOf"]] == [["lives", "kind"], ["kind"]]
+    assert schema == Owner.model_json_schema()
 
 
 def test_recursion_is_not_lost():

@@ -12,6 +12,7 @@ from langchain_mimo._chat.structured_output.native import NativeSchema, has_desc
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.bound_tools import wire_name
+from langchain_mimo._wire.json_schemas import with_tags
 from langchain_mimo._wire.turns import SystemTurn, TextPart, Turn, UserTurn
 from langchain_mimo.errors import MiMoConfigurationError
 
@@ -150,7 +151,10 @@ def _normalise(response_format: Any) -> dict[str, Any]:
         if kind == "json_schema" and isinstance(schema, Mapping) and "schema" in schema:
             # LangChain names it after a class, such as `Box[int]`.
             name = wire_name(str(schema.get("name", "answer")))
-            return {**response_format, "json_schema": {**schema, "name": name}}
+            inner = schema["schema"]
+            tagged = with_tags(inner) if isinstance(inner, Mapping) else inner
+            named = {**schema, "name": name, "schema": tagged}
+            return {**response_format, "json_schema": named}
         if kind == "json_schema":
             raise MiMoConfigurationError(
                 'a response_format of type "json_schema" needs {"json_schema": {"schema": ...}}'
