@@ -17,7 +17,7 @@ from langchain_mimo._media import formats, limits
 from langchain_mimo._media.image_colours import fitting_profile, on_white, to_srgb
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
-from langchain_mimo._media.pillow_errors import pillow_errors
+from langchain_mimo._media.pillow_errors import UndecodableImageError, pillow_errors
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind, parse_file_url, split_data_url
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
@@ -263,22 +263,28 @@ def _save_pil_image(image: Any, mime_type: str | None) -> tuple[bytes, str]:
         raise MediaError(
             f"image_block saves a PIL image as {', '.join(_ENCODINGS)}, not as {wanted[:80]!r}"
         )
-    name, modes, options = _ENCODINGS[wanted]
+    try:
+        with pillow_errors("image_block cannot save the PIL image", "check it with image.load()"):
+            return _encoded(ImageOps.exif_transpose(image), wanted), wanted
+    except UndecodableImageError as error:
+        raise MediaError(str(error)) from error.__cause__
+
+
+def _encoded(image: Any, mime_type: str) -> bytes:
+    name, modes, options = _ENCODINGS[mime_type]
+    if image.mode == "I" and _is_sixteen_bit(image):
+        image = image.convert("I;16")
+    if image.mode not in modes:
+        if image.mode not in _EIGHT_BIT_MODES:
+            raise MediaError(
+                f"image_block cannot save a PIL image of mode {image.mode} as {mime_type}; scale "
+                'it to 8 bits and convert it to "L" or "RGB"'
+            )
+        image = to_srgb(image, [])
+        image = image if image.mode in modes else on_white(image)
     buffer = io.BytesIO()
-    with pillow_errors("image_block cannot save the PIL image", "check it with image.load()"):
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode == "I" and _is_sixteen_bit(upright):
-            upright = upright.convert("I;16")
-        if upright.mode not in modes:
-            if upright.mode not in _EIGHT_BIT_MODES:
-                raise MediaError(
-                    f"image_block cannot save a PIL image of mode {image.mode} as {wanted}; scale "
-                    'it to 8 bits and convert it to "L" or "RGB"'
-                )
-            upright = to_srgb(upright, [])
-            upright = upright if upright.mode in modes else on_white(upright)
-        upright.save(buffer, format=name, icc_profile=fitting_profile(upright), **options)
-    return buffer.getvalue(), wanted
+    image.save(buffer, format=name, icc_profile=fitting_profile(image), **options)
+    return buffer.getvalue()
 
 
 def _is_sixteen_bit(image: Any) -> bool:

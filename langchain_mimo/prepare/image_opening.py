@@ -37,6 +37,7 @@ _READABLE = (
 )  # fmt: skip
 _MAX_REPAIRED_BYTES = 1 << 28
 _MIN_SHARE_LEFT = 0.1
+_TIFF_BITS = 258
 _ICO_START, _ICNS_START = b"\0\0\1\0", b"icns"
 
 
@@ -188,10 +189,33 @@ def _decode(file: IO[bytes], found: Format | None, check: Callable[[], None]) ->
     file.seek(file_position)
     with pillow_errors():
         image.load()
+    depth = _depth(file, image)
     if name == "PNG":
-        correct_transparent_colour(image, _FileReader(file).read(24, 1)[0])
+        correct_transparent_colour(image, depth)
+    if depth == 16 and _is_almost_black(image):
+        notes.append(
+            "It is almost black: its 16-bit colours use 12 bits or fewer, of which only the "
+            "highest are kept. Scale them with the program that wrote them."
+        )
     orientation = orientation if name == "TIFF" else stored_orientation(image)
     return OpenedImage(image, name, size, orientation, frames, notes=tuple(notes))
+
+
+def _depth(file: IO[bytes], image: Image) -> int:
+    """Return the bits per channel of a PNG or TIFF; 8 for others."""
+    if image.format == "PNG":
+        return _FileReader(file).read(24, 1)[0]
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    return int(tags.get(_TIFF_BITS, (8,))[0])
+
+
+def _is_almost_black(image: Image) -> bool:
+    """Whether of all colours only the lowest four of 8 bits are used, and of some these are."""
+    if image.mode not in ("RGB", "RGBA"):
+        return False
+    with pillow_errors():
+        extrema: Any = [image.getchannel(band).getextrema() for band in "RGB"]
+    return 0 < max(greatest for _, greatest in extrema) < 16
 
 
 def _open(file: IO[bytes], found: Format | None) -> Image:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -115,17 +117,26 @@ def prepare_image(
             monitor.report(1)
             return finish(draft, output, mime_type, _notes_unchanged(opened))
         notes = _notes_converted(opened)
-        image = padded(_upright_rgb(opened, notes), notes)
+        with _conversion():
+            image = padded(_upright_rgb(opened, notes), notes)
         prefers_png = _prefers_png(image, opened.format, output)
         del opened  # its pixels
         monitor.report(0.6)
-        image = _shrink_to_budget(image, token_budget, notes)
-        image = enlarged(image, CELL if convert else MIN_IMAGE_SIDE, notes)
-        mime_type, size = _write(image, draft, max_bytes, notes, monitor, prefers_png=prefers_png)
+        with _conversion():
+            image = _shrink_to_budget(image, token_budget, notes)
+            image = enlarged(image, CELL if convert else MIN_IMAGE_SIDE, notes)
+            data, mime_type, size = _encode(
+                image, max_bytes, notes, monitor.check, prefers_png=prefers_png
+            )
+        draft.write_bytes(data)
         monitor.report(0.9)
         _verify(draft, mime_type, size)
         monitor.report(1)
         return finish(draft, output, mime_type, notes)
+
+
+def _conversion() -> AbstractContextManager[None]:
+    return pillow_errors("it cannot be converted", "shrink it with another program first")
 
 
 def _is_accepted(opened: OpenedImage, output: Output) -> bool:
@@ -232,45 +243,41 @@ def _shrink_to_budget(image: Image, token_budget: int | None, notes: list[str]) 
     return image.resize((width, height))
 
 
-def _write(
+def _encode(
     image: Image,
-    draft: Path,
     max_bytes: int,
     notes: list[str],
-    monitor: ProgressMonitor,
+    check: Callable[[], None],
     *,
     prefers_png: bool,
-) -> tuple[str, tuple[int, int]]:
-    """Write PNG if preferred and small enough, else JPEG, shrunk until it fits.
+) -> tuple[bytes, str, tuple[int, int]]:
+    """Encode as PNG if preferred and small enough, else as JPEG, shrunk until it fits.
 
     Returns:
-        The MIME type, and the width and height.
+        The bytes, their MIME type, and the width and height.
     """
     if prefers_png:
-        data = _encode(image, "PNG", optimize=False)
+        data = _saved(image, "PNG")
         if len(data) <= max_bytes:
-            draft.write_bytes(data)
-            return "image/png", image.size
+            return data, "image/png", image.size
     if image.mode == "RGBA":
         image = on_white(image)
         notes.append("Made its transparent parts white: JPEG has no transparency.")
     while True:
         for quality in _JPEG_QUALITIES:
-            monitor.check()
-            data = _encode(image, "JPEG", quality=quality)
+            check()
+            data = _saved(image, "JPEG", quality=quality)
             if len(data) <= max_bytes:
-                draft.write_bytes(data)
                 notes.append(f"Encoded as JPEG, {image.width} x {image.height} pixels.")
-                return "image/jpeg", image.size
+                return data, "image/jpeg", image.size
         image = image.resize(scaled(image.size, _SHRINK_STEP))
         if min(image.size) < MIN_IMAGE_SIDE:
             raise MediaError(f"it does not fit in {max_bytes:,} bytes at any size; raise max_bytes")
 
 
-def _encode(image: Image, format_name: str, **options: Any) -> bytes:
+def _saved(image: Image, format_name: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with pillow_errors(f"it cannot be written as {format_name}", "choose another format"):
-        image.save(buffer, format_name, **options)
+    image.save(buffer, format_name, **options)
     return buffer.getvalue()
 
 

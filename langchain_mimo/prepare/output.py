@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -34,6 +35,9 @@ DEFAULT_TIME_LIMIT = 600.0
 """Default time limit of a prepare call, in seconds."""
 
 _BAR_WIDTH = 40
+_DISK_ERRORS = frozenset(
+    getattr(errno, name) for name in ("ENOSPC", "EFBIG", "EDQUOT", "EROFS") if hasattr(errno, name)
+)
 _SYSTEM_FOLDERS = frozenset({"/dev", "/proc"})
 
 
@@ -107,10 +111,15 @@ def draft_file(source: Source, output: Output) -> Iterator[Path]:
             yield draft
     except OSError as error:
         raise _not_written(folder, target, error) from error
+    except MediaError as error:
+        # What failed to write may have made an error of its own of it, which names the source.
+        if getattr(error.__cause__, "errno", None) in _DISK_ERRORS:
+            raise _not_written(folder, target, error.__cause__) from error.__cause__
+        raise
 
 
-def _not_written(folder: Path, target: Path | None, error: OSError) -> MediaError:
-    reason = error.strerror or str(error)
+def _not_written(folder: Path, target: Path | None, error: BaseException | None) -> MediaError:
+    reason = getattr(error, "strerror", None) or str(error)
     if target is None:
         return MediaError(
             f"the result cannot be written to the temporary folder {str(folder)!r}: {reason}; make "

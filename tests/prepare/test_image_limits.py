@@ -216,10 +216,29 @@ def test_the_time_limit_names_what_helps_with_images(tmp_path):
         prepare_image(path, time_limit=0)
 
 
-def test_no_memory_is_an_error_of_ours(monkeypatch):
-    def fail(_image):
-        raise MemoryError
+@pytest.mark.parametrize(
+    "method",
+    ["ImageFile.ImageFile.load", "Image.Image.convert", "Image.Image.save", "Image.Image.resize"],
+)
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError, struct.error, zlib.error, OSError])
+def test_whatever_pillow_raises_is_an_error_of_ours(monkeypatch, method, error):
+    def fail(*_arguments, **_options):
+        raise error("odd")
 
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
-    with pytest.raises(MediaError, match="there is not enough memory to decode it"):
-        prepare_image(image_bytes(scene(), "PNG"))
+    data = image_bytes(scene(), "TIFF")
+    monkeypatch.setattr(f"PIL.{method}", fail)
+    with pytest.raises(MediaError, match=r"odd|there is not enough memory") as raised:
+        prepare_image(data, token_budget=12)
+    assert type(raised.value) is MediaError
+
+
+def test_what_the_progress_callback_raises_is_the_programs_own():
+    class StopError(Exception):
+        pass
+
+    def stop(share):
+        if share > 0:
+            raise StopError
+
+    with pytest.raises(StopError):
+        prepare_image(image_bytes(scene(), "TIFF"), progress=stop)

@@ -91,6 +91,7 @@ def test_pixels_within_a_byte_limit(name):
     [
         (["16_in_16.png", "16_in_16.tiff"], "Reduced its 16-bit greys to 8 bits."),
         (["12_in_16.png", "12_in_16.tiff"], "Its 16-bit greys use 12 bits: scaled 0 to 4,095 to the range 0 to 255."),
+        (["12_in_16_rgb.png"], "It is almost black: its 16-bit colours use 12 bits or fewer, of which only the highest are kept. Scale them with the program that wrote them."),
         (["int32_small.tiff"], "Scaled its integer greys, 7 to 400, to the range 0 to 255."),
         (["float_unit.tiff"], "Scaled its float greys, 0 to 1, to the range 0 to 255."),
         (["nan.tiff", "int16_nodata.tiff"], "600 of its pixels have no value: they are black."),

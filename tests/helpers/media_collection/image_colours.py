@@ -155,6 +155,17 @@ def _add_deep_colour():
     add_right("key_rgb_16.png", data, shown, about, prepared="unchanged")
 
 
+def _add_few_bits():
+    width, height = SIZE
+    pixels = [[scene().getpixel((x, y)) for x in range(width)] for y in range(height)]
+    rows = [
+        b"".join(struct.pack(">3H", *(c * 16 for c in pixel)) for pixel in row) for row in pixels
+    ]
+    dark = scene().point(lambda value: value * 16 >> 8)
+    about = "12 bits in 16 in colour: what is left of them"
+    add_right("12_in_16_rgb.png", png(SIZE, 16, 2, rows), dark, about)
+
+
 _STORED = {
     2: [Image.Transpose.FLIP_LEFT_RIGHT],
     3: [Image.Transpose.ROTATE_180],
@@ -228,6 +239,7 @@ _add_spaces()
 _add_profiles()
 _add_profiles_without_effect()
 _add_transparency()
+_add_few_bits()
 _add_orientations()
 _add_apple()
 _add_animations()
