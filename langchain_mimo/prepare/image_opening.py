@@ -215,7 +215,7 @@ def _is_almost_black(image: Image) -> bool:
         return False
     with pillow_errors():
         extrema: Any = [image.getchannel(band).getextrema() for band in "RGB"]
-    return 0 < max(greatest for _, greatest in extrema) < 16
+    return bool(0 < max(greatest for _, greatest in extrema) < 16)
 
 
 def _open(file: IO[bytes], found: Format | None) -> Image:
