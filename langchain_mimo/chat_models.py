@@ -58,8 +58,8 @@ class ChatMiMo(ConnectedFields):
     - Media: `fps`*, `media_resolution`*, `tool_media`*, `allowed_media_dirs`, `media_limits`.
     - Conversations*: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
       `forced_tool_attempts`, `parse_tool_xml`.
-    - Connection: `timeout`, `max_retries`, `retry_policy`, `verify`, `default_headers`,
-      `http_client`, `http_async_client`, `allow_key_in_pickle`.
+    - Connection: `timeout`, `max_retries`, `retry_policy`, `max_response_bytes`, `verify`,
+      `default_headers`, `http_client`, `http_async_client`, `allow_key_in_pickle`.
 
     Raises:
         MiMoConfigurationError: An argument does not exist, or key, region and host do not match.
@@ -366,7 +366,9 @@ def _run_id(run_manager: Any) -> str | None:
 
 
 def _result(message: AIMessage) -> ChatResult:
+    # Core copies it into the message's metadata, where a model that is not known has no key.
+    model = message.response_metadata.get("model_name")
     return ChatResult(
         generations=[ChatGeneration(message=message)],
-        llm_output={"model_name": message.response_metadata.get("model_name")},
+        llm_output={} if model is None else {"model_name": model},
     )

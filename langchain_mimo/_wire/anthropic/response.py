@@ -105,8 +105,16 @@ def reviser(tools: BoundTools | None) -> ReviseCall | None:
 
 
 @dataclass(slots=True)
-class _Content:
-    """A response's content blocks, by type; calls are in the OpenAI format."""
+class ResponseContent:
+    """A response's content blocks, by type.
+
+    Attributes:
+        texts: The texts.
+        reasoning: The reasoning.
+        signatures: Signatures of the reasoning.
+        calls: The calls, in the OpenAI format.
+        unread: What nobody read.
+    """
 
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -154,7 +162,7 @@ def decode_response(
             "check that base_url points to an Anthropic-compatible API, or omit api_format"
         )
         raise MiMoInvalidResponseError(msg, status_code=200)
-    content = _Content()
+    content = ResponseContent()
     try:
         chat_completion = to_chat_completion(body, content)
     except DECODING_FAULTS as fault:
@@ -178,7 +186,9 @@ def _has_content(body: Mapping[str, Any]) -> bool:
     return isinstance(value, list) or (is_message and isinstance(value, Mapping | str))
 
 
-def to_chat_completion(body: Mapping[str, Any], content: _Content | None = None) -> dict[str, Any]:
+def to_chat_completion(
+    body: Mapping[str, Any], content: ResponseContent | None = None
+) -> dict[str, Any]:
     """Rewrite a complete response in the OpenAI format.
 
     Args:
@@ -188,7 +198,7 @@ def to_chat_completion(body: Mapping[str, Any], content: _Content | None = None)
     Raises:
         UnreadableError: A part of it has a form that is not understood.
     """
-    content = content or _Content()
+    content = content or ResponseContent()
     reason = finish_reason(body.get("stop_reason"))
     is_cut = reason in CUT_REASONS
     _read_content(body.get("content"), content, cut=is_cut)
@@ -207,7 +217,7 @@ def to_chat_completion(body: Mapping[str, Any], content: _Content | None = None)
     }
 
 
-def _read_content(value: object, content: _Content, *, cut: bool) -> None:
+def _read_content(value: object, content: ResponseContent, *, cut: bool) -> None:
     blocks = [value] if isinstance(value, str) else items(value, "content")
     for index, each in enumerate(blocks):
         block = {"type": "text", "text": each} if isinstance(each, str) else each

@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_mimo._json import strict_object
 from langchain_mimo._wire.anthropic.response import (
+    ResponseContent,
     arguments_text,
     block_text,
     finish_reason,
@@ -194,20 +195,32 @@ class StreamDecoder(openai_stream.StreamDecoder):
             case "message_start":
                 return self._message_start(mapping(event.get("message"), "message"))
             case "message":
-                return to_chat_completion(event)  # the whole response in one event
+                return self._whole_message(event)
             case "message_delta":
                 delta = mapping(event.get("delta"), "delta")
                 return self._message_end(delta.get("stop_reason"), event)
             case "message_stop" if self._head.finish_reason is None:
                 return self._message_end("end_turn", event)
-            case _:
+            case "ping" | "message_stop" | "error":
+                return None
+            case kind:
+                # The format requires to ignore it, unless there is nothing else.
+                self._unread = self._unread or [f"an event whose type is {str(kind)[:40]!r}"]
                 return None
 
     def _message_start(self, message: Mapping[str, Any]) -> dict[str, Any]:
         if message.get("content"):
-            return to_chat_completion(message)
+            return self._whole_message(message)
         head = {"id": message.get("id"), "model": message.get("model")}
         return head | self._merge_usage(message.get("usage"))
+
+    def _whole_message(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Rewrite a response that arrived in one event."""
+        content = ResponseContent()
+        chat_completion = to_chat_completion(message, content)
+        self._add_signature("".join(content.signatures))
+        self._unread = self._unread or content.unread
+        return chat_completion
 
     def _message_end(self, stop_reason: object, event: Mapping[str, Any]) -> dict[str, Any]:
         end = {"choices": [{"finish_reason": finish_reason(stop_reason)}]}
@@ -275,7 +288,7 @@ class StreamDecoder(openai_stream.StreamDecoder):
 
     def _ignore(self, kind: object) -> None:
         warn_unknown_type(kind)
-        self._unread.append(f"content whose type is {str(kind)[:40]!r}")
+        self._unread = self._unread or [f"content whose type is {str(kind)[:40]!r}"]
 
     def _block_stop(self, index: Place | None) -> list[dict[str, Any]]:
         """Close a block; returns the fragments that complete its call, if it is one."""
@@ -300,17 +313,20 @@ class StreamDecoder(openai_stream.StreamDecoder):
     ) -> dict[str, Any] | None:
         """Build an event from the text and reasoning of a block or delta; stores its signature."""
         delta: dict[str, Any] = {}
-        if text := content.get("text"):
+        if (text := content.get("text")) is not None and text != "":
             delta["content"] = text if type(text) is str else block_text(content, "text")
-        if reasoning := content.get("thinking"):
+        if (reasoning := content.get("thinking")) is not None and reasoning != "":
             is_string = type(reasoning) is str
             delta["reasoning_content"] = reasoning if is_string else block_text(content, "thinking")
         if fragments:
             delta["tool_calls"] = fragments
-        if signature := read_text(content.get("signature")):
+        self._add_signature(content.get("signature"))
+        return {"choices": [{"delta": delta}]} if delta else None
+
+    def _add_signature(self, value: object) -> None:
+        if signature := read_text(value):
             self._signature += signature
             self._pending_signature += signature
-        return {"choices": [{"delta": delta}]} if delta else None
 
     def _merge_usage(self, usage: object) -> dict[str, Any]:
         """Keep the latest value of each count: `message_delta` reports totals."""

@@ -31,6 +31,15 @@ _KNOWN_KEYS = frozenset(
     | {"name", "id", "type", "index", "token_ids", "logprobs", "stop_reason", "matched_stop"}
 )
 
+_KNOWN_CHOICE_KEYS = frozenset(
+    {"index", "finish_reason", "stop_reason", "matched_stop", "logprobs", "token_ids"}
+)
+
+_KNOWN_EVENT_KEYS = frozenset(
+    {"id", "object", "created", "model", "system_fingerprint", "service_tier", "usage", "choices"}
+    | {"type", "event"}
+)
+
 _MAX_KEYS = 8
 
 
@@ -134,10 +143,24 @@ def _pieces(value: object, where: str) -> Iterator[tuple[bool, str]]:
 
 def unknown_keys(message: Mapping[str, Any]) -> list[str]:
     """Return the keys of a message that contain something, and which nobody here reads."""
+    return _keys_beyond(_KNOWN_KEYS, message)
+
+
+def unknown_event_keys(event: Mapping[str, Any]) -> list[str]:
+    """Return the same of an event without choices."""
+    return _keys_beyond(_KNOWN_EVENT_KEYS, event)
+
+
+def unknown_choice_keys(choice: Mapping[str, Any]) -> list[str]:
+    """Return the same of a choice without a message."""
+    return _keys_beyond(_KNOWN_CHOICE_KEYS, choice)
+
+
+def _keys_beyond(known: frozenset[str], tree: Mapping[str, Any]) -> list[str]:
     unknown = [
-        str(key)[:40]
-        for key, value in message.items()
-        if key not in _KNOWN_KEYS and value and isinstance(value, str | list | Mapping)
+        repr(key[:40])
+        for key, value in tree.items()
+        if key not in known and value and isinstance(value, str | list | Mapping)
     ]
     return unknown[:_MAX_KEYS]
 
@@ -152,7 +175,7 @@ def check_answer(finish_reason: str | None, unread: list[str]) -> None:
     Raises:
         UnreadableError: It must contain more than was read.
     """
-    if finish_reason == "tool_calls":
-        raise UnreadableError("its finish_reason is 'tool_calls', but it contains no tool call")
+    if finish_reason in ("tool_calls", "function_call"):
+        raise UnreadableError(f"its finish_reason is {finish_reason!r}, but it contains no call")
     if unread:
         raise UnreadableError(f"it contains nothing but {', '.join(unread)}")

@@ -21,11 +21,13 @@ from langchain_mimo._wire.openai.messages import (
     message_in,
     read_finish_reason,
     read_message,
+    unknown_choice_keys,
+    unknown_event_keys,
     unknown_keys,
 )
 from langchain_mimo._wire.openai.stream_state import StreamedText, StreamHead
 from langchain_mimo._wire.to_langchain import tool_xml
-from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler
+from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler, fragments_of
 from langchain_mimo._wire.to_langchain.chunks import ChunkBuilder
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo._wire.to_langchain.metadata import raw_arguments, read_annotations
@@ -169,6 +171,7 @@ class StreamDecoder:
             head.usage = usage
         choices = event.get("choices")
         if choices is None:
+            self._unread = self._unread or unknown_event_keys(event)
             return None
         choice = choices[0] if type(choices) is list and choices else first_choice(choices)
         if type(choice) is not dict:
@@ -181,6 +184,8 @@ class StreamDecoder:
         if delta is not None:
             return mapping(delta, "delta")
         message = message_in(choice, "message")
+        if message is None:
+            self._unread = self._unread or unknown_choice_keys(choice)
         return message if choice.get("message") is None else self._in_place_of_delta(message or {})
 
     def _in_place_of_delta(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -203,12 +208,8 @@ class StreamDecoder:
         self._has_messages = True
         if (before := self._text.text) and text.startswith(before):
             raise UnreadableError("it is not certain whether its messages repeat or continue")
-        # Entries of one message are different calls, whatever their index.
-        first = self._call_assembler.count
-        entries = [
-            {**mapping(call, "a tool call"), "index": first + at} for at, call in enumerate(calls)
-        ]
-        return {**message, "tool_calls": entries, "function_call": None}
+        fragments = fragments_of(calls, self._call_assembler.count)
+        return {**message, "tool_calls": fragments, "function_call": None}
 
     def _read_delta(self, delta: Mapping[str, Any]) -> tuple[str, str, Any]:
         """Return a delta's text and reasoning, as far as they can be given out, and its calls."""

@@ -19,105 +19,17 @@ Each fragment costs its own length: arguments are joined and parsed once, when a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_mimo._json import SurrogateJoiner
-from langchain_mimo._wire.json_values import Place, UnreadableError, items, mapping, place, word
+from langchain_mimo._wire.json_values import Place, items, mapping, place, word
+from langchain_mimo._wire.to_langchain.open_call import OpenCall
 from langchain_mimo._wire.to_langchain.tool_calls import (
     FinishedCall,
     ReviseCall,
     finish_call,
     read_function,
 )
-
-_MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
-
-
-class _OpenCall:
-    """A call whose fragments are still arriving.
-
-    Attributes:
-        index: Its index among the response's calls, from 0.
-        id: The first id that arrived, or None.
-        name: Its name so far.
-        pieces: The pieces of its arguments.
-        joiner: Joins surrogates across the pieces that are given out as events.
-        is_complete: Whether the arguments' last bracket is closed.
-        is_certain: Whether all pieces before it became complete have a certain owner.
-        is_blank: Whether there is nothing but white space so far.
-        has_foreign_text: Whether pieces arrived under another id than its own.
-        is_unclear: Whether a piece may belong to another call, or one of another may be missing.
-        needs_arguments: Whether empty arguments may mean that they went elsewhere.
-        needs_first: A call that must get arguments of its own, since without them this one may be
-            its continuation; or None.
-        is_released: Whether the call has been given out.
-    """
-
-    __slots__ = (
-        "_depth", "_in_string", "_is_escaped", "has_foreign_text", "id", "index", "is_blank",
-        "is_certain", "is_complete",
-        "is_released", "is_unclear", "joiner", "name", "needs_arguments", "needs_first",
-        "pieces",
-    )  # fmt: skip
-
-    def __init__(self, index: int, call_id: str | None, name: str) -> None:
-        self.index = index
-        self.id = call_id
-        self.name = name
-        self.pieces: list[str] = []
-        self.joiner = SurrogateJoiner()
-        self.is_complete = False
-        self.is_certain = False
-        self.has_foreign_text = False
-        self.is_blank = True
-        self.is_unclear = False
-        self.needs_arguments = False
-        self.needs_first: _OpenCall | None = None
-        self.is_released = False
-        self._depth = 0
-        self._in_string = False
-        self._is_escaped = False
-
-    @property
-    def text(self) -> str:
-        """The arguments so far."""
-        return "".join(self.pieces)
-
-    def add(self, piece: str) -> None:
-        """Add to the arguments.
-
-        Raises:
-            UnreadableError: The call has been given out without this piece.
-        """
-        self.pieces.append(piece)
-        if not piece or piece.isspace():
-            return
-        if self.is_released:
-            self.doubt()
-        self.is_blank = False
-        start = 1 if self._is_escaped else 0
-        self._is_escaped = False
-        for mark in _MARKS.findall(piece, start):
-            if mark[0] == "\\":
-                self._is_escaped = len(mark) == 1
-            elif mark == '"':
-                self._in_string = not self._in_string
-            elif not self._in_string:
-                self._depth += 1 if mark in "{[" else -1
-                self.is_complete = self.is_complete or self._depth <= 0
-
-    def doubt(self) -> None:
-        """Note that it is not certain which arguments are this call's.
-
-        Raises:
-            UnreadableError: The call has been given out.
-        """
-        if self.is_released:
-            msg = f"further arguments arrived for tool call {self.index}, which was complete"
-            raise UnreadableError(msg)
-        self.is_unclear = True
 
 
 class CallAssembler:
@@ -134,14 +46,14 @@ class CallAssembler:
 
     def __init__(self, revise: ReviseCall | None = None) -> None:
         self._revise = revise
-        self._calls: list[_OpenCall] = []
+        self._calls: list[OpenCall] = []
         # The call that began last at each index, and the call of each first id.
-        self._at: dict[Place, _OpenCall] = {}
-        self._by_id: dict[str, _OpenCall] = {}
+        self._at: dict[Place, OpenCall] = {}
+        self._by_id: dict[str, OpenCall] = {}
         # Calls whose arguments are not complete, by their index in the response; and those of them
         # that were followed by a second call at the same index.
-        self._open: dict[int, _OpenCall] = {}
-        self._rivals: dict[Place, list[_OpenCall]] = {}
+        self._open: dict[int, OpenCall] = {}
+        self._rivals: dict[Place, list[OpenCall]] = {}
         # Ids that several calls have, which tell nothing.
         self._shared_ids: set[str] = set()
         # Whether arguments arrived that do not certainly belong to the call they were added to.
@@ -217,8 +129,8 @@ class CallAssembler:
                 self._has_news = self._has_news or call.index == self._released
         return call.index, call.joiner.feed(piece)
 
-    def _start(self, where: Place | None, call_id: str | None, name: str | None) -> _OpenCall:
-        call = _OpenCall(len(self._calls), call_id, name or "")
+    def _start(self, where: Place | None, call_id: str | None, name: str | None) -> OpenCall:
+        call = OpenCall(len(self._calls), call_id, name or "")
         self._calls.append(call)
         self._open[call.index] = call
         self._has_news = True
@@ -232,7 +144,7 @@ class CallAssembler:
 
     def _find(
         self, where: Place | None, call_id: str | None, name: str | None, piece: str
-    ) -> _OpenCall:
+    ) -> OpenCall:
         """Return the call that a fragment continues, or a new one that it starts."""
         if call_id in self._shared_ids:
             call_id = None
@@ -253,7 +165,7 @@ class CallAssembler:
             self._check_owner(call, where, call_id)
         return call
 
-    def _check_owner(self, call: _OpenCall, where: Place | None, call_id: str | None) -> None:
+    def _check_owner(self, call: OpenCall, where: Place | None, call_id: str | None) -> None:
         """Doubt a call that exists, and gets a piece which may belong to another one."""
         if call_id is None or call.id != call_id:
             call.has_foreign_text = call.has_foreign_text or None not in (call_id, call.id)
@@ -263,13 +175,13 @@ class CallAssembler:
 
     def _by_name(
         self,
-        call: _OpenCall,
+        call: OpenCall,
         where: Place | None,
         call_id: str | None,
         name: str,
         *,
         has_text: bool,
-    ) -> _OpenCall:
+    ) -> OpenCall:
         """Return the call of a fragment with a name: the one found, or a second one after it."""
         has_its_id = call_id is not None and call.id == call_id
         if not call.name:
@@ -290,12 +202,12 @@ class CallAssembler:
     def _at_another_index(
         self,
         where: Place,
-        call: _OpenCall | None,
-        of_id: _OpenCall,
+        call: OpenCall | None,
+        of_id: OpenCall,
         name: str | None,
         *,
         has_text: bool,
-    ) -> _OpenCall | None:
+    ) -> OpenCall | None:
         """Return the call of a fragment whose id began at another index, None for a new one."""
         if call is None:
             if name is None or (name == of_id.name and not (of_id.is_complete or of_id.is_blank)):
@@ -310,8 +222,8 @@ class CallAssembler:
         return call
 
     def _renamed(
-        self, call: _OpenCall, where: Place | None, call_id: str | None, name: str
-    ) -> _OpenCall:
+        self, call: OpenCall, where: Place | None, call_id: str | None, name: str
+    ) -> OpenCall:
         """Return the call of a fragment with another name than its call, which is not complete."""
         if call.id is not None and call_id not in (None, call.id):
             # A second call, if what the first one lacks arrives under its own id.
@@ -327,7 +239,7 @@ class CallAssembler:
             self._doubt(call)
         return call
 
-    def _check_rivals(self, call: _OpenCall, where: Place | None) -> None:
+    def _check_rivals(self, call: OpenCall, where: Place | None) -> None:
         """Doubt all calls that a piece may belong to, if there are several."""
         if where is None:
             if not self._open or (len(self._open) == 1 and call.index in self._open):
@@ -339,7 +251,7 @@ class CallAssembler:
         if rivals:
             self._doubt(call, *rivals)
 
-    def _doubt(self, *calls: _OpenCall) -> None:
+    def _doubt(self, *calls: OpenCall) -> None:
         self._has_strays = True
         for call in calls:
             call.doubt()
@@ -376,7 +288,7 @@ class CallAssembler:
         self._released = len(self._calls)
         return remaining
 
-    def _finish(self, call: _OpenCall, response_id: str | None, *, cut: bool) -> FinishedCall:
+    def _finish(self, call: OpenCall, response_id: str | None, *, cut: bool) -> FinishedCall:
         is_continuation = call.needs_first is not None and call.needs_first.is_blank
         return finish_call(
             response_id,
@@ -392,3 +304,25 @@ class CallAssembler:
     def _given_out(self, done: FinishedCall) -> FinishedCall:
         self._ids.add(done.id)
         return self._revise(done) if self._revise else done
+
+
+def fragments_of(calls: Sequence[Any], first: int) -> list[dict[str, Any]]:
+    """Return the calls of a complete message as fragments that leave no doubt.
+
+    Entries of one message are different calls, whatever they say about index, id and name.
+
+    Args:
+        calls: The entries of `tool_calls`.
+        first: Number of calls that have begun before.
+    """
+    fragments: list[dict[str, Any]] = []
+    ids: set[str | None] = set()
+    for index, each in enumerate(calls, first):
+        call = mapping(each, "a tool call")
+        name, text = read_function(call)
+        call_id = word(call.get("id"))
+        head = {"index": index, "id": None if call_id in ids else call_id}
+        fragments.append({**head, "function": {"name": name, "arguments": ""}})
+        fragments.append({"index": index, "function": {"arguments": text}})
+        ids.add(call_id)
+    return fragments

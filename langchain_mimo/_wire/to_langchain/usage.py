@@ -42,12 +42,15 @@ def usage_metadata(usage: object) -> UsageMetadata | None:
 
     Returns:
         Usage with `input_token_details` {image, video, audio, cache_read, cache_creation} and
-        `output_token_details` {reasoning}, each only when reported; None when there is no usage.
+        `output_token_details` {reasoning}, each only when reported; None when neither is a count.
     """
     if not isinstance(usage, Mapping):
         return None
-    input_tokens = count(usage.get("prompt_tokens")) or 0
-    output_tokens = count(usage.get("completion_tokens")) or 0
+    input_tokens = count(usage.get("prompt_tokens"))
+    output_tokens = count(usage.get("completion_tokens"))
+    if input_tokens is None and output_tokens is None:
+        return None
+    input_tokens, output_tokens = input_tokens or 0, output_tokens or 0
     total_tokens = count(usage.get("total_tokens"))
     result = UsageMetadata(
         input_tokens=input_tokens,

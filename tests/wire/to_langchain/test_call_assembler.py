@@ -15,7 +15,7 @@ from langchain_core.messages import message_chunk_to_message
 from langchain_mimo._wire.anthropic.stream import StreamDecoder as AnthropicDecoder
 from langchain_mimo._wire.json_values import UnreadableError
 from langchain_mimo._wire.openai.stream import StreamDecoder as OpenAIDecoder
-from langchain_mimo._wire.to_langchain import call_assembler, content_blocks, tool_calls
+from langchain_mimo._wire.to_langchain import call_assembler, content_blocks, open_call, tool_calls
 from langchain_mimo._wire.to_langchain.call_assembler import CallAssembler
 from langchain_mimo.errors import MiMoInvalidResponseError
 
@@ -502,7 +502,7 @@ def test_arguments_for_no_open_call_are_refused():
 
 def lines_of(action):
     """Count the lines that run in the modules that assemble calls."""
-    files = {call_assembler.__file__, tool_calls.__file__}
+    files = {call_assembler.__file__, open_call.__file__, tool_calls.__file__}
     count = 0
 
     def trace(frame, what, _):
