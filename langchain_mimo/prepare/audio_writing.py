@@ -12,10 +12,14 @@ from typing import Any
 
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av
 from langchain_mimo._media.cutting.copying import closing_writer
+from langchain_mimo.errors import MediaError
 
 _MIN_GAP = Fraction(1, 20)
 """Seconds from which a gap is filled with silence, and audio that overlaps is left out; smaller
 differences are rounding of time stamps."""
+
+_MAX_GAP_S = 3600
+"""Seconds up to which a gap is filled; longer ones are damaged time stamps."""
 
 _SILENCE_SAMPLES = 4096
 
@@ -119,6 +123,11 @@ class _SampleLine:
         ahead = round(time * self._rate) - self.position
         if time < 0 or ahead < -self._rate * _MIN_GAP:
             self._drop = -ahead
+        elif ahead > self._rate * _MAX_GAP_S:
+            raise MediaError(
+                f"its audio pauses for {ahead // self._rate:,} s, as damaged times do; cut out "
+                "what you need with start_s and end_s"
+            )
         elif ahead > self._rate * _MIN_GAP:
             yield from self._silence(ahead)
         frame.pts = None

@@ -204,22 +204,33 @@ def test_what_an_edit_list_hides_is_not_heard(name, convert):
         assert min(hear(prepared.data).pitches) > 500  # the beginning, at 300 Hz, is trimmed away
 
 
-def test_a_gap_becomes_silence_so_that_times_stay():
-    first, second = (
-        av_file("matroska", None, "pcm_s16le", seconds=1.0, shift=shift) for shift in (0, 3)
-    )
+def with_gap(seconds):
+    """Return two seconds of audio with a gap in the middle."""
     source = io.BytesIO()
     with av.open(source, "w", format="matroska") as out:
         stream = out.add_stream("pcm_s16le", rate=44100, layout="mono")
-        for data in (first, second):
+        for shift in (0, 1 + seconds):
+            data = av_file("matroska", None, "pcm_s16le", seconds=1.0, shift=shift)
             with av.open(io.BytesIO(data)) as container:
                 for packet in container.demux(audio=0):
                     if packet.size:
                         packet.stream = stream
                         out.mux(packet)
-    heard = hear(prepare_audio(source.getvalue()).data)
+    return source.getvalue()
+
+
+def test_a_gap_becomes_silence_so_that_times_stay():
+    heard = hear(prepare_audio(with_gap(2)).data)
     assert heard.seconds == pytest.approx(4.0, abs=ONE_FRAME)
     assert [bool(value) for value in heard.pitches] == [True] * 4 + [False] * 8 + [True] * 4
+    second = hear(prepare_audio(with_gap(2), start_s=3, end_s=4).data)
+    assert is_same_tone(second.pitches, rising(1.0))
+
+
+def test_a_gap_that_only_damaged_times_have_is_refused():
+    with pytest.raises(MediaError, match=r"pauses for 20,00\d s.* cut out what you need"):
+        prepare_audio(with_gap(20_000))
+    assert hear(prepare_audio(with_gap(20_000), end_s=1).data).seconds == pytest.approx(1, abs=0.01)
 
 
 # --- limits -------------------------------------------------------------------------------------------
