@@ -77,6 +77,10 @@ test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_t
 fuzz: $(TEST_ENV)/.made  ## Send thousands of damaged files and answers through every call (FUZZ_SEED=, FUZZ_CASE=)
 	$(TEST_ENV)/bin/python -m pytest tests -m fuzz $(ARGS)
 
+.PHONY: test-slow
+test-slow: $(TEST_ENV)/.made  ## Run the tests with large responses, large files and killed processes
+	$(TEST_ENV)/bin/python -m pytest tests integration_tests -m slow -n $(WORKERS) $(ARGS)
+
 .PHONY: test-media
 test-media: $(TEST_ENV)/.made  ## Compare what is measured of media files with ffprobe, if it is installed
 	$(TEST_ENV)/bin/python -m pytest tests -m second_opinion -rs $(ARGS)

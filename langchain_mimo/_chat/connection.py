@@ -51,6 +51,7 @@ class ConnectedFields(ModelHooks):
     def _api_request(self, body: dict[str, Any], url: str | None, key: str | None) -> ApiRequest:
         """Return the API request that sends a body, to `url` if that is known already."""
         from langchain_mimo._transport import ApiRequest
+        from langchain_mimo._transport.api_request import MAX_RESPONSE_BYTES
         from langchain_mimo._transport.retries import default_policy
         from langchain_mimo._wire.formats import API_FORMATS
 
@@ -62,6 +63,7 @@ class ConnectedFields(ModelHooks):
             timeouts=MiMoTimeouts.of(self.timeout),
             retry=self.retry_policy or default_policy(self.max_retries),
             media=self._media_policy,
+            max_response_bytes=self.max_response_bytes or MAX_RESPONSE_BYTES,
         )
 
     @property

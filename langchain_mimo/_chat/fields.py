@@ -177,6 +177,10 @@ class ChatMiMoFields(BaseChatModel):
     retry_policy: RetryPolicy | None = None
     """Replaces `max_retries`, to set delays and their limits too."""
 
+    max_response_bytes: int | None = Field(default=None, ge=1)
+    """Largest response, in bytes after decompression; default 67,108,864. A stream may have eight
+    times as many, since it repeats a frame around every token."""
+
     verify: bool | str = True
     """True for the operating system's certificate store, a path to a PEM file or folder, or False
     for no verification. Clients that you pass in have their own setting."""

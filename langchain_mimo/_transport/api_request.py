@@ -21,6 +21,11 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY_HEADERS = ("api-key", "authorization", "x-api-key")
 """Headers that may hold the key. MiMo reads `api-key` first (docs/api-facts.md)."""
 
+MAX_RESPONSE_BYTES = 64 << 20
+"""Default of the largest response, in bytes; the longest answers of MiMo have less than 1 MiB."""
+
+STREAM_FACTOR = 8
+
 _HARMLESS = frozenset(
     (
         *("accept", "accept-encoding", "accept-language", "anthropic-version", "connection"),
@@ -42,6 +47,8 @@ class ApiRequest:
         timeouts: Time limits.
         retry: Which failures are retried, and when.
         media: Which files may be opened.
+        max_response_bytes: Largest response, in bytes after decompression; a stream, which repeats
+            a frame around every token, may have `STREAM_FACTOR` times as many.
     """
 
     url: str
@@ -50,6 +57,7 @@ class ApiRequest:
     timeouts: MiMoTimeouts = field(default_factory=MiMoTimeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     media: MediaPolicy = field(default_factory=MediaPolicy)
+    max_response_bytes: int = MAX_RESPONSE_BYTES
 
     def key(self) -> str:
         """Return the API key that the server reads, or ""."""

@@ -106,7 +106,7 @@ def invalid_response_error(
     status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
 ) -> MiMoInvalidResponseError:
     """Return the exception for a 2xx response whose body is not a response of this API."""
-    text = redact(body.decode("utf-8", "replace"), context.secrets)
+    text = redact(body, context.secrets)
     return MiMoInvalidResponseError(
         f"{context.host or 'the server'} responded with {describe_body(body, context.secrets)}",
         status_code=status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any, cast
@@ -12,31 +13,75 @@ from typing import Any, cast
 import httpx2
 
 from langchain_mimo._transport.attempt import ERROR_BODY_LIMIT, Attempt
+from langchain_mimo._transport.inflation import Inflater
 from langchain_mimo._transport.timeouts import DRAIN_SECONDS
 from langchain_mimo.errors import MiMoError
 
 
-def _needs_client(response: httpx2.Response) -> bool:
-    """Tell whether the body needs the client's own loops, which are slower.
-
-    They decompress, and return the body that an event hook of the user's client has read already.
-    """
-    compressed = response.headers.get("content-encoding", "identity") != "identity"
-    return bool(compressed or response.is_stream_consumed)
-
-
 def chunks(response: httpx2.Response, attempt: Attempt) -> Iterator[bytes]:
-    """Iterate over a body."""
-    own_loop = _needs_client(response)
-    source = response.iter_bytes() if own_loop else iter(cast("Any", response.stream))
-    return source if attempt.keeps_deadlines else _checked(source, attempt)
+    """Iterate over a body, inflated if it is compressed.
+
+    A body that an event hook of the user's own client has read already comes from the client.
+    """
+    if response.is_stream_consumed:
+        return response.iter_bytes()
+    source: Iterator[bytes] = iter(cast("Any", response.stream))
+    if not attempt.keeps_deadlines:
+        source = _checked(source, attempt)
+    return _inflated(source, attempt) if attempt.encoding else source
 
 
 def achunks(response: httpx2.Response, attempt: Attempt) -> AsyncIterator[bytes]:
     """Iterate over a body in an event loop."""
-    own_loop = _needs_client(response)
-    source = response.aiter_bytes() if own_loop else aiter(cast("Any", response.stream))
-    return source if attempt.keeps_deadlines else _limited(source, attempt)
+    if response.is_stream_consumed:
+        return response.aiter_bytes()
+    source: AsyncIterator[bytes] = aiter(cast("Any", response.stream))
+    if not attempt.keeps_deadlines:
+        source = _limited(source, attempt)
+    return _ainflated(source, attempt) if attempt.encoding else source
+
+
+def _inflated(source: Iterator[bytes], attempt: Attempt) -> Iterator[bytes]:
+    inflater = Inflater(attempt.encoding)
+    for chunk in source:
+        try:
+            yield from inflater.feed(chunk)
+        except zlib.error as error:
+            raise attempt.decoding_error(error) from None
+
+
+async def _ainflated(source: AsyncIterator[bytes], attempt: Attempt) -> AsyncIterator[bytes]:
+    inflater = Inflater(attempt.encoding)
+    async for chunk in source:
+        try:
+            for piece in inflater.feed(chunk):
+                yield piece
+        except zlib.error as error:
+            raise attempt.decoding_error(error) from None
+
+
+def read(chunks: Iterator[bytes], attempt: Attempt) -> bytes:
+    """Read a whole response.
+
+    Raises:
+        MiMoInvalidResponseError: It is longer than the limit.
+    """
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > attempt.max_bytes:
+            raise attempt.too_long()
+    return bytes(body)
+
+
+async def aread(chunks: AsyncIterator[bytes], attempt: Attempt) -> bytes:
+    """Read a whole response in an event loop."""
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > attempt.max_bytes:
+            raise attempt.too_long()
+    return bytes(body)
 
 
 def _checked(source: Iterator[bytes], attempt: Attempt) -> Iterator[bytes]:

@@ -40,16 +40,14 @@ class EventDecoder:
     """
 
     __slots__ = (
-        "_ends_line", "_parts", "_secrets", "_skip_newline", "_start", "_waiting",
-        "done", "failure",
+        "_ends_line", "_rest", "_secrets", "_skip_newline", "_start", "done", "failure",
     )  # fmt: skip
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._secrets = secrets
         self.done = False
         self.failure: MiMoError | None = None
-        self._parts: list[bytes] = []
-        self._waiting = 0
+        self._rest = bytearray()  # not a list: servers may send two bytes at a time
         self._ends_line = False
         self._skip_newline = False
         self._start: bytes | None = b""
@@ -79,10 +77,9 @@ class EventDecoder:
         if not complete:
             self._keep(chunk)
             return []
-        if self._parts:
-            chunk = b"".join((*self._parts, chunk))
-            self._parts.clear()
-            self._waiting = 0
+        if self._rest:
+            chunk = bytes(self._rest + chunk)
+            self._rest.clear()
         blocks, _, rest = chunk.rpartition(b"\n\n")
         if rest:
             self._keep(rest)
@@ -94,9 +91,9 @@ class EventDecoder:
         Returns:
             The object of that event, if there is one.
         """
-        rest = (self._start or b"") + b"".join(self._parts)
+        rest = (self._start or b"") + bytes(self._rest)
         self._start = None
-        self._parts.clear()
+        self._rest.clear()
         if self.done or self.failure or not rest:
             return []
         objects = self._objects([_data_of(rest)])
@@ -119,10 +116,9 @@ class EventDecoder:
         return chunk.removeprefix(_BOM)
 
     def _keep(self, part: bytes) -> None:
-        self._parts.append(part)
-        self._waiting += len(part)
-        if self._waiting > MAX_EVENT_BYTES:
-            self._parts.clear()
+        self._rest += part
+        if len(self._rest) > MAX_EVENT_BYTES:
+            self._rest.clear()
             self.failure = MiMoIncompleteStreamError(
                 f"the stream contains an event of more than {MAX_EVENT_BYTES >> 20} MiB"
             )

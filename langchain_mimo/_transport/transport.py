@@ -52,7 +52,8 @@ class _Plan:
     def attempt(self) -> Attempt:
         """Start an attempt."""
         timer = AttemptTimer(self.api_request.timeouts, self.started)
-        return Attempt(self.url, self.context, self.body, timer, self.http)
+        max_bytes = self.api_request.max_response_bytes
+        return Attempt(self.url, self.context, self.body, timer, self.http, max_bytes=max_bytes)
 
     def steps(self) -> Generator[float | None, None, None]:
         """Yield the seconds to wait, or None to send; the driver throws the failure to send in.
@@ -192,7 +193,9 @@ class Transport:
         """Send the request and read the response."""
         response = self._send(plan, attempt, stream=False)
         try:
-            return attempt.decode(b"".join(response_body.chunks(response, attempt)))
+            return attempt.decode(
+                response_body.read(response_body.chunks(response, attempt), attempt)
+            )
         finally:
             response.close()
 
@@ -305,7 +308,7 @@ class Transport:
         response = await self._asend(plan, attempt, stream=False)
         try:
             chunks = response_body.achunks(response, attempt)
-            return attempt.decode(b"".join([chunk async for chunk in chunks]))
+            return attempt.decode(await response_body.aread(chunks, attempt))
         finally:
             await response.aclose()
 

@@ -155,4 +155,4 @@ def test_an_event_without_end_is_not_buffered_forever(monkeypatch):
     for _ in range(20):
         assert decoder.feed(b"data: " + b"x" * 94) == []
     assert isinstance(decoder.failure, MiMoIncompleteStreamError)
-    assert sum(map(len, decoder._parts)) == 0
+    assert len(decoder._rest) == 0
