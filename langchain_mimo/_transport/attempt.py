@@ -14,7 +14,12 @@ from typing import Any
 import httpx2
 
 from langchain_mimo._redaction import redact, sanitize
-from langchain_mimo._transport.api_request import ApiRequest, error_context
+from langchain_mimo._transport.api_request import (
+    MAX_RESPONSE_BYTES,
+    STREAM_FACTOR,
+    ApiRequest,
+    error_context,
+)
 from langchain_mimo._transport.environment_proxies import proxy_credentials
 from langchain_mimo._transport.error_bodies import describe_body
 from langchain_mimo._transport.error_hints import ErrorContext
@@ -25,6 +30,7 @@ from langchain_mimo._transport.error_responses import (
     redirect_error,
 )
 from langchain_mimo._transport.http_packages import faults_of
+from langchain_mimo._transport.inflation import content_encoding
 from langchain_mimo._transport.request_body import AsyncContent, RequestBody, SyncContent
 from langchain_mimo._transport.sse import EventDecoder, parse_json
 from langchain_mimo._transport.timeouts import AttemptTimer
@@ -32,6 +38,7 @@ from langchain_mimo.errors import (
     MiMoConnectionError,
     MiMoError,
     MiMoIncompleteStreamError,
+    MiMoInvalidResponseError,
 )
 
 ERROR_BODY_LIMIT = 256 * 1024
@@ -52,11 +59,13 @@ class Attempt:
             a user's own client does not.
         faults: Exceptions of the client and its sockets, which `error_from` converts.
         headers: Headers of the response; empty until it arrives.
+        encoding: How its body is compressed: "", "gzip" or "deflate".
+        max_bytes: Largest body of a response that is not streamed, in bytes.
     """
 
     __slots__ = (
         "_body", "_context", "_decoder", "_http", "_start", "_status", "_url",
-        "faults", "headers", "keeps_deadlines", "timer",
+        "encoding", "faults", "headers", "keeps_deadlines", "max_bytes", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +75,8 @@ class Attempt:
         body: RequestBody,
         timer: AttemptTimer,
         http: Any = httpx2,
+        *,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         """Prepare an attempt.
 
@@ -75,17 +86,20 @@ class Attempt:
             body: Its body.
             timer: Its time limits.
             http: The package of the client in use, `httpx2` or `httpx`.
+            max_bytes: Largest response, in bytes; see `ApiRequest`.
         """
         self._url = url
         self._context = context
         self._body = body
         self._decoder = EventDecoder(context.secrets)
         self._http = http
-        self._start: list[bytes] | None = []
+        self._start: bytearray | None = bytearray()
         self._status = 0
+        self.encoding = ""
         self.faults = faults_of(http)
         self.headers: Mapping[str, str] = {}
         self.keeps_deadlines = False
+        self.max_bytes = max_bytes
         self.timer = timer
 
     # The request
@@ -152,6 +166,7 @@ class Attempt:
 
         Raises:
             MiMoRedirectError: The response is a redirect.
+            MiMoInvalidResponseError: It is compressed in a way that was not asked for.
         """
         self._status, self.headers = response.status_code, response.headers
         if 300 <= self._status < 400:
@@ -163,6 +178,11 @@ class Attempt:
         if not self.keeps_deadlines:
             # The connection looks this up again before it reads the body.
             request.extensions["timeout"]["read"] = longest_read
+        self.encoding = content_encoding(self.headers)
+        if self.encoding and self.encoding not in ("gzip", "deflate"):
+            if self._status < 400:
+                raise self._unusable(f"a body compressed with {self.encoding[:80]!r}")
+            raise self.error_response(b"")
         return self._status < 400
 
     def check(self) -> None:
@@ -179,6 +199,22 @@ class Attempt:
         return error_from_response(self._status, self.headers, body, self._context)
 
     # A response that is not streamed
+
+    def too_long(self) -> MiMoError:
+        """Return the error for a response of more than `max_bytes`."""
+        return self._unusable(f"more than {self.max_bytes:,} bytes", "raise max_response_bytes or ")
+
+    def decoding_error(self, error: Exception) -> Exception:
+        """Return the exception of the client for a body that is not compressed as it should be."""
+        fault: Exception = self._http.DecodingError(str(error))
+        return fault
+
+    def _unusable(self, what: str, remedy: str = "") -> MiMoError:
+        return MiMoInvalidResponseError(
+            f"{self._context.host} responded with {redact(what, self._context.secrets)}",
+            status_code=self._status,
+            hint=f"To go on, {remedy}check base_url and the proxies in between.",
+        )
 
     def decode(self, body: bytes) -> dict[str, Any]:
         """Decode the body of an accepted response that is not a stream.
@@ -213,11 +249,18 @@ class Attempt:
     def feed(self, chunk: bytes) -> list[dict[str, Any]]:
         """Take bytes of a stream, and return the events that they complete."""
         self.timer.received += len(chunk)
+        if self.timer.received > STREAM_FACTOR * self.max_bytes:
+            self._decoder.failure = MiMoIncompleteStreamError(
+                f"the stream has more than {STREAM_FACTOR * self.max_bytes:,} bytes; raise "
+                "max_response_bytes if such answers are expected",
+                is_retryable=False,
+            )
+            return []
         events = self._decoder.feed(chunk)
         if events:
             return self._up_to_error(events)
         if self._start is not None and self.timer.received <= ERROR_BODY_LIMIT:
-            self._start.append(chunk)
+            self._start += chunk
         return events
 
     def finish(self) -> list[dict[str, Any]]:
@@ -231,7 +274,7 @@ class Attempt:
 
     def _answer_in_one_piece(self) -> dict[str, Any] | None:
         """Return the answer of a server that does not stream, as the only event; or None."""
-        tree = None if self._decoder.failure else parse_json(b"".join(self._start or ()))
+        tree = None if self._decoder.failure else parse_json(bytes(self._start or b""))
         if not isinstance(tree, dict) or tree.get("error"):
             return None
         return tree if tree.get("choices") or tree.get("content") else None
@@ -262,7 +305,7 @@ class Attempt:
         """Return the error for a body without any event: an error object, a page, or nothing."""
         if self._decoder.failure is not None and self._start is None:
             return self._decoder.failure
-        body = b"".join(self._start or ())
+        body = bytes(self._start or b"")
         tree = parse_json(body)
         if isinstance(tree, dict) and tree.get("error"):
             return error_from_event(tree, self.headers, self._context)
