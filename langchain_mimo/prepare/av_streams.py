@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import shutil
 from collections.abc import Generator, Iterable
 from contextlib import closing
@@ -18,9 +18,8 @@ from langchain_mimo._media.cutting.decoding import decode_span
 from langchain_mimo._media.cutting.index import Index, IndexedFile, StreamIndex, build_index
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.times import Span, exact
-from langchain_mimo._media.cutting.verification import Promise, verify
-from langchain_mimo._media.inspection import Inspection, inspect
-from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
+from langchain_mimo._media.cutting.verification import Promise, inspect_file, verify
+from langchain_mimo._media.inspection import Inspection
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.output import Output, ProgressMonitor
@@ -101,16 +100,11 @@ class Job:
 
         A source passes unchanged only if blocks take it as it is.
         """
-        reader: Reader
-        if isinstance(self.file, io.BytesIO):
-            reader = MemoryReader(self.file.getvalue())
-        else:
-            reader = FileReader(self.file.fileno())
-        if reader.size > self.max_bytes:
+        if self.file.seek(0, os.SEEK_END) > self.max_bytes:
             return None
         try:
-            return inspect(kind, None, reader)
-        except ValueError:
+            return inspect_file(kind, self.file)
+        except MediaError:
             return None
 
     def copy_file(self) -> None:

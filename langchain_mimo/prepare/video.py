@@ -12,8 +12,8 @@ from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import open_container
 from langchain_mimo._media.cutting.index import streams_to_cut
 from langchain_mimo._media.cutting.planning import CannotCopyError
+from langchain_mimo._media.cutting.verification import inspect_file
 from langchain_mimo._media.headers.reader import AVHeader
-from langchain_mimo._media.inspection import inspect_source
 from langchain_mimo._media.local_files import check_source
 from langchain_mimo.catalogue import FPS_RANGE
 from langchain_mimo.errors import MediaError, as_input_error
@@ -231,7 +231,8 @@ def _copy_streams(job: Job, target: _Target) -> bool:
 
 def _duration_over_budget(job: Job, target: _Target) -> float | None:
     """Return the draft's duration in seconds if it exceeds the token budget, else None."""
-    header = inspect_source("video", job.draft).header
+    with job.draft.open("rb") as draft:
+        header = inspect_file("video", draft).header
     if target.token_budget is None or not isinstance(header, AVHeader):
         return None
     seconds, width, height = header.duration or 0.0, header.width or 1, header.height or 1

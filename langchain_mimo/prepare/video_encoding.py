@@ -19,6 +19,9 @@ MAX_ENCODED_FRAMES = 100_000
 """Frames that a result has at most; a longer segment gets a lower frame rate. MiMo samples 2,048
 frames of a video, and FFmpeg writes what stands still again for each frame."""
 
+_MAX_AUDIO_LOSS = Fraction(1, 2)
+"""Seconds of audio whose loss is not worth a note: decoders need some to begin."""
+
 _QUALITY = {"crf": "23", "preset": "veryfast"}
 _MAX_BIT_RATE = 2**31 - 1
 """Bits per second, and bits of the encoder's buffer, that FFmpeg can express."""
@@ -82,6 +85,15 @@ def encode_video(job: Job, first: Any, settings: EncodingSettings) -> None:
         ) from error
 
 
+def _audio_in_segment(job: Job) -> Fraction:
+    """Return how many seconds of audio lie within the segment."""
+    audio = job.index.audio
+    if audio is None or not audio.between(job.span):
+        return Fraction(0)
+    start, end = audio.start or Fraction(0), audio.end or Fraction(0)
+    return max(Fraction(0), min(job.span.end, end) - max(job.span.start, start))
+
+
 class _Writer:
     """Decodes, converts and encodes.
 
@@ -96,6 +108,7 @@ class _Writer:
         self._normalizer = FrameNormalizer(
             first, settings.width, settings.height, settings.frame_rate
         )
+        self._expected_audio = _audio_in_segment(job)
         self.frames = 0
         self.audio_seconds: Fraction | None = None
 
@@ -105,9 +118,11 @@ class _Writer:
         seconds = job.time_range.seconds
         video = self._add_video(out)
         audio = None
-        if job.index.audio is not None:
+        if self._expected_audio > 0:
+            assert job.index.audio is not None
             audio = AudioEncoder(out, "aac", job.index.audio, settings.audio_bit_rate, seconds)
-        for frame, time in decode_frames(job, job.index.streams):
+        streams = [s.position for s in job.index.streams.values() if s.kind == "video" or audio]
+        for frame, time in decode_frames(job, streams):
             if not isinstance(frame, import_av().VideoFrame):
                 assert audio is not None
                 audio.encode(frame, time)
@@ -121,6 +136,11 @@ class _Writer:
         if audio is not None:
             audio.finish()
             self.audio_seconds = audio.seconds or None
+            if audio.seconds < self._expected_audio - _MAX_AUDIO_LOSS:
+                job.notes.append(
+                    f"Only {float(audio.seconds):.2f} s of {float(self._expected_audio):.2f} s of "
+                    "its audio could be decoded."
+                )
 
     def _add_video(self, out: Any) -> Any:
         settings = self._settings

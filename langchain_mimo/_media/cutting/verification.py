@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from langchain_mimo._media.av_container import open_container
 from langchain_mimo._media.cutting.decoding import decode_span
@@ -27,7 +28,8 @@ from langchain_mimo._media.cutting.index import (
     streams_to_cut,
 )
 from langchain_mimo._media.cutting.times import Span, Tick
-from langchain_mimo._media.inspection import inspect_source
+from langchain_mimo._media.inspection import Inspection, inspect_headers
+from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError
 
@@ -90,8 +92,8 @@ def verify(path: str | os.PathLike[str], promise: Promise, tick: Tick) -> str:
     Raises:
         MediaError: It is not what was promised; the text says in what, as a clause.
     """
-    inspect_source(promise.kind, os.fspath(path))
     with Path(path).open("rb") as file:
+        inspect_file(promise.kind, file)
         with closing(open_container(file)) as container:
             streams = streams_to_cut(container, promise.kind)
             index = build_index(container, streams, tick)
@@ -101,6 +103,21 @@ def verify(path: str | os.PathLike[str], promise: Promise, tick: Tick) -> str:
             _check_video(index, promise)
         _check_audio(index, promise)
         return _check_decoding(IndexedFile(file, index), promise, pixels, tick)
+
+
+def inspect_file(kind: MediaKind, file: IO[bytes]) -> Inspection:
+    """Inspect a file as blocks do, except for its size: it may be meant for a URL.
+
+    Raises:
+        MediaError: MiMo does not accept it; the text is the reason.
+    """
+    reader = (
+        MemoryReader(file.getvalue()) if isinstance(file, BytesIO) else FileReader(file.fileno())
+    )
+    try:
+        return inspect_headers(kind, None, reader)
+    except ValueError as error:
+        raise MediaError(str(error)) from error
 
 
 def _check_video(index: Index, promise: Promise) -> None:
