@@ -209,7 +209,7 @@ def read_links(reader: HeaderReader, *, only_beginning: bool = False) -> list[Li
 
     Args:
         reader: The file.
-        only_beginning: Whether to stop where the first stream of audio begins to sound.
+        only_beginning: Whether to stop where the first stream of audio is heard.
 
     Raises:
         HeaderTooComplexError: There are more pages than are read.

@@ -86,7 +86,7 @@ class AVHeader:
         display_height: As `display_width`.
         streams: The streams in the file's order; may be empty although there are some.
         has_true_lengths: False for audio whose stated length is a placeholder or wrong, so that the
-            duration was measured otherwise; `prepare_audio` writes such files anew.
+            duration was measured otherwise; `prepare_audio` corrects such files.
     """
 
     duration: float | None = None

@@ -22,6 +22,7 @@ _FIRST_PLACEHOLDER = 0x7FFFF000
 
 _TOLERATED_SECONDS = 1.0
 _TOLERATED_SHARE = 0.01
+_MAX_RATE = 1_000_000
 _EXTENSIBLE = 0xFFFE
 _PCM, _FLOAT, _A_LAW, _MU_LAW = 1, 3, 6, 7
 _UNCOMPRESSED = frozenset({_PCM, _FLOAT, _A_LAW, _MU_LAW})
@@ -133,7 +134,7 @@ def _format(reader: HeaderReader, at: int, length: int, order: ByteOrder) -> Wav
     fmt = WavFormat(*(_number(reader, at + place, size, order) for place, size in fields))
     if fmt.tag == _EXTENSIBLE and length >= 26:
         fmt = fmt._replace(tag=_number(reader, at + 24, 2, order))
-    if not fmt.channels or not fmt.rate:
+    if not fmt.channels or not 0 < fmt.rate <= _MAX_RATE:
         raise damaged(f"it states {fmt.channels} channels at {fmt.rate} Hz")
     return fmt
 

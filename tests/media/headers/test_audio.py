@@ -114,6 +114,12 @@ def wav_of(fmt, samples=b"\0" * 24_000, before=b""):
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+@pytest.mark.parametrize(("channels", "rate"), [(0, 8000), (1, 0), (1, 1_358_982_272)])
+def test_samples_that_cannot_be_are_refused(channels, rate):
+    with pytest.raises(ValueError, match=f"states {channels} channels at {rate} Hz"):
+        read(probe_wav, wav_of(struct.pack("<HHIIHH", 1, channels, rate, 16_000, 2, 16)))
+
+
 def test_an_extensible_format_is_measured_by_its_own_tag():
     guid = bytes.fromhex("000000001000800000aa00389b71")
     for tag, bits, codec, seconds in ((1, 24, "pcm_s24le", 0.5), (3, 32, "pcm_f32le", 0.375)):
