@@ -29,7 +29,7 @@ from langchain_mimo._media.cutting.index import (
 )
 from langchain_mimo._media.cutting.times import Span, Tick
 from langchain_mimo._media.inspection import Inspection, inspect_headers
-from langchain_mimo._media.readers import FileReader, MemoryReader, Reader
+from langchain_mimo._media.readers import FileReader, MemoryReader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError
 
