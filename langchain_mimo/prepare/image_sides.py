@@ -39,13 +39,22 @@ def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
 
 
 def padded(image: Image, notes: list[str]) -> Image:
-    """Add a white or transparent border to the long sides of an image that is too long."""
+    """Add a white or transparent border to the long sides of an image that is too long.
+
+    Raises:
+        MediaError: With the border it would have more than `BOMB_PIXELS` pixels.
+    """
     from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
 
     minimum = _min_short_side(max(image.size))
     width, height = max(image.width, minimum), max(image.height, minimum)
     if (width, height) == image.size:
         return image
+    if width * height > BOMB_PIXELS:
+        raise MediaError(
+            f"it has {image.width:,} x {image.height:,} pixels and is too long: MiMo refuses images "
+            f"longer than {MAX_ASPECT_RATIO} to 1; cut it into pieces"
+        )
     background = (255, 255, 255, 0) if image.mode == "RGBA" else (255, 255, 255)
     bordered = pillow.new(image.mode, (width, height), background)
     bordered.paste(image, ((width - image.width) // 2, (height - image.height) // 2))

@@ -22,10 +22,10 @@ from langchain_mimo._media.path_spelling import shown_path
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.drafts import new_draft
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes"
+Source: TypeAlias = str | os.PathLike[str] | bytes
 """A local path, or the bytes."""
 
-Output: TypeAlias = "str | os.PathLike[str] | None"
+Output: TypeAlias = str | os.PathLike[str] | None
 """A path to write to, or None to return the result in memory."""
 
 ProgressCallback: TypeAlias = Callable[[float], None]

@@ -47,7 +47,7 @@ def test_the_suffix_of_the_output_chooses_the_format(tmp_path, prepare, source, 
         (prepare_image, "drawing.png", "x.gif", "x.png"),
         (prepare_video, "video.mkv", "x.avi", "x.mp4"),
         (prepare_video, "video.mp4", "x.txt", "x.mp4"),
-        (prepare_audio, "voice.aiff", "x.wav", "x.mp3"),
+        (prepare_audio, "voice.aiff", "x.ogg", "x.mp3"),
         (prepare_audio, "video.mkv", "x.ogg", "x.mp3"),
     ],
 )
