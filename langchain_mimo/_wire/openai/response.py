@@ -21,6 +21,7 @@ from langchain_mimo._wire.openai.messages import (
     read_message,
     unknown_keys,
 )
+from langchain_mimo._wire.openai.think_tags import OPENING, split_reasoning
 from langchain_mimo._wire.to_langchain import tool_xml
 from langchain_mimo._wire.to_langchain.metadata import (
     STOCK_REFUSAL,
@@ -127,6 +128,8 @@ def _decode(
     text, reasoning = join_surrogates(draft.text), join_surrogates(draft.reasoning)
     finish_reason = read_finish_reason(choice.get("finish_reason"))
     is_cut = finish_reason in CUT_REASONS
+    if text.startswith(OPENING) and not reasoning:
+        text, reasoning = split_reasoning(text, is_cut=is_cut)
     calls = decode_calls(entries, draft.response_id, cut=is_cut, revise=revise) if entries else []
     annotations = read_annotations(message) if message.get("annotations") else []
     is_answered = text or calls or (reasoning and reasoning_as_content)

@@ -226,12 +226,14 @@ class StreamDecoder:
             text, reasoning, fragments = read_message(delta)
         if "error_message" in delta:
             self._head.read_error_message(delta["error_message"])
-        if text:
-            text = self._text.feed_text(text)
-        elif not (reasoning or fragments or self._unread):
-            self._unread = unknown_keys(delta)
         if reasoning:
             reasoning = self._text.feed_reasoning(reasoning)
+        if text:
+            text = self._text.feed_text(text)
+            if self._text.found_reasoning:
+                reasoning = (reasoning or "") + self._text.take_found()
+        elif not (reasoning or fragments or self._unread):
+            self._unread = unknown_keys(delta)
         return text or "", reasoning or "", fragments
 
     def _add_fragments(self, fragments: object) -> list[FinishedCall]:

@@ -9,7 +9,9 @@ from langchain_core.messages.ai import UsageMetadata
 
 from langchain_mimo._json import SurrogateJoiner
 from langchain_mimo._wire.json_values import word
+from langchain_mimo._wire.openai.think_tags import ThinkTagHold
 from langchain_mimo._wire.to_langchain.metadata import STOCK_REFUSAL, build_response_metadata
+from langchain_mimo._wire.to_langchain.tool_calls import CUT_REASONS
 from langchain_mimo._wire.to_langchain.tool_xml import ToolXMLHold
 from langchain_mimo._wire.to_langchain.usage import usage_metadata
 
@@ -69,14 +71,18 @@ class StreamedText:
     """The text and the reasoning of a streamed response.
 
     What is fed comes back, except what must wait: half a surrogate pair, the beginning of MiMo's
-    stock refusal, and calls that are written as XML.
+    stock refusal, reasoning within the content, and calls that are written as XML.
 
     Args:
         holds_xml: Whether calls in the text are held back.
+
+    Attributes:
+        found_reasoning: Reasoning that the last text completed, to be taken from here.
     """
 
     __slots__ = (
-        "_held_text", "_reasoning", "_reasoning_joiner", "_text", "_text_joiner", "_xml_hold",
+        "_found", "_held_text", "_reasoning", "_reasoning_joiner", "_text", "_text_joiner",
+        "_think_hold", "_xml_hold", "found_reasoning",
     )  # fmt: skip
 
     def __init__(self, *, holds_xml: bool) -> None:
@@ -87,21 +93,46 @@ class StreamedText:
         # Text that may still turn out to be the stock refusal; None once it differs.
         self._held_text: str | None = ""
         self._xml_hold = ToolXMLHold() if holds_xml else None
+        self._think_hold: ThinkTagHold | None = ThinkTagHold()
+        self._found = self.found_reasoning = ""
 
     def feed_text(self, text: str) -> str:
         """Add text; returns what can be given out."""
         if self._text_joiner.held or not text.isascii():
             text = self._text_joiner.feed(text)
+        if self._think_hold is not None:
+            text = self._read_think_tags(text)
         if self._held_text is not None:
             text = self._hold_refusal(text)
         self._text.append(text)
         return text if self._xml_hold is None else self._xml_hold.feed(text)
+
+    def take_found(self) -> str:
+        """Return and clear `found_reasoning`."""
+        found, self.found_reasoning = self.found_reasoning, ""
+        return found
 
     def feed_reasoning(self, reasoning: str) -> str:
         """Add reasoning; returns what can be given out."""
         reasoning = self._reasoning_joiner.feed(reasoning)
         self._reasoning.append(reasoning)
         return reasoning
+
+    def _read_think_tags(self, text: str) -> str:
+        """Return the text that follows reasoning in the content, or that is none."""
+        hold = self._think_hold
+        if hold is None:
+            return text
+        if self._reasoning and not self._found:
+            self._think_hold = None
+            return hold.give_up() + text
+        text, reasoning = hold.feed(text)
+        if hold.is_over:
+            self._think_hold = None
+        if reasoning:
+            self._reasoning.append(reasoning)
+            self._found = self.found_reasoning = reasoning
+        return text
 
     def _hold_refusal(self, text: str) -> str:
         text = (self._held_text or "") + text
@@ -118,6 +149,9 @@ class StreamedText:
             finish_reason: Why the response ended; the stock refusal of a filtered one is no text.
         """
         text, reasoning = self._text_joiner.flush(), self._reasoning_joiner.flush()
+        if self._think_hold is not None:
+            rest, thought = self._think_hold.end(is_cut=finish_reason in CUT_REASONS)
+            text, reasoning, self._think_hold = rest + text, thought + reasoning, None
         if self._held_text:
             is_refusal = finish_reason == "content_filter" and self._held_text == STOCK_REFUSAL
             text = text if is_refusal else self._held_text + text
