@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from langchain_mimo.emulator.answers.property_names import is_proper_name
+from langchain_mimo.emulator.answers.schema_references import required_names
 from langchain_mimo.emulator.answers.schema_values import value_for
 from langchain_mimo.emulator.answers.words import (
     PromptValues,
@@ -287,7 +288,7 @@ def _calls_for(tool: Tool, text: str, names: Sequence[str], task: Task) -> list[
 def _listed_values(tool: Tool, text: str, offered: PromptValues) -> list[tuple[str, Any]]:
     """Find a list of values (`Paris, London and Rome`) for a tool that takes one value."""
     properties = tool.parameters.get("properties") or {}
-    required = [name for name in tool.parameters.get("required") or () if name in properties]
+    required = [name for name in required_names(tool.parameters) if name in properties]
     if len(required) != 1:
         return []
     schema = properties[required[0]]

@@ -67,6 +67,10 @@ MAX_BAD_SHARE = 2 / 3
 """Largest share of the packets tried that may fail to decode. FFmpeg's own tool draws the line here
 (`-max_error_rate`); where MiMo draws it is not known."""
 
+MAX_SAMPLE_RATE = 1_536_000
+"""Most samples of audio per second: twice the highest rate that is sold. Resampling takes memory in
+proportion."""
+
 MAX_PACKETS = 2 * 10**6
 """Most packets of a file: about seven hours of video with audio."""
 

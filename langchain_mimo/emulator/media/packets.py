@@ -21,6 +21,7 @@ from langchain_mimo.emulator.media.limits import (
     MAX_BAD_SHARE,
     MAX_FRAME_PIXELS,
     MAX_PACKETS,
+    MAX_SAMPLE_RATE,
     Clock,
     beyond_limit,
 )
@@ -159,6 +160,8 @@ class AudioStart:
         """Look at a decoded frame."""
         if frame.samples > 2 * DECODED_SECONDS * frame.sample_rate:
             raise beyond_limit(f"frames of more than {2 * DECODED_SECONDS:g} seconds")
+        if frame.sample_rate > MAX_SAMPLE_RATE:
+            raise beyond_limit(f"more than {MAX_SAMPLE_RATE} samples per second")
         self._taken += frame.samples * len(frame.layout.channels)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._resampler is None or form != self._form:

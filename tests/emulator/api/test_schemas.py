@@ -55,6 +55,7 @@ async def test_wrong_types_are_refused_in_the_anthropic_format():
     [
         {"description": None, "properties": {"x": {"minLength": None, "enum": None}}},
         {"properties": {"x": True, "y": False}},
+        {"properties": {"x": {"type": ["string", "null"]}}, "required": True},
         {"properties": {"x": {"type": "integer", "minimum": 3, "exclusiveMinimum": True}}},
         {"properties": {"x": {"type": "string", "required": True}}},
         {"properties": {"x": {"items": [{"type": "string"}], "type": "array"}}},
