@@ -10,7 +10,7 @@ from typing import Any, get_args
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.cutting.index import streams_to_cut
+from langchain_mimo._media.cutting.index import is_cover, streams_to_cut
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.verification import inspect_file
 from langchain_mimo._media.headers.reader import AVHeader
@@ -181,9 +181,9 @@ class _VideoInfo:
 
 
 def _video_info(streams: list[Any], container: Any) -> _VideoInfo:
-    if not container.streams.video:
+    if all(is_cover(stream) for stream in container.streams.video):
         raise MediaError("it has no video track; prepare audio with prepare_audio")
-    if streams[:1] == [] or streams[0].type != "video":
+    if not streams or streams[0].type != "video":
         raise MediaError("the codec of its video track is unknown to FFmpeg; get another copy")
     context = streams[0].codec_context
     return _VideoInfo(context.pix_fmt, context.width, context.height, len(streams) > 1)

@@ -17,6 +17,9 @@ from langchain_mimo._media.cutting.rates import frame_rate
 from langchain_mimo._media.cutting.times import Span, Tick
 from langchain_mimo.errors import MediaError
 
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 50, 1_536_000
+"""Samples of audio per second: those of slow sensors, and twice the highest that is sold."""
+
 MAX_PACKETS = 40_000_000
 """Packets that an index holds, about 22 bytes each: 200 hours of video at 30 frames per second,
 with audio."""
@@ -232,23 +235,23 @@ def streams_to_cut(container: Any, kind: str) -> list[Any]:
 
     Args:
         container: The container.
-        kind: "video" for the first video stream, which is not a cover, and the first audio stream;
-            "audio" for the latter alone. Streams whose codec FFmpeg does not know are left out.
+        kind: "video" for the first video stream and the first audio stream; "audio" for the latter
+            alone. Covers are no videos. Streams whose codec FFmpeg does not know are left out.
     """
     known = [stream for stream in container.streams if _is_known(stream)]
     audio = [stream for stream in known if stream.type == "audio"][:1]
     if kind == "audio":
         return audio
-    videos = [stream for stream in known if stream.type == "video"]
-    return [*sorted(videos, key=_is_cover)[:1], *audio]
+    videos = [stream for stream in known if stream.type == "video" and not is_cover(stream)]
+    return [*videos[:1], *audio]
 
 
 def _is_known(stream: Any) -> bool:
     return stream.type in ("video", "audio") and stream.codec_context is not None
 
 
-def _is_cover(stream: Any) -> bool:
-    """Whether a video stream is an image attached to the file."""
+def is_cover(stream: Any) -> bool:
+    """Return whether a video stream is an image attached to the file."""
     return bool(stream.disposition & import_av().stream.Disposition.attached_pic)
 
 
@@ -280,6 +283,15 @@ def build_index(container: Any, streams: Iterable[Any], tick: Tick) -> Index:
     return Index(indexes, start, end, tuple(joints.offsets))
 
 
+def _checked_rate(rate: int) -> int:
+    """Refuse a sample rate with which FFmpeg's resampler would take gigabytes."""
+    if rate and not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+        raise MediaError(
+            f"it is damaged: it states {rate:,} samples of audio per second; get another copy"
+        )
+    return rate
+
+
 class _Builder:
     """Collects the packets of one stream."""
 
@@ -288,7 +300,7 @@ class _Builder:
         codec = context.name if context is not None else ""
         self._index = StreamIndex(stream.index, stream.type, codec, Fraction(stream.time_base))
         if stream.type == "audio" and context is not None:
-            self._index.sample_rate = context.sample_rate or 0
+            self._index.sample_rate = _checked_rate(context.sample_rate or 0)
             self._index.channels = context.layout.nb_channels
             self._index.padding = getattr(context, "initial_padding", 0) or 0
         self._extradata = bytes(context.extradata or b"") if context is not None else b""

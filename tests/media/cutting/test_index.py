@@ -24,6 +24,7 @@ from langchain_mimo._media.cutting.key_frames import GroupStart, group_start
 from langchain_mimo._media.cutting.rates import frame_rate
 from langchain_mimo._media.cutting.times import Span, exact
 from langchain_mimo.errors import MediaError
+from langchain_mimo.prepare import prepare_video
 
 
 @settings(FEW_EXAMPLES)
@@ -154,24 +155,37 @@ def test_too_many_packets_are_refused(monkeypatch):
         index_bytes(make("video.mp4"))
 
 
-def test_covers_are_no_video():
+def with_cover(*, video=True):
+    """Write an MP4 with a cover as its first stream."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as out:
         cover = out.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
         cover.disposition = av.stream.Disposition.attached_pic
-        video = out.add_stream("libx264", rate=10)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        stream = out.add_stream("libx264" if video else "aac", rate=10 if video else 44100)
         packets = [
             *cover.encode(numbered_frame(0).reformat(format="yuvj420p")),
             *cover.encode(None),
         ]
+        if video:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(5):
-            frame = numbered_frame(number)
-            frame.pts = number
-            packets += video.encode(frame)
-        for packet in [*packets, *video.encode(None)]:
+            frame = numbered_frame(number) if video else av.AudioFrame("fltp", "stereo", 1024)
+            frame.pts = number * (1 if video else 1024)
+            if not video:
+                frame.sample_rate = 44100
+                for plane in frame.planes:
+                    plane.update(bytes(plane.buffer_size))
+            packets += stream.encode(frame)
+        for packet in [*packets, *stream.encode(None)]:
             out.mux(packet)
-    index = index_bytes(buffer.getvalue()).index
+    return buffer.getvalue()
+
+
+def test_covers_are_no_video():
+    index = index_bytes(with_cover()).index
     assert index.video.codec == "h264"
     assert len(index.video.pts) == 5
+    assert index_bytes(with_cover(video=False)).index.video is None
+    with pytest.raises(MediaError, match="has no video track"):
+        prepare_video(with_cover(video=False))
