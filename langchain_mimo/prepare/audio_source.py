@@ -26,7 +26,7 @@ _FIRST_PACKETS = 50
 """Packets within which the first samples must decode."""
 
 _MAX_RATE = 1_000_000
-_MAX_LENGTH = 0xFFFFFFFF
+_MAX_LENGTH, _MAX_BLOCK = 0xFFFFFFFF, 0xFFFF
 _BEHIND_THE_END = Fraction(1)
 """Seconds that are decoded behind the end that the packets state: it may be a little early."""
 
@@ -100,6 +100,8 @@ class RifxWindow(FileWindow):
         super().__init__(file, offset + layout.data_at, offset + layout.data_at + length)
         self._width = max(1, fmt.bits // 8)
         block = fmt.channels * self._width
+        if block > _MAX_BLOCK or fmt.rate * block > _MAX_LENGTH:
+            raise ValueError("it is damaged: its format states impossible values")
         fields = (16, fmt.tag, fmt.channels, fmt.rate, fmt.rate * block, block, fmt.bits)
         riff, stated = (min(each, _MAX_LENGTH) for each in (length + 36, length))
         head = b"RIFF", riff, b"WAVEfmt ", *fields, b"data", stated

@@ -52,8 +52,8 @@ def padded(image: Image, notes: list[str]) -> Image:
         return image
     if width * height > BOMB_PIXELS:
         raise MediaError(
-            f"it has {image.width:,} x {image.height:,} pixels and is too long: MiMo refuses images "
-            f"longer than {MAX_ASPECT_RATIO} to 1; cut it into pieces"
+            f"it has {image.width:,} x {image.height:,} pixels and is too long: MiMo refuses "
+            f"images longer than {MAX_ASPECT_RATIO} to 1; cut it into pieces"
         )
     background = (255, 255, 255, 0) if image.mode == "RGBA" else (255, 255, 255)
     bordered = pillow.new(image.mode, (width, height), background)

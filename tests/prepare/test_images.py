@@ -218,3 +218,10 @@ def test_the_suffix_of_the_output_chooses_the_format(tmp_path, source, name, mim
     prepared = prepare_image(make(source), tmp_path / name)
     assert prepared.mime_type == mime_type
     assert inspect_source("image", tmp_path / name).mime_type == mime_type
+
+
+def test_an_image_that_a_border_would_make_too_large_is_refused():
+    with pytest.raises(
+        MediaError, match=r"140,000 x 8 pixels and is too long: .*; cut it into pieces"
+    ):
+        prepare_image(make_image("PNG", (140_000, 8), "1"))

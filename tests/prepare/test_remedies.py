@@ -24,7 +24,7 @@ _CALLS = re.compile(r"prepare_(image|video|audio)|use a block of type '(image|vi
 FILES = media_collection.collection()
 WITHOUT_SIGNATURE = {"plain.tga"}
 """Nothing in their first bytes says what they are, so the block cannot name a call."""
-DAMAGED_BEHIND_THE_START = {"half.avif", "half.tiff", "no_key_frame.ts"}
+DAMAGED_BEHIND_THE_START = {"half.avif", "half.tiff", "no_key_frame.ts", "absurd_block.wav"}
 """The block knows them by their first bytes; that nothing decodes, only prepare finds out."""
 
 

@@ -213,3 +213,24 @@ for _name, _data in {
         prepared="refused",
         about="no audio at all",
     )
+
+
+@audio(
+    "absurd_rate.wav", block="refused", prepared="refused", about="536 million samples per second"
+)
+def _absurd_rate():
+    data = bytearray(wave())
+    data[24:28] = struct.pack("<I", 536_886_912)
+    return bytes(data)
+
+
+@audio(
+    "absurd_block.wav",
+    block="refused",
+    prepared="refused",
+    about="RIFX with 65,535 channels",
+)
+def _absurd_block():
+    data = bytearray(wave(signature=b"RIFX", order=">"))
+    data[22:24] = b"\xff\xff"
+    return bytes(data)

@@ -29,8 +29,8 @@ CLIENT_MAY_REFUSE = re.compile(
     r"truncated|damaged|unrecognised|empty|has no tracks"
     # Pillow reads the variant; see the table in docs/media.md.
     r"|CgBI"
-    # FFmpeg goes by the codec of a track whose handler cannot be read.
-    r"|(MP4|MOV) without a video track"
+    # FFmpeg goes by the codec of a track whose kind cannot be read.
+    r"|(MP4|MOV|AVI) without a video track"
 )
 """Reasons for which a block may refuse what the emulator accepts. Any other is about what the file
 is, and there both agree."""
@@ -97,7 +97,5 @@ def _check_prepare(kind, data, arguments):
     verdict = ask_client(kind, prepared.data)
     assert verdict.accepted, f"{arguments} {prepared.notes}: {verdict.reason}"
     assert verdict.block["mime_type"] == prepared.mime_type
-    # What is left unchanged is what the block accepts; damage behind its headers may remain.
-    if prepared.data != data:
-        bill = ask_emulator(kind, prepared.data, prepared.mime_type)
-        assert bill is not None, f"{arguments} {prepared.notes}: the emulator refuses it"
+    bill = ask_emulator(kind, prepared.data, prepared.mime_type)
+    assert bill is not None, f"{arguments} {prepared.notes}: the emulator refuses it"
