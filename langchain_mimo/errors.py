@@ -360,11 +360,12 @@ class MiMoRedirectError(MiMoAPIError):
 class MiMoInvalidResponseError(MiMoAPIError, core.ModelAPIError):
     """A 2xx response that cannot be used.
 
-    Its body is not an API response, for example a proxy's HTML page; or MiMo wrote its tool calls
-    as XML into the text.
+    Its body is not an API response, for example a proxy's HTML page; a part of it, or an event of a
+    stream, has a form that is not understood; or MiMo wrote its tool calls as XML into the text.
 
     Attributes:
-        partial_message: The message with the XML in its content; None in all other cases.
+        partial_message: What was read before, without runnable calls, or the message with the XML
+            in its content; None if the body is no API response at all.
     """
 
     is_retryable = False
