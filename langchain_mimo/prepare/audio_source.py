@@ -25,7 +25,6 @@ from langchain_mimo.errors import MediaError
 _FIRST_PACKETS = 50
 """Packets within which the first samples must decode."""
 
-_MAX_RATE = 1_000_000
 _MAX_LENGTH, _MAX_BLOCK = 0xFFFFFFFF, 0xFFFF
 _BEHIND_THE_END = Fraction(1)
 """Seconds that are decoded behind the end that the packets state: it may be a little early."""
@@ -289,8 +288,6 @@ def _open_part(file: IO[bytes], tick: Tick) -> AudioPart:
         if not index.shown:
             raise MediaError("its audio track is empty")
         context = audio.codec_context
-        if (context.sample_rate or 0) > _MAX_RATE:
-            raise MediaError(f"its audio states {context.sample_rate:,} Hz; get another copy")
         name = container.format.name
     source = IndexedFile(file, Index({index.position: index}, whole.start, whole.end))
     begin = None if videos else _first_heard(file, index.position)

@@ -264,7 +264,8 @@ def test_a_result_is_never_longer_than_its_token_budget():
         (find("no_audio.wav").data, {}, "no readable video or audio"),
         (id3(100), {}, "cannot be opened"),
         (find("pcm.wav").data, {"time_limit": 0}, "time_limit"),
-        (make_wave()[:24] + struct.pack("<I", 10**9) + make_wave()[28:], {}, "states 1,000,000,000 Hz"),
+        (b"RIFX" + find("rifx.wav").data[4:24] + b"\xff" * 4 + find("rifx.wav").data[28:], {}, "cannot be opened"),
+        (make_wave()[:24] + struct.pack("<I", 10**9) + make_wave()[28:], {}, "states 1,000,000,000 "),
     ],
 )  # fmt: skip
 def test_audio_that_cannot_be_prepared_is_refused(source, options, reason):
