@@ -42,11 +42,16 @@ def type_adapter(kind: Any) -> TypeAdapter[Any]:
 
     Raises:
         PydanticUserError: Pydantic cannot read it.
+        NameError: A type hint has a name that is not defined.
     """
     with warnings.catch_warnings():
         # Pydantic says that it does not protect keys that are ReadOnly.
         warnings.simplefilter("ignore", UserWarning)
-        return TypeAdapter(_readable(kind, {}))
+        adapter: TypeAdapter[Any] = TypeAdapter(_readable(kind, {}))
+    if hasattr(adapter, "rebuild"):
+        # Where a name is not defined, it says which; since pydantic 2.10.
+        adapter.rebuild(raise_errors=True)
+    return adapter
 
 
 def schema_of_type(kind: Any) -> dict[str, Any]:

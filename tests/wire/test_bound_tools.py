@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_mimo._wire.bound_tools import BoundTools, rename_calls, wire_name
@@ -49,6 +49,7 @@ def test_allowed_names_cost_nothing():
     assert bound.on_wire(tools) is tools
 
 
+@settings(deadline=None)
 @given(names=st.lists(st.text(min_size=1, max_size=70), min_size=1, unique=True))
 def test_different_names_stay_different_in_any_order(names):
     bound, reverse = (BoundTools([tool(each) for each in order]) for order in (names, names[::-1]))

@@ -163,7 +163,7 @@ def replaced(value, path, change):
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_values_are_read_as_if_they_had_never_been_texts(name, data):
     """A validator that knows nothing of decoding says where a string is admitted."""

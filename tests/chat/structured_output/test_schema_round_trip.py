@@ -82,7 +82,7 @@ def can_build(name, value):
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_what_is_sent_admits_what_the_schema_admits(name, data):
     kind = KINDS[name]
@@ -103,7 +103,7 @@ def test_what_is_sent_admits_what_the_schema_admits(name, data):
 
 
 @pytest.mark.parametrize("name", STRICT)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_strict_schemas_admit_whole_values(name, data):
     kind = KINDS[name]
