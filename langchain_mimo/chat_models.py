@@ -24,6 +24,7 @@ from pydantic import ConfigDict
 from typing_extensions import override
 
 from langchain_mimo import catalogue
+from langchain_mimo._chat import engine
 from langchain_mimo._chat.connection import ConnectedFields
 from langchain_mimo._wire.to_langchain import content_blocks
 from langchain_mimo.cost.estimate_result import Estimate
@@ -158,6 +159,10 @@ class ChatMiMo(ConnectedFields):
 
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        engine.load()  # every call begins here
+        return self._prompt_value(model_input)
+
+    def _prompt_value(self, model_input: LanguageModelInput) -> PromptValue:
         """Add missing MIME types to images, since core's tracing raises without them.
 
         Raises:
@@ -309,7 +314,7 @@ class ChatMiMo(ConnectedFields):
         from langchain_mimo.cost.estimate import estimate_turns
 
         options = call_options(self, None, kwargs)
-        conversation = self._convert_input(messages).to_messages()
+        conversation = self._prompt_value(messages).to_messages()
         history = options.history
         # The messages may be part of a conversation, as in trim_messages.
         history.repair_history, history.missing_reasoning, history.inputs = True, "pad", None
