@@ -71,7 +71,7 @@ def _inspect_video(container: str, source: Any, clock: Clock) -> MediaInfo:
     if not streams:
         raise param_incorrect(VIDEO_FORMAT)
     stream = streams[0]
-    audio_stream = source.streams.audio[0] if source.streams.audio else None
+    audio_stream = next(iter(_audible(source)), None)
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_FRAME_PIXELS:
         raise beyond_limit(f"frames of more than {MAX_FRAME_PIXELS} pixels")
@@ -95,9 +95,10 @@ def _inspect_video(container: str, source: Any, clock: Clock) -> MediaInfo:
 
 
 def _inspect_audio(container: str, source: Any, clock: Clock) -> MediaInfo:
-    if not source.streams.audio or _moving(source):
+    streams = _audible(source)
+    if not streams or _moving(source):
         raise param_incorrect(AUDIO_FORMAT)
-    audio = AudioStart(_track(source.streams.audio[0]))
+    audio = AudioStart(_track(streams[0]))
     read_packets(source, [audio], clock)
     duration = _audio_seconds(source, audio.track)
     if audio.track.is_unusable or duration <= 0:
@@ -108,8 +109,17 @@ def _inspect_audio(container: str, source: Any, clock: Clock) -> MediaInfo:
 
 
 def _moving(source: Any) -> list[Any]:
-    """Return the video streams that are not cover images or the images of chapters."""
-    return [stream for stream in source.streams.video if not stream.disposition & _STILL_IMAGES]
+    """Return the video streams of known codecs that are not covers or the images of chapters."""
+    return [
+        stream
+        for stream in source.streams.video
+        if stream.codec_context is not None and not stream.disposition & _STILL_IMAGES
+    ]
+
+
+def _audible(source: Any) -> list[Any]:
+    """Return the audio streams whose codec FFmpeg knows."""
+    return [stream for stream in source.streams.audio if stream.codec_context is not None]
 
 
 def _track(stream: Any) -> Track:
@@ -134,7 +144,7 @@ def _video_seconds(container: str, source: Any, tracks: list[Track]) -> float:
     stated = _stated(source)
     # FFmpeg guesses the length of an AVI without index, and counts the start of a WMV twice.
     if container in {"AVI", "ASF"} or abs(stated - measured) > TOLERANCE:
-        return measured
+        return measured or stated  # a single packet may not say how long it lasts
     return min(stated, measured)
 
 

@@ -239,3 +239,14 @@ def test_packets_are_read_within_the_time():
 @pytest.mark.parametrize("seconds", [0.001, 0.01, 0.02, 0.03, 0.1])
 def test_very_short_audio_is_taken(seconds):
     assert info("audio", "audio/wav", wave(seconds=seconds)).duration == pytest.approx(seconds)
+
+
+def test_audio_of_an_unknown_codec_beside_a_video_is_left_out():
+    data = av_file("mov", audio="pcm_s16le")
+    found = info("video", "video/quicktime", data.replace(b"sowt", b"XXXX"))
+    assert (found.duration, found.has_audio) == (2.0, False)
+
+
+def test_a_wmv_of_one_frame_lasts_as_long_as_it_states():
+    data = av_file("asf", "wmv2", None, seconds=0.1)
+    assert info("video", "video/x-ms-wmv", data).duration > 0
