@@ -68,14 +68,27 @@ class ModelHooks(ChatMiMoFields):
         most = kwargs.get("max_completion_tokens", kwargs.get("max_tokens"))
         if (most := most or self.max_completion_tokens) is not None:
             params["ls_max_tokens"] = most
-        if stop := stop or self.stop:
+        if stop := self._stop_sent(stop):
             params["ls_stop"] = stop
         return params
 
     @override
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Return what traces show as `invocation_params`, with the stop sequences that are sent."""
+        return super()._get_invocation_params(self._stop_sent(stop), **kwargs)
+
+    def _stop_sent(self, stop: list[str] | None) -> list[str] | None:
+        """Return the call's stop sequences, or the model's own; an empty list means none."""
+        return self.stop if stop is None else stop
+
+    @override
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
         # Usage is on each message, where callbacks look for it; only the common part goes here.
-        names = {output["model_name"] for output in llm_outputs if output}
+        # Core passes None for a call that was streamed (`streaming=True`).
+        outputs = [{"model_name": self.model} if each is None else each for each in llm_outputs]
+        names = {output["model_name"] for output in outputs if output}
         return {"model_name": names.pop()} if len(names) == 1 else {}
 
     @override

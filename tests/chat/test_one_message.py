@@ -192,9 +192,7 @@ def test_content_block_events_add_up_to_the_same_message(name):
 
     for output in (events.output, asyncio.run(run())):
         blocks = [block for block in output.content if block["type"] != "invalid_tool_call"]
-        # Core builds this message, and does not support refusals yet (1.8).
-        expected = [block for block in complete.content_blocks if block["type"] != "refusal"]
-        assert without_indices(blocks) == without_indices(expected)
+        assert without_indices(blocks) == without_indices(complete.content_blocks)
         assert output.tool_calls == complete.tool_calls
         assert output.invalid_tool_calls == complete.invalid_tool_calls
         assert output.usage_metadata == complete.usage_metadata

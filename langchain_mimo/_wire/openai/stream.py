@@ -112,7 +112,7 @@ class StreamDecoder:
             if annotations:
                 self._pending_annotations += self._new_annotations(delta)
             if text or reasoning or calls:
-                taken = self._take_annotations() if text else []
+                taken = self._take_annotations() if text or calls else []
                 return self._chunks.build(text, reasoning, calls, taken)
         except DECODING_FAULTS as fault:
             raise self._unreadable(fault) from fault

@@ -40,8 +40,15 @@ def citations(annotations: Sequence[Mapping[str, Any]]) -> list[Annotation]:
     return cast("list[Annotation]", result)
 
 
+def refusals(response_metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the refusal block of a response that the content filter stopped, else nothing."""
+    if _REFUSALS and response_metadata.get("finish_reason") == "content_filter":
+        return [{"type": "refusal", "refusal": _REFUSAL_TEXT}]
+    return []
+
+
 def _text_blocks(message: AIMessage) -> list[dict[str, Any]]:
-    """Return the reasoning, text and refusal blocks."""
+    """Return the reasoning and text blocks."""
     if not isinstance(message.content, str):
         # Lists hold v1 blocks or another provider's; core's fallback reads both.
         raise NotImplementedError
@@ -55,8 +62,6 @@ def _text_blocks(message: AIMessage) -> list[dict[str, Any]]:
         if annotations:
             block["annotations"] = citations(annotations)
         blocks.append(block)
-    if _REFUSALS and message.response_metadata.get("finish_reason") == "content_filter":
-        blocks.append({"type": "refusal", "refusal": _REFUSAL_TEXT})
     return blocks
 
 
@@ -68,15 +73,19 @@ def _call_blocks(message: AIMessage) -> list[dict[str, Any]]:
 
 
 def translate_content(message: AIMessage) -> list[ContentBlock]:
-    """Return a complete message's blocks: reasoning, text with citations, tool calls."""
-    return cast("list[ContentBlock]", _text_blocks(message) + _call_blocks(message))
+    """Return a complete message's blocks: reasoning, text with citations, tool calls, refusal.
+
+    The refusal is the last one, since a stream learns of it at its end.
+    """
+    blocks = _text_blocks(message) + _call_blocks(message) + refusals(message.response_metadata)
+    return cast("list[ContentBlock]", blocks)
 
 
 def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
     """Return a chunk's blocks; calls stay `tool_call_chunk` until the last chunk is merged."""
-    blocks = _text_blocks(chunk)
     if chunk.chunk_position == "last":
-        return cast("list[ContentBlock]", blocks + _call_blocks(chunk))
+        return translate_content(chunk)
+    blocks = _text_blocks(chunk)
     for call in chunk.tool_call_chunks:
         block: dict[str, Any] = {
             "type": "tool_call_chunk",
@@ -87,7 +96,11 @@ def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
         if call.get("index") is not None:
             block["index"] = call["index"]
         blocks.append(block)
-    return cast("list[ContentBlock]", blocks)
+    return cast("list[ContentBlock]", blocks + refusals(chunk.response_metadata))
+
+
+def _named(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**block, "index": f"lc_{block['type']}"} for block in blocks]
 
 
 def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
@@ -98,7 +111,7 @@ def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
     Invalid calls stay in their own field, as in a complete message.
     """
     invalid = {call["id"] for call in chunk.invalid_tool_calls}
-    blocks = [{**block, "index": f"lc_{block['type']}"} for block in _text_blocks(chunk)]
+    blocks = _named(_text_blocks(chunk))
     blocks += [
         {
             "type": "tool_call_chunk",
@@ -110,6 +123,7 @@ def with_blocks(chunk: AIMessageChunk) -> AIMessageChunk:
         for call in chunk.tool_call_chunks
         if call["id"] not in invalid
     ]
+    blocks += _named(refusals(chunk.response_metadata))
     return chunk.model_copy(
         update={
             "content": blocks,

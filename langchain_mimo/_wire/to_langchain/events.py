@@ -17,19 +17,31 @@ from langchain_core.messages import AIMessageChunk
 # chunks give equal `additional_kwargs`. If core moves it, importing this module fails.
 from langchain_core.utils._merge import merge_dicts
 
-from langchain_mimo._wire.to_langchain.content_blocks import citations
+from langchain_mimo._wire.to_langchain.content_blocks import citations, refusals
 from langchain_mimo.catalogue import PROVIDER
 
 Event: TypeAlias = dict[str, Any]
 
-_REASONING, _TEXT = "reasoning", "text"
+_REASONING, _TEXT, _REFUSAL = "reasoning", "text", "refusal"
+
+
+class _RefusalBlock(dict[str, Any]):
+    """A refusal block that core's assembler does not drop.
+
+    The assembler (`ChatModelStream`, langchain-core 1.8.3) keeps blocks of the types that it lists,
+    and "refusal" is not listed. It reads the type by `get`, and copies the block into the message.
+    So `get` names a type that is kept as it is; everything else shows the refusal.
+    """
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return "non_standard" if key == "type" else super().get(key, default)
 
 
 class EventWriter:
     """Builds the events of one response.
 
     Blocks are numbered in the order in which they start: one for the reasoning, one for the text,
-    one for each call. Feed it chunks or, which is faster, the pieces that a decoder has read.
+    one for each call, and at the end one for a refusal. Feed it chunks or, which is faster, the pieces that a decoder has read.
 
     Args:
         message_id: The id of the run, for responses without an id.
@@ -43,7 +55,7 @@ class EventWriter:
     def __init__(self, message_id: str | None = None) -> None:
         self._message_id = message_id
         self.started = False
-        # By "reasoning", "text" or the call's index.
+        # By "reasoning", "text", "refusal" or the call's index.
         self._block_indices: dict[str | int, int] = {}
         self._pieces: dict[str, list[str]] = {_REASONING: [], _TEXT: []}
         self._additional_kwargs: dict[str, Any] = {}
@@ -87,6 +99,12 @@ class EventWriter:
         index = self._block_indices[key] = len(self._block_indices)
         return {"event": "content-block-start", "index": index, "content": content}
 
+    def _start_text(self) -> list[Event]:
+        """Start the block of the text, even if there is none, unless it has started."""
+        if _TEXT in self._block_indices:
+            return []
+        return [self._start_block(_TEXT, {"type": _TEXT, _TEXT: ""})]
+
     def write_call_delta(
         self, call: int, call_id: str | None, name: str | None, piece: str
     ) -> list[Event]:
@@ -98,8 +116,10 @@ class EventWriter:
             name: The tool's name.
             piece: What to add to the arguments; may be empty.
         """
-        events = []
+        events: list[Event] = []
         if call not in self._block_indices:
+            if self._additional_kwargs.get("annotations"):
+                events += self._start_text()  # citations belong to the text, which precedes calls
             content = {"type": "tool_call_chunk", "id": call_id, "name": name, "args": ""}
             events.append(self._start_block(call, content | {"index": call}))
         if piece:
@@ -151,8 +171,7 @@ class EventWriter:
             joined = "".join(self._pieces[kind])
             content: Event = {"type": kind, kind: joined}
             if kind == _TEXT and additional.get("annotations"):
-                if kind not in self._block_indices:
-                    events.append(self._start_block(kind, {"type": kind, kind: ""}))
+                events += self._start_text()
                 content["annotations"] = citations(additional["annotations"])
             if kind == _REASONING and joined:
                 additional = {"reasoning_content": joined, **additional}
@@ -160,6 +179,10 @@ class EventWriter:
                 index = self._block_indices[kind]
                 event = {"event": "content-block-finish", "index": index, "content": content}
                 events.append(event)
+        for refusal in refusals(last.response_metadata):
+            start = self._start_block(_REFUSAL, {"type": _REFUSAL, _REFUSAL: ""})
+            end: Event = {"event": "content-block-finish", "index": start["index"]}
+            events += [start, {**end, "content": _RefusalBlock(refusal)}]
         finish: Event = {"event": "message-finish", "metadata": dict(last.response_metadata)}
         if last.usage_metadata is not None:
             finish["usage"] = last.usage_metadata
