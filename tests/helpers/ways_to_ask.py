@@ -35,7 +35,7 @@ def openai_answers(draw):
         message["tool_calls"] = [
             openai_wire.tool_call(f"tool_{at}", text, f"call_{at}") for at, text in enumerate(calls)
         ]
-    reason = draw(st.sampled_from(["stop", "tool_calls", "length", "content_filter"]))
+    reason = draw(st.sampled_from(["length", "content_filter", "tool_calls" if calls else "stop"]))
     return openai_wire.response(reason, **message)
 
 
@@ -47,9 +47,10 @@ def anthropic_answers(draw):
         blocks.append(anthropic_wire.thinking(draw(TEXTS), draw(st.sampled_from(["", "c2ln"]))))
     if text := draw(TEXTS):
         blocks.append(anthropic_wire.text(text))
-    for at, arguments in enumerate(draw(st.lists(ARGUMENTS, max_size=3))):
+    calls = draw(st.lists(ARGUMENTS, max_size=3))
+    for at, arguments in enumerate(calls):
         blocks.append(anthropic_wire.tool_use(f"tool_{at}", json.loads(arguments), f"call_{at}"))
-    reason = draw(st.sampled_from(["end_turn", "tool_use", "max_tokens", "refusal"]))
+    reason = draw(st.sampled_from(["max_tokens", "refusal", "tool_use" if calls else "end_turn"]))
     return anthropic_wire.response(reason, *blocks)
 
 

@@ -41,7 +41,8 @@ class EventWriter:
     """Builds the events of one response.
 
     Blocks are numbered in the order in which they start: one for the reasoning, one for the text,
-    one for each call, and at the end one for a refusal. Feed it chunks or, which is faster, the pieces that a decoder has read.
+    one for each call, and at the end one for a refusal. Feed it chunks or, which is faster, the
+    pieces that a decoder has read.
 
     Args:
         message_id: The id of the run, for responses without an id.
