@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import errno
 import os
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -29,6 +30,7 @@ from langchain_mimo.errors import MiMoConfigurationError
 if TYPE_CHECKING:
     import ssl
 
+_CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30.0)
 """The number of connections is not limited: a full pool makes callers wait, and httpcore2's queue
 of waiters takes time quadratic in its length. Idle connections stay open for 30 s, so that they
@@ -294,25 +296,43 @@ def _ssl_context(verify: bool | str | ssl.SSLContext, *, trust_env: bool) -> ssl
 
     if isinstance(verify, ssl.SSLContext):
         return verify
-    environment = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    environment = tuple(map(os.environ.get, _CERTIFICATE_VARIABLES))
     key = (verify, environment if trust_env else None)
     context = _registry.contexts.get(key)
     if context is None:
         try:
             context = _registry.contexts[key] = _load_context(verify, trust_env=trust_env)
         except OSError as error:
-            given = isinstance(verify, str)
-            source = f"verify={verify!r}" if given else "SSL_CERT_FILE or SSL_CERT_DIR"
+            source = f"verify={verify!r}" if isinstance(verify, str) else _named(environment)
             raise MiMoConfigurationError(
-                f"cannot load the certificates of {source}: {error}"
+                f"cannot load the certificates of {source}: {error.strerror or error}; correct the "
+                "path, or leave it out to trust the authorities of the operating system"
             ) from error
     return context
+
+
+def _named(environment: Iterable[str | None]) -> str:
+    pairs = zip(_CERTIFICATE_VARIABLES, environment, strict=True)
+    return " and ".join(f"{name}={value!r}" for name, value in pairs if value)
+
+
+def _check_environment() -> None:
+    """Refuse a folder that does not exist: OpenSSL would trust nobody, and say nothing.
+
+    Raises:
+        FileNotFoundError: As for a file that does not exist.
+    """
+    folders = os.environ.get("SSL_CERT_DIR")
+    if folders and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folders)
 
 
 def _load_context(verify: bool | str, *, trust_env: bool) -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - not needed before the first connection
 
     if not isinstance(verify, str):
+        if verify and trust_env:
+            _check_environment()
         return httpx2.create_ssl_context(verify=verify, trust_env=trust_env)
     path = Path(verify).expanduser()
     if path.is_dir():

@@ -78,6 +78,26 @@ def test_verify_takes_a_file_a_context_or_false(tmp_path):
     assert unverified.verify_mode == ssl.CERT_NONE
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("SSL_CERT_FILE", "/gone/ca.pem", "No such file or directory"),
+        ("SSL_CERT_DIR", "/gone/certificates", "No such file or directory"),
+        ("SSL_CERT_FILE", __file__, "NO_CERTIFICATE_OR_CRL_FOUND|no certificate or crl found"),
+    ],
+)
+def test_the_environment_names_certificates_that_cannot_be_loaded(
+    monkeypatch, variable, value, why
+):
+    monkeypatch.setenv(variable, value)
+    settings = ClientSettings()
+    with pytest.raises(MiMoConfigurationError, match=why) as caught:
+        sync_client(settings, settings.key(), User())
+    assert f"{variable}={value!r}" in str(caught.value)
+    unverified = ClientSettings(verify=False)
+    sync_client(unverified, unverified.key(), User())
+
+
 def test_by_default_httpx2_decides_which_authorities_are_trusted(monkeypatch):
     calls = []
     create = httpx2.create_ssl_context
