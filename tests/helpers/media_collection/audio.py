@@ -55,7 +55,6 @@ def _add_written():
         "plain.caf": _written("caf", "pcm_s16be"),
         "alac.caf": _written("caf", "alac"),
         "plain.au": _written("au", "pcm_s16be"),
-        "plain.amr": _written("amr", "libopencore_amrnb", sample_rate=8000),
         "plain.aac": _written("adts", "aac"),
         "plain.ac3": _written("ac3", "ac3", sample_rate=48000),
         "plain.mp2": _written("mp2", "mp2"),

@@ -48,7 +48,6 @@ def _add_written():
         "compressed.aifc": ("refused", _written("aiff", "pcm_alaw", sample_rate=8000)),
         "stereo.aac": ("refused", _written("adts", "aac", layout="stereo")),
         "latm.aac": ("refused", _written("latm", "aac")),
-        "voice.3gp": ("accepted", _written("3gp", "libopencore_amrnb", sample_rate=8000)),
         "audio_only.flv": ("refused", _written("flv", "libmp3lame")),
         "audio_only.avi": ("refused", _written("avi", "libmp3lame")),
     }  # fmt: skip

@@ -43,7 +43,6 @@ _ACCEPTED = {
     "one_frame_per_second.mp4": (_written("mp4", rate=1, seconds=4), {"seconds": 4.0, "frames": 4}),
     "slides.mp4": (_written("mp4", sound=None, times=[0, 100, 250]), {"seconds": None, "frames": 3, "has_audio": False}),
     "plain.3g2": (_written("3g2"), {}),
-    "old_phone.3gp": (_written("3gp", "h263", "libopencore_amrnb", size=(176, 144), sample_rate=8000), {"shown": (176, 144)}),
     "alaw.avi": (_written("avi", "mjpeg", "pcm_alaw", pixel_format="yuvj420p", sample_rate=8000), {}),
     "divx3.avi": (_written("avi", "msmpeg4", "libmp3lame"), {}),
     "huffyuv.avi": (_written("avi", "huffyuv", "pcm_s16le", pixel_format="yuv422p"), {}),
