@@ -36,6 +36,9 @@ _MAX_READ = 64 << 20
 
 _ORIENTATION, _TIFF_WIDTH, _TIFF_HEIGHT = 274, 256, 257
 _ROTATIONS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
+_DECODED_BY_SEEKING = frozenset({"GIF", "PNG", "WEBP"})
+"""Formats of which Pillow decodes frames to count them; their own headers tell, if undamaged."""
+
 _READABLE = (
     "PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "ICNS", "JPEG2000", "PPM",
     "TGA", "PSD", "PCX", "DIB",
@@ -177,9 +180,10 @@ def measure_image(file: IO[bytes]) -> tuple[ImageHeader, str]:
         if image.format == "TIFF":  # Pillow states the size as shown
             width, height = image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
             rotation = _ROTATIONS.get(image.tag_v2.get(_ORIENTATION, 1), 0)
+        has_pages = image.format not in _DECODED_BY_SEEKING and getattr(image, "is_animated", False)
         frames = 1
         with suppress(EOFError, ValueError):
-            while getattr(image, "is_animated", False) and frames < MAX_FRAMES_COUNTED:
+            while has_pages and frames < MAX_FRAMES_COUNTED:
                 image.seek(frames)
                 frames += 1
         return ImageHeader(width, height, frames, rotation), str(image.format)
