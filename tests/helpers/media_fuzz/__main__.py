@@ -5,8 +5,10 @@ python -m media_fuzz SEED FIRST END STEP
 
 import faulthandler
 import json
+import pathlib
 import resource
 import sys
+import tempfile
 import traceback
 
 from media_fuzz.calls import check
@@ -31,9 +33,16 @@ def main(seed, first, end, step):
         try:
             check(mutant)
         except Exception:
-            error = traceback.format_exc()
+            error = f"{saved(mutant)}\n{traceback.format_exc()}"
         faulthandler.cancel_dump_traceback_later()
         say(done=number, error=error, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def saved(mutant):
+    """Save a mutant that failed: another collection has other mutants of the same number."""
+    path = pathlib.Path(tempfile.gettempdir(), f"fuzz-{mutant.seed}-{mutant.number}")
+    path.write_bytes(mutant.data)
+    return f"The file is {path}."
 
 
 def say(**line):

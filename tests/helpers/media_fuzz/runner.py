@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from repository import ROOT
 
-MAX_PEAK_MB = 900
-"""Megabytes of resident memory that a worker may ever hold: see `docs/media.md` on limits."""
+MAX_PEAK_MB = 2000
+"""Megabytes of resident memory that a worker may ever hold. Images of up to 89 million pixels are
+decoded, with some 20 bytes each; most workers hold 300 MB."""
 
 MAX_FAILURES = 20
 """A worker that failed so often is not started again."""
