@@ -12,6 +12,10 @@ import json
 import math
 from typing import Any
 
+MAX_DEPTH = 100
+"""Most levels of objects and arrays in the arguments of a call and in content blocks. No tool needs
+as many; recursion over more would exhaust Python's stack, and orjson writes at most 254."""
+
 REPLACEMENT = "\ufffd"
 _HIGH_FIRST, _HIGH_LAST = "\ud800", "\udbff"
 
@@ -29,6 +33,21 @@ def _finite_float(text: str) -> float:
         msg = "a number is too large"
         raise ValueError(msg)
     return number
+
+
+def is_too_deep(value: object, limit: int = MAX_DEPTH) -> bool:
+    """Return whether objects and arrays are nested more than `limit` levels deep."""
+    level = [value] if isinstance(value, dict | list | tuple) else []
+    for _ in range(limit):
+        if not level:
+            return False
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list | tuple)
+        ]
+    return bool(level)
 
 
 def strict_json(text: str) -> Any:
@@ -49,7 +68,8 @@ def strict_object(text: str) -> dict[str, Any] | None:
         text: The JSON text; white space around the object is allowed.
 
     Returns:
-        The object, or None for anything else, including an object with NaN or Infinity.
+        The object, or None for anything else, including an object with NaN or Infinity, and one
+        that is nested more than `MAX_DEPTH` levels deep.
     """
     if not text.startswith("{") and not text.lstrip().startswith("{"):
         return None
@@ -57,7 +77,7 @@ def strict_object(text: str) -> dict[str, Any] | None:
         value = strict_json(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not is_too_deep(value) else None
 
 
 def dump_json(value: Any) -> str:

@@ -78,7 +78,10 @@ class MiMoInputError(MiMoError, ValueError):
     Attributes:
         message_index: Index of the message in the list that was passed, or None.
         block_index: Index of the content block in that message, or None.
+        item: Which media item of that block, from 0; a `tool_result` block may hold several.
     """
+
+    item: int = 0
 
     def __init__(
         self, reason: str, message_index: int | None = None, block_index: int | None = None

@@ -236,8 +236,10 @@ def _warn(
 def _refused(reference: MediaReference, error: ValueError | OSError) -> MediaError:
     """Return the error that names the block, the reason and the remedy."""
     reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-    return MediaError(
+    refused = MediaError(
         f"the {reference.kind} cannot be sent: {reason}",
         reference.message_index,
         reference.block_index,
     )
+    refused.item = reference.item
+    return refused

@@ -67,6 +67,7 @@ class MediaReference:
         mime_type: The MIME type that the block states, or None; the bytes decide in the end.
         message_index: Index of the message in the list that the caller passed.
         block_index: Index of the block in that message's content.
+        item: Which media item of that block, from 0; a `tool_result` block may hold several.
     """
 
     kind: MediaKind
@@ -74,6 +75,7 @@ class MediaReference:
     mime_type: str | None
     message_index: int
     block_index: int
+    item: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from langchain_mimo._wire.turns import MediaPart
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
 MP4 = base64.b64encode(b"\0\0\0\x18ftypmp42" + bytes(40)).decode()
 WAV = base64.b64encode(b"RIFF\0\0\0\0WAVEfmt " + bytes(40)).decode()
+PDF = base64.b64encode(b"%PDF-1.7\n" + bytes(40)).decode()
 URL = "https://example.com/media"
 NONE = MediaDefaults()
 
@@ -189,15 +190,15 @@ REFUSED = {
         "image block",
     ),
     "PDF in image": ({"type": "image", "base64": "AAAA", "mime_type": "application/pdf"}, "pdf"),
-    "PDF file": ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf"}, "PDF"),
+    "PDF file": ({"type": "file", "base64": PDF, "mime_type": "application/pdf"}, "PDF"),
     "OpenAI PDF": (
-        {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
+        {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PDF}"}},
         "PDF",
     ),
     "Anthropic PDF": (
         {
             "type": "document",
-            "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"},
+            "source": {"type": "base64", "media_type": "application/pdf", "data": PDF},
         },
         "PDF",
     ),
@@ -220,7 +221,6 @@ REFUSED = {
     "unknown type": ({"type": "hologram", "data": "x"}, "'hologram' cannot be sent"),
     "no type": ({"foo": 1, "bar": 2}, "without a type"),
     "empty dict": ({}, "without a type"),
-    "thinking": ({"type": "thinking", "thinking": "x"}, "'thinking'"),
     "not a dict": (7, "string or a dict"),
     "text without text": ({"type": "text"}, "'text' of a text block must be a string"),
     "null text": ({"type": "text", "text": None}, "must be a string, got NoneType"),

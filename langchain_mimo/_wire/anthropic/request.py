@@ -90,12 +90,14 @@ def _refuse_audio_and_video(turns: Sequence[Turn]) -> None:
         for part in media_parts(turn):
             reference = part.reference
             if reference.kind != "image":
-                raise UnsupportedModalityError(
+                error = UnsupportedModalityError(
                     f"MiMo drops {reference.kind} in the Anthropic format without reading it; use "
                     'api_format="openai" (dialect={"anthropic_audio_video": True} sends it anyway)',
                     reference.message_index,
                     reference.block_index,
                 )
+                error.item = reference.item
+                raise error
 
 
 def _encode_parameters(options: RequestOptions) -> dict[str, Any]:

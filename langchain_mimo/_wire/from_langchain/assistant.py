@@ -10,7 +10,13 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from langchain_mimo._checks import warn_once
-from langchain_mimo._json import dump_json, join_surrogates, strict_object
+from langchain_mimo._json import (
+    MAX_DEPTH,
+    dump_json,
+    is_too_deep,
+    join_surrogates,
+    strict_object,
+)
 from langchain_mimo._wire.from_langchain.other_providers import (
     ASSISTANT_CONVERSIONS,
     CallBlock,
@@ -92,7 +98,8 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
 
 def _reasoning_in_fields(additional: Mapping[str, Any]) -> str:
     for key in _REASONING_FIELDS:
-        if (value := additional.get(key)) and (text := plain_reasoning(value)):
+        value = additional.get(key)
+        if value and not is_too_deep(value) and (text := plain_reasoning(value)):
             return text
     return ""
 
@@ -157,6 +164,10 @@ def _read_block(
     block: Mapping[str, Any], at: tuple[int, int], contents: _BlockContents, *, repair: bool
 ) -> None:
     kind = block_type(block)
+    if kind != "text" and is_too_deep(block):
+        raise MiMoInputError(
+            f"a {str(kind)[:40]} block is nested more than {MAX_DEPTH} levels deep; flatten it", *at
+        )
     wrapped = kind == "non_standard" and isinstance(block.get("value"), Mapping)
     if wrapped:
         block = block["value"]
@@ -261,14 +272,24 @@ def _add_call(
 
 def _exact_arguments(call_id: str | None, args: Any, raw: object, index: int) -> str:
     """Return the model's own text if it was kept and still stands for the arguments, else JSON."""
-    if isinstance(raw, Mapping) and call_id is not None:
+    if isinstance(raw, Mapping) and call_id is not None and not is_too_deep(args):
         text = raw.get(call_id)
         if isinstance(text, str) and is_decoded_form(strict_object(text), args):
             return text
     return _arguments_json(args, call_id, index)
 
 
+def _check_depth(args: Any, call_id: str | None, index: int) -> None:
+    if is_too_deep(args):
+        raise HistoryError(
+            f"the arguments of tool call {call_id!r} are nested more than {MAX_DEPTH} levels deep; "
+            "flatten them",
+            index,
+        )
+
+
 def _arguments_json(args: Any, call_id: str | None, index: int) -> str:
+    _check_depth(args, call_id, index)
     try:
         return dump_json(args)
     except (TypeError, ValueError) as error:

@@ -2,18 +2,27 @@
 
 Accepted are plain strings; LangChain's standard blocks (v1) and the older `source_type` blocks
 (v0); MiMo's own parts; and the blocks of other providers that `other_providers` lists. Anything
-else raises, naming the message and the block. No file is opened and no payload is copied here.
+else raises, naming the message and the block. No file is opened here, and no payload is copied
+unless it is text.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from typing import TypeAlias
 
 from langchain_mimo._checks import warn_once
-from langchain_mimo._json import join_surrogates
+from langchain_mimo._json import MAX_DEPTH, is_too_deep, join_surrogates
+from langchain_mimo._wire.from_langchain.files import (
+    NO_DOCUMENTS,
+    inline_source,
+    read_bytes,
+    read_file,
+    read_plain_text,
+    with_heading,
+)
+from langchain_mimo._wire.from_langchain.left_out import note_of
 from langchain_mimo._wire.from_langchain.media_blocks import (
     Block,
     BlockPosition,
@@ -21,20 +30,25 @@ from langchain_mimo._wire.from_langchain.media_blocks import (
     media_part,
 )
 from langchain_mimo._wire.from_langchain.options import MediaDefaults
-from langchain_mimo._wire.from_langchain.other_providers import IGNORED_KEYS, block_type
+from langchain_mimo._wire.from_langchain.other_providers import (
+    HANDED_ON,
+    IGNORED_KEYS,
+    block_type,
+)
 from langchain_mimo._wire.json_values import string_or_empty
 from langchain_mimo._wire.turns import MediaPart, Part, TextPart
 from langchain_mimo.errors import MediaError, MiMoInputError
 
 Reader: TypeAlias = Callable[[Block, BlockPosition, MediaDefaults], Part | None]
 
+_NESTING = frozenset(
+    {"document", "search_result", "json", "custom_tool_call_output", "non_standard"}
+)
+"""Types of blocks whose values may be nested, at most `MAX_DEPTH` levels deep."""
+
 _ACCEPTED = (
     "MiMo accepts text, image, video and audio blocks (LangChain's standard ones, or image_url, "
     "video_url, input_audio)"
-)
-_NO_DOCUMENTS = (
-    "MiMo does not read PDFs or other documents; send the text as a text block, or the pages as "
-    "images"
 )
 
 
@@ -53,14 +67,15 @@ def read_content(
         texts beside other parts are dropped, since MiMo refuses them.
 
     Raises:
-        MiMoInputError: A block has an unknown type or lacks a key.
-        MediaError: Media are of the wrong kind, or their location cannot be sent.
+        MiMoInputError: A block has an unknown type or lacks a key. With
+            `defaults.leave_out_unusable`, a note takes its place instead.
+        MediaError: Media are of the wrong kind, or their location cannot be sent; likewise.
     """
     if isinstance(content, str):
         return join_surrogates(content)
     parts = []
     for block_index, block in enumerate(content):
-        part = read_block(block, (message_index, block_index), defaults)
+        part = read_or_leave_out(block, (message_index, block_index), defaults)
         if part is not None and (isinstance(part, MediaPart) or part.text):
             parts.append(part)
     if not parts:
@@ -68,6 +83,22 @@ def read_content(
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return parts[0].text
     return parts
+
+
+def read_or_leave_out(
+    block: str | Block, at: BlockPosition, defaults: MediaDefaults
+) -> Part | None:
+    """Read one content block as `read_block` does, or return the note that takes its place.
+
+    Raises:
+        MiMoInputError: The block cannot be sent, and `defaults.leave_out_unusable` is off.
+    """
+    try:
+        return read_block(block, at, defaults)
+    except MiMoInputError as error:
+        if not defaults.leave_out_unusable:
+            raise
+        return TextPart(note_of(block, error))
 
 
 def read_block(block: str | Block, at: BlockPosition, defaults: MediaDefaults) -> Part | None:
@@ -94,6 +125,10 @@ def read_block(block: str | Block, at: BlockPosition, defaults: MediaDefaults) -
     if kind == "text":
         return _read_text(block, at, defaults)
     reader = READERS.get(kind) if kind is not None else None
+    if kind in _NESTING and is_too_deep(block):
+        raise MiMoInputError(
+            f"a {kind} block is nested more than {MAX_DEPTH} levels deep; flatten it", *at
+        )
     if reader is None:
         name = "without a type" if kind is None else f"of type {kind[:40]!r}"
         raise MiMoInputError(f"a block {name} cannot be sent; {_ACCEPTED}", *at)
@@ -128,44 +163,24 @@ def _read_refusal(block: Block, at: BlockPosition, _: MediaDefaults) -> TextPart
     return TextPart(_required_string(block, "refusal", at))
 
 
-def _read_plain_text(block: Block, at: BlockPosition, _: MediaDefaults) -> TextPart:
-    """Read `text-plain` and v0 `file` blocks: text, or base64 of UTF-8."""
-    text = block.get("text")
-    if text is None and block.get("source_type") == "text":
-        text = block.get("data") or block.get("url")
-    encoded = block.get("base64") or (block.get("data") if text is None else None)
-    if text is None and isinstance(encoded, str):
-        try:
-            text = b64decode(encoded, validate=True).decode()
-        except ValueError as error:
-            raise MiMoInputError("a text file must be base64 of UTF-8 text", *at) from error
-    if not isinstance(text, str):
-        raise MiMoInputError(
-            "a text file must contain its text ('text' or 'base64'); it is not fetched from a URL "
-            "or a file_id",
-            *at,
-        )
-    return TextPart(_with_heading(block, text))
-
-
-def _with_heading(block: Block, text: str) -> str:
-    """Put a document's title and context before its text, as the provider does."""
-    head = [value for key in ("title", "context") if isinstance(value := block.get(key), str)]
-    return join_surrogates("\n".join([*filter(None, head), text]))
-
-
-def _read_document(block: Block, at: BlockPosition, defaults: MediaDefaults) -> TextPart:
+def _read_document(block: Block, at: BlockPosition, defaults: MediaDefaults) -> Part:
     source = block.get("source") or block.get("document")
     if isinstance(source, Mapping):
         if source.get("type") == "text" and isinstance(source.get("data"), str):
-            return TextPart(_with_heading(block, source["data"]))
+            return TextPart(with_heading(block, source["data"]))
         inner = source.get("source")  # Bedrock: {"document": {"format", "name", "source"}}
         if isinstance(inner, Mapping) and isinstance(inner.get("text"), str):
-            return TextPart(_with_heading(source, inner["text"]))
+            return TextPart(with_heading(source, inner["text"]))
         content = source.get("content")
         if source.get("type") == "content" and isinstance(content, str | list):
-            return TextPart(_with_heading(block, _join_texts(content, at, defaults)))
-    raise MediaError(_NO_DOCUMENTS, *at)
+            return TextPart(with_heading(block, _join_texts(content, at, defaults)))
+        source_dict = SourceDict(
+            inner if isinstance(inner, Mapping) else source,
+            string_or_empty(source.get("media_type")) or None,
+        )
+        if (inline := inline_source(source_dict)) is not None:
+            return read_bytes(inline, source_dict, block, at, defaults)
+    raise MediaError(NO_DOCUMENTS, *at)
 
 
 def _read_search_result(block: Block, at: BlockPosition, defaults: MediaDefaults) -> TextPart:
@@ -191,7 +206,7 @@ def _read_json(block: Block, at: BlockPosition, _: MediaDefaults) -> TextPart:
     value = block.get("json", block.get("data"))
     try:
         return TextPart(join_surrogates(dumps(value, ensure_ascii=False)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MiMoInputError(f"the value of a json block is not JSON: {error}", *at) from error
 
 
@@ -266,32 +281,9 @@ def _part_reader(kind: str, key: str, location: str = "url") -> Reader:
     return read
 
 
-def _read_by_mime_type(block: Block, at: BlockPosition, defaults: MediaDefaults) -> Part | None:
-    """Read blocks whose type does not tell the kind of media: `file`, `input_file`, `media`."""
-    inner = next(
-        (v for k in ("file", "inline_data", "file_data") if isinstance(v := block.get(k), Mapping)),
-        block,
-    )
-    source_dict = SourceDict(inner, string_or_empty(block.get("mime_type")) or None)
-    mime_type = source_dict.stated_mime_type() or ""
-    kind = mime_type.partition("/")[0]
-    if kind == "text" or block.get("source_type") == "text":
-        return _read_plain_text(block, at, defaults)
-    if mime_type == "application/pdf":
-        raise MediaError(_NO_DOCUMENTS, *at)
-    if kind not in ("image", "video", "audio"):
-        stated = f"its MIME type is {mime_type[:60]!r}" if mime_type else "it has no MIME type"
-        raise MediaError(
-            f"a {block_type(block)} block must contain an image, a video or audio, but {stated}; "
-            "use an image, video or audio block with mime_type",
-            *at,
-        )
-    return _read_media(kind, source_dict, block, at, defaults)
-
-
 READERS: dict[str, Reader] = {
     "text": _read_text,
-    "text-plain": _read_plain_text,
+    "text-plain": read_plain_text,
     "non_standard": _read_non_standard,
     "image": _standard_reader("image"),
     "video": _standard_reader("video"),
@@ -306,16 +298,17 @@ READERS: dict[str, Reader] = {
     "audio_url": _part_reader("audio", "audio_url"),
     "input_image": _part_reader("image", "image_url"),
     "input_video": _part_reader("video", "video_url"),
-    "file": _read_by_mime_type,
-    "input_file": _read_by_mime_type,
-    "media": _read_by_mime_type,
-    "file_data": _read_by_mime_type,
-    "inline_data": _read_by_mime_type,
+    "file": read_file,
+    "input_file": read_file,
+    "media": read_file,
+    "file_data": read_file,
+    "inline_data": read_file,
     "document": _read_document,
     "search_result": _read_search_result,
     "json": _read_json,
     "custom_tool_call_output": _read_custom_output,
     "cachePoint": _drop,
+    **dict.fromkeys(HANDED_ON, _drop),
 }
 """The reader of each type of block in user messages and tool results. `tool_result` is missing on
 purpose: `history` converts it to turns."""

@@ -32,7 +32,8 @@ from langchain_core.messages import (
 from langchain_mimo._json import join_surrogates
 from langchain_mimo._wire.from_langchain.assistant import ParsedAssistant, read_assistant
 from langchain_mimo._wire.from_langchain.content_blocks import is_tool_result, read_content
-from langchain_mimo._wire.from_langchain.media_blocks import check_modalities
+from langchain_mimo._wire.from_langchain.left_out import left_out
+from langchain_mimo._wire.from_langchain.media_blocks import unsupported
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.from_langchain.pairing import find_results
 from langchain_mimo._wire.from_langchain.tool_results import (
@@ -47,7 +48,9 @@ from langchain_mimo._wire.turns import (
     MediaPart,
     Part,
     SystemTurn,
+    TextPart,
     ToolCall,
+    ToolTurn,
     Turn,
     UserTurn,
 )
@@ -144,7 +147,7 @@ class _Cleaner:
             content = self._extract_results(content, index)
         parts = read_content(content, index, self._defaults)
         if not isinstance(parts, str):
-            self._check_modalities(parts)
+            parts = self._accepted(parts)
         elif has_results and not parts:
             return index + 1
         self._turns.append(UserTurn(parts, _name_of(message)))
@@ -161,17 +164,23 @@ class _Cleaner:
     ) -> int:
         parts = read_content(message.content, index, self._defaults)
         if not isinstance(parts, str):
-            for part in parts:
-                if isinstance(part, MediaPart):
-                    raise MiMoInputError(
-                        f"MiMo does not accept {part.reference.kind} content in a {role} message; "
-                        "move it into a user message",
-                        index,
-                        part.reference.block_index,
-                    )
-            parts = "\n".join(part.text for part in parts if not isinstance(part, MediaPart))
+            refused = (self._accepted_in_system(part, index, role) for part in parts)
+            parts = "\n".join(part.text for part in refused)
         self._turns.append(SystemTurn(parts, role, _name_of(message)))
         return index + 1
+
+    def _accepted_in_system(self, part: Part, index: int, role: str) -> TextPart:
+        if isinstance(part, TextPart):
+            return part
+        error = MiMoInputError(
+            f"MiMo does not accept {part.reference.kind} content in a {role} message; move it into "
+            "a user message",
+            index,
+            part.reference.block_index,
+        )
+        if not self._defaults.leave_out_unusable:
+            raise error
+        return left_out(part, error)
 
     def assistant(self, message: BaseMessage, index: int) -> int:
         parsed = read_assistant(message, index, repair=self._options.repair_history)
@@ -257,7 +266,7 @@ class _Cleaner:
             turn.call_id = call.id
             if turn.media:
                 result.name = result.name or call.name
-                self._check_modalities(turn.media)
+                self._check_result(turn)
             self._turns.append(turn)
         if self._options.tool_media == "user" and (turn_with_media := media_turn(results)):
             self._turns.append(turn_with_media)
@@ -296,7 +305,7 @@ class _Cleaner:
     def _append_orphan(self, result: ToolResult, index: int) -> None:
         call_id = result.turn.call_id
         if self._options.repair_history:
-            self._check_modalities(result.turn.media)
+            self._check_result(result.turn)
             self._turns.append(as_user_turn(result))
             return
         why = "is the second result of" if call_id in self._answered_ids else "has no"
@@ -307,9 +316,30 @@ class _Cleaner:
             result.block_index,
         )
 
-    def _check_modalities(self, parts: Sequence[Part]) -> None:
-        if self._options.inputs is not None:
-            check_modalities(parts, self._options.model, self._options.inputs)
+    def _check_result(self, turn: ToolTurn) -> None:
+        """Move what takes the place of media that the model does not accept into the text."""
+        accepted = self._accepted(turn.media)
+        turn.media = [part for part in accepted if isinstance(part, MediaPart)]
+        notes = [part.text for part in accepted if isinstance(part, TextPart)]
+        turn.text = "\n".join([turn.text, *notes])
+
+    def _accepted(self, parts: Sequence[Part]) -> list[Part]:
+        """Refuse media that the model does not accept, or replace them with notes.
+
+        Raises:
+            UnsupportedModalityError: The model does not accept a part, and nothing is left out.
+        """
+        inputs = self._options.inputs
+        accepted: list[Part] = []
+        for part in parts:
+            error = None if inputs is None else unsupported(part, self._options.model, inputs)
+            if error is None or not isinstance(part, MediaPart):
+                accepted.append(part)
+            elif self._defaults.leave_out_unusable:
+                accepted.append(left_out(part, error))
+            else:
+                raise error
+        return accepted
 
 
 def _name_of(message: BaseMessage) -> str | None:

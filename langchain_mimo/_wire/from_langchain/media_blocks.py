@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from langchain_mimo import catalogue
 from langchain_mimo._checks import choice, number
+from langchain_mimo._media.file_kinds import accepted_as
 from langchain_mimo._media.references import (
     InlineBase64,
     MediaKind,
@@ -94,8 +95,8 @@ def media_part(
             audio; or the block selects a time range.
     """
     source, inline_mime = _source(kind, source_dict, block, at)
-    inline_mime = _checked_mime_type(kind, inline_mime, at)
-    mime_type = _checked_mime_type(kind, source_dict.stated_mime_type(), at) or inline_mime
+    stated = (source_dict.stated_mime_type(), inline_mime)
+    mime_type = _mime_type(cast("MediaKind", kind), source, stated, at)
     fps, resolution = _sampling(kind, source_dict.fields, block, at)
     if kind == "video":
         fps = defaults.fps if fps is None else fps
@@ -186,6 +187,21 @@ def _fingerprint(block: Block) -> tuple[int | None, str | None]:
     )
 
 
+def _mime_type(
+    kind: MediaKind, source: MediaSource, stated: Sequence[str | None], at: BlockPosition
+) -> str | None:
+    """Return the first MIME type that tells anything, or None; raise if one is another kind's.
+
+    Those that contradict the first bytes are ignored: they lie.
+    """
+    try:
+        return next(filter(None, [_checked_mime_type(kind, each, at) for each in stated]), None)
+    except MediaError:
+        if isinstance(source, InlineBase64) and accepted_as(source, kind):
+            return None
+        raise
+
+
 def _checked_mime_type(kind: str, mime_type: str | None, at: BlockPosition) -> str | None:
     """Return the MIME type, or None if it is generic; raise if it is another kind's."""
     if mime_type is None or mime_type in _GENERIC_MIME_TYPES:
@@ -251,26 +267,14 @@ def _refuse_range(kind: str, dicts: Sequence[Block], at: BlockPosition) -> None:
             )
 
 
-def check_modalities(parts: Sequence[Part], model: str, inputs: frozenset[str]) -> None:
-    """Refuse media that a model does not accept.
-
-    Args:
-        parts: Any parts.
-        model: The model's id, for the error.
-        inputs: The modalities it accepts.
-
-    Raises:
-        UnsupportedModalityError: A part has another modality; the error names models that accept
-            it.
-    """
-    for part in parts:
-        if isinstance(part, MediaPart) and part.reference.kind not in inputs:
-            kind = part.reference.kind
-            models = [
-                name for name in catalogue.current_ids() if kind in catalogue.MODELS[name].inputs
-            ]
-            raise UnsupportedModalityError(
-                f"{model} does not accept {kind} input; use one of {', '.join(models)}",
-                part.reference.message_index,
-                part.reference.block_index,
-            )
+def unsupported(part: Part, model: str, inputs: frozenset[str]) -> UnsupportedModalityError | None:
+    """Return why a model does not accept a part, or None; arguments as in `check_modalities`."""
+    if not isinstance(part, MediaPart) or part.reference.kind in inputs:
+        return None
+    kind = part.reference.kind
+    models = [name for name in catalogue.current_ids() if kind in catalogue.MODELS[name].inputs]
+    return UnsupportedModalityError(
+        f"{model} does not accept {kind} input; use one of {', '.join(models)}",
+        part.reference.message_index,
+        part.reference.block_index,
+    )

@@ -12,18 +12,21 @@ from langchain_mimo.errors import as_input_error
 
 @dataclass(slots=True)
 class MediaDefaults:
-    """Defaults for video blocks that set no `fps` or `media_resolution`.
+    """Defaults for blocks: how videos are sampled, and what becomes of blocks that cannot be sent.
 
     Attributes:
-        fps: Frames per second, 0.1 to 10, or None to leave it to the server (which takes 2).
-        media_resolution: "default", "max", or None to leave it to the server.
+        fps: Frames per second of videos whose block sets none, 0.1 to 10, or None to leave it to
+            the server (which takes 2).
+        media_resolution: "default", "max", or None to leave it to the server; likewise.
+        leave_out_unusable: Whether a note takes the place of a block that cannot be sent.
     """
 
     fps: float | None = None
     media_resolution: str | None = None
+    leave_out_unusable: bool = False
 
     def __post_init__(self) -> None:
-        """Validate both; raises `MiMoInputError`."""
+        """Validate the first two; raises `MiMoInputError`."""
         if self.fps is None and self.media_resolution is None:
             return
         with as_input_error():
@@ -53,7 +56,7 @@ class HistoryOptions:
         repair_history: Whether to repair, in the request only, turns that do not fit together.
             Calls without a result get `pairing.INTERRUPTED`; late results move up to their call;
             results without a call, or a second one for the same call, become user text; media in
-            assistant messages become a note.
+            assistant messages become a note. `media_defaults.leave_out_unusable` does the rest.
     """
 
     model: str

@@ -14,7 +14,7 @@ provider only and are dropped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from langchain_mimo._wire.json_values import string_or_empty
@@ -51,7 +51,9 @@ def _rows(
 _SERVER_TOOL = "ran on the provider's server; the answer's text already contains its outcome"
 _DUPLICATE = "message.tool_calls holds the same call; read from here only when that is empty"
 
-PROVIDER_BLOCKS: tuple[ProviderBlock, ...] = (
+_FILE = "by its bytes, or the MIME type of its URL; text as text; a PDF is refused"
+
+_PROVIDER_BLOCKS: tuple[ProviderBlock, ...] = (
     # Assistant: text
     *_rows("assistant", "LangChain, all", "text", "the answer", "text"),
     *_rows("assistant", "LangChain", "text", "its text", "text-plain"),
@@ -154,15 +156,29 @@ PROVIDER_BLOCKS: tuple[ProviderBlock, ...] = (
     *_rows("user", "OpenAI Responses", "text", "its output", "custom_tool_call_output"),
     *_rows("user", "OpenAI Responses", "media", "its URL", "input_image", "input_video"),
     *_rows("user", "SGLang, vLLM", "media", "its URL", "audio_url"),
-    *_rows("user", "OpenAI", "media", "by its MIME type; a PDF is refused", "file", "input_file"),
-    *_rows("user", "Gemini", "media", "by its MIME type; offsets are refused", "media"),
-    *_rows("user", "Gemini", "media", "by its MIME type", "file_data", "inline_data"),
+    *_rows("user", "OpenAI", "media", _FILE, "file", "input_file"),
+    *_rows("user", "Gemini", "media", f"{_FILE}; offsets are refused", "media"),
+    *_rows("user", "Gemini", "media", _FILE, "file_data", "inline_data"),
     *_rows("user", "Anthropic, Bedrock", "result", "a tool's result", "tool_result", "toolResult"),
     *_rows("user", "Bedrock", "dropped", "a cache marker; MiMo caches automatically", "cachePoint"),
 )
+
+_SENT_TO_USERS = frozenset(row.type for row in _PROVIDER_BLOCKS if row.role == "user")
+
+PROVIDER_BLOCKS = _PROVIDER_BLOCKS + tuple(
+    replace(row, role="user", becomes="dropped", note="an answer handed on: only its text is sent")
+    for row in _PROVIDER_BLOCKS
+    if row.becomes in ("reasoning", "call", "dropped") and row.type not in _SENT_TO_USERS
+)
 """All known blocks of other providers. Their images that share a type with LangChain's own
 (Anthropic's `image` with a `source`, Bedrock's `{"image": {"format", "source"}}`) are read by
-`content_blocks` as one more shape of that type."""
+`content_blocks` as one more shape of that type.
+
+The last rows are answers that are handed on in another role, by supervisors or emulated tools: what
+the model thought and called is not what a user or a tool says."""
+
+HANDED_ON = frozenset(row.type for row in PROVIDER_BLOCKS if row.role == "user") - _SENT_TO_USERS
+"""Types of blocks that are read in assistant messages and dropped in all others."""
 
 ASSISTANT_CONVERSIONS: dict[str, Conversion] = {
     row.type: row.becomes for row in PROVIDER_BLOCKS if row.role == "assistant"

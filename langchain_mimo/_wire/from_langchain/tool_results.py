@@ -15,7 +15,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import LC_AUTO_PREFIX, BaseMessage
@@ -24,8 +24,9 @@ from langchain_mimo._json import join_surrogates
 from langchain_mimo._wire.from_langchain.content_blocks import (
     READERS,
     is_tool_result,
-    read_block,
+    read_or_leave_out,
 )
+from langchain_mimo._wire.from_langchain.files import link_text
 from langchain_mimo._wire.from_langchain.media_blocks import BlockPosition
 from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.from_langchain.other_providers import block_type
@@ -179,9 +180,14 @@ def _build_turn(
         if isinstance(block, Mapping) and "type" not in block and block_type(block) not in READERS:
             # Plain dicts that a tool returned are sent as JSON.
             block = {"type": "json", "json": block}  # noqa: PLW2901
-        part = read_block(block, at, defaults)
+        if (link := link_text(block)) is not None:
+            texts.append(link)
+            continue
+        part = read_or_leave_out(block, at, defaults)
         if isinstance(part, MediaPart):
-            media.append(part)
+            # Several items of one `tool_result` block have the same indices.
+            reference = replace(part.reference, item=len(media))
+            media.append(replace(part, reference=reference))
         elif part is not None and part.text:
             texts.append(part.text)
     text = "\n".join(texts) or (media_summary(media) if media else NO_OUTPUT)

@@ -45,11 +45,7 @@ def test_base64(block, kind, data):
     assert block == before
 
 
-# Core treats every OpenAI file block as a PDF, so its real type is lost.
-@pytest.mark.parametrize(
-    "block",
-    [block for name, (block, *_) in [*INLINE.items(), *REMOTE.items()] if name != "OpenAI file"],
-)
+@pytest.mark.parametrize("block", [block for block, *_ in [*INLINE.values(), *REMOTE.values()]])
 def test_normalising_by_core_changes_nothing(block):
     (message,) = _normalize_messages([HumanMessage([block])])
     (direct,) = read_content([block], 0, NONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from block_samples import PDF
 from history_samples import IMAGE, VIDEO, ai, result, shape, turns_of
 from langchain_core.messages import AIMessage, HumanMessage
 
@@ -224,8 +225,6 @@ def test_invalid_tool_media_are_named():
         turns_of(
             [
                 ai("a"),
-                result(
-                    "a", ["x", {"type": "file", "base64": "AA", "mime_type": "application/pdf"}]
-                ),
+                result("a", ["x", {"type": "file", "base64": PDF, "mime_type": "application/pdf"}]),
             ]
         )

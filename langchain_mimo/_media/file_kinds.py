@@ -1,0 +1,101 @@
+"""Tells by its bytes what a file in a message is: an image, a video, audio, text, or none of them.
+
+Blocks of type `file` say nothing about it, and the MIME types that they state are often wrong:
+langchain-core writes application/pdf over that of every OpenAI file block (langchain#36939).
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+from collections.abc import Iterable
+from typing import get_args
+
+from langchain_mimo._media.identify import identify_file, refusal_reason
+from langchain_mimo._media.inspection import inspect_headers
+from langchain_mimo._media.readers import Base64Reader
+from langchain_mimo._media.references import InlineBase64, MediaKind
+
+MAX_TEXT_BYTES = 8 * (1 << 20)
+"""Most bytes of a text file that are read. The largest context, 1,048,576 tokens, holds less."""
+
+_KINDS: tuple[MediaKind, ...] = get_args(MediaKind)
+_TEXT_FORMATS = frozenset({"SVG", "HTML", "XML", "M3U"})
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BINARY = frozenset(map(chr, range(32))) - set("\t\n\r\f\b\x1b")
+
+
+def media_kind(source: InlineBase64, stated: str | None = None) -> MediaKind | None:
+    """Return what kind of media a file is, by its headers.
+
+    Args:
+        source: The file.
+        stated: What its MIME type says, tried first; the bytes decide.
+
+    Returns:
+        The kind under which MiMo accepts it; that of a format that MiMo accepts when the file is
+        damaged; None for all other files.
+
+    Raises:
+        ValueError: The beginning is not valid base64; the text is the reason, for a MediaError.
+    """
+    reader = Base64Reader(source)
+    found, _ = identify_file(reader)
+    if found is None or not found.mime_types:
+        return None
+    kinds = sorted(_KINDS, key=lambda kind: (kind != stated, kind not in found.mime_types))
+    for kind in kinds:
+        try:
+            inspect_headers(kind, None, reader)
+        except ValueError:
+            continue
+        return kind
+    return next(kind for kind in kinds if kind in found.mime_types)
+
+
+def accepted_as(source: InlineBase64, kind: MediaKind) -> bool:
+    """Return whether a file's first bytes are those of a format that a kind of block accepts."""
+    try:
+        found, _ = identify_file(Base64Reader(source))
+    except ValueError:
+        return False
+    return found is not None and kind in found.mime_types
+
+
+def unreadable_reason(source: InlineBase64) -> str | None:
+    """Return what a file is that MiMo does not read, and what to do, or None if it is not known."""
+    found, _ = identify_file(Base64Reader(source))
+    if found is None or found.name in _TEXT_FORMATS or found.mime_types:
+        return None
+    if found.preparer is not None:
+        kind = next(kind for kind in _KINDS if found.preparer == f"prepare_{kind}")
+        return refusal_reason(found, kind)
+    return (
+        f"it is {found.name} ({found.description}), which MiMo does not read; send its text as a "
+        "text block, or its pages as images"
+    )
+
+
+def text_of(source: InlineBase64) -> str | None:
+    """Return the text of a file, or None if it is not text.
+
+    It is UTF-8, or UTF-16 with a byte order mark, without control characters.
+
+    Raises:
+        ValueError: It has more than `MAX_TEXT_BYTES`; the text is the reason, for a MediaError.
+    """
+    size = Base64Reader(source).size
+    if size > MAX_TEXT_BYTES:
+        raise ValueError(
+            f"its text has {size:,} bytes, but at most {MAX_TEXT_BYTES:,} are sent; shorten it"
+        )
+    try:
+        data = binascii.a2b_base64(source.text[source.start :].encode("ascii"), strict_mode=True)
+        text = data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
+    except ValueError:  # includes binascii.Error and UnicodeError
+        return None
+    return None if _has_any(text, _BINARY) else text
+
+
+def _has_any(text: str, characters: Iterable[str]) -> bool:
+    return any(character in text for character in characters)
