@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -159,7 +159,8 @@ class ConnectedFields(ModelHooks):
         try:
             response.fail(error)
         except MiMoMediaRejectedError as rejected:
-            await asyncio.to_thread(self._explain_rejection, rejected, response.request)
+            with suppress(Exception):  # no thread is to be had, as when the interpreter ends
+                await asyncio.to_thread(self._explain_rejection, rejected, response.request)
             raise
 
     def _explain_rejection(self, error: MiMoMediaRejectedError, request: ChatRequest) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from langchain_mimo._chat.requests import ChatRequest
 from langchain_mimo._media.diagnosis import describe_rejected_media
 from langchain_mimo._media.opening import MediaPolicy
@@ -17,13 +19,19 @@ def explain_rejection(
 ) -> None:
     """Add to an error's hint what the request's media are and which call converts them.
 
-    This reads the headers of files again: in an event loop, call it in a thread.
+    This reads the headers of files again: in an event loop, call it in a thread. It never raises,
+    because the server's error is on its way: then the hint stays as it was.
 
     Args:
         error: The server's error; its `hint` is extended.
         request: The request that was rejected.
         policy: Which files may be opened.
     """
+    with suppress(Exception):
+        error.hint = " ".join([error.hint or "", *_sentences(request, policy)]).strip()
+
+
+def _sentences(request: ChatRequest, policy: MediaPolicy) -> list[str]:
     references = [part.reference for turn in request.turns for part in media_parts(turn)]
     sentences = [
         f"{describe_rejected_media(reference, policy)}."
@@ -31,4 +39,4 @@ def explain_rejection(
     ]
     if len(references) > _MAX_DESCRIBED:
         sentences.append(f"And {len(references) - _MAX_DESCRIBED} more.")
-    error.hint = " ".join([error.hint or "", "Media in the request:", *sentences]).strip()
+    return ["Media in the request:", *sentences]

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from PIL import Image
 
-from langchain_mimo import ChatMiMo, MiMoMediaRejectedError, image_block
+from langchain_mimo import ChatMiMo, MiMoError, MiMoMediaRejectedError, image_block
 
 BODY = {
     "error": {
@@ -83,3 +83,27 @@ def test_a_missing_file_does_not_hide_the_error(tmp_path):
     )
     with pytest.raises(MiMoMediaRejectedError, match="can no longer be read"):
         llm.invoke([HumanMessage([block])])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("error", [TypeError, OSError, RecursionError, MemoryError, MiMoError])
+def test_a_description_that_fails_does_not_replace_the_error(monkeypatch, method, error):
+    def fails(*_):
+        raise error("from elsewhere")
+
+    monkeypatch.setattr("langchain_mimo._chat.rejected_media.describe_rejected_media", fails)
+    message = HumanMessage([{"type": "image", "url": "https://example.com/a.png"}])
+    with pytest.raises(MiMoMediaRejectedError, match="corrupted") as caught:
+        METHODS[method](model(), [message])
+    assert "from elsewhere" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["ainvoke", "astream"])
+def test_no_thread_for_the_description_does_not_replace_the_error(monkeypatch, method):
+    async def fails(function, *_):
+        raise RuntimeError(f"can't start new thread for {function}")
+
+    monkeypatch.setattr(asyncio, "to_thread", fails)
+    message = HumanMessage([{"type": "image", "url": "https://example.com/a.png"}])
+    with pytest.raises(MiMoMediaRejectedError, match="corrupted"):
+        METHODS[method](model(), [message])
