@@ -6,6 +6,7 @@ it: `FUZZ_SEED=1 FUZZ_CASE=42 make fuzz`.
 
 import os
 import random
+import subprocess
 import sys
 
 import pytest
@@ -53,15 +54,39 @@ def test_mutants_are_of_every_kind_and_mostly_damaged():
     assert len({mutant.data for mutant in made}) > 90
 
 
-def test_a_hang_and_a_crash_are_reported_with_their_case(monkeypatch):
-    real = runner._start
+CRASHES = """
+import json, os, signal
+print(json.dumps({"case": 0, "how": "a file"}), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+GOES_ON = """
+import json
+print(json.dumps({"case": 1, "how": "a file"}))
+print(json.dumps({"done": 1, "error": None, "peak": 2048}))
+"""
+
+
+def process(script):
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_crash_is_reported_and_the_next_case_is_run(monkeypatch):
+    started = []
 
     def start(seed, first, end, step):
-        process = real(seed, first, end, step)
-        process.kill()
-        return process
+        started.append(first)
+        return process(GOES_ON if first else CRASHES)
 
     monkeypatch.setattr(runner, "_start", start)
-    report = runner.run(seed=1, first=0, end=1)
-    assert report.cases == 0
-    assert "the process ended with" in report.failures[0]
+    report = runner.run(seed=5, first=0, end=2)
+    assert started == [0, 1]
+    assert (report.cases, report.peak_mb) == (1, 2)
+    assert len(report.failures) == 1
+    assert "FUZZ_SEED=5 FUZZ_CASE=0 (a file): the process ended with -9" in report.failures[0]
+
+
+def test_a_worker_that_does_not_start_is_no_case(monkeypatch):
+    monkeypatch.setattr(runner, "_start", lambda *_: process("import no_such_module"))
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        runner.run(seed=5, first=0, end=2)
