@@ -163,11 +163,7 @@ class ChatMiMo(ConnectedFields):
         return self._prompt_value(model_input)
 
     def _prompt_value(self, model_input: LanguageModelInput) -> PromptValue:
-        """Add missing MIME types to images, since core's tracing raises without them.
-
-        Raises:
-            MediaError: The format of such an image cannot be recognised from its bytes.
-        """
+        """Add missing MIME types to images, since core's tracing raises without them."""
         value = super()._convert_input(model_input)
         if not isinstance(value, ChatPromptValue):
             return value
@@ -304,8 +300,8 @@ class ChatMiMo(ConnectedFields):
 
         Raises:
             MediaError: A media item may not be opened, or its place, kind, size or headers would be
-                refused by a call too. Files are not hashed here: one that was replaced by another
-                of the same size is noticed only when it is sent.
+                refused by a call too, and `repair_history` is off. Files are not hashed here: one
+                that was replaced by another of the same size is noticed only when it is sent.
             MiMoInputError: `output_tokens`, `prices` or a keyword is invalid.
         """
         from langchain_mimo._chat.call_options import call_options
@@ -326,6 +322,7 @@ class ChatMiMo(ConnectedFields):
             tools_text=json.dumps(bound, ensure_ascii=False) if bound else "",
             output_tokens=output_tokens,
             prices=prices,
+            leave_out_unusable=history.media_defaults.leave_out_unusable,
         )
 
     @override

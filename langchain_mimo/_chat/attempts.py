@@ -5,9 +5,11 @@ A call sends one request, and another one for one of these reasons:
 - **A transient rejection** (`second_chance`): the same request once more, at most once per call.
 - **A native schema that failed** (`structured_output.native`): the request again, with JSON mode
   and the schema in the prompt, at most once per call.
+- **A media item that cannot be sent** (`repair_history`): a note takes its place, and the request,
+  of which the server got nothing or not all, is sent again.
 - **A tool that was not called** (`tool_choice.forced`): further turns that ask for the call.
 
-The first two kinds leave nothing in the message except their usage, since nothing of them was
+The first three kinds leave nothing in the message except their usage, since nothing of them was
 given out; once a stream has given something out, the response stands, or the error is raised.
 Attempts for a forced tool call share their reasoning, which a stream gives out as it arrives.
 
@@ -17,8 +19,9 @@ Attempts for a forced tool call share their reasoning, which a stream gives out 
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage
@@ -100,9 +103,11 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
     rejection: MiMoError | None = None
     refusal: MiMoError | None = None
     metadata: dict[str, Any] = {"structured_output": {"native": True}} if native else {}
+    falls_back = False
     send = Send(request.encode(turns))
     while True:
-        attempt = yield send
+        encode = partial(request.encode, turns, fall_back=falls_back)
+        send, attempt = yield from _without_unusable_media(request, send, encode)
         if may_repeat and (chance := second_chance(attempt, request.turns)):
             may_repeat, rejection = False, attempt.error
             metadata["second_chance"] = {"reason": chance.reason}
@@ -111,7 +116,7 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
             metadata["structured_output"] = {"native": False, "reason": failure}
             refusal = attempt.error
             send = Send(request.encode(turns, fall_back=True))
-            native = None
+            native, falls_back = None, True
         elif (pause := _pause_after_break(attempt, request.retry, breaks + 1)) is not None:
             send = Send(send.body, pause)
             breaks += 1
@@ -131,6 +136,17 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
     if forced:
         metadata |= forced.metadata()
     return Outcome(metadata, is_forced=forced is not None)
+
+
+def _without_unusable_media(
+    request: ChatRequest, send: Send, encode: Callable[[], dict[str, Any]]
+) -> Generator[Send, Attempt, tuple[Send, Attempt]]:
+    """Send a request until no media item in it is left out; returns what was sent at last."""
+    attempt = yield send
+    while request.leave_out(attempt.error):
+        send = replace(send, body=encode(), delay=0.0)
+        attempt = yield send
+    return send, attempt
 
 
 def _pause_after_break(attempt: Attempt, policy: RetryPolicy | None, number: int) -> float | None:

@@ -152,7 +152,9 @@ def call_options(
             missing_reasoning=values["missing_reasoning"],
             repair_history=values["repair_history"],
             tool_media=values["tool_media"],
-            media_defaults=MediaDefaults(values["fps"], values["media_resolution"]),
+            media_defaults=MediaDefaults(
+                values["fps"], values["media_resolution"], bool(values["repair_history"])
+            ),
         ),
         thinking=thinking,
         tools=given.get("tools") or (),

@@ -10,7 +10,9 @@ from langchain_core.messages import BaseMessage
 from langchain_mimo._media.identify import HEAD_BYTES, mime_type_for
 from langchain_mimo._media.readers import Base64Reader
 from langchain_mimo._media.references import InlineBase64
-from langchain_mimo.errors import MediaError
+
+UNKNOWN = "application/octet-stream"
+"""The MIME type of bytes that are not known."""
 
 
 def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
@@ -20,16 +22,14 @@ def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None
         messages: A conversation; not changed.
 
     Returns:
-        A copy with the MIME types filled in, or None when none is missing.
-
-    Raises:
-        MediaError: The bytes are not an image that MiMo accepts.
+        A copy with the MIME types filled in, or None when none is missing. Bytes that are not an
+        image that MiMo accepts get `UNKNOWN`; they are refused when the request is built or sent.
     """
     changed: dict[int, BaseMessage] = {}
     for index, message in enumerate(messages):
         content = message.content
         if isinstance(content, list) and any(map(_untyped_base64, content)):
-            blocks = [_with_mime_type(block, index, at) for at, block in enumerate(content)]
+            blocks = [_with_mime_type(block) for block in content]
             changed[index] = message.model_copy(update={"content": blocks})
     if not changed:
         return None
@@ -44,16 +44,14 @@ def _untyped_base64(block: Any) -> str | None:
     return data if isinstance(data, str) and data else None
 
 
-def _with_mime_type(block: Any, message_index: int, block_index: int) -> Any:
+def _with_mime_type(block: Any) -> Any:
     data = _untyped_base64(block)
-    if data is None:
-        return block
-    return {**block, "mime_type": _mime_type(data, message_index, block_index)}
+    return block if data is None else {**block, "mime_type": _mime_type(data)}
 
 
-def _mime_type(base64: str, message_index: int, block_index: int) -> str:
+def _mime_type(base64: str) -> str:
     try:
         head = Base64Reader(InlineBase64(base64)).read(0, HEAD_BYTES)
         return mime_type_for("image", head, None)[0]
-    except ValueError as error:
-        raise MediaError(f"the image cannot be sent: {error}", message_index, block_index) from None
+    except ValueError:
+        return UNKNOWN

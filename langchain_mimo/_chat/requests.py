@@ -21,8 +21,10 @@ from langchain_mimo._wire.bound_tools import BoundTools, rename_calls
 from langchain_mimo._wire.dialects import Dialect, dialect_of
 from langchain_mimo._wire.formats import API_FORMATS, ApiFormat
 from langchain_mimo._wire.from_langchain.history import clean_history
+from langchain_mimo._wire.from_langchain.left_out import leave_out
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.turns import Turn
+from langchain_mimo.errors import MediaError, MiMoError, UnsupportedModalityError
 
 PriceFunction: TypeAlias = Callable[[UsageMetadata | None, str, int], float | None]
 """Returns the cost in US dollars, from usage, model id and number of web searches."""
@@ -54,6 +56,7 @@ class ChatRequest:
         reasoning_as_content: Whether reasoning replaces an empty response.
         as_blocks: Whether chunks carry v1 content blocks.
         price: Returns the cost of usage by model id and number of web searches, or None.
+        leaves_out: Whether a note takes the place of media that cannot be sent.
     """
 
     turns: Sequence[Turn]
@@ -76,6 +79,20 @@ class ChatRequest:
     reasoning_as_content: bool = False
     as_blocks: bool = False
     price: PriceFunction | None = None
+    leaves_out: bool = False
+
+    def leave_out(self, error: MiMoError | None) -> bool:
+        """Replace the media item that an error is about with a note, if the caller wishes so.
+
+        Whether a file is there and what it holds is known only while the request is sent, so this
+        follows an attempt that failed before the server got all of it.
+
+        Returns:
+            Whether the request should be encoded again.
+        """
+        if not self.leaves_out or not isinstance(error, MediaError | UnsupportedModalityError):
+            return False
+        return leave_out(self.turns, error)
 
     def encode(
         self, further_turns: Sequence[Turn] = (), *, fall_back: bool = False
@@ -97,7 +114,13 @@ class ChatRequest:
         options = self.options
         if plan.response_format is not None:
             options = replace(options, response_format=plan.response_format)
-        tree = self.api_format.encode_request(turns, options, self.dialect)
+        while True:
+            try:
+                tree = self.api_format.encode_request(turns, options, self.dialect)
+                break
+            except UnsupportedModalityError as error:
+                if not self.leave_out(error):
+                    raise
         if self.extra_body:
             tree.update(self.extra_body)
         return tree
@@ -180,6 +203,7 @@ def build_request(
         reasoning_as_content=options.empty_content == "reasoning",
         as_blocks=fields.output_version == "v1",
         price=price if fields.server == "mimo" else None,
+        leaves_out=options.history.media_defaults.leave_out_unusable,
     )
 
 

@@ -14,11 +14,12 @@ from langchain_mimo._checks import integer, number, shown
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
+from langchain_mimo._wire.from_langchain.left_out import left_out
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
 from langchain_mimo.cost.prices import list_price
-from langchain_mimo.errors import MiMoInputError, as_input_error
+from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
     MESSAGE_MARKS,
@@ -53,6 +54,7 @@ def estimate_turns(
     tools_text: str = "",
     output_tokens: int = 0,
     prices: Mapping[str, Price] | None = None,
+    leave_out_unusable: bool = False,
 ) -> Estimate:
     """Estimate the cost of a conversation.
 
@@ -63,6 +65,8 @@ def estimate_turns(
         tools_text: The tool definitions as the JSON text that will be sent.
         output_tokens: Tokens of reasoning and answer to include in the cost. Default: none.
         prices: Prices by model id in US dollars, which override those of the catalogue.
+        leave_out_unusable: Whether media that cannot be sent count as the note that takes their
+            place. Default: they raise.
 
     Returns:
         The estimate. Its cost is None, not 0, when the price of the model is unknown.
@@ -86,10 +90,16 @@ def estimate_turns(
         for part in media_parts(turn):
             reference = part.reference
             key = (reference.source, reference.kind, part.fps, part.media_resolution)
-            if key not in known:
-                known[key] = estimate_media(
-                    reference, policy, fps=part.fps, media_resolution=part.media_resolution
-                )
+            try:
+                if key not in known:
+                    known[key] = estimate_media(
+                        reference, policy, fps=part.fps, media_resolution=part.media_resolution
+                    )
+            except MediaError as error:
+                if not leave_out_unusable:
+                    raise
+                text += text_tokens(left_out(part, error).text)
+                continue
             media = _sum(media, known[key])
             if known[key].note is not None:
                 place = f"messages[{reference.message_index}], block {reference.block_index}"
