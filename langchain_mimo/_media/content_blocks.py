@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
 
 from langchain_mimo._checks import integer, shown
 from langchain_mimo._media import formats, limits
+from langchain_mimo._media.deep_greys import reduce_deep_grey
 from langchain_mimo._media.image_colours import fitting_profile, on_white, to_srgb
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
@@ -40,7 +41,7 @@ class PillowImage(Protocol):
 _HASH_CHUNK = 1 << 20
 
 _ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
-    "image/png": ("PNG", frozenset({"1", "L", "LA", "P", "I;16", "RGB", "RGBA"}), {}),
+    "image/png": ("PNG", frozenset({"1", "L", "LA", "P", "RGB", "RGBA"}), {}),
     "image/jpeg": ("JPEG", frozenset({"L", "RGB"}), {"quality": 95}),
     "image/webp": ("WEBP", frozenset({"RGB", "RGBA"}), {"quality": 95}),
 }
@@ -274,6 +275,10 @@ def _encoded(image: Any, mime_type: str) -> bytes:
     name, modes, options = _ENCODINGS[mime_type]
     if image.mode == "I" and _is_sixteen_bit(image):
         image = image.convert("I;16")
+    if image.mode.startswith("I;16"):  # many readers clip 16 bits to white
+        image, mask = reduce_deep_grey(image, [])
+        if mask is not None:
+            image.putalpha(mask)
     if image.mode not in modes:
         if image.mode not in _EIGHT_BIT_MODES:
             raise MediaError(

@@ -126,12 +126,17 @@ def test_a_pil_image_of_any_mode_is_saved(mode, mime_type, name):
 
 
 @pytest.mark.parametrize("mode", ["I", "I;16"])
-def test_16_bit_images_are_saved_as_png_and_refused_as_jpeg(mode):
-    image = Image.new(mode, (1, 1), 54321)
-    back = Image.open(io.BytesIO(base64.b64decode(image_block(image)["base64"])))
-    assert back.getpixel((0, 0)) == 54321
-    with pytest.raises(MediaError, match="mode"):
-        image_block(image, mime_type="image/jpeg")
+@pytest.mark.parametrize("mime_type", ["image/png", "image/jpeg", "image/webp"])
+def test_16_bit_greys_are_scaled_to_8_bits(mode, mime_type):
+    image = Image.new(mode, (64, 8), 0)
+    for x in range(64):
+        image.paste(x * 65535 // 63, (x, 0, x + 1, 8))
+    back = Image.open(
+        io.BytesIO(base64.b64decode(image_block(image, mime_type=mime_type)["base64"]))
+    )
+    grey = back.convert("L")
+    for x in range(0, 64, 7):
+        assert abs(grey.getpixel((x, 4)) - x * 255 / 63) < 6
 
 
 def test_a_pil_image_of_floats_is_refused():
