@@ -5,6 +5,10 @@ sends a byte now and then never times out. A `Deadline` passes through httpx2 an
 unchanged, since it is a float, and takes effect here, next to the socket: no read, write, handshake
 or name look-up lasts beyond it. Other timeouts are passed on as they are.
 
+A connection on which an operation fails or is cancelled closes itself: httpcore2 forgets it in the
+middle of a handshake. Closing takes no step of the event loop, so no cancellation can interrupt
+httpcore2 between closing connections and removing them from its pool.
+
 This module imports httpcore2, which httpx2 loads with its first client: import it no sooner.
 """
 
@@ -16,7 +20,8 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Iterable
+import types
+from collections.abc import Coroutine, Generator, Iterable
 from typing import Any
 
 import httpcore2
@@ -96,16 +101,26 @@ class DeadlineStream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read, and wait for bytes until the deadline."""
-        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        try:
+            return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write in pieces; the deadline restarts after each."""
         _restart(timeout)
         view = memoryview(buffer)
-        for start in range(0, len(view), _PIECE):
-            piece = buffer if len(view) <= _PIECE else view[start : start + _PIECE]
-            self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
-            _restart(timeout)
+        try:
+            for start in range(0, len(view), _PIECE):
+                piece = buffer if len(view) <= _PIECE else view[start : start + _PIECE]
+                self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
+                _restart(timeout)
+        except httpcore2.WriteError:  # a response may be there already
+            raise
+        except BaseException:
+            self.close()
+            raise
 
     def start_tls(
         self,
@@ -114,8 +129,12 @@ class DeadlineStream(httpcore2.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         """Do the TLS handshake in what is left of the time to connect."""
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
+        try:
+            left = _left(timeout, httpcore2.ConnectTimeout)
+            return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection."""
@@ -170,16 +189,26 @@ class AsyncDeadlineStream(httpcore2.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read, and wait for bytes until the deadline."""
-        return await self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        try:
+            return await self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write in pieces; the deadline restarts after each."""
         _restart(timeout)
         view = memoryview(buffer)
-        for start in range(0, len(view), _PIECE):
-            piece = buffer if len(view) <= _PIECE else view[start : start + _PIECE]
-            await self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
-            _restart(timeout)
+        try:
+            for start in range(0, len(view), _PIECE):
+                piece = buffer if len(view) <= _PIECE else view[start : start + _PIECE]
+                await self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
+                _restart(timeout)
+        except httpcore2.WriteError:  # a response may be there already
+            raise
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def start_tls(
         self,
@@ -188,16 +217,35 @@ class AsyncDeadlineStream(httpcore2.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """Do the TLS handshake in what is left of the time to connect."""
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        return AsyncDeadlineStream(await self._stream.start_tls(ssl_context, server_hostname, left))
+        try:
+            left = _left(timeout, httpcore2.ConnectTimeout)
+            secure = await self._stream.start_tls(ssl_context, server_hostname, left)
+        except BaseException:
+            await self.aclose()
+            raise
+        return AsyncDeadlineStream(secure)
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self._stream.aclose()
+        await _without_pauses(self._stream.aclose())
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the wrapped connection returns."""
         return self._stream.get_extra_info(info)
+
+
+@types.coroutine
+def _without_pauses(work: Coroutine[Any, Any, None]) -> Generator[Any, None, None]:
+    """Run a coroutine to its end, without the steps that it only leaves to other tasks."""
+    try:
+        while True:
+            awaited = work.send(None)
+            if awaited is not None:
+                yield awaited
+    except StopIteration:
+        pass
+    finally:
+        work.close()
 
 
 def _addresses(host: str, port: int, timeout: float | None) -> list[str]:

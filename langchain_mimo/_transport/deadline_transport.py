@@ -9,7 +9,9 @@ This module imports httpcore2, which httpx2 loads with its first client: import 
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import Any
+from weakref import ref
 
 import httpcore2
 import httpx2
@@ -38,7 +40,7 @@ class DeadlineTransport(httpx2.HTTPTransport):
         super().__init__(verify=context, limits=limits, proxy=proxy)
         self.keeps_deadlines = isinstance(getattr(self, "_pool", None), httpcore2.ConnectionPool)
         if self.keeps_deadlines:
-            self._pool = httpcore2.ConnectionPool(
+            self._pool = _Pool(
                 network_backend=DeadlineBackend(httpcore2.SyncBackend()),
                 **_pool_options(context, limits, proxy),
             )
@@ -61,10 +63,60 @@ class AsyncDeadlineTransport(httpx2.AsyncHTTPTransport):
         pool = getattr(self, "_pool", None)
         self.keeps_deadlines = isinstance(pool, httpcore2.AsyncConnectionPool)
         if self.keeps_deadlines:
-            self._pool = httpcore2.AsyncConnectionPool(
+            self._pool = _AsyncPool(
                 network_backend=AsyncDeadlineBackend(httpcore2.AnyIOBackend()),
                 **_pool_options(context, limits, proxy),
             )
+
+
+class _Pool(httpcore2.ConnectionPool):
+    """A pool that closes a connection on which a request fails, whatever the failure.
+
+    httpcore2 keeps one in its pool forever if the handshake behind a proxy fails.
+    """
+
+    def create_connection(self, origin: httpcore2.Origin) -> httpcore2.ConnectionInterface:
+        """Create a connection; nothing connects yet."""
+        connection = super().create_connection(origin)
+        connection.handle_request = partial(_handle, ref(connection))  # type: ignore[method-assign]
+        return connection
+
+
+class _AsyncPool(httpcore2.AsyncConnectionPool):
+    """The same for event loops."""
+
+    def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
+        """Create a connection; nothing connects yet."""
+        connection = super().create_connection(origin)
+        handle: Any = partial(_ahandle, ref(connection))
+        connection.handle_async_request = handle  # type: ignore[method-assign]
+        return connection
+
+
+def _handle(reference: ref[Any], request: httpcore2.Request) -> httpcore2.Response:
+    connection: Any = reference()
+    try:
+        response: httpcore2.Response = type(connection).handle_request(connection, request)
+    except httpcore2.ConnectionNotAvailable:  # it serves another request
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    return response
+
+
+async def _ahandle(reference: ref[Any], request: httpcore2.Request) -> httpcore2.Response:
+    connection: Any = reference()
+    try:
+        response: httpcore2.Response = await type(connection).handle_async_request(
+            connection, request
+        )
+    except httpcore2.ConnectionNotAvailable:
+        raise
+    except BaseException:
+        await connection.aclose()
+        raise
+    return response
 
 
 def _pool_options(
