@@ -67,7 +67,7 @@ def _open(file: WatchedBytes, demuxer: str) -> Any:
 
 
 def _inspect_video(container: str, source: Any, clock: Clock) -> MediaInfo:
-    streams = _moving(source)
+    streams = [stream for stream in _moving(source) if stream.codec_context is not None]
     if not streams:
         raise param_incorrect(VIDEO_FORMAT)
     stream = streams[0]
@@ -109,12 +109,8 @@ def _inspect_audio(container: str, source: Any, clock: Clock) -> MediaInfo:
 
 
 def _moving(source: Any) -> list[Any]:
-    """Return the video streams of known codecs that are not covers or the images of chapters."""
-    return [
-        stream
-        for stream in source.streams.video
-        if stream.codec_context is not None and not stream.disposition & _STILL_IMAGES
-    ]
+    """Return the video streams that are not cover images or the images of chapters."""
+    return [stream for stream in source.streams.video if not stream.disposition & _STILL_IMAGES]
 
 
 def _audible(source: Any) -> list[Any]:
@@ -130,8 +126,20 @@ def _track(stream: Any) -> Track:
 
 def _audio_seconds(source: Any, track: Track) -> float:
     """Return the length of audio: what is there, whatever the times say when it begins."""
-    stated = _stated(source)
-    return stated if abs(stated - track.seconds) <= TOLERANCE else track.seconds
+    stated, hidden = _stated(source), _hidden_start(source, track)
+    seconds = stated if abs(stated - track.seconds) <= TOLERANCE else track.seconds
+    return max(0.0, seconds - hidden)
+
+
+def _hidden_start(source: Any, track: Track) -> float:
+    """Return the seconds at the start of Opus in Ogg that a player drops (RFC 7845, section 4.2).
+
+    FFmpeg drops them too when it decodes, but counts them in its durations.
+    """
+    header = bytes(track.stream.codec_context.extradata or b"")
+    if source.format.name != "ogg" or not header.startswith(b"OpusHead"):
+        return 0.0
+    return int.from_bytes(header[10:12], "little") / 48_000
 
 
 def _video_seconds(container: str, source: Any, tracks: list[Track]) -> float:

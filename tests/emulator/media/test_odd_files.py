@@ -247,6 +247,13 @@ def test_audio_of_an_unknown_codec_beside_a_video_is_left_out():
     assert (found.duration, found.has_audio) == (2.0, False)
 
 
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_a_video_of_an_unknown_codec_is_neither_audio_nor_video(kind):
+    data = av_file("mp4").replace(b"avc1", b"XXXX")
+    with pytest.raises(Refusal):
+        info(kind, f"{kind}/mp4", data)
+
+
 def test_a_wmv_of_one_frame_lasts_as_long_as_it_states():
     data = av_file("asf", "wmv2", None, seconds=0.1)
     assert info("video", "video/x-ms-wmv", data).duration > 0
