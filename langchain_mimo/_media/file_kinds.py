@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import binascii
 import codecs
-from collections.abc import Iterable
 from typing import get_args
 
-from langchain_mimo._media.identify import identify_file, refusal_reason
+from langchain_mimo._media.identify import HEAD_BYTES, identify_file, refusal_reason
 from langchain_mimo._media.inspection import inspect_headers
 from langchain_mimo._media.readers import Base64Reader
 from langchain_mimo._media.references import InlineBase64, MediaKind
@@ -20,9 +19,8 @@ MAX_TEXT_BYTES = 8 * (1 << 20)
 """Most bytes of a text file that are read. The largest context, 1,048,576 tokens, holds less."""
 
 _KINDS: tuple[MediaKind, ...] = get_args(MediaKind)
-_TEXT_FORMATS = frozenset({"SVG", "HTML", "XML", "M3U"})
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BINARY = frozenset(map(chr, range(32))) - set("\t\n\r\f\b\x1b")
+_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b")
 
 
 def media_kind(source: InlineBase64, stated: str | None = None) -> MediaKind | None:
@@ -63,9 +61,16 @@ def accepted_as(source: InlineBase64, kind: MediaKind) -> bool:
 
 
 def unreadable_reason(source: InlineBase64) -> str | None:
-    """Return what a file is that MiMo does not read, and what to do, or None if it is not known."""
-    found, _ = identify_file(Base64Reader(source))
-    if found is None or found.name in _TEXT_FORMATS or found.mime_types:
+    """Return what a file is that MiMo does not read, and what to do.
+
+    Returns:
+        The reason, or None if the file is not known or begins like text: some signatures are words.
+    """
+    reader = Base64Reader(source)
+    found, _ = identify_file(reader)
+    if found is None or found.mime_types:
+        return None
+    if found.name != "PDF" and not _CONTROLS & set(reader.read(0, HEAD_BYTES)):
         return None
     if found.preparer is not None:
         kind = next(kind for kind in _KINDS if found.preparer == f"prepare_{kind}")
@@ -94,8 +99,4 @@ def text_of(source: InlineBase64) -> str | None:
         text = data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except ValueError:  # includes binascii.Error and UnicodeError
         return None
-    return None if _has_any(text, _BINARY) else text
-
-
-def _has_any(text: str, characters: Iterable[str]) -> bool:
-    return any(character in text for character in characters)
+    return None if any(chr(control) in text for control in _CONTROLS) else text
