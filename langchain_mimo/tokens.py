@@ -53,6 +53,8 @@ MESSAGE_MARKS = 4
 _SAMPLE_RATE = 24_000
 _SAMPLES_PER_STEP = 240
 _SPECTRUM_STEPS_PER_TOKEN = 4
+_FLOAT_ERROR = 1e-6
+"""Of a sample: 8 seconds that were computed as 7.999999999999999 are 8 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def audio_tokens(seconds: float) -> int:
         ValueError: `seconds` is negative or not finite.
     """
     seconds = number("seconds", seconds, 0)
-    steps = int(seconds * _SAMPLE_RATE) // _SAMPLES_PER_STEP + 1
+    samples = int(seconds * _SAMPLE_RATE + _FLOAT_ERROR)
+    steps = samples // _SAMPLES_PER_STEP + 1
     for _ in range(2):
         steps = (steps + 1) // 2
     return -(-steps // _SPECTRUM_STEPS_PER_TOKEN)

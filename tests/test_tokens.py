@@ -168,3 +168,10 @@ def test_chinese_counts_at_least_one_token_per_character(text):
 @given(st.text(), st.text())
 def test_a_longer_text_never_costs_less(first, second):
     assert text_tokens(first + second) >= max(text_tokens(first), text_tokens(second))
+
+
+@pytest.mark.parametrize("seconds", [0.16, 0.48, 8.0, 60.0, 3599.84])
+def test_an_error_of_floats_costs_no_token(seconds):
+    below = math.nextafter(seconds, 0)
+    assert audio_tokens(below) == audio_tokens(seconds)
+    assert audio_tokens(seconds - 1 / 24_000) <= audio_tokens(seconds)

@@ -257,3 +257,22 @@ def test_a_video_of_an_unknown_codec_is_neither_audio_nor_video(kind):
 def test_a_wmv_of_one_frame_lasts_as_long_as_it_states():
     data = av_file("asf", "wmv2", None, seconds=0.1)
     assert info("video", "video/x-ms-wmv", data).duration > 0
+
+
+def opus(seconds):
+    """Opus in OGG of exactly these seconds of audio, as its last granule says."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=round(seconds * 48_000))
+        frame.sample_rate = 48_000
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        frame.pts = 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [0.636, 1.596, 3.996, 7.996])
+def test_opus_does_not_count_what_a_player_drops_at_its_start(seconds):
+    found = info("audio", "audio/ogg", opus(seconds))
+    assert found.duration == pytest.approx(seconds, abs=0.0021)
