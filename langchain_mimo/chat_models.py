@@ -54,8 +54,8 @@ class ChatMiMo(ConnectedFields):
 
     - Server: `model`*, `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
     - Generation*: `max_completion_tokens`, `temperature`, `top_p`, `stop`, `frequency_penalty`,
-      `presence_penalty`, `thinking`, `reasoning_effort`, `extra_body`, `stream_usage`; and
-      `streaming`, without *.
+      `presence_penalty`, `thinking`, `reasoning_effort`, `extra_body`, `stream_usage`,
+      `include_response_headers`; and `streaming`, without *.
     - Media: `fps`*, `media_resolution`*, `tool_media`*, `allowed_media_dirs`, `media_limits`.
     - Conversations*: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
       `forced_tool_attempts`, `parse_tool_xml`.

@@ -36,6 +36,7 @@ from langchain_mimo._chat.structured_output.native import (
 )
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._chat.tool_choice.forced import ForcedCall
+from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo.errors import (
     MediaError,
@@ -46,7 +47,6 @@ from langchain_mimo.errors import (
 
 REASONING_KEY = "reasoning_content"
 SEARCHES_KEY = "web_search_usage"
-COST_KEY = "cost_usd"
 
 _SEPARATOR = "\n\n"
 
@@ -172,7 +172,8 @@ class Totals:
         reasoning: Reasoning of earlier attempts that stays, or None.
         usage: Sum of their usage, or None.
         searches: Sum of their web searches; each is billed.
-        request: The request, for its price; None prices nothing.
+        request: The request, for its price and whether headers are wanted; None adds neither.
+        head: Headers of the last response, or None.
     """
 
     message_id: str | None = None
@@ -180,6 +181,7 @@ class Totals:
     usage: UsageMetadata | None = None
     searches: dict[str, int] = field(default_factory=dict)
     request: ChatRequest | None = None
+    head: ResponseHead | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -236,13 +238,16 @@ class Totals:
     def completed(self, message: MessageT, reasoning: str | None, outcome: Outcome) -> MessageT:
         """Return the last attempt's message, or last chunk, with what concerns all attempts."""
         message = self._joined(message, reasoning, outcome)
-        request = self.request
+        request, head, metadata = self.request, self.head, message.response_metadata
         if request is not None and request.price is not None:
-            metadata = message.response_metadata
             searches = (metadata.get(SEARCHES_KEY) or {}).get("tool_usage", 0)
-            metadata[COST_KEY] = request.price(
+            metadata["cost_usd"] = request.price(
                 message.usage_metadata, request.options.model, searches
             )
+        if head is not None and (request_id := head.request_id):
+            metadata["request_id"] = request_id
+        if head is not None and request is not None and request.include_response_headers:
+            metadata["headers"] = head.headers
         return message
 
     def _joined(self, message: MessageT, reasoning: str | None, outcome: Outcome) -> MessageT:

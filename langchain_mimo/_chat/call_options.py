@@ -30,6 +30,7 @@ _CHOICES = {
 
 _SWITCHES = (
     *("repair_history", "parse_tool_xml", "native_schemas", "second_chance", "stream_usage"),
+    "include_response_headers",
 )
 
 _OTHERS = frozenset(
@@ -37,7 +38,7 @@ _OTHERS = frozenset(
         *("model", "thinking", "reasoning_effort", "fps", "media_resolution", "repair_history"),
         *("tools", "tool_choice", "parallel_tool_calls", "forced_tool_attempts", "parse_tool_xml"),
         *("response_format", "extra_body", "stream_usage", "native_schemas", "second_chance"),
-        *("max_tool_calls", "stop_repetition"),
+        *("max_tool_calls", "stop_repetition", "include_response_headers"),
     }
 )
 
@@ -46,6 +47,7 @@ _FROM_FIELD = (
     *("repair_history", "fps", "media_resolution", "stream_usage", "forced_tool_attempts"),
     "parse_tool_xml",
     *("native_schemas", "second_chance", "max_tool_calls", "stop_repetition"),
+    "include_response_headers",
 )
 """Fields that a keyword of the same name replaces for one call."""
 
@@ -96,6 +98,7 @@ class CallOptions:
         second_chance: Whether to send a request once more after a transient rejection.
         max_tool_calls: Maximum number of tool calls in a response, or None.
         stop_repetition: Number of identical groups of lines that end a response, or None.
+        include_response_headers: Whether the message has the headers of the response.
     """
 
     model: str
@@ -115,6 +118,7 @@ class CallOptions:
     second_chance: bool
     max_tool_calls: int | None
     stop_repetition: int | None
+    include_response_headers: bool
 
 
 def call_options(
@@ -170,6 +174,7 @@ def call_options(
         second_chance=values["second_chance"],
         max_tool_calls=_limit("max_tool_calls", values["max_tool_calls"], 1),
         stop_repetition=_limit("stop_repetition", values["stop_repetition"], 2),
+        include_response_headers=values["include_response_headers"],
     )
 
 

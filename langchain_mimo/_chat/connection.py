@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langchain_mimo._chat.responses import StreamedResponse, WholeResponse
     from langchain_mimo._media.opening import MediaPolicy
     from langchain_mimo._transport import ApiRequest, Transport
+    from langchain_mimo._transport.response_head import ResponseHead
 
 T = TypeVar("T")
 
@@ -48,8 +49,17 @@ class ConnectedFields(ModelHooks):
         http: Transport = self._transport[1]
         return http
 
-    def _api_request(self, body: dict[str, Any], url: str | None, key: str | None) -> ApiRequest:
-        """Return the API request that sends a body, to `url` if that is known already."""
+    def _api_request(
+        self,
+        body: dict[str, Any],
+        url: str | None,
+        key: str | None,
+        on_head: Callable[[ResponseHead], None] | None = None,
+    ) -> ApiRequest:
+        """Return the API request that sends a body, to `url` if that is known already.
+
+        `on_head` takes the head of each accepted response.
+        """
         from langchain_mimo._transport import ApiRequest
         from langchain_mimo._transport.api_request import MAX_RESPONSE_BYTES
         from langchain_mimo._transport.retries import default_policy
@@ -64,6 +74,7 @@ class ConnectedFields(ModelHooks):
             retry=self.retry_policy or default_policy(self.max_retries),
             media=self._media_policy,
             max_response_bytes=self.max_response_bytes or MAX_RESPONSE_BYTES,
+            on_head=on_head,
         )
 
     @property
@@ -82,7 +93,8 @@ class ConnectedFields(ModelHooks):
                 time.sleep(response.delay)
             try:
                 key = current_key(self.api_key)
-                answer = self._http.request(self._api_request(response.body, response.url, key))
+                request = self._api_request(response.body, response.url, key, response.take_head)
+                answer = self._http.request(request)
             except MiMoError as error:
                 self._fail(response, error)
             else:
@@ -96,7 +108,7 @@ class ConnectedFields(ModelHooks):
                 await asyncio.sleep(response.delay)
             try:
                 key = await acurrent_key(self.api_key)
-                request = self._api_request(response.body, response.url, key)
+                request = self._api_request(response.body, response.url, key, response.take_head)
                 answer = await self._http.arequest(request)
             except MiMoError as error:
                 await self._afail(response, error)
@@ -111,7 +123,7 @@ class ConnectedFields(ModelHooks):
                 time.sleep(response.delay)
             try:
                 key = current_key(self.api_key)
-                request = self._api_request(response.body, response.url, key)
+                request = self._api_request(response.body, response.url, key, response.take_head)
                 with closing(self._http.stream(request)) as events:
                     for event in events:
                         yield from response.feed(event)
@@ -130,7 +142,7 @@ class ConnectedFields(ModelHooks):
                 await asyncio.sleep(response.delay)
             try:
                 key = await acurrent_key(self.api_key)
-                request = self._api_request(response.body, response.url, key)
+                request = self._api_request(response.body, response.url, key, response.take_head)
                 async with aclosing(self._http.astream(request)) as events:
                     async for event in events:
                         for item in response.feed(event):

@@ -200,6 +200,11 @@ class ChatMiMoFields(BaseChatModel):
     stream_usage: bool = True
     """Whether streams ask for usage (`stream_options.include_usage`)."""
 
+    include_response_headers: bool = False
+    """Whether `response_metadata["headers"]` has the headers of the server's response: at most 64,
+    lower-case names, values up to 1,024 bytes, without cookies. `response_metadata["request_id"]`
+    is there without it, where the server sends one."""
+
     allow_key_in_pickle: bool = False
     """Whether a pickle may contain the key and `default_headers` in plain text. A key that
     MIMO_API_KEY or XIAOMI_API_KEY holds is pickled as the name of that variable instead."""

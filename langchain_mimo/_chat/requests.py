@@ -57,6 +57,7 @@ class ChatRequest:
         as_blocks: Whether chunks carry v1 content blocks.
         price: Returns the cost of usage by model id and number of web searches, or None.
         leaves_out: Whether a note takes the place of media that cannot be sent.
+        include_response_headers: Whether the message has the headers of the response.
     """
 
     turns: Sequence[Turn]
@@ -79,6 +80,7 @@ class ChatRequest:
     reasoning_as_content: bool = False
     as_blocks: bool = False
     price: PriceFunction | None = None
+    include_response_headers: bool = False
     leaves_out: bool = False
 
     def leave_out(self, error: MiMoError | None) -> bool:
@@ -173,7 +175,7 @@ def build_request(
     watched = response_format.native or options.max_tool_calls or options.stop_repetition
     is_held = bool(watched) and not stream
     request = RequestOptions(
-        model=options.model,
+        model=str(options.extra_body.get("model", options.model)),
         parameters=options.parameters,
         thinking=False if history.disable_thinking else options.thinking,
         tools=sent_tools,
@@ -203,6 +205,7 @@ def build_request(
         reasoning_as_content=options.empty_content == "reasoning",
         as_blocks=fields.output_version == "v1",
         price=price if fields.server == "mimo" else None,
+        include_response_headers=options.include_response_headers,
         leaves_out=options.history.media_defaults.leave_out_unusable,
     )
 

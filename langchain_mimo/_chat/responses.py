@@ -26,6 +26,7 @@ from langchain_mimo._chat.streamed_attempts import StreamedAttempt
 from langchain_mimo._chat.structured_output.fences import without_fence
 from langchain_mimo._chat.structured_output.request import parsed_answer
 from langchain_mimo._chat.summary import Attempt
+from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._wire.openai.stream import StreamDecoder
 from langchain_mimo._wire.to_langchain.content_blocks import with_blocks
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
@@ -65,6 +66,10 @@ class _Call:
     def _follow(self, send: Send) -> None:
         self._send = send
         self.body, self.delay = send.body, send.delay
+
+    def take_head(self, head: ResponseHead) -> None:
+        """Take the headers of a response; the last one's are in the message."""
+        self._totals.head = head
 
     def _decide(self, attempt: Attempt) -> Outcome | None:
         """Return how the call ends, or None after preparing the next request.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,7 @@ import httpx2
 
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._transport.error_hints import ErrorContext
+from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo.errors import MiMoConfigurationError
@@ -49,6 +50,7 @@ class ApiRequest:
         media: Which files may be opened.
         max_response_bytes: Largest response, in bytes after decompression; a stream, which repeats
             a frame around every token, may have `STREAM_FACTOR` times as many.
+        on_head: Called with the headers of each accepted response, before its body is read.
     """
 
     url: str
@@ -58,6 +60,7 @@ class ApiRequest:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     media: MediaPolicy = field(default_factory=MediaPolicy)
     max_response_bytes: int = MAX_RESPONSE_BYTES
+    on_head: Callable[[ResponseHead], None] | None = None
 
     def key(self) -> str:
         """Return the API key that the server reads, or ""."""
@@ -111,7 +114,7 @@ def error_context(
     """
     headers = api_request.headers if headers is None else headers
     keys = _keys(headers)
-    secrets = tuple(value for name, value in headers.items() if name.lower() not in _HARMLESS)
+    secrets = [value for name, value in headers.items() if name.lower() not in _HARMLESS]
     key = next(iter(keys.values()), "")
     family = re.match(r"(?:sk|ttp|tp)-", key)
     model, tools = api_request.tree.get("model"), api_request.tree.get("tools")
@@ -122,14 +125,17 @@ def error_context(
         rival_headers=tuple(keys) if len(set(keys.values())) > 1 else (),
         model=model if isinstance(model, str) else "",
         searches=isinstance(tools, list) and any(map(_is_web_search, tools)),
-        secrets=secrets,
+        secrets=tuple(secrets),
     )
 
 
 def _keys(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the keys in headers by the header's name, the one that MiMo reads first."""
-    values = {name.lower(): value.rpartition(" ")[2] for name, value in headers.items()}
-    return {name: values[name] for name in _KEY_HEADERS if values.get(name)}
+    values = dict.fromkeys(_KEY_HEADERS, "")
+    for name, value in headers.items():
+        if name.lower() in values:
+            values[name.lower()] = value.rpartition(" ")[2]
+    return {name: key for name, key in values.items() if key}
 
 
 def _is_web_search(tool: object) -> bool:

@@ -32,6 +32,7 @@ from langchain_mimo._transport.error_responses import (
 from langchain_mimo._transport.http_packages import faults_of
 from langchain_mimo._transport.inflation import content_encoding
 from langchain_mimo._transport.request_body import AsyncContent, RequestBody, SyncContent
+from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.sse import EventDecoder, parse_json
 from langchain_mimo._transport.timeouts import AttemptTimer
 from langchain_mimo.errors import (
@@ -184,6 +185,11 @@ class Attempt:
                 raise self._unusable(f"a body compressed with {self.encoding[:80]!r}")
             raise self.error_response(b"")
         return self._status < 400
+
+    def hand_on_head(self, api_request: ApiRequest) -> None:
+        """Hand on the headers of an accepted response."""
+        if api_request.on_head is not None:
+            api_request.on_head(ResponseHead(self.headers, self._context.secrets))
 
     def check(self) -> None:
         """Raise if a time limit has expired.

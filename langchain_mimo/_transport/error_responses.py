@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -33,6 +33,7 @@ from langchain_mimo._transport.error_hints import (
     speech_hint,
     unsupported_model_hint,
 )
+from langchain_mimo._transport.response_head import request_id
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoAuthenticationError,
@@ -95,7 +96,7 @@ def redirect_error(
     return MiMoRedirectError(
         f"{context.host} redirects to {redact(host, context.secrets, 253)}",
         status_code=status,
-        request_id=_request_id(headers, None, context.secrets),
+        request_id=request_id(headers, None, context.secrets),
         hint="Redirects are not followed, because the API key would be sent along. Set base_url to "
         "the final address.",
         response=_redacted_response(status, headers, b"", context),
@@ -110,7 +111,7 @@ def invalid_response_error(
     return MiMoInvalidResponseError(
         f"{context.host or 'the server'} responded with {describe_body(body, context.secrets)}",
         status_code=status,
-        request_id=_request_id(headers, None, context.secrets),
+        request_id=request_id(headers, None, context.secrets),
         hint="Check base_url, and whether a proxy or a login page is in between.",
         response=_redacted_response(status, headers, text.encode(), context),
     )
@@ -130,7 +131,7 @@ def _build(
         code=body.code,
         param=body.param,
         type=body.type,
-        request_id=_request_id(headers, body.request_id, context.secrets),
+        request_id=request_id(headers, body.request_id, context.secrets),
         hint=rule.hint(context) if callable(rule.hint) else rule.hint,
         retry_after=retry_after(headers, time.time()),
         response=_redacted_response(status, headers, body.encoded(), context),
@@ -158,14 +159,6 @@ def _redacted_response(
     return httpx2.Response(status, headers=kept, content=body)
 
 
-def _request_id(
-    headers: Mapping[str, str], from_body: str | None, secrets: Iterable[str]
-) -> str | None:
-    names = (name for name in _REQUEST_ID_HEADERS if headers.get(name))
-    found = next((headers[name] for name in names), from_body)
-    return redact(found, secrets, 200) if found else None
-
-
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return how long the server asks to wait.
 
@@ -188,8 +181,6 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 _STATUS = re.compile(r"[45]\d\d")
-
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-mimo-request-id", "x-trace-id")
 
 
 @dataclass(frozen=True, slots=True)

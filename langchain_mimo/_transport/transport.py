@@ -234,6 +234,7 @@ class Transport:
         try:
             accepted = attempt.accept_head(request, response)
             if accepted:
+                attempt.hand_on_head(plan.api_request)
                 return response
             body = response_body.read_error(response_body.chunks(response, attempt), attempt)
         finally:
@@ -347,6 +348,7 @@ class Transport:
         try:
             accepted = attempt.accept_head(request, response)
             if accepted:
+                attempt.hand_on_head(plan.api_request)
                 return response
             body = await response_body.aread_error(
                 response_body.achunks(response, attempt), attempt

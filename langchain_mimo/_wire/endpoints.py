@@ -138,6 +138,9 @@ def _shown(url: str) -> str:
     return repr(re.sub(r"//[^/]*@", "//…@", url)[:80])
 
 
+_REGIONS = ", ".join(f'region="{name}" ({host})' for name, host in TOKEN_PLAN_HOSTS.items())
+
+
 def default_base_url(api_key: str | None, region: Region | None, *, is_known: bool = True) -> str:
     """Return the base URL of MiMo's host for a key.
 
@@ -153,13 +156,12 @@ def default_base_url(api_key: str | None, region: Region | None, *, is_known: bo
         MiMoConfigurationError: A Token Plan key has no region (the key works on one cluster only;
             the others answer 401), the region does not exist, or the key is of another family.
     """
-    hosts = ", ".join(f'region="{name}" ({host})' for name, host in TOKEN_PLAN_HOSTS.items())
     if region is not None and region not in TOKEN_PLAN_HOSTS:
-        msg = f"unknown region {region!r}; use {hosts}"
+        msg = f"unknown region {region!r}; use {_REGIONS}"
         raise MiMoConfigurationError(msg)
     if key_family(api_key) == "tp" or (region is not None and not is_known):
         if region is None:
-            msg = f"a Token Plan key (tp-…) works on one cluster only; set {hosts}, or base_url"
+            msg = f"a Token Plan key (tp-…) works on one cluster only; set {_REGIONS}, or base_url"
             raise MiMoConfigurationError(msg)
         return f"https://{TOKEN_PLAN_HOSTS[region]}/v1"
     if region is not None:

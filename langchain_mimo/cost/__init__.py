@@ -1,4 +1,4 @@
-"""Estimates the cost of conversations and media before sending, and fits media into budgets.
+"""Prices conversations and media before they are sent, and responses; fits media into budgets.
 
 Public names are imported on first use: a type hint of `Estimate` costs no measuring of media.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
     from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
+    from langchain_mimo.cost.prices import price_of
 
 _MODULES = {
     "Estimate": "estimate_result",
@@ -19,9 +20,12 @@ _MODULES = {
     "VideoPlan": "planning",
     "plan_segments": "planning",
     "plan_video": "planning",
+    "price_of": "prices",
 }
 
-__all__ = ["Estimate", "MediaEstimate", "Segment", "VideoPlan", "plan_segments", "plan_video"]
+__all__ = [
+    "Estimate", "MediaEstimate", "Segment", "VideoPlan", "plan_segments", "plan_video", "price_of",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

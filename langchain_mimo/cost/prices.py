@@ -24,20 +24,32 @@ def list_price(model: str, prices: Mapping[str, Price] | None = None) -> Price |
 
 
 def price_of(usage: UsageMetadata | None, model: str, web_searches: int = 0) -> float | None:
-    """Return what a response costs by MiMo's price list.
+    """Return what a response costs by MiMo's price list, as `response_metadata["cost_usd"]` says.
 
     Args:
         usage: The response's `usage_metadata`, or None when the server sent none.
         model: Model id.
-        web_searches: Number of web searches, each billed on its own.
+        web_searches: Number of web searches, at least 0; each is billed on its own. MiMo counts
+            them in `response_metadata["web_search_usage"]["tool_usage"]`.
 
     Returns:
-        US dollars; None when the usage or the model's price is unknown.
+        US dollars for a realtime call with a pay-as-you-go key, at the prices of
+        `langchain_mimo.catalogue`, which are dated; None when the usage or the model's price is
+        unknown.
+
+    Example:
+        ```python
+        from langchain_mimo.cost import price_of
+
+        usage = {"input_tokens": 1_000_000, "output_tokens": 0, "total_tokens": 1_000_000}
+        print(price_of(usage, "mimo-v2.6-flash"))
+        ```
     """
     price = list_price(model)
     if usage is None or price is None:
         return None
-    cached = usage.get("input_token_details", {}).get("cache_read", 0)
+    # Never more than the whole input, whatever a gateway reports.
+    cached = min(usage.get("input_token_details", {}).get("cache_read", 0), usage["input_tokens"])
     tokens = (
         cached * price.cache_hit
         + (usage["input_tokens"] - cached) * price.input

@@ -21,6 +21,7 @@ def fields(**changes):
     made |= {"parse_tool_xml": False}
     made |= {"native_schemas": True, "second_chance": True}
     made |= {"max_tool_calls": None, "stop_repetition": None}
+    made |= {"include_response_headers": False}
     return SimpleNamespace(**made | changes)
 
 
