@@ -22,6 +22,12 @@ _WITHOUT_DURATION = frozenset(
 _WITHOUT_TIMES = frozenset({"h264", "hevc"})
 """Containers without times, for which FFmpeg assumes 25 frames per second."""
 
+_STATING_DURATION = frozenset(
+    {"aiff", "asf", "au", "avi", "caf", "flac", "flv", "matroska", "mov", "mp3", "w64"}
+)
+"""Containers whose header states a duration. FFmpeg estimates that of an MP3 without a count of
+frames, but such a file has no length that could be wrong."""
+
 _FROM_ZERO = "matroska"
 """Its duration may count from time 0, or from the first frame: writers differ."""
 
@@ -108,13 +114,21 @@ def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
 def _with_duration(header: AVHeader, container: Any, main: list[Any]) -> AVHeader:
     """Add the duration, as far as it is known."""
     names = _names(container)
-    if names & _WITHOUT_DURATION or not container.duration:
+    if names & _WITHOUT_DURATION or (container.duration or 0) <= 0:  # damage may make it negative
         return replace(header, duration=_counted_seconds(container, main))
     seconds = container.duration / 1_000_000
     start = (container.start_time or 0) / 1_000_000
     if _FROM_ZERO in names and start > _MAX_START:
         return replace(header, duration_range=(max(0.0, seconds - start), seconds))
     return replace(header, duration=seconds)
+
+
+def stated_seconds(file: IO[bytes]) -> float | None:
+    """Return the seconds that a container states; None where FFmpeg would estimate them."""
+    file.seek(0)
+    with closing(open_container(file)) as container:
+        states = _names(container) & _STATING_DURATION
+        return container.duration / 1_000_000 if states and (container.duration or 0) > 0 else None
 
 
 def _counted_seconds(container: Any, main: list[Any]) -> float | None:

@@ -34,6 +34,7 @@ from langchain_mimo.prepare.output import (
     open_source,
     suffix_fits,
 )
+from langchain_mimo.prepare.truncation import note_missing_end
 from langchain_mimo.tokens import audio_tokens
 
 BIT_RATES = (128_000, 96_000, 64_000, 48_000, 32_000, 24_000, 16_000, 8_000)
@@ -160,6 +161,7 @@ def prepare_audio(
             monitor=monitor,
             notes=[],
         )
+        note_missing_end(file, audio.last_s, end_s, job.notes)
         mime_type = _prepare(job, convert=convert)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)

@@ -198,6 +198,11 @@ class AudioSource:
         """How long it is, in seconds."""
         return float(sum(part.seconds for part in self.parts))
 
+    @property
+    def last_s(self) -> float:
+        """Where it ends: in seconds from the beginning, or by its own times if they start late."""
+        return max(self.seconds, float(self.parts[-1].end))
+
     def frames(
         self,
         start_s: float,

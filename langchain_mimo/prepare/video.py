@@ -39,6 +39,7 @@ from langchain_mimo.prepare.output import (
     open_source,
     suffix_fits,
 )
+from langchain_mimo.prepare.truncation import note_missing_end
 from langchain_mimo.prepare.video_encoding import (
     MAX_ENCODED_FRAMES,
     EncodingSettings,
@@ -145,6 +146,8 @@ def prepare_video(
             index = survey_packets(container, streams, monitor)
         time_range = resolve_time_range(start_s, end_s, index.duration)
         job = Job(file, draft, output, max_bytes, index, time_range, monitor, [])
+        there = max(index.duration, float(index.end))
+        note_missing_end(file, there, end_s, job.notes)
         reasons = ["convert=True"] if convert else _reasons_to_encode(job, video, target)
         mime_type = _copy_file(job) if not reasons else None
         if mime_type is None:

@@ -105,7 +105,7 @@ def _counted_header(reader: HeaderReader, layout: _Layout, promised: int) -> AVH
         rest = seconds * reader.size / max(1, reached - layout.chunks_at)
         return _header(layout, None, (seconds, 2 * rest))
     if frames < promised * (1 - _MAX_MISSING_SHARE):
-        raise TruncatedMediaError(str(truncated()), header)
+        raise TruncatedMediaError(str(truncated()), header, _stated_seconds(layout))
     return header
 
 

@@ -122,11 +122,15 @@ class TruncatedMediaError(ValueError):
 
     Attributes:
         header: What the part that is there says, or None.
+        stated: Seconds that the complete file lasted, where `header` does not tell; or None.
     """
 
-    def __init__(self, reason: str, header: AVHeader | None = None) -> None:
+    def __init__(
+        self, reason: str, header: AVHeader | None = None, stated: float | None = None
+    ) -> None:
         super().__init__(reason)
         self.header = header
+        self.stated = stated
 
 
 class HeaderReader:
@@ -196,7 +200,9 @@ class HeaderReader:
 
 
 def truncated(
-    detail: str = "it ends before its header says", header: AVHeader | None = None
+    detail: str = "it ends before its header says",
+    header: AVHeader | None = None,
+    stated: float | None = None,
 ) -> TruncatedMediaError:
     """Return the error for a file whose end is missing.
 
@@ -204,9 +210,10 @@ def truncated(
         detail: How that shows.
         header: What the part that is there says. Its duration is taken for that of the complete
             file, so only bounds of it are kept.
+        stated: Seconds that the complete file lasted, where that of `header` is another length.
     """
     bounded = header.bounded() if header is not None else None
-    return TruncatedMediaError(f"it is truncated: {detail}; get the complete file", bounded)
+    return TruncatedMediaError(f"it is truncated: {detail}; get the complete file", bounded, stated)
 
 
 def damaged(detail: str) -> ValueError:

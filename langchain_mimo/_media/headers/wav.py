@@ -157,7 +157,7 @@ def _header(fmt: WavFormat, stated: int, rest: int, samples: int, order: ByteOrd
     )
     tolerated = max(fmt.byte_rate * _TOLERATED_SECONDS, stated * _TOLERATED_SHARE)
     if not is_true and not is_placeholder and (not used or stated - rest > tolerated):
-        raise truncated(header=header)
+        raise truncated(header=header, stated=_seconds(fmt, stated, samples))
     if used < (fmt.sample_bytes or 1):
         raise damaged("its data chunk holds no samples")
     return header
