@@ -16,6 +16,10 @@ interpreter = $(shell for python in python$(1) "$$(pyenv root 2>/dev/null)"/vers
 	if "$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null; \
 	then echo "$$python"; break; fi; done)
 
+# The oldest and the newest Python that pyproject.toml claims; each has a pinned set of its own.
+OLDEST ?= 3.11
+NEWEST ?= 3.13
+
 TEST_ENV ?= .venv-test
 DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
@@ -41,9 +45,15 @@ define make_environment
 	@touch $(1)/.made
 endef
 
+# $(call on_newest,DIR,CONSTRAINTS): make test on the newest Python, or say that there is none.
+define on_newest
+	@if [ -z '$(call interpreter,$(NEWEST))' ]; then echo "Python $(NEWEST) is not installed: skipped."; exit 0; fi; \
+	$(MAKE) --no-print-directory test TEST_ENV=$(1) CONSTRAINTS=$(2) PYTHON=$(call interpreter,$(NEWEST))
+endef
+
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check:
@@ -97,9 +107,18 @@ test-all:  ## Run all tests on Python 3.11, 3.12 and 3.13, if installed
 	if [ -n "$$failed" ]; then echo "Failed on Python$$failed." >&2; exit 1; fi
 
 .PHONY: test-min
-test-min:  ## Run all tests with the lowest supported dependencies, on Python 3.11
+test-min:  ## Run all tests with the lowest supported dependencies, on the oldest Python
 	@$(MAKE) --no-print-directory test TEST_ENV=$(MIN_ENV) CONSTRAINTS=constraints-min.txt \
-		PYTHON=$(or $(call interpreter,3.11),$(PYTHON))
+		PYTHON=$(or $(call interpreter,$(OLDEST)),$(PYTHON))
+
+.PHONY: test-newest-pins
+test-newest-pins:  ## Run all tests with constraints-newest.txt on the newest Python, if installed
+	$(call on_newest,.venv-newest-pins,constraints-newest.txt)
+
+.PHONY: test-newest
+test-newest:  ## Run all tests with what pip resolves today, nothing pinned, on the newest Python
+	@rm -rf .venv-newest
+	$(call on_newest,.venv-newest,/dev/null)
 
 .PHONY: test-clients
 test-clients: $(CLIENT_ENV)/.made  ## Run litellm's and agno's MiMo clients against the emulator
@@ -146,22 +165,25 @@ build: $(BUILD_ENV)/.made  ## Build wheel and sdist into dist/, check both, and 
 	@cd dist && ../.venv-wheel/bin/python -I ../.ci/import_public_names.py
 	@rm -rf .venv-wheel
 
-# $(call resolve,FILE,REQUIREMENTS): write pip's current resolution of the requirements to FILE, below
-# the comment that is its first line.
+# $(call resolve,FILE,PYTHON,REQUIREMENTS): write pip's current resolution of the requirements for
+# an interpreter to FILE, below the comment that is its first line.
 define resolve
-	@python=$(or $(call interpreter,3.11),$(PYTHON)); rm -rf .venv-constraints; \
-	$$python -m venv .venv-constraints \
+	@if [ -z '$(call interpreter,$(2))' ]; then echo "$(1) needs Python $(2), which is not installed" >&2; exit 1; fi; \
+	rm -rf .venv-constraints; $(call interpreter,$(2)) -m venv .venv-constraints \
 	&& .venv-constraints/bin/python -m pip install -qq -U pip \
-	&& .venv-constraints/bin/python -m pip install -qq $(2) \
+	&& .venv-constraints/bin/python -m pip install -qq $(3) \
 	&& { head -n 1 $(1); .venv-constraints/bin/python -m pip freeze --all --exclude-editable \
 		--exclude setuptools --exclude wheel | LC_ALL=C sort -f; } > .venv-constraints/new \
 	&& cp .venv-constraints/new $(1) && rm -rf .venv-constraints
 endef
 
+DEVELOPMENT = -e '.[av$(comma)emulator]' $(foreach group,test-integration lint docs build,--group $(group))
+
 .PHONY: constraints
-constraints:  ## Update constraints.txt and constraints-clients.txt with pip's current resolution, on Python 3.11
-	$(call resolve,constraints.txt,-e '.[av$(comma)emulator]' --group test-integration --group lint --group docs --group build)
-	$(call resolve,constraints-clients.txt,-e '.[emulator]' --group test-clients)
+constraints:  ## Update the pinned sets with pip's current resolution, on the oldest and the newest Python
+	$(call resolve,constraints.txt,$(OLDEST),$(DEVELOPMENT))
+	$(call resolve,constraints-newest.txt,$(NEWEST),$(DEVELOPMENT))
+	$(call resolve,constraints-clients.txt,$(OLDEST),-e '.[emulator]' --group test-clients)
 
 # The benchmarks also measure other packages, so this environment has its own pinned versions.
 $(BENCHMARK_ENV)/.made: pyproject.toml benchmarks/requirements.txt
@@ -178,5 +200,5 @@ benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory against other cha
 
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets created
-	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel dist .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel .venv-newest .venv-newest-pins dist .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
