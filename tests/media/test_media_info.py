@@ -371,3 +371,9 @@ def test_frames_of_a_damaged_gif_are_not_decoded_to_count_them(monkeypatch):
     info = probe(data[: len(data) // 8])
     assert (info.width, info.height, info.frames) == (120, 80, 1)
     assert "truncated" in info.refusal
+
+
+def test_a_negative_duration_is_none():
+    data = bytearray(find("screen_recorder.mkv").data)
+    data[data.index(b"\x44\x89\x88") + 3] |= 0x80
+    assert probe(bytes(data)).duration_s == pytest.approx(2.0, abs=0.1)
