@@ -186,13 +186,14 @@ def test_a_quota_of_searches_ends_the_agent(emulator, careful_agent, deleted, wa
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["cut_at_nullable", "stringified_arguments"])
+@pytest.mark.parametrize(("name", "runs"), [("cut_at_nullable", 0), ("stringified_arguments", 1)])
 def test_arguments_that_do_not_fit_never_reach_the_tool(
-    emulator, careful_agent, deleted, api_format, name, way
+    emulator, careful_agent, deleted, api_format, name, runs, way
 ):
     emulator.fault(name)
     run_agent(careful_agent(api_format=api_format), way, TASK)
-    assert not deleted
+    assert len(deleted) == runs  # a JSON text in place of an object is decoded
+    assert all(isinstance(force, bool) for _, force in deleted)
     assert emulator.requests[0].fault == name
 
 
