@@ -48,7 +48,7 @@ def contents(draw):
     ]
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(contents(), separators)
 def test_decoded_content_is_encoded_as_it_was(content, separators):
     has_calls = any(block["type"] == "tool_use" for block in content)
@@ -57,7 +57,7 @@ def test_decoded_content_is_encoded_as_it_was(content, separators):
         assert encode_assistant(turn_of(decoded)) == {"role": "assistant", "content": content}
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(contents(), separators)
 def test_a_conversation_continues_in_the_other_format(content, separators):
     has_calls = any(block["type"] == "tool_use" for block in content)
