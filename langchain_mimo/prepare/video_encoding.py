@@ -105,8 +105,13 @@ class _Writer:
     def __init__(self, job: Job, first: Any, settings: EncodingSettings) -> None:
         self._job = job
         self._settings = settings
+        source_rate = job.index.frame_rate
         self._normalizer = FrameNormalizer(
-            first, settings.width, settings.height, settings.frame_rate
+            first,
+            settings.width,
+            settings.height,
+            settings.frame_rate,
+            is_lowered=source_rate is not None and settings.frame_rate < source_rate,
         )
         self._expected_audio = _audio_in_segment(job)
         self.frames = 0

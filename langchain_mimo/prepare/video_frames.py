@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av
 from langchain_mimo._media.cutting.times import exact
+
+_ROUNDING = Fraction(1, 500)
+"""Seconds by which containers round times: Matroska, FLV and WMV to whole milliseconds."""
 
 
 def rotation_of(frame: Any) -> int:
@@ -23,14 +27,21 @@ class FrameNormalizer:
         width: Width of the upright result in pixels.
         height: Height of the upright result in pixels.
         rate: Frames per second of the result.
+        is_lowered: Whether the source has more frames per second than the result.
     """
 
     _ROTATIONS = ((-90, ("transpose", "clock")), (90, ("transpose", "cclock")))
 
-    def __init__(self, first: Any, width: int, height: int, rate: Fraction) -> None:
+    def __init__(
+        self, first: Any, width: int, height: int, rate: Fraction, *, is_lowered: bool
+    ) -> None:
         self._rate = rate
-        self._next = 0
-        self._last: Any = None
+        self._is_lowered = is_lowered
+        # A frame counts from this many frames of the result before its time: times are rounded.
+        self._early = _ROUNDING * rate if is_lowered else Fraction(1, 2)
+        self._next = self._index = 0
+        self._frame: Any = None
+        self._converted: Any = None
         with ffmpeg_errors("its frames cannot be converted"):
             self._graph = self._new_graph(first, width, height)
         self._size = first.width, first.height, first.format.name
@@ -57,32 +68,38 @@ class FrameNormalizer:
         return graph
 
     def push(self, frame: Any, time: float) -> Iterator[Any]:
-        """Add the frame shown at `time` seconds; yield the frames that are ready to be encoded.
+        """Add the frame shown from `time` seconds on; yield those ready to be encoded.
 
-        A frame too close to its predecessor is dropped. A gap is filled by repeating the
-        predecessor, and a gap before the first frame by the first frame.
+        Each frame of the result is the one shown at its time: a frame is repeated over a gap, one
+        that is replaced before its time comes is dropped, and the first one begins the result.
         """
-        index = round(time * self._rate) if self._last is not None else 0
-        if index < self._next:
-            return
+        index = math.ceil(exact(time) * self._rate - self._early) if self._frame is not None else 0
         yield from self._repeat_until(index)
+        self._frame, self._converted, self._index = frame, None, max(index, self._next)
+
+    def fill_until(self, time: float) -> Iterator[Any]:
+        """Yield the last frame, as often as fits before `time` seconds; at its own rate once."""
+        frames = exact(time) * self._rate
+        last = self._index + 1
+        if self._is_lowered:
+            last = min(last, max(1, math.ceil(frames - self._early)))
+        yield from self._repeat_until(max(int(frames), last))
+
+    def _repeat_until(self, end: int) -> Iterator[Any]:
+        while self._next < end:
+            if self._converted is None:
+                self._converted = self._convert(self._frame)
+            self._converted.pts, self._converted.time_base = self._next, 1 / self._rate
+            self._next += 1
+            yield self._converted
+
+    def _convert(self, frame: Any) -> Any:
         width, height, name = self._size
         with ffmpeg_errors("its frames cannot be converted"):
             if (frame.width, frame.height, frame.format.name) != self._size:
                 frame = frame.reformat(width, height, name)
-            frame.pts, frame.time_base = index, 1 / self._rate
+            frame.pts, frame.time_base = self._next, 1 / self._rate
             self._graph.push(frame)
-            self._last = self._graph.pull()
-            self._last.pict_type = 0  # the encoder chooses key frames itself
-        self._next = index
-        yield from self._repeat_until(index + 1)
-
-    def fill_until(self, time: float) -> Iterator[Any]:
-        """Yield repetitions of the last frame, as many as end before `time` seconds."""
-        yield from self._repeat_until(int(exact(time) * self._rate))
-
-    def _repeat_until(self, end: int) -> Iterator[Any]:
-        while self._next < end:
-            self._last.pts, self._last.time_base = self._next, 1 / self._rate
-            self._next += 1
-            yield self._last
+            converted = self._graph.pull()
+            converted.pict_type = 0  # the encoder chooses key frames itself
+        return converted

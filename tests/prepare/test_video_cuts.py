@@ -16,7 +16,7 @@ from PIL import Image
 from langchain_mimo._media.cutting.times import Span, exact
 from langchain_mimo._media.inspection import inspect_source
 from langchain_mimo.errors import MediaError
-from langchain_mimo.prepare import prepare_video
+from langchain_mimo.prepare import prepare_video, video
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "media"
 
@@ -241,3 +241,19 @@ def test_rotation_is_kept_by_copies(container):
         assert got.rotation == expected.rotation
     else:
         assert (got.width, got.height) == (expected.height, expected.width)
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+@pytest.mark.parametrize(
+    ("source_rate", "rate", "start_s"),
+    [(30, 10, 0), (30, 10, 1), (30, 15, 0), (25, 10, 0), (24, 10, 0)],
+)
+def test_a_lowered_frame_rate_shows_the_frame_of_each_time(
+    monkeypatch, container, source_rate, rate, start_s
+):
+    monkeypatch.setattr(video, "MAX_FRAME_RATE", Fraction(rate))
+    source = make_numbered(Recipe(container, frames=3 * source_rate, rate=Fraction(source_rate)))
+    prepared = prepare_video(source, start_s=start_s, convert=True)
+    times = [start_s + Fraction(number, rate) for number in range((3 - start_s) * rate)]
+    shown = [each.number for each in watch(prepared.data)]
+    assert shown == [int(time * source_rate) for time in times]
