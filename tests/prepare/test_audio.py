@@ -61,9 +61,12 @@ def stated_seconds(data):
     return inspect_source("audio", data).header.duration
 
 
+RISING_COPIES = {"plain.amr", "voice.3gp"}
+
+
 def expected_pitches(file, heard):
-    """Return the pitches of a file of the collection: 440 Hz in the copies, else rising."""
-    is_copy = (copies.FOLDER / file.name).exists()
+    """Return the pitches of a file of the collection: 440 Hz in most copies, else rising."""
+    is_copy = (copies.FOLDER / file.name).exists() and file.name not in RISING_COPIES
     return [440] * len(heard.pitches) if is_copy else rising(heard.seconds)
 
 
