@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 MAX_DEPTH = 100
@@ -50,15 +51,57 @@ def is_too_deep(value: object, limit: int = MAX_DEPTH) -> bool:
     return bool(level)
 
 
+def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object that `json.loads` has read, for its `object_pairs_hook`.
+
+    Raises:
+        ValueError: A key occurs more than once: which of its values is meant is not certain.
+    """
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        msg = f"the key {twice[:100]!r} occurs more than once"
+        raise ValueError(msg)
+    return result
+
+
 def strict_json(text: str) -> Any:
     """Parse JSON strictly.
 
     Raises:
         ValueError: The text is not JSON, or contains NaN, Infinity or a number as large, like
-            1e999.
+            1e999, or an object with a key that occurs more than once.
         RecursionError: It is nested too deeply.
     """
-    return json.loads(text, parse_constant=_reject_constant, parse_float=_finite_float)
+    return json.loads(
+        text,
+        parse_constant=_reject_constant,
+        parse_float=_finite_float,
+        object_pairs_hook=object_of_pairs,
+    )
+
+
+def clean_json(text: str) -> Any:
+    """Parse JSON strictly and repair lone surrogates in its strings.
+
+    Raises:
+        ValueError: As `strict_json`.
+        RecursionError: It is nested too deeply.
+    """
+    value = strict_json(text)
+    return without_lone_surrogates(value) if "\\u" in text or not text.isascii() else value
+
+
+def without_lone_surrogates(value: Any) -> Any:
+    """Return parsed JSON with the lone surrogates in its strings repaired.
+
+    Raises:
+        ValueError: Two keys of an object become the same one.
+        RecursionError: It is nested too deeply.
+    """
+    written = dump_json(value)
+    clean = join_surrogates(written)
+    return value if clean == written else strict_json(clean)
 
 
 def strict_object(text: str) -> dict[str, Any] | None:

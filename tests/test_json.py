@@ -1,9 +1,12 @@
-"""Repaired text can always be encoded as UTF-8."""
+"""JSON is read only where it is certain; repaired text can always be encoded as UTF-8."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_mimo._json import SurrogateJoiner, join_surrogates
+from langchain_mimo._json import SurrogateJoiner, clean_json, join_surrogates, strict_json
 
 any_text = st.text(st.characters())  # surrogates included
 
@@ -32,3 +35,33 @@ def test_pieces_are_joined_as_the_whole_text_is(pieces):
     joiner = SurrogateJoiner()
     joined = "".join(joiner.feed(piece) for piece in pieces) + joiner.flush()
     assert joined == join_surrogates("".join(pieces))
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 2}', '{"a": 1, "a": 1}', '[{"b": {"c": 0, "a": 1, "\\u0061": 2}}]']
+)
+def test_a_key_that_occurs_twice_is_refused(text):
+    with pytest.raises(ValueError, match=r"the key 'a' occurs more than once"):
+        strict_json(text)
+
+
+def test_the_same_key_in_two_objects_is_read():
+    assert strict_json('[{"a": 1}, {"a": {"a": 2}}]') == [{"a": 1}, {"a": {"a": 2}}]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | any_text,
+    lambda inner: st.lists(inner) | st.dictionaries(any_text.map(join_surrogates), inner),
+    max_leaves=10,
+)
+
+
+@given(json_values, st.booleans())
+def test_clean_json_has_no_lone_surrogates_and_is_otherwise_equal(value, escaped):
+    text = json.dumps(value, ensure_ascii=escaped)
+    assert clean_json(text) == json.loads(join_surrogates(json.dumps(value, ensure_ascii=False)))
+
+
+def test_keys_that_become_the_same_are_refused():
+    with pytest.raises(ValueError, match="more than once"):
+        clean_json(r'{"\ud83d": 1, "\udbff": 2}')

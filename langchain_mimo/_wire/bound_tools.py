@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,13 +61,28 @@ class BoundTools:
             for name, short in written.items()
             if name != short
         }
-        self._functions = {
+        self._functions: dict[str, Mapping[str, Any]] = {
             self.renamed.get(function["name"], function["name"]): function for function in functions
         }
 
     def wire_name(self, name: str) -> str:
-        """Return a name as the server knows it, also that of a tool which is not bound any more."""
+        """Return the name of a tool as the server knows it."""
         return self.renamed.get(name) or wire_name(name)
+
+    def names_in_history(self, called: Collection[str]) -> dict[str, str]:
+        """Return wire names by the names of called tools, some of which may not be bound any more.
+
+        Bound tools have the names under which they are sent. Another one that would get the same
+        name as a bound tool, or as a second one that is not bound, gets some digits of its hash.
+        """
+        bound = {str(each["name"]): name for name, each in self._functions.items()}
+        written = {name: wire_name(name) for name in called if name not in bound}
+        counts = Counter([*bound.values(), *written.values()])
+        taken = frozenset(bound.values())
+        for name, short in written.items():
+            if counts[short] > 1 and (name != short or short in taken):
+                written[name] = _distinct(name, short)
+        return bound | written
 
     def on_wire(self, tools: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         """Return tools with the names that the server gets."""
@@ -114,12 +129,10 @@ def rename_calls(turns: Sequence[Turn], tools: BoundTools | None) -> None:
         turns: The conversation; its calls are changed.
         tools: The tools of the request, or None.
     """
-    for turn in turns:
-        if isinstance(turn, AssistantTurn):
-            for call in turn.calls:
-                # Checked here, since nearly every name is allowed and histories are long.
-                if len(call.name) > MAX_NAME or _NOT_ALLOWED.search(call.name):
-                    call.name = tools.wire_name(call.name) if tools else wire_name(call.name)
+    calls = [call for turn in turns if isinstance(turn, AssistantTurn) for call in turn.calls]
+    names = (tools or BoundTools(())).names_in_history({call.name for call in calls})
+    for call in calls:
+        call.name = names[call.name]
 
 
 def _distinct(name: str, short: str) -> str:

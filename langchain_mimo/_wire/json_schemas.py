@@ -30,6 +30,27 @@ _MAX_SUBSCHEMAS = 5000
 _LEFT_OUT = _DEFINITIONS | {"discriminator"}
 
 
+_APPLYING = (_MAPS | _LISTS | _SINGLE) - _DEFINITIONS
+_ASSERTING = (
+    frozenset({"$ref", "$dynamicRef", "$recursiveRef", "type", "enum", "const", "required"})
+    | {"minProperties", "maxProperties", "dependentRequired", "dependencies", "format", "pattern"}
+    | {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "minimum", "maximum"}
+    | {"exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+)
+
+
+def admits_anything(schema: Mapping[str, Any]) -> bool:
+    """Return whether a schema has no keyword that says anything about a value.
+
+    A dict that is no JSON schema is one of these, since validators skip keywords they do not know.
+    `{"type": "object"}` is not: it admits objects, of any kind.
+    """
+    return not any(
+        keyword in _ASSERTING or (keyword in _APPLYING and value not in ({}, [], True))
+        for keyword, value in schema.items()
+    )
+
+
 def map_subschemas(
     schema: Mapping[str, Any], change: Callable[[Mapping[str, Any], str], Any]
 ) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from langchain_mimo._json import strict_json
+from langchain_mimo._json import clean_json
 from langchain_mimo._wire.json_schemas import resolve
 
 _MAX_ALTERNATIVES = 64
@@ -62,7 +62,7 @@ def is_decoded_form(original: Any, value: Any) -> bool:
     """
     if isinstance(original, str) and isinstance(value, dict | list):
         try:
-            original = strict_json(original)
+            original = clean_json(original)
         except (ValueError, RecursionError):
             return False
     if isinstance(original, dict) and isinstance(value, dict):
@@ -192,7 +192,7 @@ def _container(text: str, alternatives: _Alternatives) -> Any:
     if text.strip()[:1] not in ("{", "["):
         return text
     try:
-        value = strict_json(text)
+        value = clean_json(text)
     except (ValueError, RecursionError):
         return text
     return value if ("object" if isinstance(value, dict) else "array") in types else text

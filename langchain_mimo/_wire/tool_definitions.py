@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_origin
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -143,6 +143,10 @@ def function_of(tool: Any) -> Mapping[str, Any]:
     if isinstance(tool, type) and is_basemodel_subclass(tool):
         schema: Any = tool
         return _named(_model_schema(schema))
+    if isinstance(tool, type) or get_origin(tool) is not None:
+        # Core would take the signature of the constructor for a schema.
+        name = getattr(tool, "__name__", str(tool))
+        raise TypeError(f"the type {name} is no pydantic class, dataclass or TypedDict")
     # Not imported above, which saves 5 ms at `import langchain_mimo`.
     from langchain_core.tools import BaseTool, create_schema_from_function  # noqa: PLC0415
 
@@ -157,6 +161,12 @@ def function_of(tool: Any) -> Mapping[str, Any]:
 
 
 def _function_of_dict(tool: dict[str, Any]) -> Mapping[str, Any]:
+    if tool.get("type") == "json_schema":
+        # OpenAI's response format; the Responses API has a name and no inner dict.
+        inner = tool.get("json_schema", tool if "name" in tool else None)
+        if not isinstance(inner, Mapping) or "schema" not in inner:
+            raise ValueError('type "json_schema" needs {"json_schema": {"name": …, "schema": {…}}}')
+        tool = {"name": "answer", **{k: v for k, v in inner.items() if k != "type"}}
     if tool.get("type") == "function":
         # The Responses API has no inner "function" dict.
         flat = {key: value for key, value in tool.items() if key != "type"}
@@ -164,6 +174,15 @@ def _function_of_dict(tool: dict[str, Any]) -> Mapping[str, Any]:
     if "title" in tool and not tool.keys() & {"properties", "name", "toolSpec"}:
         # Core drops everything in a schema that is only $ref or anyOf.
         return _named(tool)
+    if "name" in tool and not tool.keys() & {"parameters", "input_schema"}:
+        if "schema" in tool:
+            tool["parameters"] = tool["schema"]
+        elif lost := tool.keys() & {"properties", "json_schema", *_COMBINING}:
+            # Core drops them, and a tool without parameters would be left.
+            raise ValueError(
+                f'a dict with "name" has its JSON schema in "parameters", got {min(lost)!r} beside '
+                'the name; in a JSON schema the name is its "title"'
+            )
     return convert_to_openai_function(tool)
 
 

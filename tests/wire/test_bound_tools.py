@@ -94,6 +94,24 @@ def test_calls_in_a_conversation_get_the_names_of_the_request():
     assert other.calls[0].name == "a_b"
 
 
+@pytest.mark.parametrize("bound", [[], ["server.tool"], ["server_tool"], ["server.tool", "x"]])
+@pytest.mark.parametrize("order", [1, -1])
+def test_calls_of_tools_that_are_not_bound_keep_names_of_their_own(bound, order):
+    called = ["server.tool", "server_tool", "server/tool", "fine"]
+    tools = BoundTools([tool(name) for name in bound]) if bound else None
+    turns = [AssistantTurn("", calls=[ToolCall("1", name, "{}")]) for name in called[::order]]
+    rename_calls(turns, tools)
+    sent = dict(zip(called[::order], [turn.calls[0].name for turn in turns], strict=True))
+    assert len(set(sent.values())) == len(called)
+    assert all(ALLOWED.fullmatch(name) for name in sent.values())
+    assert sent["fine"] == "fine"
+    for name in bound:
+        if name in sent:
+            assert sent[name] == tools.wire_name(name)
+    kept = "server.tool" if "server.tool" in bound else "server_tool"
+    assert sent[kept] == "server_tool"
+
+
 NUMBERS = {"type": "object", "properties": {"x": {"type": "array"}}}
 
 

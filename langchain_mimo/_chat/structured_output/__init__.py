@@ -52,13 +52,14 @@ def build_structured_output(
     Args:
         llm: The model.
         schema: A pydantic class (v2, or `pydantic.v1`), a dataclass, a TypedDict, a JSON schema, or
-            an OpenAI function. Classes and dataclasses produce instances, all others dicts. May be
-            None for `json_mode`.
+            one in the form of a tool or of OpenAI's `response_format`. Classes and dataclasses
+            produce instances, all others dicts. May be None for `json_mode`.
         method: "json_schema", "json_mode" or "function_calling", see the module docstring.
         include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and not to raise when
             the answer cannot be parsed.
         strict: Passed on with the schema to servers that enforce schemas. With True every property
-            becomes required and no others are allowed.
+            becomes required and no others are allowed. None leaves it to the schema's dict, which
+            is then sent as it is.
         tools: Tools that the model may call instead of giving the object, as for `bind_tools`; with
             `include_raw` only. `parsed` and `parsing_error` are then None, and `raw` has the calls.
         **kwargs: Bound to the model's calls.
@@ -67,8 +68,9 @@ def build_structured_output(
         The runnable. A stream yields dicts as they grow, and instances when complete.
 
     Raises:
-        MiMoConfigurationError: The method is unknown, the schema is missing or invalid, or there
-            are tools without `include_raw`.
+        MiMoConfigurationError: The method is unknown, the schema is missing, invalid or would admit
+            any answer, `strict` contradicts the schema's own, or there are tools without
+            `include_raw`.
     """
     # Half of this package's import time, and many programs never need it.
     from langchain_mimo._chat.structured_output.parser import StructuredOutputParser  # noqa: PLC0415
@@ -84,6 +86,10 @@ def build_structured_output(
     if tools and not include_raw:
         raise MiMoConfigurationError("tools need include_raw=True, since 'raw' has their calls")
     target = AnswerSchema(schema)
+    if strict is not None and target.strict not in (None, strict):
+        raise MiMoConfigurationError(
+            f"the schema sets strict={target.strict}, the call strict={strict}; set only one"
+        )
     if method != "json_schema" and not target.is_object:
         raise MiMoConfigurationError(
             f"method {method!r} gives JSON objects, and the schema is of type "
@@ -100,9 +106,10 @@ def build_structured_output(
     bound: Runnable[Any, AIMessage]
     if method == "function_calling":
         choice = "any" if tools else target.name
-        bound = llm.bind_tools(
-            [target.tool, *(tools or ())], tool_choice=choice, **strictness, **kwargs
-        )
+        tool = target.tool
+        if strict is not None:
+            tool = {key: value for key, value in tool.items() if key != "strict"}
+        bound = llm.bind_tools([tool, *(tools or ())], tool_choice=choice, **strictness, **kwargs)
     else:
         kwargs["response_format"] = target.bound_format(method, strict)
         bound = llm.bind_tools(tools, **strictness, **kwargs) if tools else llm.bind(**kwargs)

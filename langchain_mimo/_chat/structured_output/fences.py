@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_mimo._json import strict_json
+from langchain_mimo._json import clean_json
 
 BLANK = "\ufeff \t\r\n"
 """Characters allowed around JSON: white space, and a byte order mark."""
@@ -19,17 +19,19 @@ _METADATA_KEY = "code_fence_removed"
 def parse_json(text: str) -> Any:
     """Parse JSON strictly, with or without a code fence around all of it.
 
+    Lone surrogates in its strings are repaired (`_json`).
+
     Raises:
-        ValueError: The text is not JSON.
+        ValueError: The text is not JSON, or has an object with a key that occurs more than once.
         RecursionError: It is nested too deeply.
     """
     try:
-        return strict_json(text.strip(BLANK))
+        return clean_json(text.strip(BLANK))
     except (ValueError, RecursionError):
         inside, is_fenced = remove_fence(text)
         if not is_fenced:
             raise
-    return strict_json(inside.strip(BLANK))
+    return clean_json(inside.strip(BLANK))
 
 
 def remove_fence(text: str) -> tuple[str, bool]:

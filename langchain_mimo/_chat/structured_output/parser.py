@@ -16,6 +16,7 @@ from pydantic import ConfigDict
 
 from langchain_mimo._chat.structured_output.fences import BLANK, parse_json
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
+from langchain_mimo._json import without_lone_surrogates
 
 _EXCERPT = 200
 
@@ -116,7 +117,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if not text.startswith("{"):
             return None
         try:
-            return parse_partial_json(text)
+            return without_lone_surrogates(parse_partial_json(text))
         except (ValueError, RecursionError):
             return None
 

@@ -9,12 +9,11 @@ from typing import Any, Literal
 
 from langchain_mimo._chat.structured_output.fences import parse_json
 from langchain_mimo._chat.structured_output.native import NativeSchema, has_descriptions
-from langchain_mimo._chat.structured_output.schema import AnswerSchema
+from langchain_mimo._chat.structured_output.schema import AnswerSchema, refuse_any_answer
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.bound_tools import wire_name
 from langchain_mimo._wire.json_schemas import with_tags
 from langchain_mimo._wire.turns import SystemTurn, TextPart, Turn, UserTurn
-from langchain_mimo.errors import MiMoConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def plan_response_format(
         response_format: None; `{"type": "text"}`; `{"type": "json_object"}`, with an optional
             "schema" that is then stated in the prompt; `{"type": "json_schema", "json_schema":
             {"name", "schema", "strict"}}`, as `create_agent`'s ProviderStrategy binds it; or a
-            pydantic class, a TypedDict or a plain JSON schema.
+            pydantic class, a TypedDict, a plain JSON schema or one as in "json_schema" there.
         turns: The conversation.
         server: What the server enforces: MiMo's chat completions "json_object", vLLM and SGLang
             "json_schema", the Anthropic format "nothing" (only the prompt can ask).
@@ -152,13 +151,9 @@ def _normalise(response_format: Any) -> dict[str, Any]:
             # LangChain names it after a class, such as `Box[int]`.
             name = wire_name(str(schema.get("name", "answer")))
             inner = schema["schema"]
-            tagged = with_tags(inner) if isinstance(inner, Mapping) else inner
-            named = {**schema, "name": name, "schema": tagged}
+            refuse_any_answer(inner)
+            named = {**schema, "name": name, "schema": with_tags(inner)}
             return {**response_format, "json_schema": named}
-        if kind == "json_schema":
-            raise MiMoConfigurationError(
-                'a response_format of type "json_schema" needs {"json_schema": {"schema": ...}}'
-            )
         response_format = dict(response_format)
     return AnswerSchema(response_format).bound_format("json_schema", None)
 

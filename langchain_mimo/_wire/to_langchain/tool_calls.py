@@ -22,7 +22,7 @@ from langchain_core.messages.tool import (
     tool_call_chunk,
 )
 
-from langchain_mimo._json import dump_json, join_surrogates, strict_object
+from langchain_mimo._json import dump_json, join_surrogates, object_of_pairs, strict_object
 from langchain_mimo._wire.json_values import items, mapping, word
 
 CUT_REASONS = frozenset({"length", "content_filter", "repetition_truncation"})
@@ -158,7 +158,7 @@ def _object_with_raw_breaks(text: str) -> dict[str, Any] | None:
     if not any(mark in text for mark in "\n\r\t") or _CONTROL.search(text):
         return None
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False, object_pairs_hook=object_of_pairs)
     except (ValueError, RecursionError):
         return None
     # Written again with escapes, it must also pass as strict JSON.
