@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 from langchain_mimo._media.av_container import ffmpeg_errors, open_container, packets_of
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, StreamInfo
+from langchain_mimo._media.joined_streams import joined_seconds, may_be_joined
 from langchain_mimo.errors import MediaError
 
 _WITHOUT_DURATION = frozenset(
@@ -108,7 +109,14 @@ def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
             streams=streams,
         )
         measured = _with_duration(header, container, main)
-        return header if bounded.is_exhausted else measured, container.format.long_name
+        name, is_joinable = container.format.long_name, may_be_joined(container)
+        positions = [stream.index for stream in main]
+    if bounded.is_exhausted:
+        return header, name
+    if is_joinable:
+        is_joined, seconds = joined_seconds(file, positions)
+        measured = replace(measured, duration=seconds) if is_joined else measured
+    return measured, name
 
 
 def _with_duration(header: AVHeader, container: Any, main: list[Any]) -> AVHeader:
@@ -127,8 +135,8 @@ def stated_seconds(file: IO[bytes]) -> float | None:
     """Return the seconds that a container states; None where FFmpeg would estimate them."""
     file.seek(0)
     with closing(open_container(file)) as container:
-        states = _names(container) & _STATING_DURATION
-        return container.duration / 1_000_000 if states and (container.duration or 0) > 0 else None
+        seconds = (container.duration or 0) / 1_000_000
+        return seconds or None if _names(container) & _STATING_DURATION else None
 
 
 def _counted_seconds(container: Any, main: list[Any]) -> float | None:

@@ -16,9 +16,11 @@ import pytest
 from media_collection import collection, find
 from media_collection.video_headers import boxes
 from media_collection.writing import av_file, image_bytes
+from numbered_videos import Recipe, make_numbered
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
+from langchain_mimo._media import joined_streams
 from langchain_mimo._media.headers.reader import MAX_BYTES
 from langchain_mimo._media.readers import FileReader
 from langchain_mimo.errors import MediaError
@@ -377,3 +379,21 @@ def test_a_negative_duration_is_none():
     data = bytearray(find("screen_recorder.mkv").data)
     data[data.index(b"\x44\x89\x88") + 3] |= 0x80
     assert probe(bytes(data)).duration_s == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("container", ["mpegts", "mpeg"])
+def test_joined_parts_last_as_long_as_all_of_them(container):
+    codec = "libx264" if container == "mpegts" else "mpeg2video"
+    part = make_numbered(Recipe(container, rate=Fraction(25), frames=75, b_frames=0, codec=codec))
+    assert probe(part).duration_s == pytest.approx(3, abs=0.1)
+    assert probe(3 * part).duration_s == pytest.approx(9, abs=0.3)
+    assert max(probe(3 * part).key_frames()) < 9
+
+
+def test_a_large_file_is_joined_if_its_times_go_back(monkeypatch):
+    monkeypatch.setattr(joined_streams, "_MAX_COUNTED", 0)
+    monkeypatch.setattr(joined_streams, "_SAMPLE", 20_000)
+    part = make_numbered(Recipe("mpegts", rate=Fraction(25), frames=200, b_frames=0))
+    assert probe(part).duration_s == pytest.approx(8, abs=0.1)
+    joined = probe(2 * part)
+    assert (joined.duration_s, joined.duration_range_s) == (None, None)

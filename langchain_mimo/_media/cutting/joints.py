@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-_JOINED_FORMATS = frozenset({"mpegts", "mpeg"})
+JOINED_FORMATS = frozenset({"mpegts", "mpeg"})
 _JUMP = Fraction(1)
 """Seconds by which times of decoding go back at a joint; within a part they never do."""
 
@@ -28,7 +28,7 @@ class Joints:
 
     def __init__(self, container: Any, offsets: Sequence[Fraction] = (Fraction(0),)) -> None:
         self.offsets = list(offsets)
-        self._is_watching = bool(_JOINED_FORMATS & frozenset(container.format.name.split(",")))
+        self._is_watching = bool(JOINED_FORMATS & frozenset(container.format.name.split(",")))
         self._parts: dict[int, int] = {}
         self._last: dict[int, Fraction] = {}
         self._end = Fraction(0)
