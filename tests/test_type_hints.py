@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import subprocess
 import sys
 import typing
@@ -76,9 +77,16 @@ def test_tools_bind_to_a_model_with_fallbacks():
         assert runnable.kwargs["tools"][0]["function"]["name"] == "get_weather"
 
 
-@pytest.mark.parametrize("name", ["image_block", "video_block", "audio_block", "plan_segments"])
+FUNCTIONS = (
+    *("image_block", "video_block", "audio_block", "plan_segments"),
+    *("prepare_image", "prepare_video", "prepare_audio"),
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_our_functions_become_tools(name):
     function = getattr(langchain_mimo, name)
     for schema in (convert_to_openai_tool(function), convert_to_openai_tool(tool(function))):
         assert schema["function"]["name"] == name
         assert schema["function"]["parameters"]["properties"]
+        json.dumps(schema)

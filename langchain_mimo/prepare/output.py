@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Annotated, TypeAlias
+
+from pydantic.json_schema import SkipJsonSchema
 
 from langchain_mimo._checks import number
 from langchain_mimo._media.formats import SUFFIXES
@@ -28,8 +30,9 @@ Source: TypeAlias = str | os.PathLike[str] | bytes
 Output: TypeAlias = str | os.PathLike[str] | None
 """A path to write to, or None to return the result in memory."""
 
-ProgressCallback: TypeAlias = Callable[[float], None]
-"""Called with the completed share of the work, 0.0 to 1.0."""
+ProgressCallback: TypeAlias = Annotated[Callable[[float], None], SkipJsonSchema()]
+"""Called with the completed share of the work, 0.0 to 1.0. No schema of a tool has it: models write
+no functions."""
 
 DEFAULT_TIME_LIMIT = 600.0
 """Default time limit of a prepare call, in seconds."""
