@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import errno
-import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +27,9 @@ from langchain_mimo._transport.error_responses import (
     invalid_response_error,
     redirect_error,
 )
-from langchain_mimo._transport.http_packages import faults_of
+from langchain_mimo._transport.http_packages import faults_of, remedy_of
 from langchain_mimo._transport.inflation import content_encoding
+from langchain_mimo._transport.own_clients import client_error
 from langchain_mimo._transport.request_body import AsyncContent, RequestBody, SyncContent
 from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.sse import EventDecoder, parse_json
@@ -65,7 +64,7 @@ class Attempt:
     """
 
     __slots__ = (
-        "_body", "_context", "_decoder", "_http", "_start", "_status", "_url",
+        "_body", "_client", "_context", "_decoder", "_http", "_start", "_status", "_url",
         "encoding", "faults", "headers", "keeps_deadlines", "max_bytes", "timer",
     )  # fmt: skip
 
@@ -92,6 +91,7 @@ class Attempt:
         self._url = url
         self._context = context
         self._body = body
+        self._client: Any = None
         self._decoder = EventDecoder(context.secrets)
         self._http = http
         self._start: bytearray | None = bytearray()
@@ -131,6 +131,7 @@ class Attempt:
         Returns:
             A request of the client's package.
         """
+        self._client = client
         is_sync = isinstance(client, self._http.Client)
         request = client.build_request(
             "POST",
@@ -351,7 +352,7 @@ class Attempt:
         else:
             what = f"the connection to {host} broke before a response"
         text = f"{what}: {redact(_reason(fault), self._context.secrets, 500)}"
-        remedy = self._remedy(fault)
+        remedy = remedy_of(self._http, fault)
         return MiMoConnectionError(f"{text}; {remedy}" if remedy else text, is_retryable=not remedy)
 
     def _mask_proxies(self) -> None:
@@ -373,27 +374,9 @@ class Attempt:
             return redirect_error(self._status, self.headers, self._context)
         return self.error_response(body)
 
-    def _remedy(self, fault: Exception) -> str:
-        """Return what to do about a fault that a retry does not cure, or ""."""
-        for cause in _causes(fault):
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return (
-                    "the certificate is not trusted; pass a private authority as "
-                    "verify='/path/to/ca.pem'"
-                )
-            if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
-                return "too many files are open; raise the limit or lower the concurrency"
-        if isinstance(fault, self._http.ProxyError):
-            return "the proxy refused the request; check its URL, user name and password"
-        if isinstance(fault, self._http.DecodingError):
-            return "the response is not compressed as its headers say"
-        return ""
-
-
-def _causes(error: BaseException | None) -> Iterable[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+    def client_error(self, error: Exception) -> Exception:
+        """Return what to raise in place of an exception of a user's own client."""
+        return client_error(self._http, self._client, error, self._context.secrets)
 
 
 def _reason(fault: Exception) -> str:

@@ -86,7 +86,13 @@ async def aread(chunks: AsyncIterator[bytes], attempt: Attempt) -> bytes:
 
 def _checked(source: Iterator[bytes], attempt: Attempt) -> Iterator[bytes]:
     """Check the time limits at every chunk: more is not possible with a user's own client."""
-    for chunk in source:
+    while True:
+        try:
+            chunk = next(source, None)
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise attempt.client_error(error)  # noqa: B904 - it may be the error itself
+        if chunk is None:
+            return
         attempt.check()
         yield chunk
 
@@ -94,8 +100,11 @@ def _checked(source: Iterator[bytes], attempt: Attempt) -> Iterator[bytes]:
 async def _limited(source: AsyncIterator[bytes], attempt: Attempt) -> AsyncIterator[bytes]:
     """Limit each wait for a chunk to the timer's deadline, whatever the client does."""
     while True:
-        async with asyncio.timeout(attempt.timer.deadline.remaining()):
-            chunk = await anext(source, None)
+        try:
+            async with asyncio.timeout(attempt.timer.deadline.remaining()):
+                chunk = await anext(source, None)
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise attempt.client_error(error)  # noqa: B904 - it may be the error itself
         if chunk is None:
             return
         yield chunk

@@ -228,8 +228,11 @@ class Transport:
         else:
             if client.is_closed:
                 raise MiMoConfigurationError("http_client is closed")
-            request = attempt.build_request_with(client, plan.api_request, stream=stream)
-            response = client.send(request, stream=True, follow_redirects=False)
+            try:
+                request = attempt.build_request_with(client, plan.api_request, stream=stream)
+                response = client.send(request, stream=True, follow_redirects=False)
+            except Exception as error:  # noqa: BLE001 - of any kind
+                raise attempt.client_error(error)  # noqa: B904 - it may be the error itself
         accepted = False
         try:
             accepted = attempt.accept_head(request, response)
@@ -342,8 +345,11 @@ class Transport:
         else:
             if client.is_closed:
                 raise MiMoConfigurationError("http_async_client is closed")
-            request = attempt.build_request_with(client, plan.api_request, stream=stream)
-            response = await client.send(request, stream=True, follow_redirects=False)
+            try:
+                request = attempt.build_request_with(client, plan.api_request, stream=stream)
+                response = await client.send(request, stream=True, follow_redirects=False)
+            except Exception as error:  # noqa: BLE001 - of any kind
+                raise attempt.client_error(error)  # noqa: B904 - it may be the error itself
         accepted = False
         try:
             accepted = attempt.accept_head(request, response)

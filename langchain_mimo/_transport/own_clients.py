@@ -1,0 +1,72 @@
+"""What a user's own client raises besides HTTP errors, as an error that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_mimo._redaction import redact, sanitize
+from langchain_mimo._transport.http_packages import faults_of
+from langchain_mimo.errors import MiMoConfigurationError, MiMoError
+
+_PACKAGES = frozenset(
+    {
+        *("builtins", "asyncio", "anyio", "h11", "h2", "socksio"),
+        *("httpcore", "httpcore2", "httpx", "httpx2"),
+    }
+)
+"""Where the exceptions of clients are defined; others are the program's own, raised in a hook."""
+
+
+def client_error(
+    package: Any, client: Any, error: Exception, secrets: tuple[str, ...]
+) -> Exception:
+    """Return what to raise in place of an exception of a user's own client.
+
+    Args:
+        package: The client's package, `httpx2` or `httpx`.
+        client: The client.
+        error: What it raised while it built or sent a request, or read a response.
+        secrets: Values that must not be shown.
+
+    Returns:
+        A MiMoConfigurationError that names the client and the remedy. The exception itself if it is
+        an error of this package, one of HTTP or of a socket, or of a class of the program's own.
+    """
+    if isinstance(error, (MiMoError, MemoryError, *faults_of(package))):
+        return error
+    if type(error).__module__.partition(".")[0] not in _PACKAGES:
+        return error
+    name = "http_async_client" if isinstance(client, package.AsyncClient) else "http_client"
+    text = f"{name} {_explain(name, client, error)}"
+    if isinstance(error, UnicodeError):
+        error.args = ()  # they repeat what could not be encoded
+        if isinstance(error, UnicodeEncodeError):
+            error.object = ""
+    sanitize(error, secrets)
+    failure = MiMoConfigurationError(redact(text, secrets, 1000))
+    failure.__cause__ = error
+    return failure
+
+
+def _explain(name: str, client: Any, error: Exception) -> str:
+    """Say what is wrong and what to do."""
+    if client.is_closed:
+        return "is closed"
+    if isinstance(error, UnicodeEncodeError):
+        if not all(f"{each.name}{each.value}".isascii() for each in client.cookies.jar):
+            return (
+                "has a cookie with characters beyond ASCII in its jar, which cannot be sent; "
+                f"remove it with {name}.cookies.clear()"
+            )
+        return "cannot encode a header in ASCII; check its headers, auth and event hooks"
+    if isinstance(error, RuntimeError) and "loop" in str(error):
+        return (
+            f"was used in another event loop, to which its connections belong ({error}); create "
+            f"one client for each event loop, or leave {name} out: the shared clients work in any"
+        )
+    if isinstance(error, ImportError):
+        return f"needs a package that is not installed: {error}"
+    return (
+        f"raised {type(error).__name__}: {error}; check its transport, auth and event hooks; those "
+        "of an async client must be async"
+    )
