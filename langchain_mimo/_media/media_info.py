@@ -109,7 +109,12 @@ class MediaInfo:
         return any(stream.kind == "audio" for stream in self.streams)
 
     def key_frames(self) -> list[float]:
-        """Return where a video can be cut without encoding.
+        """Return where decoding of a video can start.
+
+        `prepare_video` cuts there without encoding if the video is H.264 in 8-bit 4:2:0 at a
+        constant frame rate, its audio AAC or MP3, and the group of frames closed: nothing in it
+        refers to frames before. It encodes all else, whatever is listed: other codecs, such as
+        HEVC, AV1 and those of WMV, and groups that are open, as in broadcasts.
 
         The file is read once from beginning to end, without decoding: about as long as copying it
         takes. Frames that are marked as key frames, but do not decode without those before them,
