@@ -122,8 +122,8 @@ class ChatMiMoFields(BaseChatModel):
     sends one space, "disable_thinking" turns thinking off for that request, "error" raises."""
 
     repair_history: bool = False
-    """Whether to repair the request instead of raising: tool results without a call, calls without a
-    result, and a note in place of blocks that cannot be sent, such as a file that is gone."""
+    """Whether to repair the request instead of raising: tool results without a call, calls without
+    a result, and a note in place of blocks that cannot be sent, such as a file that is gone."""
 
     tool_media: ToolMedia = "user"
     """Where media that tools return are sent: "user" (a user message after the results, which every
