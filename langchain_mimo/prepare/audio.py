@@ -19,7 +19,13 @@ from langchain_mimo.prepare.audio_check import SILENCE, check_audio, peak_of
 from langchain_mimo.prepare.audio_copying import COPIED, Segment, copy_audio
 from langchain_mimo.prepare.audio_source import AudioSource, open_audio, reader_of
 from langchain_mimo.prepare.audio_writing import AudioFormat, encode_audio
-from langchain_mimo.prepare.av_streams import TimeRange, check_time_range, resolve_time_range
+from langchain_mimo.prepare.av_streams import (
+    UNCHANGED,
+    TimeRange,
+    check_time_range,
+    other_tracks,
+    resolve_time_range,
+)
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
     Output,
@@ -163,6 +169,8 @@ def prepare_audio(
         )
         note_missing_end(file, audio.last_s, end_s, job.notes)
         mime_type = _prepare(job, convert=convert)
+        if job.notes[-1] != UNCHANGED:
+            job.notes += other_tracks(audio.first.audio_tracks)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
 
@@ -263,7 +271,7 @@ def _leave_unchanged(job: _Job) -> _Written | None:
     job.file.seek(0)
     with job.draft.open("wb") as copy:
         shutil.copyfileobj(job.file, copy)
-    return _Written(inspection.mime_type, header.duration, "Left unchanged: MiMo accepts it.")
+    return _Written(inspection.mime_type, header.duration, UNCHANGED)
 
 
 def _encode_losslessly(job: _Job) -> _Written | None:

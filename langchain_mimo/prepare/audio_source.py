@@ -143,6 +143,7 @@ class AudioPart:
         channels: Number of channels.
         layout: FFmpeg's name of the channels, such as "stereo".
         sample_format: FFmpeg's name of the decoded samples, such as "s16".
+        audio_tracks: Number of audio tracks in the file.
     """
 
     source: IndexedFile
@@ -156,6 +157,7 @@ class AudioPart:
     channels: int
     layout: str
     sample_format: str
+    audio_tracks: int
 
     @property
     def seconds(self) -> Fraction:
@@ -293,7 +295,7 @@ def _open_part(file: IO[bytes], tick: Tick) -> AudioPart:
         if not index.shown:
             raise MediaError("its audio track is empty")
         context = audio.codec_context
-        name = container.format.name
+        name, audio_tracks = container.format.name, len(container.streams.audio)
     source = IndexedFile(file, Index({index.position: index}, whole.start, whole.end))
     begin = None if videos else _first_heard(file, index.position)
     return AudioPart(
@@ -308,6 +310,7 @@ def _open_part(file: IO[bytes], tick: Tick) -> AudioPart:
         context.layout.nb_channels,
         context.layout.name,
         context.format.name if context.format is not None else "",
+        audio_tracks,
     )
 
 

@@ -134,12 +134,23 @@ def resolve_time_range(start_s: float | None, end_s: float | None, duration: flo
         MediaError: The segment is empty or starts after the end of the source.
     """
     time_range = TimeRange(start_s or 0.0, min(duration, duration if end_s is None else end_s))
+    if time_range.start_s >= duration:
+        raise MediaError(
+            f"the segment starts at {time_range.start_s:g} s, after the end ({duration:.1f} s)"
+        )
     if time_range.seconds <= 0:
         raise MediaError(
             f"the segment from {time_range.start_s:g} s to {time_range.end_s:g} s is empty; "
             f"the source lasts {duration:.1f} s"
         )
     return time_range
+
+
+def other_tracks(audio_tracks: int) -> list[str]:
+    """Return the note on audio tracks that are left out, if there are any."""
+    if audio_tracks < 2:
+        return []
+    return [f"It has {audio_tracks} audio tracks; the first is kept."]
 
 
 def survey_packets(container: Any, streams: Iterable[Any], monitor: ProgressMonitor) -> Index:

@@ -22,6 +22,7 @@ from langchain_mimo.prepare.av_streams import (
     check_time_range,
     check_unchanged,
     copy_exactly,
+    other_tracks,
     resolve_time_range,
     survey_packets,
 )
@@ -143,6 +144,7 @@ def prepare_video(
         with closing(open_container(file)) as container:
             streams = streams_to_cut(container, "video")
             video = _video_info(streams, container)
+            audio_tracks = len(container.streams.audio)
             index = survey_packets(container, streams, monitor)
         time_range = resolve_time_range(start_s, end_s, index.duration)
         job = Job(file, draft, output, max_bytes, index, time_range, monitor, [])
@@ -152,6 +154,7 @@ def prepare_video(
         mime_type = _copy_file(job) if not reasons else None
         if mime_type is None:
             mime_type = "video/mp4"
+            job.notes += other_tracks(audio_tracks)
             check_suffix(output, mime_type)
             if reasons or not _copy_streams(job, target):
                 _encode_within_limits(job, target, video, reasons)

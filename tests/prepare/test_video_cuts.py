@@ -16,7 +16,7 @@ from PIL import Image
 from langchain_mimo._media.cutting.times import Span, exact
 from langchain_mimo._media.inspection import inspect_source
 from langchain_mimo.errors import MediaError
-from langchain_mimo.prepare import prepare_video, video
+from langchain_mimo.prepare import prepare_audio, prepare_video, video
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "media"
 
@@ -257,3 +257,28 @@ def test_a_lowered_frame_rate_shows_the_frame_of_each_time(
     times = [start_s + Fraction(number, rate) for number in range((3 - start_s) * rate)]
     shown = [each.number for each in watch(prepared.data)]
     assert shown == [int(time * source_rate) for time in times]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "number"), [(2.95, None, 29), (0.01, 0.03, 0), (1.52, 1.58, 15)]
+)
+def test_a_span_within_one_frame_shows_that_frame(start_s, end_s, number):
+    source = make_numbered(Recipe(audio=True))
+    prepared = prepare_video(source, start_s=start_s, end_s=end_s)
+    assert [each.number for each in watch(prepared.data)] == [number]
+
+
+def test_a_start_after_the_end_is_named():
+    source = make_numbered(Recipe())
+    with pytest.raises(MediaError, match=r"starts at 20 s, after the end \(3\.0 s\)"):
+        prepare_video(source, start_s=20)
+
+
+def test_audio_tracks_that_are_left_out_are_noted():
+    source = (FIXTURES / "v_two_audio.mp4").read_bytes()
+    note = "It has 2 audio tracks; the first is kept."
+    assert note in prepare_video(source, start_s=0.5).notes
+    assert note in prepare_audio(source).notes
+    whole = prepare_video(source)
+    assert (whole.data == source) == (note not in whole.notes)
+    assert note not in prepare_video(make_numbered(Recipe(audio=True)), start_s=0.5).notes

@@ -92,11 +92,12 @@ class _Decoder:
         self.first, self._stop = self._packets_needed()
 
     def _include_held_frame(self) -> None:
-        """Begin with the frame that is on display at the start, if the next one is late."""
+        """Begin with the frame on display at the start, if no other starts soon or in the span."""
         shown = self._stream.shown
         at = bisect_left(shown, self._from)
         next_time = shown[at] * self._stream.time_base if at < len(shown) else self._span.end
-        if at > 0 and next_time - self._span.start >= self._stream.interval:
+        is_alone = at == len(shown) or shown[at] >= self._to
+        if at > 0 and (is_alone or next_time - self._span.start >= self._stream.interval):
             self._from = shown[at - 1]
 
     def _packets_needed(self) -> tuple[int, int]:
