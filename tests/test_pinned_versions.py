@@ -47,6 +47,17 @@ def test_there_are_sets_for_the_oldest_and_the_newest_python():
     assert (versions[0], versions[-1]) == (oldest, newest)
 
 
+def test_contributing_names_the_versions_that_are_run():
+    text = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    for name in ("constraints.txt", "constraints-newest.txt"):
+        pinned = pins(name)
+        av, core = pinned["av"].rpartition(".")[0], pinned["langchain-core"]
+        assert f"with `{name}` (PyAV {av}, langchain-core {core})" in text
+    pinned = pins("constraints-min.txt")
+    av, core = pinned["av"].rpartition(".")[0], pinned["langchain-core"]
+    assert f"(PyAV {av}, langchain-core {core}) on Python" in text
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_pinned_versions_are_allowed(name):
     pinned = pins(name)
