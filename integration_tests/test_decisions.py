@@ -117,6 +117,10 @@ def test_what_cannot_be_asked_is_refused_before_the_request(judge, emulator):
     box = {"sun": decisions.Box(instructions="The sun.")}
     with pytest.raises(MiMoInputError, match="Box needs an image"):
         judge.invoke({"state": "x", "questions": box})
+    state = {"inner": []}
+    state["inner"].append(state)
+    with pytest.raises(MiMoInputError, match="state: nested too deeply, or contains itself"):
+        judge._classify(state, questions())
     assert emulator.requests == []
 
 

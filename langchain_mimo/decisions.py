@@ -73,7 +73,7 @@ class MiMoDecisionModel(BaseDecisionModel):  # type: ignore[misc,unused-ignore]
         ```
 
     Raises:
-        MiMoInputError: There is no question, or a `Box` and no image.
+        MiMoInputError: There is no question, a `Box` and no image, or a state that contains itself.
         MiMoInvalidResponseError: The model's answer has no such probabilities or edges.
         OutputParserException: The answer is not JSON.
     """
@@ -151,17 +151,21 @@ def _messages(state: Any, named: Mapping[str, Any]) -> list[BaseMessage]:
     """Return the conversation: the state and the questions as JSON, each followed by its media.
 
     Raises:
-        MiMoInputError: A box is asked for, and there is no image.
+        MiMoInputError: A box is asked for, and there is no image; or the nesting is too deep.
     """
     asked = {key: question.model_dump(exclude_none=True) for key, question in named.items()}
     content: list[str | dict[Any, Any]] = []
     kinds: set[str] = set()
     for title, value in (("State", state), ("Questions", asked)):
         media: list[dict[str, Any]] = []
-        shown = _without_media(value, title, media)
-        text = (
-            shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, default=str)
-        )
+        try:
+            shown = _without_media(value, title, media)
+            dumped = json.dumps(shown, ensure_ascii=False, default=str)
+        except RecursionError:
+            raise MiMoInputError(
+                f"{title.lower()}: nested too deeply, or contains itself"
+            ) from None
+        text = shown if isinstance(shown, str) else dumped
         content.append({"type": "text", "text": f"{title}:\n{text}"})
         for number, block in enumerate(media, 1):
             content += [{"type": "text", "text": _mark(title, number)}, block]
