@@ -315,14 +315,16 @@ class ChatMiMo(ConnectedFields):
         # The messages may be part of a conversation, as in trim_messages.
         history.repair_history, history.missing_reasoning, history.inputs = True, "pad", None
         bound = [*options.tools, *(wire_tools(tools, strict=None) if tools else ())]
+        cleaned = clean_history(conversation, history) if conversation else None
         return estimate_turns(
-            clean_history(conversation, history).turns if conversation else [],
+            cleaned.turns if cleaned else [],
             model=options.model,
             policy=self._media_policy,
             tools_text=json.dumps(bound, ensure_ascii=False) if bound else "",
             output_tokens=output_tokens,
             prices=prices,
             leave_out_unusable=history.media_defaults.leave_out_unusable,
+            asked=cleaned.asked if cleaned else frozenset(),
         )
 
     @override

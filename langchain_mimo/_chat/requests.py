@@ -57,6 +57,7 @@ class ChatRequest:
         as_blocks: Whether chunks carry v1 content blocks.
         price: Returns the cost of usage by model id and number of web searches, or None.
         leaves_out: Whether a note takes the place of media that cannot be sent.
+        asked: Indices of the messages out of which nothing is left, since they are asked now.
         include_response_headers: Whether the message has the headers of the response.
     """
 
@@ -82,6 +83,7 @@ class ChatRequest:
     price: PriceFunction | None = None
     include_response_headers: bool = False
     leaves_out: bool = False
+    asked: frozenset[int] = frozenset()
 
     def leave_out(self, error: MiMoError | None) -> bool:
         """Replace the media item that an error is about with a note, if the caller wishes so.
@@ -93,6 +95,8 @@ class ChatRequest:
             Whether the request should be encoded again.
         """
         if not self.leaves_out or not isinstance(error, MediaError | UnsupportedModalityError):
+            return False
+        if error.message_index in self.asked:
             return False
         return leave_out(self.turns, error)
 
@@ -207,6 +211,7 @@ def build_request(
         price=price if fields.server == "mimo" else None,
         include_response_headers=options.include_response_headers,
         leaves_out=options.history.media_defaults.leave_out_unusable,
+        asked=history.asked,
     )
 
 

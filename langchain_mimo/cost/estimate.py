@@ -55,6 +55,7 @@ def estimate_turns(
     output_tokens: int = 0,
     prices: Mapping[str, Price] | None = None,
     leave_out_unusable: bool = False,
+    asked: frozenset[int] = frozenset(),
 ) -> Estimate:
     """Estimate the cost of a conversation.
 
@@ -67,6 +68,7 @@ def estimate_turns(
         prices: Prices by model id in US dollars, which override those of the catalogue.
         leave_out_unusable: Whether media that cannot be sent count as the note that takes their
             place. Default: they raise.
+        asked: Indices of messages out of which nothing is left.
 
     Returns:
         The estimate. Its cost is None, not 0, when the price of the model is unknown.
@@ -96,7 +98,7 @@ def estimate_turns(
                         reference, policy, fps=part.fps, media_resolution=part.media_resolution
                     )
             except MediaError as error:
-                if not leave_out_unusable:
+                if not leave_out_unusable or reference.message_index in asked:
                     raise
                 text += text_tokens(left_out(part, error).text)
                 continue

@@ -38,6 +38,9 @@ HEIC = b64(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
 WEBM = b64(b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm" + bytes(40))
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
+LATER = [AIMessage("Hm."), HumanMessage("Never mind. Hello.")]
+"""What follows an old message: only the newest user message is what is asked now."""
+
 UNUSABLE = {
     "PDF by URL": (
         {"type": "file", "url": "https://e.com/a.pdf", "mime_type": "application/pdf"},
@@ -202,7 +205,7 @@ def test_files_that_are_gone_or_changed(tmp_path):
         api.llm(**fields).invoke([HumanMessage(blocks)])
     assert api.bodies == []
     llm = api.llm(**fields, repair_history=True)
-    llm.invoke([HumanMessage(blocks)])
+    llm.invoke([HumanMessage(blocks), *LATER])
     [body] = api.bodies
     parts = body["messages"][0]["content"]
     assert [part["type"] for part in parts] == ["text", "image_url", "text", "text"]
@@ -214,9 +217,9 @@ def test_files_that_are_gone_or_changed(tmp_path):
     assert notes[1] == "[image left out: the file 'c.png' has changed since the block was created]"
     assert notes[2] == "[image left out: the file 'd.png' has changed since the block was created]"
     assert str(tmp_path) not in "\n".join(texts_in(body))
-    assert llm.get_num_tokens_from_messages([HumanMessage(blocks)]) > 0
+    assert llm.get_num_tokens_from_messages([HumanMessage(blocks), *LATER]) > 0
     with pytest.raises(MediaError):
-        api.llm(**fields).get_num_tokens_from_messages([HumanMessage(blocks)])
+        api.llm(**fields).get_num_tokens_from_messages([HumanMessage(blocks), *LATER])
 
 
 def test_only_the_bad_item_of_a_result_block_is_left_out():
@@ -252,7 +255,7 @@ def test_video_in_the_anthropic_format():
     video = {"type": "video", "url": "https://e.com/a.mp4"}
     api = ScriptedAPI("Hi.")
     llm = api.llm("mimo, Anthropic format", repair_history=True)
-    llm.invoke([HumanMessage([video, "x", video])])
+    llm.invoke([HumanMessage([video, "x", video]), *LATER])
     notes = [text for text in texts_in(api.body) if text.startswith("[video left out: MiMo drops")]
     assert len(notes) == 2
 
@@ -275,7 +278,7 @@ def test_a_forced_call_is_asked_for_again_without_the_bad_file():
         """Read."""
 
     llm = api.llm(repair_history=True).bind_tools([read], tool_choice="read")
-    answer = llm.invoke([HumanMessage([bad, "x"])])
+    answer = llm.invoke([HumanMessage([bad, "x"]), *LATER])
     assert [each["name"] for each in answer.tool_calls] == ["read"]
     assert len(api.bodies) == 2
     assert all("[image left out: it is HEIC" in str(body) for body in api.bodies)
@@ -291,3 +294,18 @@ def test_what_the_server_rejects_is_not_left_out():
     llm = ChatMiMo(model="m", api_key="sk-test", http_client=client, repair_history=True)
     with pytest.raises(Exception, match="corrupted"):
         llm.invoke([HumanMessage([png])])
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_nothing_is_left_out_of_what_is_asked_now(name):
+    block, _ = UNUSABLE[name]
+    asked = [HumanMessage("Hi."), AIMessage("Hello."), HumanMessage([block, "What is it?"])]
+    api = ScriptedAPI("Hi.")
+    llm = api.llm(repair_history=True)
+    for messages in (asked, asked[2:], [*asked, HumanMessage("Quick.")]):
+        place = rf"messages\[{messages.index(asked[2])}\], block 0: "
+        with pytest.raises(MiMoInputError, match=place):
+            llm.invoke(messages)
+    assert api.bodies == []
+    llm.invoke([*asked, *LATER])  # old by then
+    assert "left out" in str(api.body)

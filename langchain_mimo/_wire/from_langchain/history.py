@@ -9,7 +9,7 @@ given messages are never changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.messages import (
@@ -69,10 +69,13 @@ class CleanHistory:
         turns: The conversation.
         disable_thinking: Whether the request must not think, because reasoning is missing and
             `missing_reasoning` is "disable_thinking".
+        asked: Indices of the user messages after the last assistant message. They are what is
+            asked now, so nothing is left out of them.
     """
 
     turns: list[Turn]
     disable_thinking: bool = False
+    asked: frozenset[int] = frozenset()
 
 
 def clean_history(messages: Sequence[BaseMessage], options: HistoryOptions) -> CleanHistory:
@@ -107,6 +110,8 @@ class _Cleaner:
 
     __slots__ = (
         "_answered_ids",
+        "_asked",
+        "_current",
         "_defaults",
         "_disable_thinking",
         "_messages",
@@ -124,6 +129,8 @@ class _Cleaner:
         self._moved: set[tuple[int, int | None]] = set()
         self._turns: list[Turn] = []
         self._disable_thinking = False
+        self._current = _current_message(messages)
+        self._asked: set[int] = set()
 
     def clean(self) -> CleanHistory:
         messages = self._messages
@@ -136,7 +143,7 @@ class _Cleaner:
             for turn in self._turns:
                 if isinstance(turn, AssistantTurn):
                     turn.reasoning = None
-        return CleanHistory(self._turns, self._disable_thinking)
+        return CleanHistory(self._turns, self._disable_thinking, frozenset(self._asked))
 
     # --- One method per role; each returns the index of the next message ---
 
@@ -145,9 +152,14 @@ class _Cleaner:
         has_results = isinstance(content, list) and any(map(is_tool_result, content))
         if has_results:
             content = self._extract_results(content, index)
-        parts = read_content(content, index, self._defaults)
+        defaults = self._defaults
+        if index >= self._current and not has_results:
+            self._asked.add(index)
+            if defaults.leave_out_unusable:
+                defaults = replace(defaults, leave_out_unusable=False)
+        parts = read_content(content, index, defaults)
         if not isinstance(parts, str):
-            parts = self._accepted(parts)
+            parts = self._accepted(parts, leaves_out=defaults.leave_out_unusable)
         elif has_results and not parts:
             return index + 1
         self._turns.append(UserTurn(parts, _name_of(message)))
@@ -318,12 +330,12 @@ class _Cleaner:
 
     def _check_result(self, turn: ToolTurn) -> None:
         """Move what takes the place of media that the model does not accept into the text."""
-        accepted = self._accepted(turn.media)
+        accepted = self._accepted(turn.media, leaves_out=self._defaults.leave_out_unusable)
         turn.media = [part for part in accepted if isinstance(part, MediaPart)]
         notes = [part.text for part in accepted if isinstance(part, TextPart)]
         turn.text = "\n".join([turn.text, *notes])
 
-    def _accepted(self, parts: Sequence[Part]) -> list[Part]:
+    def _accepted(self, parts: Sequence[Part], *, leaves_out: bool) -> list[Part]:
         """Refuse media that the model does not accept, or replace them with notes.
 
         Raises:
@@ -335,11 +347,20 @@ class _Cleaner:
             error = None if inputs is None else unsupported(part, self._options.model, inputs)
             if error is None or not isinstance(part, MediaPart):
                 accepted.append(part)
-            elif self._defaults.leave_out_unusable:
+            elif leaves_out:
                 accepted.append(left_out(part, error))
             else:
                 raise error
         return accepted
+
+
+def _current_message(messages: Sequence[BaseMessage]) -> int:
+    """Return the index of the first message after the last assistant message."""
+    for index in range(len(messages) - 1, -1, -1):
+        message = messages[index]
+        if isinstance(message, AIMessage) or getattr(message, "role", "") in ("assistant", "ai"):
+            return index + 1
+    return 0
 
 
 def _name_of(message: BaseMessage) -> str | None:
