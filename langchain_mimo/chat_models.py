@@ -324,7 +324,7 @@ class ChatMiMo(ConnectedFields):
             output_tokens=output_tokens,
             prices=prices,
             leave_out_unusable=history.media_defaults.leave_out_unusable,
-            asked=cleaned.asked if cleaned else frozenset(),
+            asked=cleaned.asked if cleaned else None,
         )
 
     @override

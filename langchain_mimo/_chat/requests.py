@@ -57,7 +57,7 @@ class ChatRequest:
         as_blocks: Whether chunks carry v1 content blocks.
         price: Returns the cost of usage by model id and number of web searches, or None.
         leaves_out: Whether a note takes the place of media that cannot be sent.
-        asked: Indices of the messages out of which nothing is left, since they are asked now.
+        asked: Index of the message that is asked now: nothing is left out of it.
         include_response_headers: Whether the message has the headers of the response.
     """
 
@@ -83,7 +83,7 @@ class ChatRequest:
     price: PriceFunction | None = None
     include_response_headers: bool = False
     leaves_out: bool = False
-    asked: frozenset[int] = frozenset()
+    asked: int | None = None
 
     def leave_out(self, error: MiMoError | None) -> bool:
         """Replace the media item that an error is about with a note, if the caller wishes so.
@@ -96,7 +96,7 @@ class ChatRequest:
         """
         if not self.leaves_out or not isinstance(error, MediaError | UnsupportedModalityError):
             return False
-        if error.message_index in self.asked:
+        if self.asked is not None and error.message_index == self.asked:
             return False
         return leave_out(self.turns, error)
 

@@ -55,7 +55,7 @@ def estimate_turns(
     output_tokens: int = 0,
     prices: Mapping[str, Price] | None = None,
     leave_out_unusable: bool = False,
-    asked: frozenset[int] = frozenset(),
+    asked: int | None = None,
 ) -> Estimate:
     """Estimate the cost of a conversation.
 
@@ -68,7 +68,7 @@ def estimate_turns(
         prices: Prices by model id in US dollars, which override those of the catalogue.
         leave_out_unusable: Whether media that cannot be sent count as the note that takes their
             place. Default: they raise.
-        asked: Indices of messages out of which nothing is left.
+        asked: Index of the message out of which nothing is left, or None.
 
     Returns:
         The estimate. Its cost is None, not 0, when the price of the model is unknown.
@@ -98,7 +98,7 @@ def estimate_turns(
                         reference, policy, fps=part.fps, media_resolution=part.media_resolution
                     )
             except MediaError as error:
-                if not leave_out_unusable or reference.message_index in asked:
+                if not leave_out_unusable or reference.message_index == asked:
                     raise
                 text += text_tokens(left_out(part, error).text)
                 continue

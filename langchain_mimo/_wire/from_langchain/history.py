@@ -69,13 +69,14 @@ class CleanHistory:
         turns: The conversation.
         disable_thinking: Whether the request must not think, because reasoning is missing and
             `missing_reasoning` is "disable_thinking".
-        asked: Indices of the user messages after the last assistant message. They are what is
-            asked now, so nothing is left out of them.
+        asked: Index of the last message if it is the user's: it is what is asked now, so nothing
+            is left out of it. None otherwise. (Earlier user messages may be in the state because a
+            call with them failed.)
     """
 
     turns: list[Turn]
     disable_thinking: bool = False
-    asked: frozenset[int] = frozenset()
+    asked: int | None = None
 
 
 def clean_history(messages: Sequence[BaseMessage], options: HistoryOptions) -> CleanHistory:
@@ -111,7 +112,6 @@ class _Cleaner:
     __slots__ = (
         "_answered_ids",
         "_asked",
-        "_current",
         "_defaults",
         "_disable_thinking",
         "_messages",
@@ -129,8 +129,7 @@ class _Cleaner:
         self._moved: set[tuple[int, int | None]] = set()
         self._turns: list[Turn] = []
         self._disable_thinking = False
-        self._current = _current_message(messages)
-        self._asked: set[int] = set()
+        self._asked: int | None = None
 
     def clean(self) -> CleanHistory:
         messages = self._messages
@@ -143,7 +142,7 @@ class _Cleaner:
             for turn in self._turns:
                 if isinstance(turn, AssistantTurn):
                     turn.reasoning = None
-        return CleanHistory(self._turns, self._disable_thinking, frozenset(self._asked))
+        return CleanHistory(self._turns, self._disable_thinking, self._asked)
 
     # --- One method per role; each returns the index of the next message ---
 
@@ -153,8 +152,8 @@ class _Cleaner:
         if has_results:
             content = self._extract_results(content, index)
         defaults = self._defaults
-        if index >= self._current and not has_results:
-            self._asked.add(index)
+        if index == len(self._messages) - 1 and not has_results:
+            self._asked = index
             if defaults.leave_out_unusable:
                 defaults = replace(defaults, leave_out_unusable=False)
         parts = read_content(content, index, defaults)
@@ -352,15 +351,6 @@ class _Cleaner:
             else:
                 raise error
         return accepted
-
-
-def _current_message(messages: Sequence[BaseMessage]) -> int:
-    """Return the index of the first message after the last assistant message."""
-    for index in range(len(messages) - 1, -1, -1):
-        message = messages[index]
-        if isinstance(message, AIMessage) or getattr(message, "role", "") in ("assistant", "ai"):
-            return index + 1
-    return 0
 
 
 def _name_of(message: BaseMessage) -> str | None:
