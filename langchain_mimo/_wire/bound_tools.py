@@ -61,9 +61,7 @@ class BoundTools:
             for name, short in written.items()
             if name != short
         }
-        self._functions: dict[str, Mapping[str, Any]] = {
-            self.renamed.get(function["name"], function["name"]): function for function in functions
-        }
+        self._functions = {self.wire_name(function["name"]): function for function in functions}
 
     def wire_name(self, name: str) -> str:
         """Return the name of a tool as the server knows it."""

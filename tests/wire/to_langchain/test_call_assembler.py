@@ -355,6 +355,8 @@ def cut_calls(draw):
         habits["index"] in CERTAIN_INDICES
         and habits["id"] in CERTAIN_IDS
         and habits["name"] in CERTAIN_NAMES
+        # With the same id and name, an index that is new may be that of a call that is not complete.
+        and not (is_interleaved and habits["id"] == "the same")
     )
     return calls, habits, [each for each in deltas if each], is_certain
 
@@ -402,6 +404,17 @@ def test_calls_cut_in_any_way_never_become_other_calls(drawn):
         assert message.invalid_tool_calls == []
     assert found == expected or message.invalid_tool_calls
     note("all calls" if found == expected else "some calls are invalid")
+
+
+def test_calls_with_one_id_and_name_in_turns_do_not_get_each_others_arguments():
+    pieces = [(0, '{"a": ['), (1, "{}"), (0, "]}")]
+    deltas = [[fragment(where, "call", "delete", text)] for where, text in pieces]
+    events = [openai_wire.event(tool_calls=each) for each in deltas]
+    message, ran = streamed(
+        OpenAIDecoder(), [*events, openai_wire.event(finish_reason="tool_calls")]
+    )
+    assert (ran, message.tool_calls) == ([], [])
+    assert message.invalid_tool_calls
 
 
 @st.composite
