@@ -167,6 +167,8 @@ class CallAssembler:
 
     def _check_owner(self, call: OpenCall, where: Place | None, call_id: str | None) -> None:
         """Doubt a call that exists, and gets a piece which may belong to another one."""
+        if where is not None and call.moved_to not in (None, where):
+            self._doubt(call)  # two calls with one id and name, at an index each
         if call_id is None or call.id != call_id:
             call.has_foreign_text = call.has_foreign_text or None not in (call_id, call.id)
             self._check_rivals(call, where)
@@ -212,6 +214,7 @@ class CallAssembler:
         if call is None:
             if name is None or (name == of_id.name and not (of_id.is_complete or of_id.is_blank)):
                 self._at[where] = of_id
+                of_id.moved_to = None if name is None else where
                 return of_id
             of_id.needs_arguments = of_id.needs_arguments or name == of_id.name
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from langchain_mimo._json import SurrogateJoiner
-from langchain_mimo._wire.json_values import UnreadableError
+from langchain_mimo._wire.json_values import Place, UnreadableError
 
 _MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
@@ -27,6 +27,8 @@ class OpenCall:
         has_foreign_text: Whether pieces arrived under another id than its own.
         is_unclear: Whether a piece may belong to another call, or one of another may be missing.
         needs_arguments: Whether empty arguments may mean that they went elsewhere.
+        moved_to: The index to which its id went on with its name, or None; a fragment with text at
+            another index makes these two calls.
         needs_first: A call that must get arguments of its own, since without them this one may be
             its continuation; or None.
         is_released: Whether the call has been given out.
@@ -35,8 +37,8 @@ class OpenCall:
     __slots__ = (
         "_depth", "_in_string", "_is_escaped", "has_foreign_text", "id", "index", "is_blank",
         "is_certain", "is_complete",
-        "is_released", "is_unclear", "joiner", "name", "needs_arguments", "needs_first",
-        "pieces",
+        "is_released", "is_unclear", "joiner", "moved_to", "name", "needs_arguments",
+        "needs_first", "pieces",
     )  # fmt: skip
 
     def __init__(self, index: int, call_id: str | None, name: str) -> None:
@@ -51,6 +53,7 @@ class OpenCall:
         self.is_blank = True
         self.is_unclear = False
         self.needs_arguments = False
+        self.moved_to: Place | None = None
         self.needs_first: OpenCall | None = None
         self.is_released = False
         self._depth = 0
