@@ -17,6 +17,7 @@ from langchain_mimo._json import (
     join_surrogates,
     strict_object,
 )
+from langchain_mimo._wire.from_langchain.left_out import note_of
 from langchain_mimo._wire.from_langchain.other_providers import (
     ASSISTANT_CONVERSIONS,
     CallBlock,
@@ -182,14 +183,15 @@ def _read_block(
             contents.calls.append(read_call(block))
         case "dropped":
             pass
-        case _ if kind in MEDIA_BLOCK_TYPES and repair:
-            contents.texts.append(f"({kind} block left out)")
         case _ if kind in MEDIA_BLOCK_TYPES:
-            raise MiMoInputError(
-                f"MiMo does not accept a {kind} block in an assistant message; move it into a user "
+            error = MiMoInputError(
+                f"MiMo accepts no {kind} block in an assistant message; move it into a user "
                 "message, or set repair_history=True to replace it with a note",
                 *at,
             )
+            if not repair:
+                raise error
+            contents.texts.append(note_of(block, error))
         case _ if wrapped:
             _warn_dropped(kind)
         case _:
