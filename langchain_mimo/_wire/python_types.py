@@ -6,6 +6,7 @@ left to pydantic.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import typing
 import warnings
@@ -16,7 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import typing_extensions
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import TypedDictSchema
+from pydantic_core.core_schema import DataclassSchema, TypedDictSchema
 
 _ANNOTATED: Any = typing.Annotated
 _PLAIN = (bool, int, float, str, list, dict, type(None))
@@ -82,6 +83,15 @@ class _SchemaGenerator(GenerateJsonSchema):
                 required.remove(name)
         if not required:
             result.pop("required", None)
+        return result
+
+    def dataclass_schema(self, schema: DataclassSchema) -> JsonSchemaValue:
+        result = super().dataclass_schema(schema)
+        kind = schema["cls"]
+        doc = kind.__doc__ or ""
+        # Pydantic up to 2.12.0 leaves the docstring out; without one, it is the signature.
+        if doc and not doc.startswith(f"{kind.__name__}("):
+            result.setdefault("description", inspect.cleandoc(doc))
         return result
 
 

@@ -432,3 +432,22 @@ def test_what_cannot_be_converted_is_named(given, words):
     with pytest.raises(MiMoInputError, match=r"tools\[1\]: cannot be converted") as caught:
         wire_tools([plain, given])
     assert words in str(caught.value)
+
+
+def test_the_docstring_of_a_dataclass_is_its_description_and_a_signature_is_none():
+    @dataclass
+    class Described:
+        """Where it is.
+
+        On a map.
+        """
+
+        x: int
+
+    @dataclass
+    class Plain:
+        x: int
+
+    [described, plain_one] = wire_tools([Described, Plain])
+    assert described["function"]["description"] == "Where it is.\n\nOn a map."
+    assert not plain_one["function"].get("description")
