@@ -1,16 +1,15 @@
 """Imports what a call needs, once, so that a fork never happens in the middle of it.
 
-Python locks a module while it imports it. A process that is forked meanwhile inherits the lock, but
-not the thread that would release it: its first call would wait for ever. So the imports happen
-under a lock of our own, which a fork waits for.
+Python locks a module while it imports it, and a process that is forked meanwhile inherits the lock:
+its first call would wait for ever. So the imports happen under a lock that a fork waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from importlib import import_module
+
+from langchain_mimo._forks import fork_lock
 
 _SYNC = (
     "langchain_mimo._chat.responses",
@@ -27,13 +26,7 @@ _SYNC = (
 )
 _ASYNC = ("anyio._backends._asyncio",)
 
-_lock = threading.RLock()
 _loaded: set[str] = set()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
 
 
 def load() -> None:
@@ -42,7 +35,7 @@ def load() -> None:
     names = _SYNC + _ASYNC if is_async else _SYNC
     if _loaded.issuperset(names):
         return
-    with _lock:
+    with fork_lock:
         for name in names:
             import_module(name)
         _loaded.update(names)

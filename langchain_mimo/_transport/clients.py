@@ -24,6 +24,7 @@ from weakref import WeakSet
 import httpx2
 from typing_extensions import override
 
+from langchain_mimo._forks import fork_lock
 from langchain_mimo._transport.environment_proxies import environment_proxies
 from langchain_mimo.errors import MiMoConfigurationError
 
@@ -301,7 +302,8 @@ def _ssl_context(verify: bool | str | ssl.SSLContext, *, trust_env: bool) -> ssl
     context = _registry.contexts.get(key)
     if context is None:
         try:
-            context = _registry.contexts[key] = _load_context(verify, trust_env=trust_env)
+            with fork_lock:  # OpenSSL holds locks meanwhile
+                context = _registry.contexts[key] = _load_context(verify, trust_env=trust_env)
         except OSError as error:
             source = f"verify={verify!r}" if isinstance(verify, str) else _named(environment)
             raise MiMoConfigurationError(
