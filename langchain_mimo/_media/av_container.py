@@ -87,6 +87,14 @@ def packets_of(container: Any, streams: Iterable[Any]) -> Iterator[Any]:
             yield packet
 
 
+def pixel_format(context: Any) -> str | None:
+    """Return the name of a video codec's pixel format, or None if it is not known.
+
+    PyAV 17.1 ends the process when it is asked for `pix_fmt` and there is none.
+    """
+    return context.format.name if context.format is not None else None
+
+
 def open_container(file: IO[bytes]) -> InputContainer:
     """Open a video or audio file for reading.
 

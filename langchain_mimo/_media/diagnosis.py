@@ -8,6 +8,7 @@ import os
 from contextlib import closing, suppress
 from typing import IO
 
+from langchain_mimo._media import av_container
 from langchain_mimo._media.av_container import open_container
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
@@ -73,7 +74,7 @@ def _codecs(source: MediaSource, policy: MediaPolicy) -> tuple[list[str], str | 
             if stream.type in ("video", "audio") and stream.codec_context is not None
         ]
         known = (s.codec_context for s in container.streams.video if s.codec_context is not None)
-        pixel_formats = (context.pix_fmt for context in known)
+        pixel_formats = (av_container.pixel_format(context) for context in known)
         return names, next(pixel_formats, None)
 
 

@@ -9,7 +9,12 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import IO, Any, cast
 
-from langchain_mimo._media.av_container import ffmpeg_errors, open_container, packets_of
+from langchain_mimo._media.av_container import (
+    ffmpeg_errors,
+    open_container,
+    packets_of,
+    pixel_format,
+)
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, StreamInfo
 from langchain_mimo._media.joined_streams import joined_seconds, may_be_joined
@@ -175,7 +180,7 @@ def _stream_info(stream: Any, names: frozenset[str]) -> StreamInfo:
         height=context.height or None if context is not None else None,
         rotation=0 if names & _UNROTATED else None,
         frame_rate=float(rate) if rate else None,
-        pixel_format=context.pix_fmt if context is not None else None,
+        pixel_format=pixel_format(context) if context is not None else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
-from langchain_mimo._media.av_container import open_container
+from langchain_mimo._media.av_container import open_container, pixel_format
 from langchain_mimo._media.cutting.index import is_cover, streams_to_cut
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.verification import inspect_file
@@ -192,7 +192,7 @@ def _video_info(streams: list[Any], container: Any) -> _VideoInfo:
     if not streams or streams[0].type != "video":
         raise MediaError("the codec of its video track is unknown to FFmpeg; get another copy")
     context = streams[0].codec_context
-    return _VideoInfo(context.pix_fmt, context.width, context.height, len(streams) > 1)
+    return _VideoInfo(pixel_format(context), context.width, context.height, len(streams) > 1)
 
 
 def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str]:
