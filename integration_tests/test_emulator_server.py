@@ -290,10 +290,13 @@ def test_idle_emulators_leave_nothing_behind():
             MiMoEmulator()  # never started
 
     start_and_stop()  # what the first import opens may stay open
-    before = open_resources()
+    threads, files = open_resources()
     for _ in range(3):
         start_and_stop()
-    assert open_resources() == before
+    threads_after, files_after = open_resources()
+    # Threads and files that other tests left may end meanwhile.
+    assert set(threads_after) <= set(threads)
+    assert files_after <= files
 
 
 def command(*arguments):
