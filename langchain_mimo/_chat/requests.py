@@ -195,24 +195,31 @@ def build_request(
         endpoint,
         api_format,
         dialect,
-        extra_body=options.extra_body,
         forced=plan.forced,
-        attempts=options.forced_tool_attempts,
         tools=tools,
         xml_tools=sent_tools if options.parse_tool_xml else None,
-        second_chance=options.second_chance,
-        max_tool_calls=options.max_tool_calls,
-        stop_repetition=options.stop_repetition,
         retry=_held_retries(fields) if is_held else None,
         is_held=is_held,
-        strip_fence=options.response_format is not None,
-        reasoning_as_content=options.empty_content == "reasoning",
         as_blocks=fields.output_version == "v1",
         price=price if fields.server == "mimo" else None,
-        include_response_headers=options.include_response_headers,
-        leaves_out=options.history.media_defaults.leave_out_unusable,
         asked=history.asked,
+        **_wishes(options),
     )
+
+
+def _wishes(options: CallOptions) -> dict[str, Any]:
+    """Return what the caller wants of the response, as arguments of `ChatRequest`."""
+    return {
+        "extra_body": options.extra_body,
+        "attempts": options.forced_tool_attempts,
+        "second_chance": options.second_chance,
+        "max_tool_calls": options.max_tool_calls,
+        "stop_repetition": options.stop_repetition,
+        "strip_fence": options.response_format is not None,
+        "reasoning_as_content": options.empty_content == "reasoning",
+        "include_response_headers": options.include_response_headers,
+        "leaves_out": options.history.media_defaults.leave_out_unusable,
+    }
 
 
 def _takes_native_schema(options: CallOptions, endpoint: str) -> bool:

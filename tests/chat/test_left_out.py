@@ -91,7 +91,7 @@ UNUSABLE = {
         "[image left out: the file 'passwd.png' cannot be opened because no folder is allowed]",
     ),
     "path": (
-        {"type": "image_url", "image_url": {"url": "/home/me/private/cat.png"}},
+        {"type": "image_url", "image_url": {"url": "/srv/private/cat.png"}},
         "[image left out: 'cat.png' is not a location that MiMo can read]",
     ),
     "too many frames per second": (
