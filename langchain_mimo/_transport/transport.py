@@ -235,9 +235,9 @@ class Transport:
                 raise attempt.client_error(error)  # noqa: B904 - it may be the error itself
         accepted = False
         try:
-            accepted = attempt.accept_head(request, response)
-            if accepted:
+            if attempt.accept_head(request, response):
                 attempt.hand_on_head(plan.api_request)
+                accepted = True
                 return response
             body = response_body.read_error(response_body.chunks(response, attempt), attempt)
         finally:
@@ -352,9 +352,9 @@ class Transport:
                 raise attempt.client_error(error)  # noqa: B904 - it may be the error itself
         accepted = False
         try:
-            accepted = attempt.accept_head(request, response)
-            if accepted:
+            if attempt.accept_head(request, response):
                 attempt.hand_on_head(plan.api_request)
+                accepted = True
                 return response
             body = await response_body.aread_error(
                 response_body.achunks(response, attempt), attempt
