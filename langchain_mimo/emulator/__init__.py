@@ -1,7 +1,7 @@
 """A strict local emulator of MiMo's API, to test agents with (`langchain-mimo[emulator]`).
 
 It refuses what MiMo refuses, decodes the media in a request, counts their tokens by the published
-arithmetic, and answers by the rules in docs/emulator.md or from a script.
+arithmetic, and answers by the rules in docs/emulator-specification.md or from a script.
 """
 
 from langchain_mimo.emulator.conversation.records import Disconnect, RecordedMedium, RecordedRequest

@@ -2,7 +2,7 @@
 
 The order of the keys in a body is part of what was seen, so the dictionaries below are written out.
 Source: docs/api-facts.md. Where no response of MiMo is known, the structure is MiMo's and the text
-is ours; docs/emulator.md marks these cases.
+is ours; docs/emulator-specification.md marks these cases.
 
 There are four families: the wrong key; two keys, for a body that is not JSON and for an unsupported
 model; the explanation in `param`; and "Bad Request". MiMo's gateway sends the first two, before the

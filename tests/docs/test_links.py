@@ -46,8 +46,9 @@ def test_every_page_is_in_the_navigation_once():
     assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
 
 
-def test_the_names_in_the_reference_exist():
-    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", sorted((DOCS / "reference").glob("*.md")), ids=lambda p: p.stem)
+def test_the_names_in_the_reference_exist(page):
+    text = page.read_text(encoding="utf-8")
     for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
         module, _, attribute = name.rpartition(".")
         try:
@@ -55,7 +56,7 @@ def test_the_names_in_the_reference_exist():
         except ModuleNotFoundError:
             assert hasattr(importlib.import_module(module), attribute), name
     for name, members in re.findall(
-        r"^::: (\S+)\n    options:\n      members: \[(.+)\]", text, re.MULTILINE
+        r"^::: (\S+)\n    options:\n(?:      .+\n)*?      members: \[(.+)\]", text, re.MULTILINE
     ):
         module = importlib.import_module(name)
         assert all(hasattr(module, member) for member in members.split(", ")), name

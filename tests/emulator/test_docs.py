@@ -1,4 +1,4 @@
-"""docs/emulator.md lists the faults and parameters that the code defines."""
+"""docs/emulator-specification.md lists the faults and parameters that the code defines."""
 
 import pytest
 from repository import ROOT
@@ -7,7 +7,7 @@ from langchain_mimo.emulator.api.chat_request import PARAMETERS
 from langchain_mimo.emulator.faults.queue import fault_lines, parse_fault
 from langchain_mimo.emulator.faults.table import FAULTS
 
-PAGE = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "emulator-specification.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FAULTS)

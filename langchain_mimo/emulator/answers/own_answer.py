@@ -31,7 +31,7 @@ _INTRODUCE = re.compile(r"\bintroduce yourself\b|\bwho are you\b|介绍.*你|你
 
 
 def own_answer(conversation: Conversation) -> Outcome:
-    """Answer a conversation by the rules in docs/emulator.md."""
+    """Answer a conversation by the rules in docs/emulator-specification.md."""
     task = current_task(conversation)
     chosen = choose_calls(conversation, task)
     if chosen:

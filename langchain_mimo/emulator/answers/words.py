@@ -1,7 +1,7 @@
 """Reads a prompt by general rules: keywords, sentences, and values to use as arguments.
 
-There is no language model here. The rules are few and documented in docs/emulator.md, so that a
-test can predict how the emulator reads a prompt. They are frozen: no patterns are added.
+There is no language model here. The rules are few and documented in docs/emulator-specification.md,
+so that a test can predict how the emulator reads a prompt. They are frozen: no patterns are added.
 """
 
 from __future__ import annotations
