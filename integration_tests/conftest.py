@@ -24,6 +24,14 @@ SERVICES = ["emulator", "live"] if LIVE_KEY else ["emulator"]
 API_FORMATS = ["openai", "anthropic"]
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-outputs",
+        action="store_true",
+        help="write what the blocks of the documentation print into its pages",
+    )
+
+
 def pytest_terminal_summary(terminalreporter):
     if not LIVE_KEY:
         terminalreporter.write_line("Live API: skipped because MIMO_API_KEY is not set.")

@@ -1,19 +1,28 @@
 """Runs every Python block of the documentation, page by page, against the emulator.
 
 The blocks of a page share one namespace and run in order, in a folder that contains image.png,
-video.mp4 and audio.wav, with MIMO_API_KEY and MIMO_BASE_URL set; `await` works. A block that cannot
-run here is fenced as "python notest".
+video.mp4 and audio.wav, with MIMO_API_KEY and MIMO_BASE_URL set. Each is compiled as a file is, so
+`await` stands in functions; in cells of a notebook, fenced as "python notebook", it stands alone. A
+block that cannot run here is fenced as "python notest".
+
+The page shows what a block prints (`page_outputs` has the rules). This writes all outputs that are
+missing or wrong into the pages:
+
+    python -m pytest integration_tests/test_documentation.py --update-outputs
 """
 
 import ast
 import asyncio
 import builtins
+import contextlib
 import inspect
+import io
 import re
 import shutil
 import types
 
 import pytest
+from page_outputs import agrees, blocks_of, shown_form, with_outputs
 from repository import ROOT
 
 from langchain_mimo import catalogue
@@ -29,31 +38,33 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
-FENCE = re.compile(
-    r"^(?P<indent> *)```python(?P<info>[^\n]*)\n(?P<code>.*?)^ *```", re.MULTILINE | re.DOTALL
-)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
-
-
-def blocks_of(page):
-    """Yield the line number and the code of each block to run."""
-    text = page.read_text(encoding="utf-8")
-    for match in FENCE.finditer(text):
-        if match["info"].strip() != "notest":
-            code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-            yield text.count("\n", 0, match.start("code")), code
 
 
 def named(pages):
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages]
 
 
-def run(code, page, line, namespace):
-    """Run a block; tracebacks name the page and the line in it."""
-    compiled = compile("\n" * line + code, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = types.FunctionType(compiled, namespace)()
-    if inspect.iscoroutine(result):
-        asyncio.run(result)
+def with_blocks(pages):
+    return named(page for page in pages if blocks_of(page.read_text(encoding="utf-8")))
+
+
+def run(block, page, namespace):
+    """What a block prints. Tracebacks name the page and the line in it."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if block.info == "notebook" else 0
+    code = compile("\n" * block.line + block.code, str(page), "exec", flags=flags)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        result = types.FunctionType(code, namespace)()
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+    return printed.getvalue()
+
+
+def outputs_of(page, blocks):
+    """What each block of a page prints; None for a block that does not run here."""
+    # pickle looks up built-ins in the globals, which types.FunctionType does not add.
+    namespace = {"__name__": "__main__", "__builtins__": builtins}
+    return [None if block.info == "notest" else run(block, page, namespace) for block in blocks]
 
 
 @pytest.fixture
@@ -72,16 +83,29 @@ def reader(media, tmp_path, monkeypatch):
         yield emulator
 
 
-@pytest.mark.parametrize("page", named(p for p in PAGES if any(blocks_of(p))))
-def test_blocks_run(page, reader):
-    # pickle looks up built-ins in the globals, which types.FunctionType does not add.
-    namespace = {"__name__": "__main__", "__builtins__": builtins}
-    for line, code in blocks_of(page):
-        run(code, page, line, namespace)
+@pytest.mark.parametrize("page", with_blocks(PAGES))
+def test_a_page_shows_what_its_blocks_print(page, reader, tmp_path, request):
+    blocks = blocks_of(page.read_text(encoding="utf-8"))
+    printed = outputs_of(page, blocks)
+    right = [
+        block.output if agrees(block.output, output or "") else shown_form(output or "", tmp_path)
+        for block, output in zip(blocks, printed, strict=True)
+    ]
+    if request.config.getoption("update_outputs"):
+        title = "输出" if "zh" in str(page.relative_to(ROOT)) else "Output"
+        text = page.read_text(encoding="utf-8")
+        page.write_text(with_outputs(text, right, title), encoding="utf-8")
+        return
+    wrong = [
+        f"line {block.line}: the block prints\n\n{output}\nand the page shows {block.output}"
+        for block, output in zip(blocks, right, strict=True)
+        if block.output != output
+    ]
+    assert not wrong, "\n".join([*wrong, "--update-outputs writes the outputs into the pages"])
 
 
 def test_the_readme_sends_every_kind_of_media(reader):
-    test_blocks_run(README, reader)
+    outputs_of(README, blocks_of(README.read_text(encoding="utf-8")))
     successful = [request for request in reader.requests if request.status == 200]
     assert len(successful) == len(reader.requests)
     assert {item.kind for request in successful for item in request.media} == {

@@ -10,7 +10,8 @@ PAIRS = {
     "README.md": "README.zh-CN.md",
     "docs/getting-started.md": "docs/zh/getting-started.md",
 }
-FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w+[^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+OUTPUTS = {'text title="Output"', 'text title="输出"'}
 INDENTED = re.compile(r"(?:^    [^\n]*\n)+", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)]+)\)")
 
@@ -27,14 +28,17 @@ class WithoutProse(ast.NodeTransformer):
 
 def code_of(text):
     """Every code block, without comments and prose."""
-    blocks = [
-        (language, ast.dump(WithoutProse().visit(ast.parse(code))))
-        if language == "python"
-        else (language, without_comments(code))
-        for language, code in FENCED.findall(text)
-    ]
+    blocks = [code_block(info, code) for info, code in FENCED.findall(text)]
     shell = [("indented", without_comments(code)) for code in INDENTED.findall(prose_of(text))]
     return blocks + shell
+
+
+def code_block(info, code):
+    if info in OUTPUTS:  # a program that asks in Chinese prints something else
+        return ("output",)
+    if info.startswith("python"):
+        return info, ast.dump(WithoutProse().visit(ast.parse(code)))
+    return info, without_comments(code)
 
 
 def without_comments(code):
