@@ -1,35 +1,34 @@
 """All exceptions of this package, in one hierarchy.
 
-MiMoError
-├── MiMoConfigurationError                    a constructor argument or the environment is wrong
-├── MiMoInputError (ValueError)               a message is wrong; raised before anything is sent
-│   ├── UnsupportedModalityError              media for a model that does not accept them
-│   ├── MediaError                            media that MiMo rejects, or that may not be opened
-│   └── HistoryError                          turns that do not fit together
-├── MiMoConnectionError                       the server cannot be reached, or hung up
-├── MiMoTimeoutError                          a time limit expired
-├── MiMoIncompleteStreamError                 a stream ended before its message was complete
-│   └── MiMoRunawayResponseError              ... because it was cut: too many calls, or repetition
-└── MiMoAPIError                              the server responded with an error
-    ├── MiMoAuthenticationError               401: the key is wrong, or wrong for this host
-    ├── MiMoBalanceError                      402: no money left
-    ├── MiMoPermissionError                   403: region or risk control
-    │   └── MiMoRiskControlError              441: too many refused requests
-    ├── MiMoNotFoundError                     404: no such model, or not for these media
-    ├── MiMoInvalidRequestError               400 and others: the request is invalid
-    │   ├── MiMoContextOverflowError          ... because it is too long for the model
-    │   └── MiMoMediaRejectedError            ... because MiMo cannot read a media item
-    ├── MiMoContentFilterError                421: moderation, mostly inside a 400
-    ├── MiMoRateLimitError                    429: too many requests
-    │   └── MiMoQuotaError                    a quota is used up; not retryable
-    ├── MiMoServerError                       5xx, and outages that MiMo reports as a 400
-    ├── MiMoRedirectError                     3xx: redirects are never followed
-    └── MiMoInvalidResponseError              a response that is not one of this API
+    MiMoError
+    ├── MiMoConfigurationError                a constructor argument or the environment is wrong
+    ├── MiMoInputError (ValueError)           a message is wrong; raised before anything is sent
+    │   ├── UnsupportedModalityError          media for a model that does not accept them
+    │   ├── MediaError                        media that MiMo rejects, or that may not be opened
+    │   └── HistoryError                      turns that do not fit together
+    ├── MiMoConnectionError                   the server cannot be reached, or hung up
+    ├── MiMoTimeoutError                      a time limit expired
+    ├── MiMoIncompleteStreamError             a stream ended before its message was complete
+    │   └── MiMoRunawayResponseError          ... because it was cut: too many calls, or repetition
+    └── MiMoAPIError                          the server responded with an error
+        ├── MiMoAuthenticationError           401: the key is wrong, or wrong for this host
+        ├── MiMoBalanceError                  402: no money left
+        ├── MiMoPermissionError               403: region or risk control
+        │   └── MiMoRiskControlError          441: too many refused requests
+        ├── MiMoNotFoundError                 404: no such model, or not for these media
+        ├── MiMoInvalidRequestError           400 and others: the request is invalid
+        │   ├── MiMoContextOverflowError      ... because it is too long for the model
+        │   └── MiMoMediaRejectedError        ... because MiMo cannot read a media item
+        ├── MiMoContentFilterError            421: moderation, mostly inside a 400
+        ├── MiMoRateLimitError                429: too many requests
+        │   └── MiMoQuotaError                a quota is used up; not retryable
+        ├── MiMoServerError                   5xx, and outages that MiMo reports as a 400
+        ├── MiMoRedirectError                 3xx: redirects are never followed
+        └── MiMoInvalidResponseError          a response that is not one of this API
 
 From MiMoConnectionError on, each class also inherits from LangChain's own exception of the same
 meaning (`langchain_core.exceptions.ModelRateLimitError` and so on), so that `is_retryable` and
-handlers written for any provider work. `_transport.error_responses` picks the class of an error
-response.
+handlers written for any provider work.
 """
 
 from __future__ import annotations
