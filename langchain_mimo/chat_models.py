@@ -49,16 +49,17 @@ class ChatMiMo(ConnectedFields):
         print(llm.invoke("Why is the sky blue?").content)
         ```
 
-    The fields, each documented where it is defined (`_chat/fields.py`). Those marked * can be
-    overridden for one call: `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
+    The arguments by subject; each is documented at its field. "Per call" means that a call may
+    override it: `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
 
-    - Server: `model`*, `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
-    - Generation*: `max_completion_tokens`, `temperature`, `top_p`, `stop`, `frequency_penalty`,
-      `presence_penalty`, `thinking`, `reasoning_effort`, `extra_body`, `stream_usage`,
-      `include_response_headers`; and `streaming`, without *.
-    - Media: `fps`*, `media_resolution`*, `tool_media`*, `allowed_media_dirs`, `media_limits`.
-    - Conversations*: `replay_reasoning`, `missing_reasoning`, `repair_history`, `empty_content`,
-      `forced_tool_attempts`, `parse_tool_xml`.
+    - Server: `model` (per call), `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
+    - Generation, per call: `max_completion_tokens`, `temperature`, `top_p`, `stop`,
+      `frequency_penalty`, `presence_penalty`, `thinking`, `reasoning_effort`, `extra_body`,
+      `stream_usage`, `include_response_headers`. For the model alone: `streaming`.
+    - Media: `fps`, `media_resolution` and `tool_media` (per call), `allowed_media_dirs`,
+      `media_limits`.
+    - Conversations, per call: `replay_reasoning`, `missing_reasoning`, `repair_history`,
+      `empty_content`, `forced_tool_attempts`, `parse_tool_xml`.
     - Connection: `timeout`, `max_retries`, `retry_policy`, `max_response_bytes`, `verify`,
       `default_headers`, `http_client`, `http_async_client`, `allow_key_in_pickle`.
 
