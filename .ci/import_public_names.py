@@ -32,7 +32,7 @@ def main() -> None:
         importlib.import_module("langchain_mimo.emulator").MiMoEmulator()
     except Exception as error:
         # Whatever it is, it must say which extra to install.
-        if "langchain-mimo[emulator]" not in str(error):
+        if ".[emulator]" not in str(error):
             raise
     print(f"langchain-mimo {langchain_mimo.__version__}: {names} public names import from {home}")
 

@@ -362,7 +362,7 @@ def test_a_port_in_use_on_the_command_line():
 WITHOUT_EXTRA = "import sys; sys.modules |= dict.fromkeys(['starlette', 'uvicorn', 'av']); "
 MISSING = (
     "the emulator needs starlette, uvicorn, av; "
-    'install the extra with: pip install "langchain-mimo[emulator]"\n'
+    'run pip install ".[emulator]" in the folder of your clone of langchain-mimo\n'
 )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoError
+from langchain_mimo.version import install_command
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,7 +40,7 @@ def import_av() -> Any:
         import av  # noqa: PLC0415 - an optional extra, and slow to import
     except ImportError as error:
         raise MiMoConfigurationError(
-            "PyAV is required but not installed; run pip install 'langchain-mimo[av]'"
+            f"PyAV is required but not installed; run {install_command('av')}"
         ) from error
     av.logging.set_level(av.logging.PANIC)
     return av

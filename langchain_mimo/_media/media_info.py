@@ -141,7 +141,7 @@ def probe(source: Source) -> MediaInfo:
 
     Takes any file that `langchain_mimo.prepare` can read, of any size, and reads a few kilobytes of
     most of them. What MiMo accepts is measured without other packages; most other videos and audio
-    need PyAV (`pip install 'langchain-mimo[av]'`). Nothing is decoded and nothing is sent.
+    need PyAV, which the extra `av` installs. Nothing is decoded and nothing is sent.
 
     Args:
         source: A local path, or the bytes of a file.

@@ -1,4 +1,4 @@
-"""A strict local emulator of MiMo's API, to test agents with (`langchain-mimo[emulator]`).
+"""A strict local emulator of MiMo's API, to test agents with (extra `emulator`).
 
 It refuses what MiMo refuses, decodes the media in a request, counts their tokens by the published
 arithmetic, and answers by the rules in docs/emulator-specification.md or from a script.

@@ -13,6 +13,7 @@ from typing import Any
 from langchain_mimo.emulator.api.models import simulated_time
 from langchain_mimo.emulator.api.rules import Rules
 from langchain_mimo.emulator.expected import Expected, integer, or_none, shown
+from langchain_mimo.version import install_command
 
 _EXTRA = ("starlette", "uvicorn", "av")
 _VISIBLE = re.compile(r"[!-~]+")
@@ -124,8 +125,7 @@ def require_extra() -> None:
     missing = [name for name in _EXTRA if not _is_installed(name)]
     if missing:
         raise ImportError(
-            f"the emulator needs {', '.join(missing)}; "
-            'install the extra with: pip install "langchain-mimo[emulator]"',
+            f"the emulator needs {', '.join(missing)}; run {install_command('emulator')}",
             name=missing[0],
         )
 

@@ -1,6 +1,6 @@
 """Convert media that MiMo would refuse. Conversion is always explicit, never silent.
 
-Install the `av` extra: `pip install 'langchain-mimo[av]'`.
+Video, audio and HEIC need the extra `av`: `pip install ".[av]"` in a clone of the repository.
 
 `prepare_image`, `prepare_video` and `prepare_audio` share these arguments:
 

@@ -27,6 +27,7 @@ from langchain_mimo.errors import MediaError, MiMoConfigurationError
 from langchain_mimo.prepare.image_orientation import stored_orientation
 from langchain_mimo.prepare.image_repair import png_is_intact, repair
 from langchain_mimo.prepare.image_sides import check_pixels
+from langchain_mimo.version import install_command
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -260,7 +261,7 @@ def _open_heic(file: IO[bytes]) -> Image:
         import pillow_heif  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         raise MiMoConfigurationError(
-            "HEIC needs pillow-heif, which is not installed: pip install 'langchain-mimo[av]'"
+            f"HEIC needs pillow-heif, which is not installed; run {install_command('av')}"
         ) from error
     with pillow_errors():
         heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)[0]

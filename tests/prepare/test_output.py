@@ -204,7 +204,7 @@ def test_a_missing_extra_is_named(prepare, module, source, heic, monkeypatch):
 
     monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(MiMoConfigurationError, match=r"pip install 'langchain-mimo\[av\]'"):
+    with pytest.raises(MiMoConfigurationError, match=r'run pip install "\.\[av\]" in the'):
         prepare(source or heic)
 
 
