@@ -2,8 +2,8 @@
 
 The blocks of a page share one namespace and run in order, in a folder that contains image.png,
 video.mp4 and audio.wav, with MIMO_API_KEY and MIMO_BASE_URL set. Each is compiled as a file is, so
-`await` stands in functions; in cells of a notebook, fenced as "python notebook", it stands alone. A
-block that cannot run here is fenced as "python notest".
+`await` stands in functions; below `<!-- notebook -->` stands a cell of a notebook, where `await` may
+stand alone, and below `<!-- not run -->` a block that cannot run here.
 
 The page shows what a block prints (`page_outputs` has the rules). This writes all outputs that are
 missing or wrong into the pages:
@@ -51,7 +51,7 @@ def with_blocks(pages):
 
 def run(block, page, namespace):
     """What a block prints. Tracebacks name the page and the line in it."""
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if block.info == "notebook" else 0
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if block.kind == "notebook" else 0
     code = compile("\n" * block.line + block.code, str(page), "exec", flags=flags)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         result = types.FunctionType(code, namespace)()
@@ -64,7 +64,7 @@ def outputs_of(page, blocks):
     """What each block of a page prints; None for a block that does not run here."""
     # pickle looks up built-ins in the globals, which types.FunctionType does not add.
     namespace = {"__name__": "__main__", "__builtins__": builtins}
-    return [None if block.info == "notest" else run(block, page, namespace) for block in blocks]
+    return [None if block.kind == "not run" else run(block, page, namespace) for block in blocks]
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ A block that prints is followed by a block that shows what it printed:
     The image shows a red square.
     ```
 
-In pages in Chinese its title is "输出". Two rules compare it with what was printed:
+In pages in Chinese its title is "输出". A comment on the line above a block, which no reader sees,
+says how the block is meant: `<!-- not run -->`, or `<!-- notebook -->` for a cell of a notebook.
+
+Two rules compare an output with what was printed:
 
 - "…" stands for any text, also for several lines.
 - Any white space equals any other, so long lines may be wrapped.
@@ -24,7 +27,8 @@ COLUMNS = 88
 LINES = 15
 
 BLOCK = re.compile(
-    r"^(?P<indent> *)```python(?P<info>[^\n]*)\n(?P<code>.*?)^ *```\n"
+    r"(?:^ *<!-- (?P<kind>not run|notebook) -->\n)?"
+    r'^(?P<indent> *)```python(?: title="[^"\n]*")?\n(?P<code>.*?)^ *```\n'
     r'(?:\n*(?P=indent)```text title="(?:Output|输出)"\n(?P<output>.*?)^ *```\n)?',
     re.MULTILINE | re.DOTALL,
 )
@@ -47,13 +51,13 @@ class Block:
     Attributes:
         line: The number of lines above its code.
         code: Its code, without the indentation of the block.
-        info: What follows "python" on its first line, as "notest".
+        kind: "file", "notebook" or "not run".
         output: The output that the page shows, None if it shows none.
     """
 
     line: int
     code: str
-    info: str
+    kind: str
     output: str | None
 
 
@@ -63,7 +67,7 @@ def blocks_of(text):
         Block(
             line=text.count("\n", 0, match.start("code")),
             code=dedented(match["code"], match["indent"]),
-            info=match["info"].strip(),
+            kind=match["kind"] or "file",
             output=match["output"] and dedented(match["output"], match["indent"]),
         )
         for match in BLOCK.finditer(text)

@@ -1,5 +1,7 @@
 """The rules by which a page shows what its blocks print."""
 
+import re
+
 import pytest
 from page_outputs import LINES, agrees, blocks_of, shown_form, with_outputs
 from repository import ROOT
@@ -17,7 +19,8 @@ print(1)
 
 - A list.
 
-  ```python notest
+  <!-- not run -->
+  ```python title="main.py"
   print(2)
   ```
 
@@ -31,8 +34,8 @@ no output, since no block of Python is above it
 
 def test_blocks_are_found_with_their_output():
     first, second = blocks_of(PAGE)
-    assert (first.line, first.code, first.info, first.output) == (3, "print(1)\n", "", "1\n")
-    assert (second.code, second.info, second.output) == ("print(2)\n", "notest", None)
+    assert (first.line, first.code, first.kind, first.output) == (3, "print(1)\n", "file", "1\n")
+    assert (second.code, second.kind, second.output) == ("print(2)\n", "not run", None)
 
 
 def test_outputs_are_replaced_added_and_removed():
@@ -99,8 +102,23 @@ def test_a_long_output_ends_with_an_ellipsis():
     assert len(shown_form("a\n" * LINES, "/tmp/x").splitlines()) == LINES
 
 
+def pages():
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
 def test_blocks_that_do_not_run_show_no_output():
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    blocks = [block for page in pages for block in blocks_of(page.read_text(encoding="utf-8"))]
-    assert {block.info for block in blocks} <= {"", "notest", "notebook"}
-    assert not [block for block in blocks if block.info == "notest" and block.output]
+    blocks = [block for page in pages() for block in blocks_of(page.read_text(encoding="utf-8"))]
+    assert not [block for block in blocks if block.kind == "not run" and block.output]
+
+
+def test_the_site_understands_the_first_line_of_every_block():
+    """Superfences makes a paragraph of a block whose options it does not know."""
+    fence = re.compile(r"^ *```(.+)$", re.MULTILINE)
+    firsts = {info for page in pages() for info in fence.findall(page.read_text(encoding="utf-8"))}
+    assert not [info for info in firsts if not re.fullmatch(r'[\w-]+( title="[^"]*")?', info)]
+
+
+def test_every_python_block_is_found():
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        assert len(re.findall(r"^ *```python", text, re.MULTILINE)) == len(blocks_of(text)), page
