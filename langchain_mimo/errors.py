@@ -49,6 +49,13 @@ else:
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
+def _joined(text: str, sentence: str) -> str:
+    """Return a text and a sentence that follows it."""
+    if not sentence:
+        return text
+    return f"{text}{'' if text.endswith(_SENTENCE_ENDS) else '.'} {sentence}"
+
+
 def _rebuild(cls: type[MiMoError], args: tuple[Any, ...], state: dict[str, Any]) -> MiMoError:
     error = cls.__new__(cls, *args)
     error.args = args
@@ -57,7 +64,28 @@ def _rebuild(cls: type[MiMoError], args: tuple[Any, ...], state: dict[str, Any])
 
 
 class MiMoError(Exception):
-    """Base class of all exceptions of this package; all of them can be pickled."""
+    """Base class of all exceptions of this package; all of them can be pickled.
+
+    Attributes:
+        is_retryable: Whether the same call may succeed later.
+        attempts: Number of times the call had sent a request, including retries; 0 if it had sent
+            nothing.
+        waited: Seconds that it had waited between them.
+    """
+
+    is_retryable: bool = False
+    attempts: int = 0
+    waited: float = 0.0
+
+    def __str__(self) -> str:
+        """Return the message, and the number of attempts if there were several."""
+        return _joined(super().__str__(), self._tried())
+
+    def _tried(self) -> str:
+        """Return a sentence about the attempts; "" if there was one, or a retry cannot help."""
+        if self.attempts < 2 or not self.is_retryable:
+            return ""
+        return f"{self.attempts} attempts were made, with {self.waited:.1f} s of waiting."
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle arguments and attributes, whatever the signature of the constructor."""
@@ -158,6 +186,8 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         partial_message: What was received of a streamed message, or None. Tool calls whose
             arguments are incomplete are not in its `tool_calls`.
     """
+
+    is_retryable = True
 
     def __init__(
         self,
@@ -296,9 +326,7 @@ class MiMoAPIError(MiMoError):
             if value
         ]
         text = "; ".join([*(part.rstrip(".") for part in parts[:-1]), parts[-1]])
-        if self.hint:
-            text += f"{'' if text.endswith(_SENTENCE_ENDS) else '.'} {self.hint}"
-        return text
+        return _joined(_joined(text, self._tried()), self.hint or "")
 
 
 class MiMoAuthenticationError(MiMoAPIError, core.ModelAuthenticationError):

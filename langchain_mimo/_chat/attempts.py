@@ -61,11 +61,13 @@ class Send:
         body: The body as a JSON tree, its media still unread.
         delay: Seconds to wait before.
         keeps_reasoning: Whether the reasoning of earlier attempts stays in the message.
+        reason: Why it is sent after an earlier one, for the log.
     """
 
     body: dict[str, Any]
     delay: float = 0.0
     keeps_reasoning: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,15 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
         if may_repeat and (chance := second_chance(attempt, request.turns)):
             may_repeat, rejection = False, attempt.error
             metadata["second_chance"] = {"reason": chance.reason}
-            send = Send(send.body, chance.delay)
+            send = Send(send.body, chance.delay, reason=f"second chance after {chance.reason}")
         elif native and (failure := failure_of(attempt, native)):
             metadata["structured_output"] = {"native": False, "reason": failure}
             refusal = attempt.error
-            send = Send(request.encode(turns, fall_back=True))
+            body = request.encode(turns, fall_back=True)
+            send = Send(body, reason=f"native schema failed, {failure}")
             native, falls_back = None, True
         elif (pause := _pause_after_break(attempt, request.retry, breaks + 1)) is not None:
-            send = Send(send.body, pause)
+            send = Send(send.body, pause, reason="the stream broke")
             breaks += 1
         elif attempt.error is not None:
             # A file that has gone since must not hide what the server said.
@@ -126,7 +129,8 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
             raise hides or attempt.error
         elif forced and (further := forced.after(attempt)):
             turns = further
-            send = Send(request.encode(turns), keeps_reasoning=True)
+            body = request.encode(turns)
+            send = Send(body, keeps_reasoning=True, reason="a tool was not called")
         else:
             break
     if native:
@@ -144,7 +148,7 @@ def _without_unusable_media(
     """Send a request until no media item in it is left out; returns what was sent at last."""
     attempt = yield send
     while request.leave_out(attempt.error):
-        send = replace(send, body=encode(), delay=0.0)
+        send = replace(send, body=encode(), delay=0.0, reason="media left out")
         attempt = yield send
     return send, attempt
 
@@ -174,6 +178,8 @@ class Totals:
         searches: Sum of their web searches; each is billed.
         request: The request, for its price and whether headers are wanted; None adds neither.
         head: Headers of the last response, or None.
+        attempts: Number of times that earlier requests of the call were sent, with their retries.
+        waited: Seconds of waiting between them.
     """
 
     message_id: str | None = None
@@ -182,6 +188,8 @@ class Totals:
     searches: dict[str, int] = field(default_factory=dict)
     request: ChatRequest | None = None
     head: ResponseHead | None = None
+    attempts: int = 0
+    waited: float = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -205,6 +213,22 @@ class Totals:
         self.reasoning = reasoning
         self.usage = self.usage_with(usage)
         self.searches = self.searches_with(searches)
+
+    def count(self, error: MiMoError | None, pause: float) -> None:
+        """Count the attempts of a request that another one follows after `pause` seconds."""
+        self.attempts = self.attempts_with(error)
+        self.waited += pause + (error.waited if error else 0.0)
+        self.head = None
+
+    def attempts_with(self, error: MiMoError | None = None) -> int:
+        """Return the attempts of the call, including those of the request that ended last."""
+        answered = self.head.attempt if self.head else 0
+        return self.attempts + max(answered, error.attempts if error else 0)
+
+    def tell(self, error: MiMoError, last: MiMoError | None) -> None:
+        """Tell an error the attempts of the call; `last` is the error of the last request."""
+        error.attempts = self.attempts_with(last)
+        error.waited = self.waited + (last.waited if last else 0.0)
 
     def usage_with(self, usage: UsageMetadata | None) -> UsageMetadata | None:
         """Return the sum of earlier usage and one attempt's."""
@@ -244,8 +268,11 @@ class Totals:
             metadata["cost_usd"] = request.price(
                 message.usage_metadata, request.options.model, searches
             )
-        if head is not None and (request_id := head.request_id):
-            metadata["request_id"] = request_id
+        if head is not None:
+            if (attempts := self.attempts + head.attempt) > 1:  # the usual 1 says nothing
+                metadata["attempts"] = attempts
+            if request_id := head.request_id:
+                metadata["request_id"] = request_id
         if head is not None and request is not None and request.include_response_headers:
             metadata["headers"] = head.headers
         return message

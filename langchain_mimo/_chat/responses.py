@@ -26,8 +26,10 @@ from langchain_mimo._chat.streamed_attempts import StreamedAttempt
 from langchain_mimo._chat.structured_output.fences import without_fence
 from langchain_mimo._chat.structured_output.request import parsed_answer
 from langchain_mimo._chat.summary import Attempt
+from langchain_mimo._transport.logs import logger
 from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._wire.openai.stream import StreamDecoder
+from langchain_mimo._wire.to_langchain.chunks import generation_of
 from langchain_mimo._wire.to_langchain.content_blocks import with_blocks
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo.errors import (
@@ -86,7 +88,12 @@ class _Call:
             self.body = None
             outcome: Outcome = end.value
             return outcome
+        except MiMoError as error:
+            self._totals.tell(error, attempt.error)
+            raise
         self._is_decided = False
+        self._totals.count(attempt.error, send.delay)
+        logger.info("sending another request for the same call: %s", send.reason)
         self._follow(send)
         return None
 
@@ -298,18 +305,26 @@ class StreamedResponse(_Call, Generic[T]):
             # Nothing was given out: as with a response that is not streamed, only the error counts.
             self._decide(Attempt(error=error, is_broken=True))
             return
-        if isinstance(error, MiMoInvalidResponseError) and error.partial_message is not None:
+        broken = self._broken(error)
+        self._totals.tell(broken, error)
+        if broken is error:
             raise error
+        raise broken from error
+
+    def _broken(self, error: MiMoError) -> MiMoError:
+        """Return the error for a stream that broke, with what had arrived attached."""
+        if isinstance(error, MiMoInvalidResponseError) and error.partial_message is not None:
+            return error
         partial = self._decoder.partial_message()
         if isinstance(error, MiMoIncompleteStreamError | MiMoTimeoutError):
             if error.partial_message is None:
                 error.partial_message = partial
-            raise error
-        raise MiMoIncompleteStreamError(
+            return error
+        return MiMoIncompleteStreamError(
             f"the stream broke: {error} (what had arrived is in partial_message)",
             partial,
-            is_retryable=bool(getattr(error, "is_retryable", False)),
-        ) from error
+            is_retryable=error.is_retryable,
+        )
 
 
 def stream_chunks(request: ChatRequest) -> StreamedResponse[ChatGenerationChunk]:
@@ -320,14 +335,14 @@ def stream_chunks(request: ChatRequest) -> StreamedResponse[ChatGenerationChunk]
 
 
 def _chunk_of(chunk: AIMessageChunk) -> tuple[ChatGenerationChunk]:
-    return (ChatGenerationChunk(message=chunk),)
+    return (generation_of(chunk),)
 
 
 def _read_chunk(
     decoder: StreamDecoder, event: Mapping[str, Any]
 ) -> tuple[()] | tuple[ChatGenerationChunk]:
     chunk = decoder.feed(event)
-    return () if chunk is None else (ChatGenerationChunk(message=chunk),)
+    return () if chunk is None else (generation_of(chunk),)
 
 
 def stream_events(request: ChatRequest, message_id: str | None) -> StreamedResponse[Event]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,7 @@ from langchain_mimo._transport.error_responses import (
 )
 from langchain_mimo._transport.http_packages import faults_of, remedy_of
 from langchain_mimo._transport.inflation import content_encoding
+from langchain_mimo._transport.logs import AttemptLog, logger
 from langchain_mimo._transport.own_clients import client_error
 from langchain_mimo._transport.request_body import AsyncContent, RequestBody, SyncContent
 from langchain_mimo._transport.response_head import ResponseHead
@@ -61,11 +63,14 @@ class Attempt:
         headers: Headers of the response; empty until it arrives.
         encoding: How its body is compressed: "", "gzip" or "deflate".
         max_bytes: Largest body of a response that is not streamed, in bytes.
+        number: Its number among the attempts of one request, starting at 1.
+        log: Its log lines, or None if they are off.
     """
 
     __slots__ = (
-        "_body", "_client", "_context", "_decoder", "_http", "_start", "_status", "_url",
-        "encoding", "faults", "headers", "keeps_deadlines", "max_bytes", "timer",
+        "_body", "_client", "_context", "_decoder", "_http", "_is_whole", "_start", "_status",
+        "_url", "encoding", "faults", "headers", "keeps_deadlines", "log", "max_bytes", "number",
+        "timer",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +82,7 @@ class Attempt:
         http: Any = httpx2,
         *,
         max_bytes: int = MAX_RESPONSE_BYTES,
+        number: int = 1,
     ) -> None:
         """Prepare an attempt.
 
@@ -87,6 +93,7 @@ class Attempt:
             timer: Its time limits.
             http: The package of the client in use, `httpx2` or `httpx`.
             max_bytes: Largest response, in bytes; see `ApiRequest`.
+            number: Its number among the attempts of one request, starting at 1.
         """
         self._url = url
         self._context = context
@@ -94,14 +101,19 @@ class Attempt:
         self._client: Any = None
         self._decoder = EventDecoder(context.secrets)
         self._http = http
+        self._is_whole = False
         self._start: bytearray | None = bytearray()
         self._status = 0
         self.encoding = ""
         self.faults = faults_of(http)
         self.headers: Mapping[str, str] = {}
         self.keeps_deadlines = False
+        self.log: AttemptLog | None = None
         self.max_bytes = max_bytes
+        self.number = number
         self.timer = timer
+        if logger.isEnabledFor(logging.DEBUG):
+            self.log = AttemptLog(number, url, context, body.content_length)
 
     # The request
 
@@ -190,7 +202,7 @@ class Attempt:
     def hand_on_head(self, api_request: ApiRequest) -> None:
         """Hand on the headers of an accepted response."""
         if api_request.on_head is not None:
-            api_request.on_head(ResponseHead(self.headers, self._context.secrets))
+            api_request.on_head(ResponseHead(self.headers, self._context.secrets, self.number))
 
     def check(self) -> None:
         """Raise if a time limit has expired.
@@ -239,6 +251,8 @@ class Attempt:
             raise invalid_response_error(self._status, self.headers, body, self._context)
         if tree.get("error"):
             raise error_from_event(tree, self.headers, self._context)
+        if self.log is not None:
+            self.log.end(self._status, self.headers, received=len(body))
         return tree
 
     # A stream
@@ -272,6 +286,7 @@ class Attempt:
 
     def finish(self) -> list[dict[str, Any]]:
         """End the stream, and return the event that its end completes, if any."""
+        self._is_whole = True
         events = self._up_to_error(self._decoder.finish())
         if not self._decoder.done and self.timer.events == 0:
             if answer := self._answer_in_one_piece():
@@ -324,6 +339,20 @@ class Attempt:
         )
 
     # Faults
+
+    def log_end(self, error: BaseException | None = None) -> None:
+        """Log how the attempt ended: with an error, or with its stream."""
+        if self.log is None:
+            return
+        failure = error or self._decoder.failure
+        is_whole = self._is_whole or self.done
+        self.log.end(
+            self._status,
+            self.headers,
+            received=self.timer.received,
+            events=self.timer.events,
+            outcome=type(failure).__name__ if failure else "" if is_whole else "closed early",
+        )
 
     def error_from(self, fault: Exception) -> MiMoError:
         """Convert an exception of the HTTP client or of a socket to an error of this package."""

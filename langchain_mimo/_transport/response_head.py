@@ -27,10 +27,12 @@ class ResponseHead:
     Attributes:
         raw: The headers as the client has them.
         secrets: Values that must not appear, which a server may repeat.
+        attempt: Number of the attempt that got the response, starting at 1.
     """
 
     raw: Mapping[str, str]
     secrets: tuple[str, ...]
+    attempt: int = 1
 
     @property
     def request_id(self) -> str | None:

@@ -22,6 +22,7 @@ from langchain_mimo._transport.api_request import ApiRequest, error_context, par
 from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.http_packages import package_of
+from langchain_mimo._transport.logs import log_retry, logger
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._transport.retries import shared_backoff
 from langchain_mimo._transport.timeouts import AttemptTimer
@@ -39,7 +40,7 @@ _OpenStream: TypeAlias = tuple[Attempt, httpx2.Response, C, list[dict[str, Any]]
 class _Plan:
     """What all attempts of one request share, and the generator that decides about retries."""
 
-    __slots__ = ("api_request", "body", "context", "http", "started", "url")
+    __slots__ = ("api_request", "attempts", "body", "context", "http", "started", "url")
 
     def __init__(self, api_request: ApiRequest, http: Any) -> None:
         self.api_request = api_request
@@ -48,12 +49,20 @@ class _Plan:
         self.context: ErrorContext = error_context(api_request, self.url)
         self.body = RequestBody(api_request.tree, api_request.media)
         self.started = time.monotonic()
+        self.attempts = 0
 
     def attempt(self) -> Attempt:
         """Start an attempt."""
-        timer = AttemptTimer(self.api_request.timeouts, self.started)
-        max_bytes = self.api_request.max_response_bytes
-        return Attempt(self.url, self.context, self.body, timer, self.http, max_bytes=max_bytes)
+        self.attempts += 1
+        return Attempt(
+            self.url,
+            self.context,
+            self.body,
+            AttemptTimer(self.api_request.timeouts, self.started),
+            self.http,
+            max_bytes=self.api_request.max_response_bytes,
+            number=self.attempts,
+        )
 
     def steps(self) -> Generator[float | None, None, None]:
         """Yield the seconds to wait, or None to send; the driver throws the failure to send in.
@@ -63,22 +72,28 @@ class _Plan:
                 limit.
         """
         policy = self.api_request.retry
-        backoff = shared_backoff(self.url.netloc.decode("ascii"), self.api_request.key())
-        attempt = 0
+        host = self.url.netloc.decode("ascii")
+        backoff = shared_backoff(host, self.api_request.key())
+        waited, failure = 0.0, None
         while True:
-            attempt += 1
             pause = backoff.wait(random.random(), policy.retry_after_cap)  # noqa: S311
             if policy.max_retries and pause:
-                self._check_total(pause, None)
+                self._check_total(pause, failure)
+                logger.info("waiting %.1f s after a 429 of %s to this key", pause, host)
+                waited += pause
                 yield pause
+            failure = None  # its traceback holds this frame
             try:
                 yield None
             except MiMoError as error:
-                delay = policy.delay(attempt, error, random.random())  # noqa: S311
+                delay = policy.delay(self.attempts, error, random.random())  # noqa: S311
                 backoff.learn(error, policy)
+                error.attempts, error.waited = self.attempts, waited
                 if delay is None:
                     raise
                 self._check_total(delay, error)
+                log_retry(host, self.attempts, policy.max_retries + 1, error, delay)
+                waited, failure = waited + delay, error
                 yield delay
 
     def _check_total(self, pause: float, error: MiMoError | None) -> None:
@@ -148,6 +163,7 @@ class Transport:
         """
         plan = _Plan(api_request, package_of(self._client, "Client") or httpx2)
         attempt, response, chunks, events = self._drive(plan, self._open)
+        failure = None
         try:
             while True:
                 if events:
@@ -164,9 +180,13 @@ class Transport:
             if attempt.done:
                 response_body.drain(attempt, response, chunks)
         except attempt.faults as fault:
-            raise attempt.error_from(fault) from fault
+            failure = attempt.error_from(fault)
+            raise failure from fault
         finally:
             response.close()
+            if attempt.log is not None:
+                attempt.log_end(failure)
+            del failure  # its traceback holds this frame
 
     def _drive(self, plan: _Plan, run: Callable[[_Plan, Attempt], T]) -> T:
         """Run attempts and wait between them, as the plan's steps say."""
@@ -183,9 +203,14 @@ class Transport:
                 try:
                     return run(plan, attempt)
                 except attempt.faults as fault:
+                    attempt.log_end(fault)
                     pause = steps.throw(_caused(attempt.error_from(fault), fault))
                 except MiMoError as error:
+                    attempt.log_end(error)
                     pause = steps.throw(error)
+                except BaseException as stopped:
+                    attempt.log_end(stopped)
+                    raise
         finally:
             plan.body.dispose()
 
@@ -222,7 +247,7 @@ class Transport:
         client = self._client
         if client is None:
             shared = clients.sync_client(self._settings, self._client_key(), self)
-            attempt.keeps_deadlines = shared.keeps_deadlines
+            attempt.keeps_deadlines = True
             request = attempt.build_request(plan.api_request, stream=stream)
             response = shared.client.send(request, stream=True, auth=None)
         else:
@@ -264,6 +289,7 @@ class Transport:
         """
         plan = _Plan(api_request, package_of(self._async_client, "AsyncClient") or httpx2)
         attempt, response, chunks, events = await self._adrive(plan, self._aopen)
+        failure = None
         try:
             while True:
                 if events:
@@ -282,9 +308,13 @@ class Transport:
             if attempt.done:
                 await response_body.adrain(attempt, chunks)
         except attempt.faults as fault:
-            raise attempt.error_from(fault) from fault
+            failure = attempt.error_from(fault)
+            raise failure from fault
         finally:
             await response.aclose()
+            if attempt.log is not None:
+                attempt.log_end(failure)
+            del failure  # its traceback holds this frame
 
     async def _adrive(self, plan: _Plan, run: Callable[[_Plan, Attempt], Awaitable[T]]) -> T:
         """Run attempts and wait between them, as the plan's steps say."""
@@ -301,9 +331,14 @@ class Transport:
                 try:
                     return await run(plan, attempt)
                 except attempt.faults as fault:
+                    attempt.log_end(fault)
                     pause = steps.throw(_caused(attempt.error_from(fault), fault))
                 except MiMoError as error:
+                    attempt.log_end(error)
                     pause = steps.throw(error)
+                except BaseException as stopped:
+                    attempt.log_end(stopped)
+                    raise
         finally:
             plan.body.dispose()
 
@@ -339,7 +374,7 @@ class Transport:
         client = self._async_client
         if client is None:
             shared = await clients.async_client(self._settings, self._client_key(), self)
-            attempt.keeps_deadlines = shared.keeps_deadlines
+            attempt.keeps_deadlines = True
             request = attempt.build_request(plan.api_request, stream=stream)
             response = await shared.client.send(request, stream=True, auth=None)
         else:
