@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 _warned: set[str] = set()
+
+_NOT_THE_USERS = frozenset(
+    {
+        *("langchain_mimo", "langchain_core", "langchain", "langgraph", "pydantic"),
+        *("asyncio", "concurrent", "contextlib", "contextvars", "threading"),
+    }
+)
+"""Packages that stand between a program and a warning of this package."""
 
 
 def number(
@@ -29,7 +38,7 @@ def number(
     Args:
         name: The argument's name, for the error.
         value: The value passed.
-        minimum: The smallest value allowed.
+        minimum: The smallest value allowed; minus infinity for no limit.
         maximum: The largest value allowed. Default: no limit.
         allow_infinity: Whether infinity is allowed; it stands for "no limit".
 
@@ -48,32 +57,36 @@ def number(
         with suppress(TypeError, ValueError, OverflowError):
             checked = float(value)
     # NaN fails every comparison.
-    if minimum <= checked <= maximum and (allow_infinity or checked != math.inf):
+    if minimum <= checked <= maximum and (allow_infinity or not math.isinf(checked)):
         return checked
-    wanted = f">= {minimum:g}" if maximum == math.inf else f"from {minimum:g} to {maximum:g}"
-    raise ValueError(f"{name} must be a number {wanted}, got {shown(value)}")
+    wanted = f" from {minimum:g} to {maximum:g}"
+    if maximum == math.inf:
+        wanted = "" if minimum == -math.inf else f" >= {minimum:g}"
+    raise ValueError(f"{name} must be a number{wanted}, got {shown(value)}")
 
 
-def integer(name: str, value: Any, minimum: int) -> int:
-    """Check that an argument is an integer >= `minimum`.
+def integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+    """Check that an argument is an integer in a range.
 
     Args:
         name: The argument's name, for the error.
         value: The value passed; anything with `__index__` except a bool.
         minimum: The smallest value allowed.
+        maximum: The largest value allowed, or None for no limit.
 
     Returns:
         The value as a plain `int`.
 
     Raises:
-        ValueError: The value is not an integer, is a bool, or is below `minimum`.
+        ValueError: The value is not an integer, is a bool, or is out of range.
     """
     try:
         checked = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         checked = None
-    if checked is None or checked < minimum:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {shown(value)}")
+    if checked is None or checked < minimum or (maximum is not None and checked > maximum):
+        wanted = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} must be an integer {wanted}, got {shown(value)}")
     return checked
 
 
@@ -93,17 +106,36 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], similarity: float = 0.65) -> str | None:
     """Return the known name closest to a misspelt one, or None when none is close.
 
     Args:
         name: The name as written.
         known: The names that exist.
+        similarity: How much they must have in common, from 0 to 1.
     """
     import difflib  # noqa: PLC0415 - only misspelt names need it
 
-    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.65)
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=similarity)
     return matches[0] if matches else None
+
+
+def check_argument_names(owner: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Check the names of the arguments of a small settings class.
+
+    Args:
+        owner: The class, for the error.
+        given: The names passed.
+        known: All names of arguments.
+
+    Raises:
+        ValueError: A name is unknown; the error suggests the nearest known one.
+    """
+    for name in given:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(known)}"
+            raise ValueError(f"{owner} has no argument {name!r}; {hint}")
 
 
 def shown(value: object) -> str:
@@ -112,15 +144,33 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:80] + "…"
 
 
-def warn_once(message: str, key: str | None = None, *, stacklevel: int = 3) -> None:
-    """Issue a `UserWarning`, once per process for each key.
+def warn(message: str) -> None:
+    """Issue a `UserWarning` at the program's own line."""
+    warnings.warn(message, UserWarning, stacklevel=_program_level())
+
+
+def warn_once(message: str, key: str | None = None) -> None:
+    """Issue a `UserWarning` at the program's own line, once per process for each key.
 
     Args:
         message: The warning.
         key: What identifies the warning. Default: the message itself.
-        stacklevel: As in `warnings.warn`; 2 is the caller of this function.
     """
     key = message if key is None else key
     if key not in _warned:
         _warned.add(key)
-        warnings.warn(message, UserWarning, stacklevel=stacklevel)
+        warn(message)
+
+
+def _program_level() -> int:
+    """Return the `stacklevel` of the innermost frame outside of LangChain and this package.
+
+    It counts from the caller. A call that a pool of threads runs has no frame of the program; the
+    warning then points at this package. (`skip_file_prefixes` needs Python 3.12.)
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS:
+        if frame.f_back is None:
+            return 2
+        frame, level = frame.f_back, level + 1
+    return level

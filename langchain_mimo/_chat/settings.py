@@ -182,7 +182,6 @@ def check_address(
             f"{named} sends the API key and all messages unencrypted to {endpoints.host} (http); "
             "use https.",
             f"plain http {endpoints.host}",
-            stacklevel=6,  # the program's own line
         )
 
 
