@@ -123,12 +123,9 @@ async def left_behind(server):
     """Return what the clients hold besides idle connections."""
     idle, found = 0, []
     for pool in pools():
-        found += [f"a request for {each.request.url}" for each in pool._requests]
-        for connection in pool.connections:
-            if connection.is_idle():
-                idle += 1
-            elif not connection.is_closed():
-                found.append(connection.info())
+        found += [f"busy: {each.info()}" for each in pool.busy]
+        found += [f"not idle: {each.info()}" for each in pool.idle if not each.is_idle()]
+        idle += len(pool.idle)
     for _ in range(2000):
         if server.open_connections <= idle:
             break
@@ -238,19 +235,19 @@ def test_cancelling_at_any_step(certificate, link, reused, way, again):
 
 
 def test_cancelling_while_expired_connections_are_closed(server, make_request):
-    """httpcore2 takes them out of its pool before it closes them."""
+    """They are taken out of the pool before they are closed."""
     server.script = keep_alive(server)
 
     async def run():
         transport = Transport(clients.ClientSettings(trust_env=False))
         await asyncio.gather(*(call(transport, make_request(), "stream") for _ in range(5)))
         (pool,) = pools()
-        assert len(pool.connections) == server.connections == 5
-        for connection in pool.connections:
+        assert len(pool.idle) == server.connections == 5
+        for connection in pool.idle:
             connection._connection._expire_at = 0.0
         await cancel(call(transport, make_request(), "stream"), 1, None)
-        assert len(pool.connections) <= 1
-        await asyncio.to_thread(wait_for, lambda: still_open(server) <= len(pool.connections))
+        assert (len(pool.idle) <= 1, pool.busy) == (True, [])
+        await asyncio.to_thread(wait_for, lambda: still_open(server) <= len(pool.idle))
         await transport.aclose()
 
     asyncio.run(run())
@@ -280,7 +277,7 @@ def test_cancelling_twice_while_a_large_body_is_sent(server, make_request):
         with suppress(asyncio.CancelledError):
             await task
         (pool,) = pools()
-        assert (pool.connections, pool._requests) == ([], [])
+        assert (pool.idle, pool.busy) == ([], [])
         await asyncio.sleep(0)
         assert len(sockets() - before) == 1, "the server's own"
 
@@ -297,7 +294,7 @@ def test_a_failed_handshake_behind_a_proxy_leaves_nothing(tls_server, proxy, mak
         with pytest.raises(MiMoConnectionError, match="not trusted"):
             await transport.arequest(request)
         (pool,) = pools()
-        assert (pool.connections, pool._requests) == ([], [])
+        assert (pool.idle, pool.busy) == ([], [])
 
     if kind == "async":
         asyncio.run(run())
@@ -305,7 +302,7 @@ def test_a_failed_handshake_behind_a_proxy_leaves_nothing(tls_server, proxy, mak
     with pytest.raises(MiMoConnectionError, match="not trusted"):
         transport.request(request)
     pool = sync_pool(transport)
-    assert (pool.connections, pool._requests) == ([], [])
+    assert (pool.idle, pool.busy) == ([], [])
     transport.close()
 
 
@@ -383,8 +380,8 @@ def test_ctrl_c_at_any_operation(
             interrupted = True
         interruption.arm(-1, after)
         pool = sync_pool(transport)
-        assert not pool._requests, f"at operation {at}"
-        assert all(each.is_idle() for each in pool.connections), f"at operation {at}"
+        assert not pool.busy, f"at operation {at}"
+        assert all(each.is_idle() for each in pool.idle), f"at operation {at}"
         assert call_once(transport)
         transport.close()
         if not interrupted:

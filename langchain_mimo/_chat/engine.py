@@ -15,7 +15,7 @@ _SYNC = (
     "langchain_mimo._chat.responses",
     "langchain_mimo._chat.image_mime_types",
     "langchain_mimo._transport.transport",
-    "langchain_mimo._transport.deadline_transport",
+    "langchain_mimo._transport.pooled_transport",
     "langchain_mimo.cost.prices",
     # What langchain-core imports with its own first call, after it has asked for the input.
     "langchain_core.messages.block_translators.langchain_v0",

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30.0)
-"""The number of connections is not limited: a full pool makes callers wait, and httpcore2's queue
-of waiters takes time quadratic in its length. Idle connections stay open for 30 s, so that they
-outlast an agent's tools."""
+"""The number of connections is not limited, so that no call waits for another one. Idle connections
+stay open for 30 s, so that they outlast an agent's tools."""
 
 AnyClient = TypeVar("AnyClient", httpx2.Client, httpx2.AsyncClient)
 
@@ -101,12 +100,12 @@ class ClientSettings:
         )
 
     def _build(self, kind: type[AnyClient], context: ssl.SSLContext) -> SharedClient[AnyClient]:
-        from langchain_mimo._transport import deadline_transport  # noqa: PLC0415 - imports httpcore2
+        from langchain_mimo._transport import pooled_transport  # noqa: PLC0415 - imports httpcore2
 
         transport_class: Any = (
-            deadline_transport.DeadlineTransport
+            pooled_transport.PooledTransport
             if issubclass(kind, httpx2.Client)
-            else deadline_transport.AsyncDeadlineTransport
+            else pooled_transport.AsyncPooledTransport
         )
 
         def transport_over(proxy: str | None) -> Any:
@@ -117,17 +116,15 @@ class ClientSettings:
         mounts: dict[str, Any] = {
             pattern: transport_over(url) if url else None for pattern, url in proxies.items()
         }
-        transport = transport_over(self.proxy)
         client = kind(
-            transport=transport,
+            transport=transport_over(self.proxy),
             mounts=mounts,
             trust_env=self.trust_env,
             timeout=None,
             follow_redirects=False,
             cookies=_NoCookies(),
         )
-        used = (transport, *filter(None, mounts.values()))
-        return SharedClient(client, keeps_deadlines=all(each.keeps_deadlines for each in used))
+        return SharedClient(client)
 
 
 def _host_of(url: str) -> str:
@@ -144,13 +141,11 @@ class SharedClient(Generic[AnyClient]):
 
     Attributes:
         client: The client.
-        keeps_deadlines: Whether a moving `Deadline` limits its socket operations.
         users: Who requested it and has not released it since; held weakly.
         guard: Generator that closes an async client at the end of its loop.
     """
 
     client: AnyClient
-    keeps_deadlines: bool
     users: WeakSet[Any] = field(default_factory=WeakSet)
     guard: AsyncGenerator[None] | None = None
 

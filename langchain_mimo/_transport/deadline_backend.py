@@ -6,8 +6,8 @@ unchanged, since it is a float, and takes effect here, next to the socket: no re
 or name look-up lasts beyond it. Other timeouts are passed on as they are.
 
 A connection on which an operation fails or is cancelled closes itself: httpcore2 forgets it in the
-middle of a handshake. Closing takes no step of the event loop, so no cancellation can interrupt
-httpcore2 between closing connections and removing them from its pool.
+middle of a handshake. Closing takes no step of the event loop, so no cancellation can interrupt a
+pool in the middle of closing its connections.
 
 This module imports httpcore2, which httpx2 loads with its first client: import it no sooner.
 """

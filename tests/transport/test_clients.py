@@ -16,13 +16,18 @@ import pytest
 from langchain_mimo._transport import ClientSettings, Transport, clients
 from langchain_mimo._transport.clients import async_client, release_async, release_sync, sync_client
 from langchain_mimo._transport.deadline_backend import AsyncDeadlineBackend, DeadlineBackend
-from langchain_mimo._transport.deadline_transport import AsyncDeadlineTransport, DeadlineTransport
 from langchain_mimo._transport.environment_proxies import environment_proxies
+from langchain_mimo._transport.pooled_transport import AsyncPooledTransport, PooledTransport
 from langchain_mimo.errors import MiMoConfigurationError
 
 
 class User:
     """An object that uses a client."""
+
+
+def factory_of(transport):
+    """Return what creates the connections of one of our transports."""
+    return transport._pool._create.__self__
 
 
 @pytest.fixture(autouse=True)
@@ -153,61 +158,42 @@ def test_our_clients_keep_deadlines_with_and_without_a_proxy(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     settings = ClientSettings()
     shared = sync_client(settings, settings.key(), User())
-    assert shared.keeps_deadlines
     for transport in (shared.client._transport, *filter(None, shared.client._mounts.values())):
-        assert isinstance(transport._pool._network_backend, DeadlineBackend)
+        assert isinstance(factory_of(transport)._network_backend, DeadlineBackend)
 
 
 async def test_our_async_clients_keep_deadlines():
     settings = ClientSettings()
     user = User()
     shared = await async_client(settings, settings.key(), user)
-    assert shared.keeps_deadlines
-    backend = shared.client._transport._pool._network_backend
+    backend = factory_of(shared.client._transport)._network_backend
     assert isinstance(backend, AsyncDeadlineBackend)
     await release_async(settings.key(), user)
     assert shared.client.is_closed
 
 
-@pytest.mark.parametrize("kind", [DeadlineTransport, AsyncDeadlineTransport])
-@pytest.mark.parametrize("proxy", [None, "http://me:pw@p.example:3128", "https://p.example"])
-def test_the_pool_is_configured_as_httpx2_configures_its_own(kind, proxy):
-    """Also fails if the private name `_pool`, the only one in use, ever moves."""
-    context = ssl.create_default_context()
-    proxy = proxy and httpx2.Proxy(proxy)
-    base = kind.__base__(verify=context, limits=clients._LIMITS, proxy=proxy)
-    own = kind(context, clients._LIMITS, proxy)
-    assert own.keeps_deadlines
-    ours, theirs = vars(own._pool), vars(base._pool)
-    for name in (
-        *("_ssl_context", "_max_connections", "_max_keepalive_connections", "_keepalive_expiry"),
-        *("_http1", "_http2", "_retries", "_local_address", "_uds", "_socket_options"),
-    ):
-        assert ours[name] == theirs[name], name
-    if proxy:
-        assert str(ours["_proxy"].url) == str(theirs["_proxy_url"])
-        assert ours["_proxy"].headers == theirs["_proxy_headers"]
-        assert ours["_proxy"].ssl_context is theirs["_proxy_ssl_context"]
-
-
 @pytest.mark.parametrize(
-    ("kind", "base"),
+    ("kind", "theirs"),
     [
-        (DeadlineTransport, httpx2.HTTPTransport),
-        (AsyncDeadlineTransport, httpx2.AsyncHTTPTransport),
+        (PooledTransport, httpx2.HTTPTransport),
+        (AsyncPooledTransport, httpx2.AsyncHTTPTransport),
     ],
 )
-def test_a_transport_of_httpx2_with_another_layout_is_left_alone(monkeypatch, kind, base):
-    create = base.__init__
-
-    def renamed(self, **kwargs):
-        create(self, **kwargs)
-        self._connections = vars(self).pop("_pool")
-
-    monkeypatch.setattr(base, "__init__", renamed)
-    transport = kind(ssl.create_default_context(), clients._LIMITS)
-    assert not transport.keeps_deadlines
-    assert not hasattr(transport, "_pool")
+@pytest.mark.parametrize("proxy", [None, "http://me:pw@p.example:3128", "https://p.example"])
+def test_connections_are_created_as_httpx2_creates_them(kind, theirs, proxy):
+    context = ssl.create_default_context()
+    proxy = proxy and httpx2.Proxy(proxy)
+    expected = vars(theirs(verify=context, limits=clients._LIMITS, proxy=proxy)._pool)
+    own = vars(factory_of(kind(context, clients._LIMITS, proxy)))
+    for name in (
+        *("_ssl_context", "_keepalive_expiry", "_http1", "_http2", "_retries"),
+        *("_local_address", "_uds", "_socket_options"),
+    ):
+        assert own[name] == expected[name], name
+    if proxy:
+        assert str(own["_proxy"].url) == str(expected["_proxy_url"])
+        assert own["_proxy"].headers == expected["_proxy_headers"]
+        assert own["_proxy"].ssl_context is expected["_proxy_ssl_context"]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +223,7 @@ def test_proxies_of_the_environment_are_read_as_httpx2_reads_them(monkeypatch, v
     settings = ClientSettings()
     shared = sync_client(settings, settings.key(), User())
     mounts = {
-        pattern.pattern: transport and transport._pool._proxy.url
+        pattern.pattern: transport and factory_of(transport)._proxy.url
         for pattern, transport in shared.client._mounts.items()
     }
     assert {key: value and str(value) for key, value in mounts.items()} == {

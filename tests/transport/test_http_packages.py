@@ -60,7 +60,7 @@ def test_the_package_of_a_client_is_found(http, kind):
 def test_httpx_is_not_imported(kind):
     code = (
         "import sys, langchain_mimo, langchain_mimo._transport.transport\n"
-        "import langchain_mimo._transport.deadline_transport\n"
+        "import langchain_mimo._transport.pooled_transport\n"
         "from langchain_mimo._transport.http_packages import package_of\n"
         "import httpx2\n"
         f"assert package_of(httpx2.{kind}(), '{kind}') is httpx2\n"
