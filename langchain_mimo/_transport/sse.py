@@ -63,6 +63,8 @@ class EventDecoder:
         """
         if self._start is not None:
             chunk = self._strip_byte_order_mark(chunk)
+        elif not self._rest and (event := self._single(chunk)):
+            return [event]
         if self._skip_newline and chunk:
             self._skip_newline = False
             if chunk[:1] == b"\n":
@@ -84,6 +86,27 @@ class EventDecoder:
         if rest:
             self._keep(rest)
         return self._objects(_payloads(blocks))
+
+    def _single(self, chunk: bytes) -> dict[str, Any] | None:
+        """Return the object of a chunk that is one event on one line, as servers write them.
+
+        None means that the chunk must be decoded with care, as all others.
+        """
+        if (
+            chunk[:7] != b"data: {"
+            or chunk[-3:] != b"}\n\n"
+            or chunk.count(b"\n") != 2
+            or b"\r" in chunk
+            or self.done
+            or self.failure
+        ):
+            return None
+        try:
+            event: dict[str, Any] = orjson.loads(chunk[6:])
+        except orjson.JSONDecodeError:
+            return None
+        self._skip_newline, self._ends_line = False, True
+        return event
 
     def finish(self) -> list[dict[str, Any]]:
         """End the stream, where a complete event may lack its blank line.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk
+from pydantic import BaseModel
 
 from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall, tool_call_order
 from langchain_mimo.catalogue import PROVIDER
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class ChunkBuilder:
@@ -66,19 +69,24 @@ class ChunkBuilder:
     def build_plain(self, text: str, additional: dict[str, Any] | None = None) -> AIMessageChunk:
         """Build a chunk without calls by copying a validated chunk and replacing its text.
 
-        This takes half the time of constructing one, and the result is equal: every mutable field
-        is replaced, so chunks share nothing but strings.
+        This takes a quarter of the time of constructing one, and the result is equal: every mutable
+        field is replaced, so chunks share nothing but strings.
         """
         if self._plain is None:
             self._plain = AIMessageChunk(content="", id=self.response_id)
-        chunk = copy(self._plain)
-        fields = chunk.__dict__
-        fields["content"] = text
-        fields["additional_kwargs"] = additional or {}
-        fields["response_metadata"] = {}
-        fields["tool_calls"] = []
-        fields["invalid_tool_calls"] = []
-        fields["tool_call_chunks"] = []
+        chunk = _copy(
+            self._plain,
+            {
+                "content": text,
+                "additional_kwargs": additional or {},
+                "response_metadata": {},
+                "tool_calls": [],
+                "invalid_tool_calls": [],
+                "tool_call_chunks": [],
+            },
+        )
+        if additional:
+            chunk.__pydantic_fields_set__.add("additional_kwargs")
         return chunk
 
     def build_last(
@@ -92,3 +100,36 @@ class ChunkBuilder:
             id=self.response_id,
             chunk_position="last",
         )
+
+
+_generation: ChatGenerationChunk | None = None
+
+
+def generation_of(chunk: AIMessageChunk) -> ChatGenerationChunk:
+    """Return what LangChain's hooks yield for a chunk whose content is a string.
+
+    It is a copy too, equal to the `ChatGenerationChunk` that the constructor makes of the chunk.
+    """
+    global _generation  # noqa: PLW0603 - validated by pydantic once
+    if _generation is None:
+        _generation = ChatGenerationChunk(message=AIMessageChunk(content=""))
+    return _copy(_generation, {"message": chunk, "text": chunk.text})
+
+
+_set = object.__setattr__
+
+
+def _copy(model: ModelT, changes: dict[str, Any]) -> ModelT:
+    """Copy a model with other values; pydantic's `__copy__` does the same, and copies them too.
+
+    Args:
+        model: A model that pydantic has validated.
+        changes: Values of its fields, which are not validated.
+    """
+    extra, private = model.__pydantic_extra__, model.__pydantic_private__
+    copy = model.__class__.__new__(model.__class__)
+    _set(copy, "__dict__", {**model.__dict__, **changes})
+    _set(copy, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
+    _set(copy, "__pydantic_extra__", None if extra is None else {**extra})
+    _set(copy, "__pydantic_private__", None if private is None else {**private})
+    return copy
