@@ -28,7 +28,7 @@ from langchain_mimo._transport.error_responses import (
     invalid_response_error,
     redirect_error,
 )
-from langchain_mimo._transport.http_packages import faults_of, remedy_of
+from langchain_mimo._transport.http_packages import faults_of, hang_up_after_failure, remedy_of
 from langchain_mimo._transport.inflation import content_encoding
 from langchain_mimo._transport.logs import AttemptLog, logger
 from langchain_mimo._transport.own_clients import client_error
@@ -394,6 +394,7 @@ class Attempt:
         """Convert what `raise_for_status` raised in an event hook of the user's own client."""
         response = fault.response
         response.request = None
+        hang_up_after_failure(response)
         try:
             body = response.content
         except self._http.StreamError:

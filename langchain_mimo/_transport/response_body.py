@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +12,7 @@ from typing import Any, cast
 import httpx2
 
 from langchain_mimo._transport.attempt import ERROR_BODY_LIMIT, Attempt
+from langchain_mimo._transport.http_packages import hang_up, hang_up_after_failure, is_shared
 from langchain_mimo._transport.inflation import Inflater
 from langchain_mimo._transport.timeouts import DRAIN_SECONDS
 from langchain_mimo.errors import MiMoError
@@ -110,34 +110,38 @@ async def _limited(source: AsyncIterator[bytes], attempt: Attempt) -> AsyncItera
         yield chunk
 
 
-def read_error(chunks: Iterator[bytes], attempt: Attempt) -> bytes:
+def read_error(response: httpx2.Response, attempt: Attempt) -> bytes:
     """Read an error's body, or as much of it as arrives."""
     body = bytearray()
     with suppress(*attempt.faults, MiMoError):
-        for chunk in chunks:
+        for chunk in chunks(response, attempt):
             body += chunk
             if len(body) > ERROR_BODY_LIMIT:
                 break
+    hang_up_after_failure(response)
     return bytes(body)
 
 
-async def aread_error(chunks: AsyncIterator[bytes], attempt: Attempt) -> bytes:
+async def aread_error(response: httpx2.Response, attempt: Attempt) -> bytes:
     """Read an error's body, or as much of it as arrives."""
     body = bytearray()
     with suppress(*attempt.faults, MiMoError):
-        async for chunk in chunks:
+        async for chunk in achunks(response, attempt):
             body += chunk
             if len(body) > ERROR_BODY_LIMIT:
                 break
+    hang_up_after_failure(response)
     return bytes(body)
 
 
 def drain(attempt: Attempt, response: httpx2.Response, chunks: Iterator[bytes]) -> None:
     """Read a finished response to its end, so that its connection can be reused."""
+    if is_shared(response):  # it can be reused anyway
+        return
     attempt.timer.expire_in(DRAIN_SECONDS)
     guard = None
     if not attempt.keeps_deadlines:  # the client would wait as long as for an event
-        guard = threading.Timer(DRAIN_SECONDS, _shut_down, (response,))
+        guard = threading.Timer(DRAIN_SECONDS, hang_up, (response,))
         guard.start()
     with suppress(*attempt.faults, MiMoError):
         for _ in chunks:
@@ -152,12 +156,3 @@ async def adrain(attempt: Attempt, chunks: AsyncIterator[bytes]) -> None:
     with suppress(*attempt.faults, MiMoError):
         async for _ in chunks:
             pass
-
-
-def _shut_down(response: httpx2.Response) -> None:
-    """End a wait for a socket, from another thread."""
-    stream = response.extensions.get("network_stream")
-    sock = stream.get_extra_info("socket") if stream is not None else None
-    if isinstance(sock, socket.socket):
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)

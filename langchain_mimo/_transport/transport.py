@@ -264,7 +264,7 @@ class Transport:
                 attempt.hand_on_head(plan.api_request)
                 accepted = True
                 return response
-            body = response_body.read_error(response_body.chunks(response, attempt), attempt)
+            body = response_body.read_error(response, attempt)
         finally:
             if not accepted:
                 response.close()
@@ -391,9 +391,7 @@ class Transport:
                 attempt.hand_on_head(plan.api_request)
                 accepted = True
                 return response
-            body = await response_body.aread_error(
-                response_body.achunks(response, attempt), attempt
-            )
+            body = await response_body.aread_error(response, attempt)
         finally:
             if not accepted:
                 await response.aclose()
