@@ -65,13 +65,13 @@ def number(
     raise ValueError(f"{name} must be a number{wanted}, got {shown(value)}")
 
 
-def integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+def integer(name: str, value: Any, minimum: int | None, maximum: int | None = None) -> int:
     """Check that an argument is an integer in a range.
 
     Args:
         name: The argument's name, for the error.
         value: The value passed; anything with `__index__` except a bool.
-        minimum: The smallest value allowed.
+        minimum: The smallest value allowed, or None for no limit.
         maximum: The largest value allowed, or None for no limit.
 
     Returns:
@@ -84,10 +84,14 @@ def integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> 
         checked = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         checked = None
-    if checked is None or checked < minimum or (maximum is not None and checked > maximum):
-        wanted = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ValueError(f"{name} must be an integer {wanted}, got {shown(value)}")
-    return checked
+    low = -math.inf if minimum is None else minimum
+    high = math.inf if maximum is None else maximum
+    if checked is not None and low <= checked <= high:
+        return checked
+    wanted = "" if minimum is None else f" >= {minimum}"
+    if maximum is not None:
+        wanted = f" from {minimum} to {maximum}"
+    raise ValueError(f"{name} must be an integer{wanted}, got {shown(value)}")
 
 
 def choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -168,7 +172,7 @@ def _program_level() -> int:
     It counts from the caller. A call that a pool of threads runs has no frame of the program; the
     warning then points at this package. (`skip_file_prefixes` needs Python 3.12.)
     """
-    frame, level = sys._getframe(1), 1
+    frame, level = sys._getframe(1), 1  # noqa: SLF001 - as the standard library does
     while frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS:
         if frame.f_back is None:
             return 2

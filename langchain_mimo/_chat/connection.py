@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 
 from langchain_mimo._chat.api_keys import acurrent_key, current_key
 from langchain_mimo._chat.model_hooks import ModelHooks
-from langchain_mimo._chat.settings import request_headers
+from langchain_mimo._chat.settings import check_verify, request_headers
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 
@@ -44,7 +44,8 @@ class ConnectedFields(ModelHooks):
         if self._transport is None or self._transport[0] != settings:
             from langchain_mimo._transport import ClientSettings, Transport
 
-            transport = Transport(ClientSettings(verify=settings[0]), *settings[1:])
+            verify = check_verify(settings[0])
+            transport = Transport(ClientSettings(verify=verify), *settings[1:])
             self._transport = (settings, transport)
         http: Transport = self._transport[1]
         return http

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -16,6 +15,7 @@ from pydantic import (
     Field,
     PositiveInt,
     SecretStr,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -24,21 +24,25 @@ from pydantic import (
 from langchain_mimo import catalogue
 from langchain_mimo._chat.api_keys import ApiKey, env_api_key, fixed_key
 from langchain_mimo._chat.settings import (
+    PARAMETERS,
     EmptyContent,
     check_address,
-    check_arguments,
     check_client,
+    check_key,
+    check_model,
+    check_verify,
+    checked_id,
     endpoints_of,
     env_base_url,
     env_max_retries,
+    read_policy,
 )
-from langchain_mimo._chat.thinking import ReasoningEffort, combine_thinking
-from langchain_mimo._checks import choice, number, warn_once
+from langchain_mimo._chat.thinking import ReasoningEffort, combine_thinking, read_thinking
+from langchain_mimo._checks import choice, number
 from langchain_mimo._transport.retries import RetryPolicy
-from langchain_mimo._transport.timeouts import MiMoTimeouts
+from langchain_mimo._transport.timeouts import TimeoutArgument, read_timeout
 from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo._wire.endpoints import ApiFormatName, Endpoints, Server
-from langchain_mimo.errors import as_configuration_error
 from langchain_mimo.version import __version__
 
 _FROM_ENVIRONMENT = ("api_key", "base_url")
@@ -49,7 +53,7 @@ _PROFILE_KEYS = ModelProfile.__required_keys__ | ModelProfile.__optional_keys__
 class ChatMiMoFields(BaseChatModel):
     """Base of `ChatMiMo`: every field, each documented below it."""
 
-    model: str
+    model: str = Field(kw_only=False)  # for type checkers: the model may be passed without a name
     """Model id, such as "mimo-v2.6-flash". Required, since any default would be retired some day.
     Known ids are lowercased, since MiMo refuses others; unknown ids are sent unchanged."""
 
@@ -91,7 +95,8 @@ class ChatMiMoFields(BaseChatModel):
     stop: list[str] | None = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
-    """Up to four sequences that end the answer. Alias `stop_sequences`."""
+    """Sequences that end the answer, at most four in MiMo's chat format; a string is one. Alias
+    `stop_sequences`."""
 
     frequency_penalty: float | None = None
     """-2 to 2."""
@@ -166,10 +171,10 @@ class ChatMiMoFields(BaseChatModel):
     """Maximum base64 characters of one media item, by kind, where the server's limit differs from
     MiMo's 52,428,800: `{"image": 10_000_000}` for a reseller."""
 
-    timeout: float | MiMoTimeouts | None = None
+    timeout: TimeoutArgument | None = None
     """Seconds, or `MiMoTimeouts`. A number limits connecting, waiting for the first event, and each
-    wait between events. Default: 10 s to connect, 900 s to the first event, 300 s between events,
-    no total."""
+    wait between events. Of an `httpx2.Timeout` or `httpx.Timeout`, `connect` and `read` count.
+    Default: 10 s to connect, 900 s to the first event, 300 s between events, no total."""
 
     max_retries: int = Field(default_factory=env_max_retries, ge=0)
     """Retries after the first attempt, at least 0; default: MIMO_MAX_RETRIES, then 2."""
@@ -181,9 +186,10 @@ class ChatMiMoFields(BaseChatModel):
     """Largest response, in bytes after decompression; default 67,108,864. A stream may have eight
     times as many, since it repeats a frame around every token."""
 
-    verify: bool | str = True
-    """True for the operating system's certificate store, a path to a PEM file or folder, or False
-    for no verification. Clients that you pass in have their own setting."""
+    verify: bool | str | Path | ssl.SSLContext = True
+    """True for the operating system's certificate store, a path to a PEM file or folder, an
+    `ssl.SSLContext`, or False for no verification. Clients that you pass in have their own
+    setting."""
 
     default_headers: Mapping[str, SecretStr | str] | None = Field(default=None, exclude=True)
     """Headers of every request; their values are treated as secrets."""
@@ -220,22 +226,59 @@ class ChatMiMoFields(BaseChatModel):
     # Errors from pydantic would otherwise print their input, and with it the key.
     # The validator of this class is never used: ChatMiMo builds its own.
     model_config = ConfigDict(
+        extra="forbid",
         populate_by_name=True,
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
         defer_build=True,
     )
 
-    @model_validator(mode="before")
+    if not TYPE_CHECKING:  # type checkers take the arguments from the fields
+
+        def __init__(self, *args: Any, **values: Any) -> None:
+            """Check the arguments, which are the fields; `model` may be passed without its name.
+
+            Raises:
+                MiMoConfigurationError: An argument is unknown, missing or wrong; pydantic's own
+                    error is its cause.
+            """
+            if args:
+                from langchain_mimo._chat.argument_errors import positional_model  # noqa: PLC0415
+
+                values["model"] = positional_model(type(self), args, values)
+            for name in _FROM_ENVIRONMENT:
+                # An empty setting means the default, which may come from the environment.
+                if name in values and not values[name]:
+                    del values[name]
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                from langchain_mimo._chat.argument_errors import configuration_error  # noqa: PLC0415
+
+                raise configuration_error(error, type(self)) from error
+
+    _checked_id = field_validator("model")(checked_id)
+    _secret_key = field_validator("api_key", mode="before")(check_key)
+    _known_policy = field_validator("retry_policy", mode="before")(read_policy)
+    _known_timeout = field_validator("timeout", mode="before")(read_timeout)
+    _known_authorities = field_validator("verify", mode="before")(check_verify)
+
+    @field_validator(*PARAMETERS)
     @classmethod
-    def _check_arguments(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            check_arguments(values, _argument_names(cls))
-            # An empty setting means the default, which may come from the environment.
-            empty = [name for name in _FROM_ENVIRONMENT if not values.get(name, True)]
-            if empty:
-                values = {name: value for name, value in values.items() if name not in empty}
-        return values
+    def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None:
+            return None
+        from langchain_mimo._chat.parameters import check_parameter, limits_of  # noqa: PLC0415
+
+        names = ("server", "base_url", "model", "api_format")
+        return check_parameter(
+            info.field_name or "", value, limits_of(*(info.data.get(name) for name in names))
+        )
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _sequences(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @field_validator("http_client", "http_async_client")
     @classmethod
@@ -249,13 +292,7 @@ class ChatMiMoFields(BaseChatModel):
             return ()
         from langchain_mimo._media.local_files import resolve_folders  # noqa: PLC0415 - start-up
 
-        with as_configuration_error():
-            return resolve_folders(value)
-
-    @field_validator("api_key", mode="before")
-    @classmethod
-    def _secret_key(cls, value: Any) -> Any:
-        return SecretStr(value) if isinstance(value, str) else value
+        return resolve_folders(value)
 
     @field_validator("default_headers", mode="before")
     @classmethod
@@ -267,24 +304,22 @@ class ChatMiMoFields(BaseChatModel):
             for name, header in value.items()
         }
 
-    @field_validator("model")
+    @field_validator("thinking", mode="before")
     @classmethod
-    def _known_id(cls, value: str) -> str:
-        return catalogue.strip_id(value)
+    def _known_thinking(cls, value: object) -> object:
+        return read_thinking(value) if isinstance(value, Mapping) else value
 
     @field_validator("reasoning_effort", mode="before")
     @classmethod
     def _known_effort(cls, value: object) -> object:
         if value is not None:
-            with as_configuration_error():
-                choice("reasoning_effort", value, get_args(ReasoningEffort))
+            choice("reasoning_effort", value, get_args(ReasoningEffort))
         return value
 
     @field_validator("fps")
     @classmethod
     def _fps_in_range(cls, value: float | None) -> float | None:
-        with as_configuration_error():
-            return None if value is None else number("fps", value, *catalogue.FPS_RANGE)
+        return None if value is None else number("fps", value, *catalogue.FPS_RANGE)
 
     @model_validator(mode="after")
     def _set_mimo_version(self) -> Self:
@@ -301,8 +336,7 @@ class ChatMiMoFields(BaseChatModel):
     @model_validator(mode="after")
     def _check_server_and_thinking(self) -> Self:
         if self.reasoning_effort is not None:
-            with as_configuration_error():
-                combine_thinking(self.thinking, self.reasoning_effort)
+            combine_thinking(self.thinking, self.reasoning_effort)
         # MiMo has every format, so most models never import the dialects.
         if self.server != "mimo" or self.dialect:
             from langchain_mimo._wire.dialects import check_api_format, dialect_of  # noqa: PLC0415
@@ -322,12 +356,7 @@ class ChatMiMoFields(BaseChatModel):
             key_in_code=fixed_key(self.api_key) if "api_key" in given else None,
             is_from_environment="base_url" not in given,
         )
-        known = catalogue.find(self.model)
-        if known and known.ended and endpoints.is_mimo and known.ended_by(datetime.now(UTC)):
-            warn_once(
-                f"MiMo retired {known.id} on {known.ended:%Y-%m-%d}; use {known.successor}.",
-                f"retired {known.id}",
-            )
+        check_model(self.model, is_mimo=endpoints.is_mimo)
         return self
 
     @property
@@ -335,14 +364,3 @@ class ChatMiMoFields(BaseChatModel):
         key = fixed_key(self.api_key)
         has_key = bool(key) or callable(self.api_key)
         return endpoints_of(self.base_url, key, self.region, has_key=has_key)
-
-
-@lru_cache(maxsize=8)
-def _argument_names(cls: type[ChatMiMoFields]) -> frozenset[str]:
-    names = set(cls.model_fields)
-    for field in cls.model_fields.values():
-        if isinstance(field.validation_alias, AliasChoices):
-            names |= {name for name in field.validation_alias.choices if isinstance(name, str)}
-        elif field.alias:
-            names.add(field.alias)
-    return frozenset(names)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
 
+from langchain_mimo import catalogue
 from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key
-from langchain_mimo._checks import nearest, warn_once
+from langchain_mimo._checks import shown, warn_once
+from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._wire.endpoints import (
     Endpoints,
     Server,
@@ -58,28 +62,6 @@ def env_max_retries() -> int:
     return int(value)
 
 
-def check_arguments(given: Iterable[str], known: frozenset[str]) -> None:
-    """Refuse unknown constructor arguments; core would ignore them silently.
-
-    Args:
-        given: The names passed.
-        known: All names and aliases.
-
-    Raises:
-        MiMoConfigurationError: A name is unknown; the error suggests the nearest known one.
-    """
-    for name in given:
-        if name not in known:
-            near = nearest(name, known)
-            hint = (
-                f"did you mean {near!r}?"
-                if near
-                else "pass parameters of the API that ChatMiMo does not know in extra_body={...}"
-            )
-            msg = f"ChatMiMo has no argument {name!r}; {hint}"
-            raise MiMoConfigurationError(msg)
-
-
 def check_client(name: str, value: object) -> object:
     """Return a user's own HTTP client, of httpx2 or httpx.
 
@@ -88,19 +70,113 @@ def check_client(name: str, value: object) -> object:
         value: The client.
 
     Raises:
-        MiMoConfigurationError: It is not a client of that kind.
+        ValueError: It is not a client of that kind.
     """
     from langchain_mimo._transport.http_packages import package_of  # noqa: PLC0415 - start-up time
 
     kind: Literal["Client", "AsyncClient"] = "Client" if name == "http_client" else "AsyncClient"
     if package_of(value, kind) is None:
         msg = f"{name} must be an httpx2.{kind} or httpx.{kind}, got {type(value).__name__}"
-        raise MiMoConfigurationError(msg)
+        raise ValueError(msg)
     return value
 
 
+def check_verify(value: object) -> bool | str | ssl.SSLContext:
+    """Return what certificates are verified with; a path as a string.
+
+    Raises:
+        ValueError: It is of another kind.
+    """
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, bool | ssl.SSLContext) or (isinstance(value, str) and value):
+        return value
+    msg = (
+        "verify must be True, False, the path of a PEM file or folder, or an ssl.SSLContext, got "
+        f"{shown(value)}"
+    )
+    raise ValueError(msg)
+
+
+def read_policy(value: object) -> object:
+    """Return a retry policy from a dict, as serialized models have it; others as they are.
+
+    Raises:
+        ValueError: A key of the dict is unknown, or its value wrong.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return RetryPolicy(**value)
+    except MiMoConfigurationError as error:
+        raise ValueError(f"retry_policy: {error}") from None
+
+
+def check_key(value: object) -> object:
+    """Return the key as a secret; anything but a string as it is.
+
+    Raises:
+        ValueError: It cannot be sent in a header; the error does not show it.
+    """
+    if not isinstance(value, str | SecretStr):
+        return value
+    key = secret_value(value)
+    if key.isascii() and key.isprintable() and key == key.strip():
+        return SecretStr(key)
+    msg = (
+        "api_key has a space at its start or end, a line break, or a character that is not ASCII, "
+        "such as a quotation mark of another language; copy the key alone"
+    )
+    raise ValueError(msg)
+
+
+def checked_id(value: str) -> str:
+    """Return a model id as MiMo takes it.
+
+    Raises:
+        ValueError: It is empty.
+    """
+    model = catalogue.strip_id(value)
+    if not model:
+        raise ValueError(f"model must not be empty; MiMo serves {chat_ids()}")
+    return model
+
+
+def check_model(model: str, *, is_mimo: bool) -> None:
+    """Check that MiMo's own hosts serve a model for chats; other hosts may serve any id.
+
+    Warns once about a retired model: the date is MiMo's announcement, and the server decides.
+
+    Args:
+        model: The model id.
+        is_mimo: Whether the host is MiMo's own.
+
+    Raises:
+        ValueError: It is a speech model.
+    """
+    known = catalogue.find(model) if is_mimo else None
+    if known is None:
+        return
+    if not known.conversational:
+        does = "transcribes" if "audio" in known.inputs else "synthesizes"
+        raise ValueError(
+            f"model {model!r} {does} speech and does not chat; ChatMiMo takes {chat_ids()}"
+        )
+    if known.ended and known.ended_by(datetime.now(UTC)):
+        warn_once(
+            f"MiMo retired {known.id} on {known.ended:%Y-%m-%d}; use {known.successor}.",
+            f"retired {known.id}",
+        )
+
+
+def chat_ids() -> str:
+    """Return the ids of the chat models that MiMo serves, for errors."""
+    return ", ".join(catalogue.current_ids())
+
+
 @lru_cache(maxsize=64)
-def _derived(base_url: str) -> Endpoints:
+def derived_endpoints(base_url: str) -> Endpoints:
+    """Return what `derive_endpoints` returns, remembered."""
     return derive_endpoints(base_url)
 
 
@@ -119,7 +195,7 @@ def endpoints_of(
         MiMoConfigurationError: The URL is invalid, the region is missing, or MiMo's own host has
             no key.
     """
-    endpoints = _derived(
+    endpoints = derived_endpoints(
         base_url or default_base_url(api_key, region, is_known=bool(api_key) or not has_key)
     )
     if endpoints.is_mimo and not has_key:

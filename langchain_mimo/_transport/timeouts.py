@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeGuard
 
-from langchain_mimo._checks import number, shown
-from langchain_mimo.errors import MiMoConfigurationError, MiMoTimeoutError
+from langchain_mimo._checks import check_argument_names, number, shown, warn_once
+from langchain_mimo.errors import (
+    MiMoConfigurationError,
+    MiMoTimeoutError,
+    as_configuration_error,
+)
 
 DRAIN_SECONDS = 0.2
 """How long to wait after `[DONE]` for the end of a stream, so that its connection can be reused;
@@ -53,6 +58,18 @@ class MiMoTimeouts:
     idle: float | None = 300.0
     total: float | None = None
 
+    if not TYPE_CHECKING:  # type checkers take the arguments from the attributes
+
+        def __new__(cls, *_: Any, **named: Any) -> Self:
+            """Refuse a misspelt argument, and name the nearest.
+
+            Raises:
+                MiMoConfigurationError: An argument does not exist.
+            """
+            with as_configuration_error():
+                check_argument_names(cls.__name__, named, cls.__match_args__)
+            return object.__new__(cls)
+
     def __post_init__(self) -> None:
         """Check the limits.
 
@@ -65,12 +82,12 @@ class MiMoTimeouts:
                 object.__setattr__(self, each.name, _positive_seconds(each.name, value))
 
     @classmethod
-    def of(cls, value: MiMoTimeouts | float | None) -> MiMoTimeouts:
+    def of(cls, value: TimeoutArgument | None) -> MiMoTimeouts:
         """Return the limits for a `timeout` argument.
 
         Args:
             value: Limits; or a number of seconds for each of connect, first_event and idle, with
-                no total; or None for the defaults.
+                no total; or None for the defaults; or what `read_timeout` converts.
 
         Raises:
             MiMoConfigurationError: The value is none of these.
@@ -79,10 +96,91 @@ class MiMoTimeouts:
             return _DEFAULTS
         if isinstance(value, MiMoTimeouts):
             return value
-        return cls(connect=value, first_event=value, idle=value, total=None)
+        with as_configuration_error():
+            limits = read_timeout(value)
+        if isinstance(limits, MiMoTimeouts):
+            return limits
+        return cls(connect=limits, first_event=limits, idle=limits, total=None)
 
 
 _DEFAULTS = MiMoTimeouts()
+
+
+class HttpTimeout(Protocol):
+    """What this package reads of an `httpx2.Timeout` or `httpx.Timeout`."""
+
+    @property
+    def connect(self) -> float | None:
+        """Seconds to connect."""
+
+    @property
+    def read(self) -> float | None:
+        """Seconds between two packets of the response."""
+
+    @property
+    def write(self) -> float | None:
+        """Seconds between two packets of the request."""
+
+    @property
+    def pool(self) -> float | None:
+        """Seconds to wait for a connection."""
+
+
+if TYPE_CHECKING:
+    TimeoutArgument: TypeAlias = float | MiMoTimeouts | HttpTimeout
+else:
+    TimeoutArgument: TypeAlias = float | MiMoTimeouts
+"""What `ChatMiMo(timeout=...)` takes; `read_timeout` converts the client's own."""
+
+
+def read_timeout(value: object) -> float | MiMoTimeouts | None:
+    """Return a `timeout` argument as a number of seconds, limits, or None for the defaults.
+
+    Args:
+        value: One of these; a dict of limits, as serialized models have it; or the `Timeout` of
+            httpx2 or httpx. Its `connect` is our `connect`, and its `read`, the silence that it
+            allows, our `first_event` and `idle`; None is no limit. `write` has no equal, since
+            `first_event` limits each slice of the request that is sent, and no call waits for a
+            connection of a `pool`; a warning says so where they differ from `read`.
+
+    Raises:
+        ValueError: It is none of these, or a limit is not a positive number.
+    """
+    if value is None or isinstance(value, MiMoTimeouts):
+        return value
+    try:
+        if isinstance(value, Mapping):
+            return MiMoTimeouts(**value)
+        if _is_http_timeout(value):
+            return _from_http(value)
+    except MiMoConfigurationError as error:
+        raise ValueError(f"timeout: {error}") from None
+    try:
+        seconds = number("timeout", value, 0)
+    except ValueError:
+        seconds = 0
+    if not seconds:
+        raise ValueError(
+            "timeout must be a number of seconds > 0, MiMoTimeouts(...), httpx2.Timeout(...) or "
+            f"None for the defaults, got {shown(value)}"
+        )
+    return seconds
+
+
+def _is_http_timeout(value: object) -> TypeGuard[HttpTimeout]:
+    kind = type(value)
+    is_of_client = kind.__module__.partition(".")[0] in ("httpx", "httpx2")
+    return kind.__name__ == "Timeout" and is_of_client
+
+
+def _from_http(limits: HttpTimeout) -> MiMoTimeouts:
+    if not limits.read == limits.write == limits.pool:
+        warn_once(
+            "ChatMiMo has no limits 'write' and 'pool' as the timeout passed has: while a request "
+            "is sent, the limit for 'read' holds, and no call waits for a connection. "
+            "MiMoTimeouts(connect=..., first_event=..., idle=..., total=...) sets each limit."
+        )
+    return MiMoTimeouts(connect=limits.connect, first_event=limits.read, idle=limits.read)
 
 
 class Deadline(float):

@@ -25,7 +25,7 @@ def bare_environment(monkeypatch):
 
 
 def test_the_model_is_required():
-    with pytest.raises(ValueError, match="model"):
+    with pytest.raises(MiMoConfigurationError, match=r"needs a model, .*mimo-v2\.6-flash"):
         ChatMiMo(api_key=CANARY)
 
 
@@ -167,7 +167,7 @@ def test_secrets_stay_secret():
     )
     shown = [repr(llm), str(llm), str(llm.model_dump()), dumps(llm), str(llm._identifying_params)]
     shown += [str(llm._get_ls_params()), str(llm._get_llm_string()), str(llm.asdict())]
-    with pytest.raises(ValueError, match="temperature") as caught:
+    with pytest.raises(MiMoConfigurationError, match="temperature") as caught:
         ChatMiMo(model="m", api_key=CANARY, temperature="hot")
     shown += [str(caught.value), repr(caught.value)]
     for text in shown:

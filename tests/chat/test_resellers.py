@@ -16,9 +16,8 @@ import httpx2
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from PIL import Image
-from pydantic import ValidationError
 
-from langchain_mimo import ChatMiMo, MediaError, image_block
+from langchain_mimo import ChatMiMo, MediaError, MiMoConfigurationError, image_block
 from langchain_mimo._media import opening
 from langchain_mimo._media.references import DeferredMedia, InlineBase64, MediaReference
 
@@ -145,7 +144,7 @@ def test_a_server_may_have_a_higher_limit_than_mimo(monkeypatch):
 
 @pytest.mark.parametrize("limits", [{"photo": 1}, {"image": 0}, {"image": "much"}, 10])
 def test_invalid_limits_are_refused(limits):
-    with pytest.raises(ValidationError, match="media_limits"):
+    with pytest.raises(MiMoConfigurationError, match="media_limits"):
         model(Gateway(), media_limits=limits)
 
 

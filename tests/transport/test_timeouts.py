@@ -39,7 +39,7 @@ def test_a_number_sets_connect_first_event_and_idle_but_not_total():
 
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, True, "5", [5]])
 def test_invalid_limits_are_rejected(value):
-    with pytest.raises(MiMoConfigurationError, match=r"^time limit 'connect' must be .* > 0"):
+    with pytest.raises(MiMoConfigurationError, match=r"^timeout must be .* > 0"):
         MiMoTimeouts.of(value)
     with pytest.raises(MiMoConfigurationError, match=r"^time limit 'idle' must be .* > 0"):
         MiMoTimeouts(idle=value)
