@@ -10,17 +10,24 @@ import binascii
 import codecs
 from typing import get_args
 
-from langchain_mimo._media.identify import HEAD_BYTES, identify_file, refusal_reason
-from langchain_mimo._media.inspection import inspect_headers
-from langchain_mimo._media.readers import Base64Reader
+from langchain_mimo._media.identify import (
+    HEAD_BYTES,
+    WITH_AUDIO,
+    identify_file,
+    refusal_reason,
+)
+from langchain_mimo._media.inspection import identify_by_tracks, inspect_headers
+from langchain_mimo._media.limits import EMPTY
+from langchain_mimo._media.readers import Base64Reader, Reader
 from langchain_mimo._media.references import InlineBase64, MediaKind
+from langchain_mimo._media.unreadable_formats import CONTROLS, PDF, has_controls, no_format_for
 
 MAX_TEXT_BYTES = 8 * (1 << 20)
 """Most bytes of a text file that are read. The largest context, 1,048,576 tokens, holds less."""
 
 _KINDS: tuple[MediaKind, ...] = get_args(MediaKind)
+_WITH_ARTICLE = {"image": "an image", "video": "a video", "audio": "audio"}
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b")
 
 
 def media_kind(source: InlineBase64, stated: str | None = None) -> MediaKind | None:
@@ -70,15 +77,38 @@ def unreadable_reason(source: InlineBase64) -> str | None:
     found, _ = identify_file(reader)
     if found is None or found.mime_types:
         return None
-    if found.name != "PDF" and not _CONTROLS & set(reader.read(0, HEAD_BYTES)):
+    if found is not PDF and not has_controls(reader.read(0, HEAD_BYTES)):
         return None
     if found.preparer is not None:
         kind = next(kind for kind in _KINDS if found.preparer == f"prepare_{kind}")
         return refusal_reason(found, kind)
-    return (
-        f"it is {found.name} ({found.description}), which MiMo does not read; send its text as a "
-        "text block, or its pages as images"
-    )
+    return no_format_for(found, "MiMo does not read")
+
+
+def unopenable_reason(kind: MediaKind, reader: Reader) -> str | None:
+    """Return why Pillow or FFmpeg cannot open a file as a kind of media, and what to do.
+
+    Args:
+        kind: What it was to be opened as.
+        reader: The file.
+
+    Returns:
+        The reason: it is empty, of another kind, damaged, or neither; None if that is not known.
+    """
+    if reader.size == 0:
+        return EMPTY
+    _, found, _, fault = identify_by_tracks(reader)
+    if found is None:
+        return None
+    if not found.mime_types and found.preparer is None:
+        return no_format_for(found, "cannot be converted")
+    possible = [each for each in _KINDS if each in found.mime_types] or [
+        each for each in _KINDS if found.preparer == f"prepare_{each}"
+    ]
+    if kind not in possible and not (kind == "audio" and found.description in WITH_AUDIO):
+        remedy = f"use langchain_mimo.prepare.prepare_{possible[0]}"
+        return f"it is {found.name} ({found.description}), not {_WITH_ARTICLE[kind]}; {remedy}"
+    return None if fault is None else str(fault)
 
 
 def text_of(source: InlineBase64) -> str | None:
@@ -99,4 +129,4 @@ def text_of(source: InlineBase64) -> str | None:
         text = data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except ValueError:  # includes binascii.Error and UnicodeError
         return None
-    return None if any(chr(control) in text for control in _CONTROLS) else text
+    return None if any(chr(control) in text for control in CONTROLS) else text

@@ -17,6 +17,7 @@ from langchain_mimo._media.headers.id3 import id3_length
 from langchain_mimo._media.headers.mpeg_audio import find_first_frame, looks_like_frames
 from langchain_mimo._media.readers import MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind
+from langchain_mimo._media.unreadable_formats import RAW, SIGNATURES, TEXT, identify_unreadable
 
 HEAD_BYTES = 1024
 """Number of first bytes that identification needs."""
@@ -29,6 +30,7 @@ _W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 
 # Signatures at the very start of a file that are unambiguous.
 _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
+    *SIGNATURES,
     (b"\x89PNG\r\n\x1a\n", formats.PNG),
     (b"\xff\xd8\xff", formats.JPEG),
     (b"GIF87a", formats.GIF),
@@ -40,8 +42,6 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"MM\x00*", formats.TIFF),
     (b"\x00\x00\x01\x00", formats.ICO),
     (b"\x00\x00\x00\x0cjP  ", formats.JPEG_2000),
-    (b"\x00\x00\x00\x0cJXL ", formats.JPEG_XL),
-    (b"\xff\x0a", formats.JPEG_XL),
     (b"8BPS", formats.PHOTOSHOP),
     (b"FLV\x01", formats.FLASH_VIDEO),
     (b"\x00\x00\x01\xba", formats.MPEG_PROGRAM_STREAM),
@@ -64,11 +64,6 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"\x1f\xff\xe8\x00", formats.DTS),
     (b"\xff\x1f\x00\xe8", formats.DTS),
     (b"DTSHDHDR", formats.DTS),
-    (b"MThd", Format("MIDI", {}, "musical notes, not audio")),
-    (b"#EXTM3U", Format("M3U", {}, "list of files")),
-    (b"%PDF", Format("PDF", {}, "document")),
-    (b"PK\x03\x04", Format("ZIP", {}, "archive or office document")),
-    (b"\x1f\x8b", Format("gzip", {}, "archive")),
 )
 
 _CHUNKED = {
@@ -81,15 +76,23 @@ _CHUNKED = {
     (b"FORM", b"AIFF"): formats.AIFF,
     (b"FORM", b"AIFC"): formats.AIFF,
 }
+_BRANDS = {
+    b"avif": formats.AVIF,
+    b"avis": formats.AVIF,
+    b"crx ": RAW,  # Canon's CR3
+    b"qt  ": formats.MOV,
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), formats.M4A),
+}
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _QUICKTIME_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _H264_FIRST_UNITS = frozenset({0x67, 0x47, 0x27, 0x09})  # parameters, or the mark of a frame
 _H265_FIRST_UNITS = frozenset({32, 33, 35})  # parameters, or the mark of a frame
+_TGA_HEADER_BYTES, _TGA_DEPTHS = 18, frozenset({8, 15, 16, 24, 32})
 _TAGGABLE = frozenset({formats.MP3.name, formats.FLAC.name})
 """Formats that MiMo is taken to read behind an ID3 tag."""
 
-_WITH_AUDIO = frozenset({"audio", "video or audio", "video with audio"})
+WITH_AUDIO = frozenset({"audio", "video or audio", "video with audio"})
 """Descriptions of formats from which prepare_audio takes the audio."""
 
 
@@ -115,7 +118,7 @@ def identify_file(reader: Reader) -> Identified:
     if offset >= reader.size:
         return Identified(formats.MP3 if offset else None, offset)
     found = _identify_plain(reader.read(offset, HEAD_BYTES))
-    if found is None and offset:
+    if offset and (found is None or found is TEXT):
         window = reader.read(offset, _PADDING_WINDOW)
         found = formats.MP3 if find_first_frame(window) is not None else None
     return Identified(found, offset)
@@ -217,7 +220,7 @@ def refusal_reason(found: Format, kind: MediaKind) -> str:
     accepted_as = next(iter(found.mime_types), None)
     if accepted_as is not None:
         remedy = f"use a block of type {accepted_as!r}"
-        if kind == "audio" and found.description in _WITH_AUDIO:
+        if kind == "audio" and found.description in WITH_AUDIO:
             remedy += ", or extract its audio with langchain_mimo.prepare.prepare_audio"
         return f"it is {found.name} ({found.description}) in a block of type {kind!r}; {remedy}"
     return (
@@ -230,7 +233,7 @@ def _conversion(found: Format, kind: MediaKind) -> str:
     """Return what converts a format that MiMo does not accept."""
     if found.preparer is None:
         return found.advice or "convert it to one of these formats with another program"
-    if kind == "audio" and found.description in _WITH_AUDIO:
+    if kind == "audio" and found.description in WITH_AUDIO:
         return "convert it with langchain_mimo.prepare.prepare_audio"
     remedy = f"convert it with langchain_mimo.prepare.{found.preparer}"
     needed = found.preparer.removeprefix("prepare_")
@@ -248,10 +251,11 @@ def _identify_plain(head: bytes) -> Format | None:
         _identify_short_signatures,
         _identify_bare_video,
         _identify_frames,
+        _identify_tga,
     ):
         if (found := recognise(head)) is not None:
             return found
-    return _identify_document(head)
+    return identify_unreadable(head)
 
 
 def _identify_containers(head: bytes) -> Format | None:
@@ -270,13 +274,9 @@ def _identify_boxes(head: bytes) -> Format | None:
     size = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     brands = {head[i : i + 4] for i in range(16, size - 3, 4)}
-    if major in (b"avif", b"avis"):
-        return formats.AVIF
     if major in _HEIF_BRANDS:
         return formats.AVIF if b"avif" in brands else formats.HEIC
-    if major == b"qt  ":
-        return formats.MOV
-    return formats.M4A if major in (b"M4A ", b"M4B ", b"M4P ") else formats.MP4
+    return _BRANDS.get(major, formats.MP4)
 
 
 def _identify_short_signatures(head: bytes) -> Format | None:
@@ -293,6 +293,20 @@ def _identify_short_signatures(head: bytes) -> Format | None:
         if head[first : first + 1] == b"\x47" == head[first + spacing : first + spacing + 1]:
             return formats.MPEG_TRANSPORT_STREAM
     return None
+
+
+def _identify_tga(head: bytes) -> Format | None:
+    """Identify TGA, which has no signature, by whether the fields of its header fit together."""
+    if len(head) <= _TGA_HEADER_BYTES:
+        return None
+    has_map, kind = head[1], head[2]
+    if has_map == 0:
+        fits = kind in (2, 3, 10, 11) and not any(head[3:8])
+    else:
+        fits = has_map == 1 and kind in (1, 9) and head[7] in _TGA_DEPTHS
+    width, height = head[12] | head[13] << 8, head[14] | head[15] << 8
+    fits = fits and head[16] in _TGA_DEPTHS and not head[17] & 0xC0
+    return formats.TGA if fits and width and height else None
 
 
 def _identify_bare_video(head: bytes) -> Format | None:
@@ -321,15 +335,3 @@ def _identify_frames(head: bytes) -> Format | None:
         return None
     layer = head[1] >> 1 & 3
     return {0: formats.ADTS, 1: formats.MP3}.get(layer, formats.MPEG_AUDIO)
-
-
-def _identify_document(head: bytes) -> Format | None:
-    """Identify the documents that are most often sent as images by mistake."""
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:HEAD_BYTES].lower()
-    if not text.startswith(b"<"):
-        return Format("PDF", {}, "document") if b"%pdf-" in text else None
-    if b"<svg" in text:
-        return Format("SVG", {}, "vector graphics")
-    if b"<html" in text or b"<!doctype html" in text:
-        return Format("HTML", {}, "web page")
-    return Format("XML", {}, "text")

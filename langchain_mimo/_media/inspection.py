@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
@@ -72,13 +73,35 @@ def inspect_headers(kind: MediaKind, stated_mime_type: str | None, reader: Reade
     Raises:
         ValueError: It is damaged or not accepted by MiMo; the text is the reason.
     """
-    found, offset = identify_file(reader)
-    header, fault = measure_headers(reader, found, offset)
-    actual = behind_tags(_by_tracks(found, header or _tracks(reader, found)), offset)
+    found, actual, header, fault = identify_by_tracks(reader)
     mime_type = accepted_mime_type(kind, actual, stated_mime_type)
     if fault is not None:
         raise _with_remedy(fault, kind)
     return Inspection(mime_type, found, header, _warning(found, header))
+
+
+class TracksIdentified(NamedTuple):
+    """What a file is, by its first bytes and by its tracks.
+
+    Attributes:
+        found: The format by the first bytes, or None.
+        actual: The format as MiMo takes it: a container as the video or audio that it holds.
+        header: As `measure_headers` returns it.
+        fault: As `measure_headers` returns it.
+    """
+
+    found: formats.Format | None
+    actual: formats.Format | None
+    header: MediaHeader | None
+    fault: ValueError | None
+
+
+def identify_by_tracks(reader: Reader) -> TracksIdentified:
+    """Identify a file by its first bytes and, if it is a container, by its tracks."""
+    found, offset = identify_file(reader)
+    header, fault = measure_headers(reader, found, offset)
+    actual = behind_tags(_by_tracks(found, header or _tracks(reader, found)), offset)
+    return TracksIdentified(found, actual, header, fault)
 
 
 def measure_headers(

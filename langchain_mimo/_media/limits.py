@@ -22,6 +22,9 @@ MAX_URL_BYTES: dict[MediaKind, int] = {
 }
 """Most bytes of media given by URL, by the larger reading of MB."""
 
+EMPTY = "it is empty (0 bytes); check how it was written"
+"""The reason against files without a byte."""
+
 MIN_IMAGE_SIDE = 9
 """Pixels. MiMo refused an 8 x 8 image (recorded May 2026); the exact limit is not known."""
 
@@ -48,7 +51,7 @@ def check_base64_length(encoded_length: int, limit: int | None = None) -> None:
         ValueError: It is empty or too long; the text is the reason, for a MediaError.
     """
     if encoded_length == 0:
-        raise ValueError("it is empty")
+        raise ValueError(EMPTY)
     if encoded_length <= (MAX_BASE64_CHARACTERS if limit is None else limit):
         return
     if limit is not None:

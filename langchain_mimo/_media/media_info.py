@@ -38,9 +38,11 @@ from langchain_mimo._media.headers.reader import (
 )
 from langchain_mimo._media.identify import identify_file
 from langchain_mimo._media.inspection import inspect
+from langchain_mimo._media.limits import EMPTY
 from langchain_mimo._media.local_files import check_source, open_trusted_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
 from langchain_mimo._media.references import MediaKind
+from langchain_mimo._media.unreadable_formats import no_format_for
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
 _MATROSKA = (formats.MATROSKA, formats.WEBM)
@@ -156,7 +158,7 @@ def probe(source: Source) -> MediaInfo:
     source = check_source("probe", source)
     with _opened(source) as opened, _named(opened.name):
         if opened.reader.size == 0:
-            raise MediaError("it is empty")
+            raise MediaError(EMPTY)
         found, offset = identify_file(opened.reader)
         header, name = _header(opened, found, offset)
         kind, mime_type, refusal = _verdict(opened.reader, found, header)
@@ -254,10 +256,10 @@ def _says_something(header: MediaHeader) -> bool:
 
 def _foreign_header(file: IO[bytes], found: Format | None) -> tuple[MediaHeader, str]:
     """Measure a file with PyAV or Pillow, and return the header and their name of the format."""
+    if found is not None and not found.mime_types and found.preparer is None:
+        raise MediaError(no_format_for(found, "cannot be measured"))
     if found is not None and found.description == "image":
         return measure_image(file)
-    if found is not None and not found.mime_types and found.preparer is None:
-        raise MediaError(f"it is {found.name} ({found.description}), not image, video or audio")
     try:
         return measure_container(file)
     except (MediaError, MiMoConfigurationError) as error:

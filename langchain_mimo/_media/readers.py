@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import os
 import threading
-from typing import Protocol
+from typing import IO, Protocol
 
 from langchain_mimo._media.references import InlineBase64
 
@@ -71,6 +71,23 @@ class FileReader:
         with self._lock:  # Windows has no pread
             os.lseek(self._descriptor, offset, os.SEEK_SET)
             return os.read(self._descriptor, length)
+
+
+class SeekingReader:
+    """An open binary file, whose position reading moves.
+
+    Attributes:
+        size: Size of the file when this reader was created.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.size = file.seek(0, os.SEEK_END)
+        self._file = file
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`."""
+        self._file.seek(offset)
+        return self._file.read(length)
 
 
 class Base64Reader:

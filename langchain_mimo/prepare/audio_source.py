@@ -21,6 +21,7 @@ from langchain_mimo._media.headers.wav import read_layout
 from langchain_mimo._media.identify import identify_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
 from langchain_mimo.errors import MediaError
+from langchain_mimo.prepare.av_streams import open_as
 
 _FIRST_PACKETS = 50
 """Packets within which the first samples must decode."""
@@ -285,7 +286,7 @@ def _window(file: IO[bytes], start: int, end: int) -> IO[bytes]:
 
 def _open_part(file: IO[bytes], tick: Tick) -> AudioPart:
     file.seek(0)
-    with closing(open_container(file)) as container:
+    with closing(open_as("audio", file)) as container:
         audio = next((s for s in container.streams.audio if s.codec_context is not None), None)
         if audio is None:
             raise MediaError("it has no audio track that FFmpeg can decode")

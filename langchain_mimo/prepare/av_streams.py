@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from langchain_mimo._checks import number
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
@@ -19,10 +19,15 @@ from langchain_mimo._media.cutting.index import Index, IndexedFile, StreamIndex,
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.times import Span, exact
 from langchain_mimo._media.cutting.verification import Promise, inspect_file, verify
+from langchain_mimo._media.file_kinds import unopenable_reason
 from langchain_mimo._media.inspection import Inspection
+from langchain_mimo._media.readers import SeekingReader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError, as_input_error
 from langchain_mimo.prepare.output import Output, ProgressMonitor
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 _SPEECH_SAMPLE_RATE = 16_000
 _SPEECH_BIT_RATE = 48_000
@@ -113,6 +118,20 @@ class Job:
         with self.draft.open("wb") as copy:
             shutil.copyfileobj(self.file, copy)
         self.notes.append(UNCHANGED)
+
+
+def open_as(kind: MediaKind, file: IO[bytes]) -> InputContainer:
+    """Open the source of a call.
+
+    Raises:
+        MediaError: FFmpeg does not recognise it; the reason says what it is instead, if known.
+        MiMoConfigurationError: PyAV is not installed.
+    """
+    try:
+        return open_container(file)
+    except MediaError as error:
+        reason = unopenable_reason(kind, SeekingReader(file))
+        raise MediaError(reason or error.reason) from error.__cause__
 
 
 def check_time_range(start_s: float | None, end_s: float | None) -> None:

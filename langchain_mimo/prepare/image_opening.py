@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from langchain_mimo._media import formats
+from langchain_mimo._media.file_kinds import unopenable_reason
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.headers.images import jpeg_is_sequential
 from langchain_mimo._media.headers.probe import probe
@@ -23,6 +24,7 @@ from langchain_mimo._media.image_colours import correct_transparent_colour
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.limits import BOMB_PIXELS
 from langchain_mimo._media.pillow_errors import UndecodableImageError, pillow_errors
+from langchain_mimo._media.readers import SeekingReader
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 from langchain_mimo.prepare.image_orientation import stored_orientation
 from langchain_mimo.prepare.image_repair import png_is_intact, repair
@@ -86,18 +88,6 @@ class _ClockedFile:
         return self._file.tell()
 
 
-class _FileReader:
-    """A file, for the functions that read headers."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.size = file.seek(0, io.SEEK_END)
-        self._file = file
-
-    def read(self, offset: int, length: int) -> bytes:
-        self._file.seek(offset)
-        return self._file.read(length)
-
-
 def open_image(file: IO[bytes], check: Callable[[], None]) -> OpenedImage:
     """Open an image and decode its first frame to the last row.
 
@@ -144,7 +134,7 @@ def _repaired_although_decoded(
 def _said_by_blocks(file: IO[bytes]) -> tuple[str | None, str]:
     """Return the MIME type under which blocks send a file, or why they refuse it."""
     try:
-        return inspect("image", None, _FileReader(file)).mime_type, ""
+        return inspect("image", None, SeekingReader(file)).mime_type, ""
     except ValueError as error:
         return None, str(error)
 
@@ -179,7 +169,7 @@ def later_frames_decode(file: IO[bytes], opened: OpenedImage, check: Callable[[]
 
 def _decode(file: IO[bytes], found: Format | None, check: Callable[[], None]) -> OpenedImage:
     file.seek(0)
-    image = _open(cast("IO[bytes]", _ClockedFile(file, check)), found)
+    image = _open(file, found, check)
     name, size, notes = str(image.format), image.size, []
     if size[0] * size[1] > BOMB_PIXELS and found is formats.JPEG:
         notes += _reduce(image, file)
@@ -205,7 +195,7 @@ def _decode(file: IO[bytes], found: Format | None, check: Callable[[], None]) ->
 def _depth(file: IO[bytes], image: Image) -> int:
     """Return the bits per channel of a PNG or TIFF; 8 for others."""
     if image.format == "PNG":
-        return _FileReader(file).read(24, 1)[0]
+        return SeekingReader(file).read(24, 1)[0]
     tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     return int(tags.get(_TIFF_BITS, (8,))[0])
 
@@ -219,11 +209,12 @@ def _is_almost_black(image: Image) -> bool:
     return bool(0 < max(greatest for _, greatest in extrema) < 16)
 
 
-def _open(file: IO[bytes], found: Format | None) -> Image:
+def _open(original: IO[bytes], found: Format | None, check: Callable[[], None]) -> Image:
     """Read the header; pixels are not decoded yet."""
     from PIL import Image as pillow  # noqa: N813, PLC0415 - Pillow is slow to import
     from PIL import JpegImagePlugin, UnidentifiedImageError  # noqa: PLC0415
 
+    file = cast("IO[bytes]", _ClockedFile(original, check))
     if found is formats.HEIC:
         return _open_heic(file)
     with pillow_errors(f"it is {_name(found)} and cannot be opened"):
@@ -233,7 +224,7 @@ def _open(file: IO[bytes], found: Format | None) -> Image:
             _check_icon(file)
             return pillow.open(file, formats=_readable_formats(pillow))
         except UnidentifiedImageError:  # its text names an object of Python
-            raise UndecodableImageError(_unreadable(found)) from None
+            raise UndecodableImageError(_unreadable(original, found)) from None
         except pillow.DecompressionBombError:
             raise MediaError(
                 "it has very many pixels and may be a decompression bomb, so it is not decoded; "
@@ -245,10 +236,17 @@ def _name(found: Format | None) -> str:
     return found.name if found is not None else "of an unknown format"
 
 
-def _unreadable(found: Format | None) -> str:
-    if found is not None and "image" in found.mime_types:
+def _unreadable(file: IO[bytes], found: Format | None) -> str:
+    if reason := unopenable_reason("image", SeekingReader(file)):
+        return reason
+    if found is None:
+        return "it is of an unknown format, not an image that Pillow can read; check the file"
+    if "image" in found.mime_types:
         return f"it is damaged: its {found.name} header cannot be read; get another copy"
-    return f"it is {_name(found)} and not an image that Pillow can read; check the file"
+    return (
+        f"it is {found.name} of a variant that Pillow cannot read; save it as JPEG or PNG with "
+        "another program"
+    )
 
 
 def _readable_formats(pillow: Any) -> list[str]:
@@ -310,7 +308,7 @@ def _reduce(image: Image, file: IO[bytes]) -> list[str]:
     """
     width, height = image.size
     position = file.tell()
-    is_sequential = jpeg_is_sequential(HeaderReader(_FileReader(file)))
+    is_sequential = jpeg_is_sequential(HeaderReader(SeekingReader(file)))
     file.seek(position)
     if not is_sequential:
         return []
@@ -323,7 +321,7 @@ def _reduce(image: Image, file: IO[bytes]) -> list[str]:
 def _count_frames(file: IO[bytes], found: Format | None, image: Image) -> int:
     if found is formats.GIF:  # Pillow would decode them all
         with suppress(ValueError):
-            header = probe(_FileReader(file), found)
+            header = probe(SeekingReader(file), found)
             return getattr(header, "frames", None) or 1
         return 1
     with pillow_errors():
@@ -333,7 +331,7 @@ def _count_frames(file: IO[bytes], found: Format | None, image: Image) -> int:
 def _repaired(
     file: IO[bytes], found: Format | None, check: Callable[[], None]
 ) -> OpenedImage | None:
-    if _FileReader(file).size > _MAX_REPAIRED_BYTES:
+    if SeekingReader(file).size > _MAX_REPAIRED_BYTES:
         return None
     decoded: list[OpenedImage] = []
 

@@ -170,7 +170,7 @@ BAD = [
     (image_block, "s3://bucket/cat.png", {}, "URL scheme 's3'"),
     (image_block, "file://host/share/cat.png", {}, "on the host 'host'"),
     (image_block, "data:image/png,abc", {}, "data:<MIME type>;base64"),
-    (image_block, "{folder}/text.png", {}, "unrecognised file signature"),
+    (image_block, "{folder}/text.png", {}, "it is text .no media., and MiMo accepts only"),
     (image_block, "{folder}/empty.png", {}, "it is empty"),
     (image_block, "{folder}/voice.mp3", {}, "use a block of type 'audio'"),
     (audio_block, "{folder}/voice.mp3", {"mime_type": "video/mp4"}, "states the MIME type"),

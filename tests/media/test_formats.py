@@ -5,6 +5,7 @@ import random
 import re
 import wave
 
+import media_files
 import pytest
 from media_collection import find
 from media_collection.audio import id3
@@ -91,8 +92,11 @@ REFUSED = [
     ("image", ftyp(b"avif", b"mif1"), "AVIF"),
     ("image", b"MZ\x90\x00", "unrecognised file signature"),
     ("image", b"\x7fELF", "unrecognised file signature"),
-    ("image", b"hello, world", "unrecognised file signature"),
-    ("image", b"BMW is a car", "unrecognised file signature"),
+    ("image", b"hello, world", "it is text .no media.*send it as a text block"),
+    ("image", b"BMW is a car", "it is text"),
+    ("image", "früh".encode()[:-2], "it is text"),
+    ("image", "前".encode("utf-16"), "unrecognised file signature"),
+    ("image", b" \n\t", "unrecognised file signature"),
     ("image", ftyp(b"isom"), "use a block of type 'video'"),
     ("image", b"ID3\x04\x00", "use a block of type 'audio'"),
     ("video", make_image("PNG"), "use a block of type 'image'"),
@@ -100,7 +104,9 @@ REFUSED = [
     ("video", b"FLV\x01\x05", "prepare_video"),
     ("video", b"\x47" + bytes(187) + b"\x47", "transport stream"),
     ("video", b"OggS" + bytes(24) + b"\x80theora", "Theora"),
-    ("video", b"what is this", "state its mime_type"),
+    ("video", b"what is this\x00", "state its mime_type"),
+    ("video", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "it is text"),
+    ("audio", b'{"error": "not found"}', "it is text"),
     ("audio", b"\x1a\x45\xdf\xa3", "prepare_audio"),
     ("audio", b"\xff\xf1\x50\x80", "raw AAC"),
     ("audio", b"\x56\xe0\x04abcd" + b"\x56\xe0\x04abcd", "raw AAC .LATM.*prepare_audio"),
@@ -132,7 +138,26 @@ REFUSED = [
     ("audio", b"\xff\xfd\x90\x04", "layer I or II"),
     ("audio", b"FORM\x00\x00\x00\x00AIFF", "AIFF"),
     ("audio", b"MThd\x00\x00\x00\x06", "MIDI"),
-    ("audio", b"PK\x03\x04", "ZIP.*another program"),
+    ("audio", b"PK\x03\x04", "ZIP.*extract the files"),
+    ("image", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "DOCX.*its pages as images"),
+    ("image", b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/epub+zip", "EPUB.*text block"),
+    ("image", b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.o", "OpenDocument"),
+    ("image", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS or PPT"),
+    ("image", b"{\\rtf1 a}", "RTF"),
+    ("image", b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript.*save it as PNG"),
+    ("image", b"\xff\x0a", "JPEG XL.*save it as JPEG or PNG with another program"),
+    ("image", b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+    ("image", b"II*\x00\x10\x00\x00\x00CR", "camera raw .unprocessed image"),
+    ("image", ftyp(b"crx "), "camera raw"),
+    ("image", b"FUJIFILMCCD-RAW", "camera raw"),
+    ("image", bytes(128) + b"DICM", "DICOM"),
+    ("image", media_files.make_image("TGA"), "TGA .image.*prepare_image"),
+    ("image", media_files.make_image("TGA", mode="P"), "TGA"),
+    ("image", media_files.make_image("TGA", mode="L", compression="tga_rle"), "TGA"),
+    ("video", b"7z\xbc\xaf\x27\x1c", "7z .archive"),
+    ("video", b"Rar!\x1a\x07\x01\x00", "RAR .archive"),
+    ("video", b"a.txt".ljust(257, b"\0") + b"ustar\x00", "tar .archive"),
+    ("video", b"\x1f\x8b\x08", "gzip .archive"),
     ("audio", b"RIFF\x00\x00\x00\x00RMID", "state its mime_type"),
 ]
 
@@ -198,7 +223,7 @@ def test_base64_may_have_52428800_characters():
     limits.check_base64_length(50 * 2**20)
     with pytest.raises(ValueError, match="at most 52,428,800"):
         limits.check_base64_length(50 * 2**20 + 4)
-    with pytest.raises(ValueError, match=r"^it is empty$"):
+    with pytest.raises(ValueError, match=r"^it is empty \(0 bytes\); check how it was written$"):
         limits.check_base64_length(0)
 
 

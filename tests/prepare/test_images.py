@@ -111,8 +111,8 @@ def test_convert_encodes_even_an_accepted_image():
 @pytest.mark.parametrize(
     ("source", "options", "reason"),
     [
-        (b"", {}, "not an image"),
-        (b"hello", {}, "of an unknown format and not an image"),
+        (b"", {}, "it is empty .0 bytes"),
+        (b"hello", {}, "it is text .no media., which cannot be converted; send it"),
         (b"%PDF-1.4", {}, "PDF"),
         (make("drawing.png")[:60], {"convert": True}, "damaged"),
         ("no/such/file.heic", {}, "No such file"),
