@@ -98,7 +98,8 @@ def image_tokens(width: int, height: int) -> int:
     Raises:
         ValueError: A side is smaller than 1.
     """
-    return _cells(width, height, MAX_PIXELS)
+    columns, rows = _grid(width, height, MAX_PIXELS)
+    return columns * rows
 
 
 def audio_tokens(seconds: float) -> int:
@@ -154,6 +155,50 @@ def video_tokens(
         ValueError: A number is out of range or not finite, or `media_resolution` is neither
             "default" nor "max".
     """
+    grids, max_pixels = _sampling(duration, fps, media_resolution)
+    columns, rows = _grid(width, height, max_pixels)
+    return VideoTokens(
+        frames=grids * FRAMES_PER_GRID,
+        vision=grids * columns * rows,
+        timestamps=grids * (5 if fps > 2 else 3),
+        special=grids * 2 + 2 + (0 if mute else AUDIO_MARKS),
+        audio=0 if mute else audio_tokens(duration),
+    )
+
+
+def sampled_frame_size(
+    duration: float,
+    width: int,
+    height: int,
+    *,
+    fps: float = DEFAULT_FPS,
+    media_resolution: MediaResolution = "default",
+) -> tuple[int, int]:
+    """Return the size to which the model's processor brings the frames of a video.
+
+    A video whose frames have this size has the tokens of the original: no other pixels are looked
+    at. Both sides are multiples of 32, so the aspect ratio may change by a few percent.
+
+    Args:
+        duration: Seconds, at least 0.
+        width: Width of the frames in pixels, at least 1.
+        height: Height of the frames in pixels, at least 1.
+        fps: Frames sampled per second, as for `video_tokens`.
+        media_resolution: "default" or "max".
+
+    Returns:
+        Width and height in pixels: (736, 384) for 1920 x 1080 by default.
+
+    Raises:
+        ValueError: As `video_tokens`.
+    """
+    _, max_pixels = _sampling(duration, fps, media_resolution)
+    columns, rows = _grid(width, height, max_pixels)
+    return columns * CELL, rows * CELL
+
+
+def _sampling(duration: float, fps: float, media_resolution: str) -> tuple[int, int]:
+    """Return the number of grids of a video, and the most pixels of each frame."""
     duration = number("duration", duration, 0)
     fps = number("fps", fps, 0)
     if fps == 0:
@@ -161,18 +206,10 @@ def video_tokens(
     choice("media_resolution", media_resolution, get_args(MediaResolution))
     sampled = min(math.ceil(duration * fps), MAX_FRAMES)
     grids = max(math.ceil(sampled / FRAMES_PER_GRID), 1)
-    frames = grids * FRAMES_PER_GRID
-    max_frame_pixels = MAX_VIDEO_PIXELS * FRAMES_PER_GRID // frames
+    max_pixels = MAX_VIDEO_PIXELS // grids
     if media_resolution == "default":
-        max_frame_pixels = min(max_frame_pixels, DEFAULT_FRAME_PIXELS)
-    max_frame_pixels = max(MIN_PIXELS, min(max_frame_pixels, MAX_PIXELS))
-    return VideoTokens(
-        frames=frames,
-        vision=grids * _cells(width, height, max_frame_pixels),
-        timestamps=grids * (5 if fps > 2 else 3),
-        special=grids * 2 + 2 + (0 if mute else AUDIO_MARKS),
-        audio=0 if mute else audio_tokens(duration),
-    )
+        max_pixels = min(max_pixels, DEFAULT_FRAME_PIXELS)
+    return grids, max(MIN_PIXELS, min(max_pixels, MAX_PIXELS))
 
 
 def text_tokens(text: str) -> int:
@@ -199,8 +236,8 @@ def text_tokens(text: str) -> int:
     return digits + -(-(ascii_length - digits) // 4) + -(-other_bytes // 3)
 
 
-def _cells(width: float, height: float, max_pixels: int) -> int:
-    """Return the number of 32 x 32 squares into which the model's processor cuts an image."""
+def _grid(width: float, height: float, max_pixels: int) -> tuple[int, int]:
+    """Return the columns and rows of 32 x 32 squares into which the processor cuts an image."""
     width, height = number("width", width, 1), number("height", height, 1)
     if min(width, height) < CELL:
         short = min(width, height)
@@ -215,4 +252,4 @@ def _cells(width: float, height: float, max_pixels: int) -> int:
         beta = math.sqrt(MIN_PIXELS / (width * height))
         columns = math.ceil(width * beta / CELL)
         rows = math.ceil(height * beta / CELL)
-    return columns * rows
+    return columns, rows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, get_args
 
 from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
-from langchain_mimo._media.av_container import open_container, pixel_format
+from langchain_mimo._media.av_container import pixel_format
 from langchain_mimo._media.cutting.index import is_cover, streams_to_cut
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.verification import inspect_file
@@ -22,6 +22,7 @@ from langchain_mimo.prepare.av_streams import (
     check_time_range,
     check_unchanged,
     copy_exactly,
+    open_as,
     other_tracks,
     resolve_time_range,
     survey_packets,
@@ -41,49 +42,22 @@ from langchain_mimo.prepare.output import (
     suffix_fits,
 )
 from langchain_mimo.prepare.truncation import note_missing_end
-from langchain_mimo.prepare.video_encoding import (
-    MAX_ENCODED_FRAMES,
-    EncodingSettings,
-    encode_video,
-    first_frame,
-)
+from langchain_mimo.prepare.video_encoding import encode_video, first_frame
 from langchain_mimo.prepare.video_frames import rotation_of
-from langchain_mimo.tokens import CELL, DEFAULT_FPS, MediaResolution, VideoTokens, video_tokens
-
-MAX_FRAME_RATE = Fraction(30)
-"""Highest frame rate of an encoded video, in frames per second."""
-
-LOW_FRAME_RATE = Fraction(10)
-"""Frame rate when bytes are scarce: MiMo samples at most 10 frames per second."""
-
-_MIN_FRAME_RATE = Fraction(1, 1000)
+from langchain_mimo.prepare.video_settings import (
+    EncodingSettings,
+    Target,
+    VideoSource,
+    choose_settings,
+)
+from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 _PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float"})
-_AUDIO_BIT_RATE = 96_000
-_LOW_AUDIO_BIT_RATE = 32_000
-_GOOD_BITS_PER_PIXEL = 0.06
-_MIN_BITS_PER_PIXEL = 0.03
 _PAYLOAD_SHARE = 0.92
 """Share of `max_bytes` left for the streams themselves, after container overhead."""
 
 _MAX_ATTEMPTS = 4
-_MIN_FRAME_SIDE = CELL
-"""Pixels. Shrinking a side below the edge of one token saves no tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The token budget of the result and the settings with which MiMo will sample it."""
-
-    token_budget: int | None
-    fps: float
-    media_resolution: MediaResolution
-
-    def tokens(self, seconds: float, width: int, height: int, *, mute: bool) -> VideoTokens:
-        return video_tokens(
-            seconds, width, height, fps=self.fps, media_resolution=self.media_resolution, mute=mute
-        )
 
 
 def prepare_video(
@@ -96,6 +70,7 @@ def prepare_video(
     end_s: float | None = None,
     fps: float = DEFAULT_FPS,
     media_resolution: MediaResolution = "default",
+    keep_quality: bool = False,
     convert: bool = False,
     time_limit: float = DEFAULT_TIME_LIMIT,
     progress: ProgressCallback | None = None,
@@ -104,7 +79,9 @@ def prepare_video(
     """Convert a video to one that MiMo accepts: MP4, H.264 in yuv420p, constant frame rate, AAC.
 
     A file that MiMo accepts is left unchanged. Streams that only need another container, or a cut
-    at a key frame, are copied without encoding. Everything else is decoded and re-encoded.
+    at a key frame, are copied without encoding. Everything else is decoded and re-encoded, with the
+    frames that MiMo samples at `fps`, in the size in which it looks at them: the tokens and what
+    they tell are those of the original, and preparing and sending take a fraction of the time.
 
     Args:
         source: Local path or bytes of a video.
@@ -115,8 +92,12 @@ def prepare_video(
             Default: no limit.
         start_s: Start of the segment to keep, in seconds. Default: the beginning.
         end_s: End of the segment to keep, in seconds. Default: the end.
-        fps: The `fps` that the request will set; used for `token_budget` only.
-        media_resolution: The `media_resolution` that the request will set; likewise.
+        fps: The `fps` that the request will set, 0.1 to 10. A result that was encoded for a lower
+            one has no more frames to show. Default: 2, MiMo's own.
+        media_resolution: The `media_resolution` that the request will set; likewise for pixels.
+            Default: "default", MiMo's own.
+        keep_quality: Whether to encode in the size of the source and with up to 30 frames per
+            second: for requests of several kinds, or for people to watch.
         convert: Re-encode even an acceptable video, because MiMo refused it.
         time_limit: Maximum duration of the call, in seconds.
         progress: Called with the completed share, 0.0 to 1.0.
@@ -137,11 +118,11 @@ def prepare_video(
     with as_input_error():
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, get_args(MediaResolution))
-    target = _Target(token_budget, fps, media_resolution)
+    target = Target(token_budget, fps, media_resolution, keep_quality)
     monitor = ProgressMonitor(progress, show=show_progress, time_limit=time_limit)
     monitor.report(0)
     with draft_file(source, output) as draft, open_source(source) as file:
-        with closing(open_container(file)) as container:
+        with closing(open_as("video", file)) as container:
             streams = streams_to_cut(container, "video")
             video = _video_info(streams, container)
             audio_tracks = len(container.streams.audio)
@@ -178,11 +159,12 @@ def _copy_file(job: Job) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _VideoInfo:
-    """The parameters of the video stream, as stated by its codec."""
+    """The parameters of the video stream, as stated by its codec and container."""
 
     pixel_format: str | None
     width: int
     height: int
+    aspect_ratio: Fraction
     has_audio: bool
 
 
@@ -192,10 +174,12 @@ def _video_info(streams: list[Any], container: Any) -> _VideoInfo:
     if not streams or streams[0].type != "video":
         raise MediaError("the codec of its video track is unknown to FFmpeg; get another copy")
     context = streams[0].codec_context
-    return _VideoInfo(pixel_format(context), context.width, context.height, len(streams) > 1)
+    size = context.width, context.height
+    aspect_ratio = Fraction(streams[0].sample_aspect_ratio or 1)
+    return _VideoInfo(pixel_format(context), *size, aspect_ratio, len(streams) > 1)
 
 
-def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str]:
+def _reasons_to_encode(job: Job, video: _VideoInfo, target: Target) -> list[str]:
     """Return why copying the packets is not enough; empty when it is."""
     reasons = []
     if video.pixel_format not in _PIXEL_FORMATS:
@@ -212,7 +196,7 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: _Target) -> list[str
     return reasons
 
 
-def _copy_streams(job: Job, target: _Target) -> bool:
+def _copy_streams(job: Job, target: Target) -> bool:
     """Copy the packets into an MP4 if codecs, key frames and limits allow it."""
     codecs = [stream.codec for stream in job.index.streams.values()]
     if codecs[0] != "h264" or not _AUDIO_CODECS.issuperset(codecs[1:]):
@@ -235,7 +219,7 @@ def _copy_streams(job: Job, target: _Target) -> bool:
     return True
 
 
-def _duration_over_budget(job: Job, target: _Target) -> float | None:
+def _duration_over_budget(job: Job, target: Target) -> float | None:
     """Return the draft's duration in seconds if it exceeds the token budget, else None."""
     with job.draft.open("rb") as draft:
         header = inspect_file("video", draft).header
@@ -246,26 +230,20 @@ def _duration_over_budget(job: Job, target: _Target) -> float | None:
     return seconds if tokens.total > target.token_budget else None
 
 
-def _encode_within_limits(job: Job, target: _Target, video: _VideoInfo, reasons: list[str]) -> None:
+def _encode_within_limits(job: Job, target: Target, video: _VideoInfo, reasons: list[str]) -> None:
     """Encode, and encode again if the result is too large or slightly too long."""
     share, seconds = _PAYLOAD_SHARE, job.time_range.seconds
     earlier_notes = len(job.notes)
     first = first_frame(job)
-    upright = (first.width, first.height)[:: -1 if rotation_of(first) % 180 else 1]
-    video = replace(video, width=upright[0], height=upright[1])
+    source = _video_source(job, first, video)
     for _ in range(_MAX_ATTEMPTS):
         del job.notes[earlier_notes:]
-        size = _size_within_budget(video, seconds, target)
-        settings = _encoding_settings(job, video, size, share)
+        settings = choose_settings(source, target, seconds, job.max_bytes, share)
         encode_video(job, first, settings)
         written = job.draft.stat().st_size
         over_budget = _duration_over_budget(job, target)
         if written <= job.max_bytes and over_budget is None:
-            because = f" because of {' and '.join(reasons)}" if reasons else ""
-            job.notes.append(
-                f"Encoded as H.264, {settings.width} x {settings.height} pixels, "
-                f"{float(settings.frame_rate):g} frames per second{because}."
-            )
+            job.notes += _notes(source, target, settings, reasons)
             return
         seconds = over_budget or seconds
         share *= min(1.0, 0.9 * job.max_bytes / written) if written > job.max_bytes else 1.0
@@ -275,47 +253,27 @@ def _encode_within_limits(job: Job, target: _Target, video: _VideoInfo, reasons:
     )
 
 
-def _encoding_settings(
-    job: Job, video: _VideoInfo, size: tuple[int, int], share: float
-) -> EncodingSettings:
-    """Choose frame rate and bit rates for the byte limit, and a smaller size if bits are scarce."""
-    seconds = job.time_range.seconds
-    width, height = size
-    bit_rate = int(job.max_bytes * 8 * share / seconds)
-    audio_bit_rate = _AUDIO_BIT_RATE if bit_rate > 8 * _AUDIO_BIT_RATE else _LOW_AUDIO_BIT_RATE
-    video_bit_rate = bit_rate - (audio_bit_rate if video.has_audio else 0)
-    frame_rate = min(job.index.frame_rate or LOW_FRAME_RATE, MAX_FRAME_RATE)
-    if video_bit_rate < _GOOD_BITS_PER_PIXEL * width * height * frame_rate:
-        frame_rate = min(frame_rate, LOW_FRAME_RATE)
-    affordable = Fraction(MAX_ENCODED_FRAMES / seconds).limit_denominator(1001)
-    frame_rate = min(frame_rate, max(affordable, _MIN_FRAME_RATE))
-    while video_bit_rate < _MIN_BITS_PER_PIXEL * width * height * frame_rate:
-        width, height = _even(width * 0.9), _even(height * 0.9)
-        if min(width, height) <= _MIN_FRAME_SIDE:
-            raise MediaError(
-                f"{seconds:.0f} s do not fit in {job.max_bytes:,} bytes; "
-                "cut it with start_s and end_s"
-            )
-    return EncodingSettings(width, height, frame_rate, video_bit_rate, audio_bit_rate)
+def _video_source(job: Job, first: Any, video: _VideoInfo) -> VideoSource:
+    """Return what is encoded, with the size of the first frame: upright, and always stated."""
+    width, height, aspect_ratio = first.width, first.height, video.aspect_ratio
+    if rotation_of(first) % 180:
+        width, height, aspect_ratio = height, width, 1 / aspect_ratio
+    seconds, rate = job.time_range.seconds, job.index.frame_rate
+    return VideoSource(width, height, seconds, rate, video.has_audio, aspect_ratio)
 
 
-def _size_within_budget(video: _VideoInfo, seconds: float, target: _Target) -> tuple[int, int]:
-    width, height = _even(video.width), _even(video.height)
-    if target.token_budget is None:
-        return width, height
-    while True:
-        tokens = target.tokens(seconds, width, height, mute=not video.has_audio)
-        if tokens.total <= target.token_budget:
-            return width, height
-        if min(width, height) <= _MIN_FRAME_SIDE:
-            raise MediaError(
-                f"{seconds:.1f} s cost {tokens.total} tokens even at {width} x {height} pixels, "
-                f"more than token_budget={target.token_budget}; lower fps, or cut it with "
-                "start_s and end_s"
-            )
-        width, height = _even(width * 0.95), _even(height * 0.95)
-
-
-def _even(side: float) -> int:
-    """Round down to an even number of pixels, at least 2, as yuv420p requires."""
-    return max(2, int(side) // 2 * 2)
+def _notes(
+    source: VideoSource, target: Target, settings: EncodingSettings, reasons: list[str]
+) -> list[str]:
+    because = f" because of {' and '.join(reasons)}" if reasons else ""
+    size, rate = (settings.width, settings.height), settings.frame_rate
+    encoded = f"{size[0]} x {size[1]} pixels, {float(rate):.3g} frames per second"
+    notes = [f"Encoded as H.264, {encoded}{because}."]
+    is_smaller = size[0] < source.width - 1 or rate < (source.frame_rate or rate)
+    if is_smaller and not target.keep_quality:
+        notes.append(
+            f"It holds what MiMo looks at with fps={target.fps:g} and "
+            f'media_resolution="{target.media_resolution}"; for more, prepare it with the values '
+            "of the request, or with keep_quality=True."
+        )
+    return notes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,10 +13,7 @@ from langchain_mimo._media.cutting.verification import Promise, verify
 from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.av_streams import AudioEncoder, Job, decode_frames
 from langchain_mimo.prepare.video_frames import FrameNormalizer
-
-MAX_ENCODED_FRAMES = 100_000
-"""Frames that a result has at most; a longer segment gets a lower frame rate. MiMo samples 2,048
-frames of a video, and FFmpeg writes what stands still again for each frame."""
+from langchain_mimo.prepare.video_settings import EncodingSettings
 
 _MAX_AUDIO_LOSS = Fraction(1, 2)
 """Seconds of audio whose loss is not worth a note: decoders need some to begin."""
@@ -25,17 +21,6 @@ _MAX_AUDIO_LOSS = Fraction(1, 2)
 _QUALITY = {"crf": "23", "preset": "veryfast"}
 _MAX_BIT_RATE = 2**31 - 1
 """Bits per second, and bits of the encoder's buffer, that FFmpeg can express."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodingSettings:
-    """How a result is encoded; rates are per second."""
-
-    width: int
-    height: int
-    frame_rate: Fraction
-    video_bit_rate: int
-    audio_bit_rate: int
 
 
 def first_frame(job: Job) -> Any:
@@ -158,6 +143,7 @@ class _Writer:
             video = out.add_stream("h264", rate=settings.frame_rate, options=options)
             video.width, video.height = settings.width, settings.height
             video.pix_fmt = "yuv420p"
+            video.codec_context.sample_aspect_ratio = settings.aspect_ratio
         return video
 
     def _encode(self, out: Any, video: Any, frame: Any) -> None:

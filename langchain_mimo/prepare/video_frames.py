@@ -13,6 +13,9 @@ from langchain_mimo._media.cutting.times import exact
 _ROUNDING = Fraction(1, 500)
 """Seconds by which containers round times: Matroska, FLV and WMV to whole milliseconds."""
 
+_WHOLE = Fraction(1, 1000)
+"""Of a frame: a length that was rounded to be 2.9999999 frames is three."""
+
 
 def rotation_of(frame: Any) -> int:
     """Return the counter-clockwise rotation of a frame in degrees; 0 when not set."""
@@ -60,7 +63,6 @@ class FrameNormalizer:
             steps = [graph.add("hflip"), graph.add("vflip")]
         steps += [
             graph.add("scale", f"{width}:{height}"),
-            graph.add("setsar", "1"),
             graph.add("format", "yuv420p"),
             graph.add("buffersink"),
         ]
@@ -83,7 +85,7 @@ class FrameNormalizer:
         last = self._index + 1
         if self._is_lowered:
             last = min(last, max(1, math.ceil(frames - self._early)))
-        yield from self._repeat_until(max(int(frames), last))
+        yield from self._repeat_until(max(int(frames + _WHOLE), last))
 
     def _repeat_until(self, end: int) -> Iterator[Any]:
         while self._next < end:
