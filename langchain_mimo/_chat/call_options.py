@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.settings import PARAMETERS, EmptyContent
+from langchain_mimo._chat.parameters import check_parameter, limits_of
+from langchain_mimo._chat.settings import PARAMETERS, EmptyContent, check_model
 from langchain_mimo._chat.thinking import combine_thinking, read_thinking
 from langchain_mimo._checks import choice, integer, nearest, warn_once
 from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
@@ -66,10 +66,11 @@ _CORE = frozenset({"stream", "ls_structured_output_format", "structured_output_f
 
 _KNOWN = frozenset({*PARAMETERS, *_CHOICES, *_OTHERS, *_CORE})
 
-_REMEDIES = {
-    "enable_thinking": "use thinking=True or thinking=False",
-    "n": "MiMo refuses it; use batch() for several responses",
-}
+_LIMITS = {"max_tool_calls": 1, "stop_repetition": 2}
+"""Smallest values of limits that are off when None."""
+
+_TYPO = 0.85
+"""How similar a keyword is to one of ours that can only have been misspelt."""
 
 _SUGGESTIONS = (*PARAMETERS, *_ALIASES, *sorted(_OTHERS))
 """Keywords that a misspelt one may have meant."""
@@ -134,21 +135,27 @@ def call_options(
     Raises:
         MiMoInputError: A value is of the wrong type or out of range.
     """
-    given = {_ALIASES.get(name, name): value for name, value in keywords.items()}
-    _warn_unknown_kwargs(given)
+    written = {_ALIASES.get(name, name): name for name in keywords}
+    given = {name: keywords[spelling] for name, spelling in written.items()}
+    _check_names(given)
     _check_types(given)
     values = {n: given[n] if n in given else getattr(fields, n) for n in _FROM_FIELD}
-    model = catalogue.strip_id(given["model"]) if given.get("model") else fields.model
     with as_input_error():
+        model = _model(fields, given["model"]) if given.get("model") else fields.model
+        parameters = _parameters(fields, given, stop, written, model)
         thinking = _thinking(fields, given)
         for name, accepted in _CHOICES.items():
             choice(name, values[name], accepted)
+        integer("forced_tool_attempts", values["forced_tool_attempts"], 1)
+        for name, minimum in _LIMITS.items():
+            if values[name] is not None:
+                integer(name, values[name], minimum)
     for name in _SWITCHES:
         if values[name] not in (True, False):
             raise MiMoInputError(f"{name} must be True or False, got {values[name]!r}")
     return CallOptions(
         model=model,
-        parameters=_parameters(fields, given, stop),
+        parameters=parameters,
         history=_history_options(
             model,
             thinking,
@@ -172,8 +179,8 @@ def call_options(
         parse_tool_xml=values["parse_tool_xml"],
         native_schemas=values["native_schemas"],
         second_chance=values["second_chance"],
-        max_tool_calls=_limit("max_tool_calls", values["max_tool_calls"], 1),
-        stop_repetition=_limit("stop_repetition", values["stop_repetition"], 2),
+        max_tool_calls=values["max_tool_calls"],
+        stop_repetition=values["stop_repetition"],
         include_response_headers=values["include_response_headers"],
     )
 
@@ -198,11 +205,15 @@ def _thinking(fields: ChatMiMoFields, given: Mapping[str, Any]) -> bool | None:
     return True if is_off else read_thinking(fields.thinking)
 
 
-def _limit(name: str, value: Any, minimum: int) -> int | None:
-    if value is None:
-        return None
-    with as_input_error():
-        return integer(name, value, minimum)
+def _model(fields: ChatMiMoFields, given: str) -> str:
+    """Return the model id of a call.
+
+    Raises:
+        ValueError: It is a speech model, and the host is MiMo's.
+    """
+    model = catalogue.strip_id(given)
+    check_model(model, is_mimo=fields._endpoints.is_mimo)  # noqa: SLF001 - the same class
+    return model
 
 
 def _history_options(model: str, thinking: bool | None, **settings: Any) -> HistoryOptions:
@@ -220,18 +231,29 @@ def _history_options(model: str, thinking: bool | None, **settings: Any) -> Hist
 
 
 def _parameters(
-    fields: ChatMiMoFields, given: Mapping[str, Any], stop: list[str] | None
+    fields: ChatMiMoFields,
+    given: Mapping[str, Any],
+    stop: list[str] | None,
+    written: Mapping[str, str],
+    model: str,
 ) -> dict[str, Any]:
+    """Return the parameters to send, None where unset.
+
+    The model's own are checked again: a copy (`model_copy`) and an assignment check nothing.
+
+    Raises:
+        ValueError: One is of the wrong type, or MiMo documents another range.
+    """
     parameters = {name: given.get(name, getattr(fields, name)) for name in PARAMETERS}
-    for name, value in parameters.items():
-        # JSON has no such numbers; they would be sent as null.
-        if isinstance(value, float) and not math.isfinite(value):
-            raise MiMoInputError(f"{name} must be a finite number, got {value!r}")
     if stop is not None:
         parameters["stop"] = stop
     # LangChain passes an empty list for "none"; the API requires at least one sequence.
-    if not parameters["stop"]:
-        parameters["stop"] = None
+    parameters["stop"] = parameters["stop"] or None
+    limits = None
+    for name, value in parameters.items():
+        if value is not None:
+            limits = limits or limits_of(fields.server, fields.base_url, model, fields.api_format)
+            parameters[name] = check_parameter(name, value, limits, written.get(name, name))
     return parameters
 
 
@@ -254,18 +276,32 @@ def _check_types(given: Mapping[str, Any]) -> None:
             )
 
 
-def _warn_unknown_kwargs(given: Mapping[str, Any]) -> None:
-    """Warn once per unknown keyword that it is ignored; middleware passes other providers' ones."""
+def _check_names(given: Mapping[str, Any]) -> None:
+    """Refuse misspelt keywords, and warn once of each that is not ours and not sent.
+
+    Middleware and libraries pass keywords of other providers to every model, so these are no error.
+
+    Raises:
+        MiMoInputError: A keyword can only be a misspelt one of ours.
+    """
     for name in given:
         if name in _KNOWN:
             continue
-        near = nearest(name, _SUGGESTIONS)
-        if name in _REMEDIES:
-            remedy = _REMEDIES[name]
-        elif name in _ON_THE_MODEL:
+        if name in _ON_THE_MODEL:
             remedy = "it is a field of the model; set it there"
-        elif near:
-            remedy = f"did you mean {near!r}? extra_body={{{name!r}: ...}} sends it as it is"
         else:
-            remedy = f"extra_body={{{name!r}: ...}} sends it"
+            remedy = _remedy(name)
         warn_once(f"ChatMiMo does not send {name!r}: {remedy}.", name)
+
+
+def _remedy(name: str) -> str:
+    """Return what to do about a keyword that is not sent."""
+    from langchain_mimo._chat.foreign_arguments import remedy_for  # noqa: PLC0415 - rarely needed
+
+    if remedy := remedy_for(name, _KNOWN | _ON_THE_MODEL, _ON_THE_MODEL):
+        return remedy
+    if near := nearest(name, _SUGGESTIONS, _TYPO):
+        raise MiMoInputError(f"ChatMiMo has no call argument {name!r}; did you mean {near!r}?")
+    near = nearest(name, _SUGGESTIONS)
+    asked = f"did you mean {near!r}? " if near else ""
+    return f"{asked}extra_body={{{name!r}: ...}} sends it as it is"

@@ -128,12 +128,15 @@ _REMEDIES = {
 }
 
 
-def remedy_for(name: str, known: frozenset[str]) -> str | None:
+def remedy_for(
+    name: str, known: frozenset[str], on_the_model: frozenset[str] = frozenset()
+) -> str | None:
     """Return what to do instead of passing an argument of another chat model.
 
     Args:
         name: The argument's name.
         known: Our arguments.
+        on_the_model: Those that a call cannot have, if it is a call that passes the argument.
 
     Returns:
         What to do, as a clause; None if no chat model is known to have the argument.
@@ -144,7 +147,7 @@ def remedy_for(name: str, known: frozenset[str]) -> str | None:
             return remedy % name if "%r" in remedy else remedy
         ours = _RENAMED.get(theirs) or (theirs if theirs in known and theirs != name else None)
         if ours is not None:
-            return f"use {ours}"
+            return f"use {ours}, a field of the model" if ours in on_the_model else f"use {ours}"
     return None
 
 

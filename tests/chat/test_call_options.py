@@ -22,6 +22,8 @@ def fields(**changes):
     made |= {"native_schemas": True, "second_chance": True}
     made |= {"max_tool_calls": None, "stop_repetition": None}
     made |= {"include_response_headers": False}
+    made |= {"server": "mimo", "base_url": None, "api_format": "openai"}
+    made |= {"_endpoints": SimpleNamespace(is_mimo=True)}
     return SimpleNamespace(**made | changes)
 
 
@@ -109,7 +111,7 @@ def test_invalid_values_are_refused(keyword, value):
 
 
 def test_an_unknown_keyword_is_not_sent_and_warns_once():
-    with pytest.warns(UserWarning, match="'cache_control'.*extra_body"):
+    with pytest.warns(UserWarning, match="'cache_control': MiMo caches .* by itself; remove it"):
         options = call_options(fields(), None, {"cache_control": {"type": "ephemeral"}})
     assert sent(options) == {}
     assert options.extra_body == {}
@@ -203,8 +205,10 @@ def test_an_effort_that_contradicts_thinking_is_refused(thinking, effort):
             r"tools\[1\] must be a tool definition with a type, got int; bind_tools",
         ),
         ("tools", [{}], r"tools\[0\] must be a tool definition"),
-        ("temperature", math.nan, "temperature must be a finite number"),
-        ("top_p", math.inf, "top_p must be a finite number"),
+        ("temperature", math.nan, r"temperature must be a number from 0 to 1\.5, got nan"),
+        ("top_p", math.inf, r"top_p must be a number from 0\.01 to 1, got inf"),
+        ("temperature", "hot", r"temperature must be a number from 0 to 1\.5, got 'hot'"),
+        ("forced_tool_attempts", 0, "forced_tool_attempts must be an integer >= 1, got 0"),
     ],
 )
 def test_values_of_the_wrong_type_are_refused(keyword, value, words):
@@ -216,10 +220,10 @@ def test_values_of_the_wrong_type_are_refused(keyword, value, words):
     ("typo", "advice"),
     [
         ("fsp", "did you mean 'fps'"),
-        ("temprature", "did you mean 'temperature'"),
         ("api_key", "it is a field of the model"),
-        ("zzz", "extra_body={'zzz': ...} sends it"),
-        ("seed", "'seed': extra_body={'seed': ...} sends it"),
+        ("zzz", "extra_body={'zzz': ...} sends it as it is"),
+        ("seed", "MiMo documents no such parameter and ignores it; extra_body={'seed': ...} sends"),
+        ("request_timeout", "use timeout, a field of the model"),
     ],
 )
 def test_misspelt_keywords_suggest_the_nearest(typo, advice):
