@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from langchain_mimo._checks import warn_once
 from langchain_mimo._redaction import redact, sanitize
 from langchain_mimo._transport.http_packages import faults_of
 from langchain_mimo.errors import MiMoConfigurationError, MiMoError
@@ -69,4 +70,19 @@ def _explain(name: str, client: Any, error: Exception) -> str:
     return (
         f"raised {type(error).__name__}: {error}; check its transport, auth and event hooks; those "
         "of an async client must be async"
+    )
+
+
+def warn_of_shared_client(given: str) -> None:
+    """Warn once that the other kind of call does not go through the program's own client.
+
+    Args:
+        given: The argument that has a client: "http_client" or "http_async_client".
+    """
+    is_sync = given == "http_client"
+    missing = "http_async_client" if is_sync else "http_client"
+    warn_once(
+        f"{given} is for {'sync' if is_sync else 'async'} calls alone: this "
+        f"{'async' if is_sync else 'sync'} call uses a client of ChatMiMo's own, without the "
+        f"proxy, certificates and hooks of yours; pass {missing} too."
     )
