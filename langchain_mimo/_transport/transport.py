@@ -23,6 +23,7 @@ from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.http_packages import package_of
 from langchain_mimo._transport.logs import log_retry, logger
+from langchain_mimo._transport.own_clients import warn_of_shared_client
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._transport.retries import shared_backoff
 from langchain_mimo._transport.timeouts import AttemptTimer
@@ -246,6 +247,8 @@ class Transport:
         """Send the request and return the response, its body not yet read."""
         client = self._client
         if client is None:
+            if self._async_client is not None:
+                warn_of_shared_client("http_async_client")
             shared = clients.sync_client(self._settings, self._client_key(), self)
             attempt.keeps_deadlines = True
             request = attempt.build_request(plan.api_request, stream=stream)
@@ -373,6 +376,8 @@ class Transport:
         """Send the request and return the response, its body not yet read."""
         client = self._async_client
         if client is None:
+            if self._client is not None:
+                warn_of_shared_client("http_client")
             shared = await clients.async_client(self._settings, self._client_key(), self)
             attempt.keeps_deadlines = True
             request = attempt.build_request(plan.api_request, stream=stream)
