@@ -5,6 +5,8 @@ sends a byte now and then never times out. A `Deadline` passes through httpx2 an
 unchanged, since it is a float, and takes effect here, next to the socket: no read, write, handshake
 or name look-up lasts beyond it. Other timeouts are passed on as they are.
 
+A request's head waits for the start of its body, so that both travel together: see `_Outgoing`.
+
 A connection on which an operation fails or is cancelled closes itself: httpcore2 forgets it in the
 middle of a handshake. Closing takes no step of the event loop, so no cancellation can interrupt a
 pool in the middle of closing its connections.
@@ -21,7 +23,7 @@ import socket
 import ssl
 import threading
 import types
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from typing import Any
 
 import httpcore2
@@ -49,6 +51,38 @@ def _left(timeout: float | None, expired: type[httpcore2.TimeoutException]) -> f
 def _restart(timeout: float | None) -> None:
     if type(timeout) is Deadline:
         timeout.restart()
+
+
+class _Outgoing:
+    """Decides what a connection writes at once.
+
+    httpcore2 writes the head of a request, then its body, then b"". Two small writes cost twice as
+    much as one here, and may wake the server twice. So the first write after a read is held until
+    the next write, which its body begins; at the latest, until the connection is read.
+    """
+
+    __slots__ = ("_head", "_is_first")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._is_first = True
+
+    def next(self, buffer: bytes) -> Sequence[bytes]:
+        """Take what is to be written, and return what to write now, in pieces."""
+        if self._is_first and buffer:
+            self._head, self._is_first = buffer, False
+            return ()
+        head, self._head = self._head, b""
+        if len(head) + len(buffer) <= _PIECE:
+            return (head + buffer,) if head or buffer else ()
+        view: Any = memoryview(buffer)  # not copied: it may have the size of a video
+        pieces = [view[start : start + _PIECE] for start in range(0, len(view), _PIECE)]
+        return [head, *pieces] if head else pieces
+
+    def end(self) -> bytes:
+        """Return what is still held, before the connection is read."""
+        head, self._head, self._is_first = self._head, b"", True
+        return head
 
 
 class DeadlineBackend(httpcore2.NetworkBackend):
@@ -98,10 +132,13 @@ class DeadlineStream(httpcore2.NetworkStream):
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._outgoing = _Outgoing()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read, and wait for bytes until the deadline."""
         try:
+            if head := self._outgoing.end():
+                self._stream.write(head, _left(timeout, httpcore2.WriteTimeout))
             return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
         except BaseException:
             self.close()
@@ -110,11 +147,9 @@ class DeadlineStream(httpcore2.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write in pieces; the deadline restarts after each."""
         _restart(timeout)
-        view = memoryview(buffer)
         try:
-            for start in range(0, len(view), _PIECE):
-                piece = buffer if len(view) <= _PIECE else view[start : start + _PIECE]
-                self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
+            for piece in self._outgoing.next(buffer):
+                self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))
                 _restart(timeout)
         except httpcore2.WriteError:  # a response may be there already
             raise
@@ -186,10 +221,13 @@ class AsyncDeadlineStream(httpcore2.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
+        self._outgoing = _Outgoing()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read, and wait for bytes until the deadline."""
         try:
+            if head := self._outgoing.end():
+                await self._stream.write(head, _left(timeout, httpcore2.WriteTimeout))
             return await self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
         except BaseException:
             await self.aclose()
@@ -198,11 +236,9 @@ class AsyncDeadlineStream(httpcore2.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write in pieces; the deadline restarts after each."""
         _restart(timeout)
-        view = memoryview(buffer)
         try:
-            for start in range(0, len(view), _PIECE):
-                piece = buffer if len(view) <= _PIECE else view[start : start + _PIECE]
-                await self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
+            for piece in self._outgoing.next(buffer):
+                await self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))
                 _restart(timeout)
         except httpcore2.WriteError:  # a response may be there already
             raise

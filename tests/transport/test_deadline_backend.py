@@ -62,13 +62,22 @@ def run(kind, failure, operation):
     if kind == "async":
         inner = AsyncFailing(failure)
         stream = AsyncDeadlineStream(inner)
+        hold_head(stream, operation)
         steps, raised = steps_of(getattr(stream, operation)(*OPERATIONS[operation]))
         assert steps == 0
         return inner, raised
     inner = Failing(failure)
+    stream = DeadlineStream(inner)
+    hold_head(stream, operation)
     with pytest.raises(type(failure)) as caught:
-        getattr(DeadlineStream(inner), operation)(*OPERATIONS[operation])
+        getattr(stream, operation)(*OPERATIONS[operation])
     return inner, caught.value
+
+
+def hold_head(stream, operation):
+    """Write the head of a request, so that the next write is not held."""
+    if operation == "write" and (coroutine := stream.write(b"head")):
+        assert steps_of(coroutine) == (0, None)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
@@ -111,3 +120,56 @@ def test_an_error_of_closing_is_raised():
 
     with pytest.raises(OSError, match="gone"):
         asyncio.run(AsyncDeadlineStream(Broken(None)).aclose())
+
+
+class Recording:
+    """A stream that notes what is written, and when it is read."""
+
+    def __init__(self):
+        self.done = []
+
+    def write(self, buffer, _):
+        self.done.append(bytes(buffer))
+
+    def read(self, *_):
+        self.done.append("read")
+        return b""
+
+
+class AsyncRecording(Recording):
+    async def write(self, *arguments):
+        Recording.write(self, *arguments)
+
+    async def read(self, *_):
+        return Recording.read(self)
+
+
+BLOCK = bytes(64 * 1024)
+HEAD = b"POST / HTTP/1.1\r\n\r\n"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("writes", "written"),
+    [
+        ([HEAD, b"{}", b""], [HEAD + b"{}"]),
+        ([HEAD, b""], [HEAD]),  # CONNECT has no body
+        ([HEAD], [HEAD]),  # a greeting of SOCKS, which is answered
+        ([HEAD, b"{", b"a", b"}", b""], [HEAD + b"{", b"a", b"}"]),
+        ([HEAD, BLOCK, b""], [HEAD, BLOCK]),
+        ([HEAD, BLOCK * 2 + b"x"], [HEAD, BLOCK, BLOCK, b"x"]),
+        ([HEAD, b"{", BLOCK, b"}"], [HEAD + b"{", BLOCK, b"}"]),
+        ([BLOCK + b"x", b"{}", b""], [BLOCK + b"x", b"{}"]),
+        ([], []),
+    ],
+)
+def test_the_head_of_a_request_is_written_with_the_start_of_its_body(kind, writes, written):
+    inner = Recording() if kind == "sync" else AsyncRecording()
+    stream = DeadlineStream(inner) if kind == "sync" else AsyncDeadlineStream(inner)
+    for _ in range(2):  # two requests over one connection
+        for buffer in writes:
+            step = stream.write(buffer)
+            assert step is None or steps_of(step) == (0, None)
+        step = stream.read(1)
+        assert step == b"" or steps_of(step) == (0, None)
+    assert inner.done == [*written, "read"] * 2
