@@ -24,6 +24,7 @@ from pydantic import (
 from langchain_mimo import catalogue
 from langchain_mimo._chat.api_keys import ApiKey, env_api_key, fixed_key
 from langchain_mimo._chat.settings import (
+    BASE_URL_VARIABLE,
     PARAMETERS,
     EmptyContent,
     check_address,
@@ -43,6 +44,7 @@ from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import TimeoutArgument, read_timeout
 from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo._wire.endpoints import ApiFormatName, Endpoints, Server
+from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.version import __version__
 
 _FROM_ENVIRONMENT = ("api_key", "base_url")
@@ -347,14 +349,22 @@ class ChatMiMoFields(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_endpoint(self) -> Self:
-        endpoints, given = self._endpoints, self.model_fields_set
+        given = self.model_fields_set
+        is_from_environment = "base_url" not in given
+        try:
+            endpoints = self._endpoints
+        except MiMoConfigurationError as error:
+            text = str(error)
+            if is_from_environment and text.startswith("base_url"):
+                text = BASE_URL_VARIABLE + text.removeprefix("base_url")
+            raise MiMoConfigurationError(text) from None
         check_address(
             endpoints,
             server=self.server,
             base_url=self.base_url,
             region=self.region,
             key_in_code=fixed_key(self.api_key) if "api_key" in given else None,
-            is_from_environment="base_url" not in given,
+            is_from_environment=is_from_environment,
         )
         check_model(self.model, is_mimo=endpoints.is_mimo)
         return self

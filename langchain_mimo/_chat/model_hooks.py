@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -24,7 +25,7 @@ _IDENTIFYING = (
     "extra_body",
 )
 
-_SHARED = ("http_client", "http_async_client", "cache", "rate_limiter", "callbacks")
+_SHARED = ("http_client", "http_async_client", "verify", "cache", "rate_limiter", "callbacks")
 """Fields whose values a copy shares: they hold locks, sockets or state meant to be shared."""
 
 
@@ -104,6 +105,17 @@ class ModelHooks(ChatMiMoFields):
             and HAS_RESPONSE_FORMAT[self.api_format]
         )
         return cast("ModelProfile", facts)
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Leave out what core adds by itself: the catalogue's profile, and versions."""
+        for name, value in super().__repr_args__():
+            if name == "metadata":
+                own = {key: each for key, each in value.items() if key != "lc_versions"}
+                if own:
+                    yield name, own
+            elif name != "profile" or value != self._resolve_model_profile():
+                yield name, value
 
     # ----------------------------------------------------------------------- copies and pickles
 

@@ -255,8 +255,8 @@ def check_address(
         raise MiMoConfigurationError(msg)
     if endpoints.is_plain and not endpoints.is_loopback:
         warn_once(
-            f"{named} sends the API key and all messages unencrypted to {endpoints.host} (http); "
-            "use https.",
+            f"{named} sends all messages, and the API key if there is one, unencrypted to "
+            f"{endpoints.host} (http); use https.",
             f"plain http {endpoints.host}",
         )
 
@@ -300,13 +300,19 @@ def pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         MiMoConfigurationError: The pickle would contain a secret in plain text and
-            `allow_key_in_pickle` is not set, or the model has the caller's own client, which
-            cannot be pickled.
+            `allow_key_in_pickle` is not set, or the model has the caller's own client or
+            `ssl.SSLContext`, which cannot be pickled.
     """
     for name in ("http_client", "http_async_client"):
         if fields[name] is not None:
             msg = f"a ChatMiMo with {name} cannot be pickled; create the model where it is used"
             raise MiMoConfigurationError(msg)
+    if isinstance(fields["verify"], ssl.SSLContext):
+        msg = (
+            "a ChatMiMo with verify=ssl.SSLContext cannot be pickled; pass the path of the "
+            "certificates"
+        )
+        raise MiMoConfigurationError(msg)
     pickled = dict(fields)
     plain = ["default_headers"] if fields["default_headers"] else []
     # A function that returns the key is pickled by reference, without a key.
