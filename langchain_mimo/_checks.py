@@ -65,6 +65,19 @@ def number(
     raise ValueError(f"{name} must be a number{wanted}, got {shown(value)}")
 
 
+def spelled_number(value: Any) -> Any:
+    """Return the number that a string spells, as values of templates do, else the value itself.
+
+    Args:
+        value: A value that is to be a number.
+    """
+    if isinstance(value, str):
+        for read in (int, float):
+            with suppress(ValueError):
+                return read(value)
+    return value
+
+
 def integer(name: str, value: Any, minimum: int | None, maximum: int | None = None) -> int:
     """Check that an argument is an integer in a range.
 

@@ -10,10 +10,11 @@ import io
 import os
 from base64 import b64encode
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
+from typing import IO, Any, Never, Protocol, TypeAlias, runtime_checkable
 
-from langchain_mimo._checks import integer, shown
+from langchain_mimo._checks import choice, integer, number, shown, spelled_number
 from langchain_mimo._media import formats, limits
+from langchain_mimo._media.block_arguments import refuse_unknown_arguments
 from langchain_mimo._media.deep_greys import reduce_deep_grey
 from langchain_mimo._media.image_colours import fitting_profile, on_white, to_srgb
 from langchain_mimo._media.inspection import inspect
@@ -21,6 +22,7 @@ from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
 from langchain_mimo._media.pillow_errors import UndecodableImageError, pillow_errors
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind, parse_file_url, split_data_url
+from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
@@ -38,6 +40,7 @@ class PillowImage(Protocol):
     def getbands(self) -> tuple[str, ...]: ...
 
 
+_ARGUMENTS = ("mime_type", "size")
 _HASH_CHUNK = 1 << 20
 
 _ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
@@ -54,7 +57,11 @@ _EIGHT_BIT_MODES = frozenset(
 
 
 def image_block(
-    source: Source | PillowImage, *, mime_type: str | None = None, size: int | None = None
+    source: Source | PillowImage,
+    *,
+    mime_type: str | None = None,
+    size: int | None = None,
+    **unknown: Never,
 ) -> dict[str, Any]:
     """Create an image block.
 
@@ -73,8 +80,10 @@ def image_block(
 
     Raises:
         MediaError: The file does not exist or is not readable, or MiMo would refuse it.
-        MiMoInputError: `mime_type` is not a string, or `size` is not an integer >= 0.
+        MiMoInputError: `mime_type` is not a string, `size` is not an integer >= 0, or there is no
+            such argument.
     """
+    refuse_unknown_arguments("image", _ARGUMENTS, unknown)
     _check_mime_type("image", mime_type)
     if _is_pil_image(source):
         source, mime_type = _save_pil_image(source, mime_type)
@@ -88,6 +97,7 @@ def video_block(
     size: int | None = None,
     fps: float | None = None,
     media_resolution: str | None = None,
+    **unknown: Never,
 ) -> dict[str, Any]:
     """Create a video block.
 
@@ -95,25 +105,35 @@ def video_block(
         source: As for `image_block`, without PIL images.
         mime_type: The MIME type. Default: detected from the bytes; not set for URLs.
         size: Size in bytes, if given by URL and known.
-        fps: Frames that MiMo samples per second, 0.1 to 10. Default: the model's setting, or MiMo's
-            default of 2.
+        fps: Frames that MiMo samples per second, 0.1 to 10; a string that spells a number is taken
+            as one. Default: the model's setting, or MiMo's default of 2.
         media_resolution: "default" or "max". Default: the model's setting, or "default".
 
     Returns:
         A LangChain content block of type "video". `fps` and `media_resolution` are stored in
-        `extras` and checked when the block is sent.
+        `extras`.
 
     Raises:
         MediaError: As `image_block`.
-        MiMoInputError: As `image_block`.
+        MiMoInputError: As `image_block`; or `fps` or `media_resolution` is out of range.
     """
-    settings = {"fps": fps, "media_resolution": media_resolution}
-    extras = {name: value for name, value in settings.items() if value is not None}
+    refuse_unknown_arguments("video", (*_ARGUMENTS, "fps", "media_resolution"), unknown)
+    extras: dict[str, Any] = {}
+    with as_input_error():
+        if fps is not None:
+            extras["fps"] = number("video_block's fps", spelled_number(fps), *FPS_RANGE)
+        if media_resolution is not None:
+            choice("video_block's media_resolution", media_resolution, MEDIA_RESOLUTIONS)
+            extras["media_resolution"] = media_resolution
     return _block("video", source, mime_type, size, extras)
 
 
 def audio_block(
-    source: Source, *, mime_type: str | None = None, size: int | None = None
+    source: Source,
+    *,
+    mime_type: str | None = None,
+    size: int | None = None,
+    **unknown: Never,
 ) -> dict[str, Any]:
     """Create an audio block.
 
@@ -129,6 +149,7 @@ def audio_block(
         MediaError: As `image_block`.
         MiMoInputError: As `image_block`.
     """
+    refuse_unknown_arguments("audio", _ARGUMENTS, unknown)
     return _block("audio", source, mime_type, size, {})
 
 
@@ -153,7 +174,9 @@ def _block(
     elif isinstance(source, str | os.PathLike):
         block = _from_location(kind, os.fspath(source), mime_type, extras)
     elif callable(getattr(source, "read", None)):
-        block = _from_bytes(kind, _read_all(source), mime_type)
+        block = _from_bytes(kind, _read_all(kind, source), mime_type)
+    elif isinstance(source, dict):
+        raise MediaError(f"{kind}_block got a content block; put it into the message as it is")
     else:
         raise MediaError(
             f"{kind}_block takes a URL, a path, bytes or a binary file object, "
@@ -173,6 +196,10 @@ def _from_location(
     kind: MediaKind, location: str, mime_type: str | None, extras: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the block's keys for a string: a URL if it has a scheme, otherwise a path."""
+    if not isinstance(location, str):  # os.fspath of a path in bytes
+        raise MediaError(f"{kind}_block takes paths of str, not {type(location).__name__}")
+    if not location.strip():
+        raise MediaError(f"{kind}_block got an empty string; give a URL or the path of a file")
     scheme = URL_SCHEME.match(location)
     name = scheme.group().lower() if scheme else ""
     if name in ("http:", "https:"):
@@ -233,12 +260,33 @@ def _detect_mime_type(kind: MediaKind, reader: Reader, stated: str | None, name:
         raise MediaError(f"{kind}_block cannot use {name}: {error}") from None
 
 
-def _read_all(source: IO[bytes]) -> bytes:
+def _read_all(kind: MediaKind, source: IO[bytes]) -> bytes:
     """Read a file object, but not more than could be sent."""
-    data = source.read(limits.MAX_INLINE_BYTES + 1)
+    data: object = ""
+    if not isinstance(source, io.TextIOBase):  # it could fail to decode what is no text
+        try:
+            data = source.read(limits.MAX_INLINE_BYTES + 1)
+        except ValueError as error:
+            raise MediaError(
+                f"{kind}_block cannot read the file object: {error}; give an open one"
+            ) from error
     if not isinstance(data, bytes):
-        raise MediaError('the file object returns text, not bytes; open the file with mode "rb"')
+        raise MediaError(
+            f"{kind}_block got a file object that returns text, not bytes; open the file with "
+            'mode "rb"'
+        )
+    if not data and _position(source) > 0:
+        raise MediaError(
+            f"{kind}_block got a file object that is at its end; call its seek(0) before"
+        )
     return data
+
+
+def _position(source: IO[bytes]) -> int:
+    try:
+        return source.tell()
+    except (AttributeError, OSError, ValueError):  # not every file object has a position
+        return 0
 
 
 def _sha256(reader: FileReader) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from langchain_mimo._checks import shown
-from langchain_mimo._media.path_spelling import check_absolute, shown_path
+from langchain_mimo._media.path_spelling import check_absolute, path_hint, shown_path
 from langchain_mimo._media.references import LocalFile
 from langchain_mimo.errors import MediaError
 
@@ -141,9 +141,9 @@ def open_trusted_file(path: str | os.PathLike[str]) -> int:
         descriptor = os.open(absolute, _OPEN_FILE & ~getattr(os, "O_NOFOLLOW", 0))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        is_home = os.fspath(path).startswith("~")
-        hint = "; ~ is not expanded, use Path(...).expanduser()" if is_home else ""
-        raise ValueError(f"cannot open {str(absolute)!r}: {why}; check the path{hint}") from None
+        raise ValueError(
+            f"cannot open {shown_path(str(absolute))}: {why}; check the path{path_hint(path)}"
+        ) from None
     if stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)

@@ -11,6 +11,10 @@ import os
 import re
 
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
+_MIN_BASE64 = 100
+"""Characters from which on a string without dots is more likely base64 than a path."""
+
 _WINDOWS_DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE
 )
@@ -19,6 +23,25 @@ _WINDOWS_DEVICE = re.compile(
 def shown_path(path: str) -> str:
     """Return the `repr` of a path for an error message, cut to 200 characters."""
     return repr(path if len(path) <= 200 else path[:200] + "…")
+
+
+def path_hint(path: str | os.PathLike[str], *, windows: bool = os.name == "nt") -> str:
+    """Return what is probably wrong with a path that cannot be opened, "" if nothing is known.
+
+    Args:
+        path: As the program gave it.
+        windows: Whether this is Windows. Default: whether it is.
+    """
+    text = os.fspath(path)
+    if text.startswith("~"):
+        return "; ~ is not expanded, use Path(...).expanduser()"
+    if text.lower().startswith("www."):
+        return "; a URL begins with https://"
+    if not windows and (_WINDOWS_DRIVE.match(text) or text.startswith("\\\\")):
+        return "; it is a path of Windows, and this is another system"
+    if len(text) >= _MIN_BASE64 and _BASE64.fullmatch(text):
+        return "; for base64, give data:<MIME type>;base64,<base64>"
+    return ""
 
 
 def check_absolute(path: str, *, windows: bool = os.name == "nt") -> str:

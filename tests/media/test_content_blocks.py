@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -166,6 +167,11 @@ BAD = [
     (image_block, "{folder}", {}, "it is a folder; give the path of a file"),
     (image_block, "{folder}/pipe", {}, "it is a pipe; give the path of a file"),
     (image_block, "{folder}/x\0y", {}, "check the path"),
+    (image_block, "", {}, "image_block got an empty string; give a URL or the path"),
+    (image_block, {"type": "image"}, {}, "got a content block; put it into the message as it is"),
+    (image_block, base64.b64encode(bytes(300)).decode(), {}, "for base64, give data:"),
+    (image_block, "C:\\images\\cat.png", {}, "it is a path of Windows, and this is another"),
+    (image_block, "www.example.com/cat.png", {}, "a URL begins with https://"),
     (image_block, "ftp://a.example/cat.png", {}, "URL scheme 'ftp'"),
     (image_block, "s3://bucket/cat.png", {}, "URL scheme 's3'"),
     (image_block, "file://host/share/cat.png", {}, "on the host 'host'"),
@@ -215,6 +221,61 @@ def test_unusable_sources_are_refused_in_one_line(tmp_path, make, source, option
 def test_arguments_of_the_wrong_type_are_refused(make, source, options, reason):
     with pytest.raises(MiMoInputError, match=f"^{make.__name__}'s {reason}"):
         make(source, **options)
+
+
+@pytest.mark.parametrize("source", ["https://a.example/x", b"", "no_such_file.mp4"])
+@pytest.mark.parametrize(
+    ("make", "options", "reason"),
+    [
+        (video_block, {"fps": 30}, "video_block's fps must be a number from 0.1 to 10, got 30"),
+        (video_block, {"fps": 0}, "from 0.1 to 10, got 0"),
+        (video_block, {"fps": True}, "from 0.1 to 10, got True"),
+        (video_block, {"fps": "fast"}, "from 0.1 to 10, got 'fast'"),
+        (video_block, {"fps": "30"}, "from 0.1 to 10, got 30"),
+        (video_block, {"fps": "nan"}, "from 0.1 to 10, got nan"),
+        (video_block, {"media_resolution": "high"}, "must be 'default' or 'max', got 'high'"),
+        (video_block, {"media_resolution": 1}, "must be 'default' or 'max', got 1"),
+        (video_block, {"fsp": 2}, "video_block has no argument 'fsp'; did you mean 'fps'?"),
+        (video_block, {"start_s": 2}, "prepare_video(path, start_s=…, end_s=…)"),
+        (video_block, {"resolution": "max"}, 'MiMo calls it media_resolution, "default" or "max"'),
+        (video_block, {"x": 2}, "it takes mime_type, size, fps, media_resolution"),
+        (audio_block, {"end_s": 2}, "prepare_audio(path, start_s=…, end_s=…)"),
+        (audio_block, {"fps": 2}, "audio_block has no argument 'fps'; it is for videos"),
+        (image_block, {"media_resolution": "max"}, "it is for videos"),
+        (image_block, {"detail": "high"}, "prepare_image(path, token_budget=…)"),
+        (image_block, {"mimetype": "image/png"}, "did you mean 'mime_type'?"),
+        (image_block, {"start_s": 2}, "it takes mime_type, size"),
+    ],
+)
+def test_values_out_of_range_and_unknown_arguments_are_refused(make, options, reason, source):
+    with pytest.raises(MiMoInputError, match=re.escape(reason)):
+        make(source, **options)
+
+
+@pytest.mark.parametrize(("fps", "sent"), [("2", 2), ("0.5", 0.5), (" 1 ", 1), (10, 10)])
+def test_fps_may_be_spelled_as_a_template_value(fps, sent):
+    assert video_block("https://a.example/x", fps=fps)["extras"] == {"fps": sent}
+
+
+def test_a_file_object_at_its_end_is_named():
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 40)).save(buffer, "PNG")
+    with pytest.raises(MediaError, match=r"at its end; call its seek\(0\)"):
+        image_block(buffer)
+    buffer.seek(0)
+    assert image_block(buffer)["mime_type"] == "image/png"
+    buffer.close()
+    with pytest.raises(
+        MediaError, match=r"image_block cannot read the file object: .* closed file"
+    ):
+        image_block(buffer)
+
+
+def test_a_binary_file_opened_as_text_is_named(tmp_path):
+    path = tmp_path / "cat.png"
+    path.write_bytes(bytes(range(128, 256)))
+    with path.open(encoding="utf-8") as file, pytest.raises(MediaError, match='mode "rb"'):
+        image_block(file)
 
 
 def test_an_endless_file_object_is_not_read_completely():

@@ -243,7 +243,7 @@ def test_nothing_but_the_given_file_is_opened(tmp_path, prepare, trick, monkeypa
     secret.write_bytes(make("video.mp4"))
     given = tmp_path / "-given.m3u8"
     given.write_bytes(trick(secret))
-    with pytest.raises(MediaError, match="cannot be (opened|converted)"):
+    with pytest.raises(MediaError, match=r"cannot be (opened|converted)"):
         prepare(given)
-    with pytest.raises(MediaError, match="cannot be (opened|converted)"):
+    with pytest.raises(MediaError, match=r"cannot be (opened|converted)"):
         prepare(given.read_bytes())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import choice, number
+from langchain_mimo._checks import choice, number, spelled_number
 from langchain_mimo._media.file_kinds import accepted_as
 from langchain_mimo._media.references import (
     InlineBase64,
@@ -242,7 +242,9 @@ def _sampling(
         with as_input_error(*at):
             if resolution is not None:
                 choice("media_resolution", resolution, MEDIA_RESOLUTIONS)
-            return None if fps is None else number("fps", fps, *FPS_RANGE), resolution
+            if fps is not None:
+                fps = number("fps", spelled_number(fps), *FPS_RANGE)
+            return fps, resolution
     if kind == "audio":
         _refuse_range(kind, dicts, at)
     for name, value in (("fps", fps), ("media_resolution", resolution)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from langchain_mimo._checks import choice, number
+from langchain_mimo._checks import choice, number, spelled_number
 from langchain_mimo._wire.choices import MissingReasoning, ReplayReasoning, ToolMedia
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import as_input_error
@@ -31,7 +31,7 @@ class MediaDefaults:
             return
         with as_input_error():
             if self.fps is not None:
-                self.fps = number("fps", self.fps, *FPS_RANGE)
+                self.fps = number("fps", spelled_number(self.fps), *FPS_RANGE)
             if self.media_resolution is not None:
                 choice("media_resolution", self.media_resolution, MEDIA_RESOLUTIONS)
 

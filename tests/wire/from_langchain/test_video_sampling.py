@@ -9,6 +9,7 @@ from block_samples import MP4, URL, VIDEO, only
 from langchain_core.language_models._utils import _normalize_messages
 from langchain_core.messages import HumanMessage
 from langchain_core.messages.content import create_video_block
+from langchain_core.prompts import ChatPromptTemplate
 
 from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo.errors import MiMoInputError
@@ -76,7 +77,7 @@ def test_defaults_apply_to_videos_only():
     assert (only(VIDEO).fps, only(VIDEO).media_resolution) == (None, None)
 
 
-BAD_FPS = [0, 0.05, 10.1, -1, float("nan"), float("inf"), True, "2", [1]]
+BAD_FPS = [0, 0.05, 10.1, -1, float("nan"), float("inf"), True, "20", "fast", [1]]
 
 
 @pytest.mark.parametrize("fps", BAD_FPS, ids=repr)
@@ -87,6 +88,15 @@ def test_bad_fps(fps):
         only({**VIDEO, "fps": fps})
     with pytest.raises(MiMoInputError, match=r"^fps must be"):
         MediaDefaults(fps=fps)
+
+
+@pytest.mark.parametrize(("fps", "sent"), [("2", 2), ("0.5", 0.5)])
+def test_fps_may_be_spelled_as_a_template_value(fps, sent):
+    prompt = ChatPromptTemplate([("human", [{**VIDEO, "fps": "{fps}"}])])
+    [block] = prompt.invoke({"fps": fps}).to_messages()[0].content
+    assert block["fps"] == fps
+    assert only(block).fps == sent
+    assert MediaDefaults(fps=fps).fps == sent
 
 
 def test_a_subclass_of_float_becomes_a_float():
