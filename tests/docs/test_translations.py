@@ -43,7 +43,7 @@ def code_block(info, code):
 
 
 def without_comments(code):
-    return [re.sub(r"\s+#.*", "", line).strip() for line in code.splitlines()]
+    return [re.sub(r"(^|\s+)#.*", "", line).strip() for line in code.splitlines()]
 
 
 def prose_of(text):
