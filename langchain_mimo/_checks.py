@@ -6,13 +6,16 @@ The checks are pure and raise `ValueError`. Each caller converts it to its own e
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _warned: set[str] = set()
 
@@ -137,22 +140,30 @@ def nearest(name: str, known: Iterable[str], similarity: float = 0.65) -> str | 
     return matches[0] if matches else None
 
 
-def check_argument_names(owner: str, given: Iterable[str], known: Sequence[str]) -> None:
-    """Check the names of the arguments of a small settings class.
+def known_arguments(error: Callable[[str], Exception]) -> Callable[[type[T]], type[T]]:
+    """Return a decorator of dataclasses whose constructor names the nearest of a misspelt argument.
 
     Args:
-        owner: The class, for the error.
-        given: The names passed.
-        known: All names of arguments.
-
-    Raises:
-        ValueError: A name is unknown; the error suggests the nearest known one.
+        error: Makes the exception that is raised in place of Python's TypeError.
     """
-    for name in given:
-        if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(known)}"
-            raise ValueError(f"{owner} has no argument {name!r}; {hint}")
+
+    def decorate(cls: type[T]) -> type[T]:
+        construct: Callable[..., None] = cls.__init__
+
+        @functools.wraps(construct)
+        def checked(self: T, *values: Any, **named: Any) -> None:
+            known: tuple[str, ...] = cls.__match_args__  # type: ignore[attr-defined]
+            for name in named:
+                if name not in known:
+                    near = nearest(name, known)
+                    hint = f"did you mean {near!r}?" if near else f"it has {', '.join(known)}"
+                    raise error(f"{cls.__name__} has no argument {name!r}; {hint}")
+            construct(self, *values, **named)
+
+        cls.__init__ = checked  # type: ignore[method-assign, assignment]
+        return cls
+
+    return decorate
 
 
 def shown(value: object) -> str:

@@ -7,12 +7,12 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
 
-from langchain_mimo._checks import check_argument_names, integer, number
+from langchain_mimo._checks import integer, known_arguments, number
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoBalanceError,
+    MiMoConfigurationError,
     MiMoConnectionError,
     MiMoError,
     MiMoInvalidResponseError,
@@ -23,6 +23,7 @@ from langchain_mimo.errors import (
 )
 
 
+@known_arguments(MiMoConfigurationError)
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Which failures are retried, and after how long.
@@ -52,18 +53,6 @@ class RetryPolicy:
     max_delay: float = 8.0
     retry_after_cap: float = 60.0
     retry_upstream_funds: bool = False
-
-    if not TYPE_CHECKING:  # type checkers take the arguments from the attributes
-
-        def __new__(cls, *_: Any, **named: Any) -> Self:
-            """Refuse a misspelt argument, and name the nearest.
-
-            Raises:
-                MiMoConfigurationError: An argument does not exist.
-            """
-            with as_configuration_error():
-                check_argument_names(cls.__name__, named, cls.__match_args__)
-            return object.__new__(cls)
 
     def __post_init__(self) -> None:
         """Check the values.

@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeGuard
 
-from langchain_mimo._checks import check_argument_names, number, shown, warn_once
+from langchain_mimo._checks import known_arguments, number, shown, warn_once
 from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoTimeoutError,
@@ -36,6 +36,7 @@ def _positive_seconds(name: str, value: object) -> float:
     return seconds
 
 
+@known_arguments(MiMoConfigurationError)
 @dataclass(frozen=True, slots=True)
 class MiMoTimeouts:
     """How long a call may wait, in seconds; None means no limit.
@@ -57,18 +58,6 @@ class MiMoTimeouts:
     first_event: float | None = 900.0
     idle: float | None = 300.0
     total: float | None = None
-
-    if not TYPE_CHECKING:  # type checkers take the arguments from the attributes
-
-        def __new__(cls, *_: Any, **named: Any) -> Self:
-            """Refuse a misspelt argument, and name the nearest.
-
-            Raises:
-                MiMoConfigurationError: An argument does not exist.
-            """
-            with as_configuration_error():
-                check_argument_names(cls.__name__, named, cls.__match_args__)
-            return object.__new__(cls)
 
     def __post_init__(self) -> None:
         """Check the limits.
