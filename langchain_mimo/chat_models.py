@@ -16,7 +16,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -80,12 +80,12 @@ class ChatMiMo(ConnectedFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo._chat.responses import WholeResponse, stream_chunks
+        from langchain_mimo._chat.responses import WholeResponse, result_of, stream_chunks
 
         request = self._build_request(messages, stop, kwargs, stream=False)
         if request.is_held:
             return generate_from_stream(self._streamed(stream_chunks(request)))
-        return _result(self._completed(WholeResponse(request)))
+        return result_of(self._completed(WholeResponse(request)))
 
     @override
     async def _agenerate(
@@ -95,12 +95,12 @@ class ChatMiMo(ConnectedFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_mimo._chat.responses import WholeResponse, stream_chunks
+        from langchain_mimo._chat.responses import WholeResponse, result_of, stream_chunks
 
         request = self._build_request(messages, stop, kwargs, stream=False)
         if request.is_held:
             return await agenerate_from_stream(self._astreamed(stream_chunks(request)))
-        return _result(await self._acompleted(WholeResponse(request)))
+        return result_of(await self._acompleted(WholeResponse(request)))
 
     @override
     def _stream(
@@ -368,12 +368,3 @@ class ChatMiMo(ConnectedFields):
 def _run_id(run_manager: Any) -> str | None:
     """Return the message id that core uses for a run."""
     return f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else None
-
-
-def _result(message: AIMessage) -> ChatResult:
-    # Core copies it into the message's metadata, where a model that is not known has no key.
-    model = message.response_metadata.get("model_name")
-    return ChatResult(
-        generations=[ChatGeneration(message=message)],
-        llm_output={} if model is None else {"model_name": model},
-    )

@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 from langchain_mimo._chat.api_keys import acurrent_key, current_key
 from langchain_mimo._chat.model_hooks import ModelHooks
 from langchain_mimo._chat.settings import check_verify, request_headers
+from langchain_mimo._transport.retries import default_policy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 
@@ -41,13 +42,14 @@ class ConnectedFields(ModelHooks):
     def _http(self) -> Transport:
         settings = (self.verify, self.http_client, self.http_async_client)
         # A copy with other settings shares private attributes with the original.
-        if self._transport is None or self._transport[0] != settings:
+        made = self._transport  # once: pydantic looks private attributes up slowly
+        if made is None or made[0] != settings:
             from langchain_mimo._transport import ClientSettings, Transport
 
             verify = check_verify(settings[0])
             transport = Transport(ClientSettings(verify=verify), *settings[1:])
-            self._transport = (settings, transport)
-        http: Transport = self._transport[1]
+            made = self._transport = (settings, transport)
+        http: Transport = made[1]
         return http
 
     def _api_request(
@@ -61,9 +63,7 @@ class ConnectedFields(ModelHooks):
 
         `on_head` takes the head of each accepted response.
         """
-        from langchain_mimo._transport import ApiRequest
-        from langchain_mimo._transport.api_request import MAX_RESPONSE_BYTES
-        from langchain_mimo._transport.retries import default_policy
+        from langchain_mimo._transport.api_request import MAX_RESPONSE_BYTES, ApiRequest
         from langchain_mimo._wire.formats import API_FORMATS
 
         api_format = API_FORMATS[self.api_format]

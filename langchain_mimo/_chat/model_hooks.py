@@ -78,7 +78,9 @@ class ModelHooks(ChatMiMoFields):
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         """Return what traces show as `invocation_params`, with the stop sequences that are sent."""
-        return super()._get_invocation_params(self._stop_sent(stop), **kwargs)
+        # What core builds, without its detour over a deprecated method, which every call would pay.
+        own = {**self._identifying_params, "_type": self._llm_type}
+        return {**own, "stop": self._stop_sent(stop), **kwargs}
 
     def _stop_sent(self, stop: list[str] | None) -> list[str] | None:
         """Return the call's stop sequences, or the model's own; an empty list means none."""

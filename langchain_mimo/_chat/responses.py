@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from langchain_mimo._chat.attempts import (
     REASONING_KEY,
@@ -29,8 +29,8 @@ from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._transport.logs import logger
 from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._wire.openai.stream import StreamDecoder
-from langchain_mimo._wire.to_langchain.chunks import generation_of
 from langchain_mimo._wire.to_langchain.content_blocks import with_blocks
+from langchain_mimo._wire.to_langchain.copies import generation_chunk_of, generation_of
 from langchain_mimo._wire.to_langchain.events import Event, EventWriter
 from langchain_mimo.errors import (
     MiMoError,
@@ -154,6 +154,16 @@ class WholeResponse(_Call):
             MiMoError: The error, if no other attempt can help.
         """
         self._decide(Attempt(error=error))
+
+
+def result_of(message: AIMessage) -> ChatResult:
+    """Return what LangChain's hooks return for a whole message."""
+    # Core copies it into the message's metadata, where a model that is not known has no key.
+    model = message.response_metadata.get("model_name")
+    return ChatResult(
+        generations=[generation_of(message)],
+        llm_output={} if model is None else {"model_name": model},
+    )
 
 
 def _is_empty_at_limit(message: AIMessage) -> bool:
@@ -335,14 +345,14 @@ def stream_chunks(request: ChatRequest) -> StreamedResponse[ChatGenerationChunk]
 
 
 def _chunk_of(chunk: AIMessageChunk) -> tuple[ChatGenerationChunk]:
-    return (generation_of(chunk),)
+    return (generation_chunk_of(chunk),)
 
 
 def _read_chunk(
     decoder: StreamDecoder, event: Mapping[str, Any]
 ) -> tuple[()] | tuple[ChatGenerationChunk]:
     chunk = decoder.feed(event)
-    return () if chunk is None else (generation_of(chunk),)
+    return () if chunk is None else (generation_chunk_of(chunk),)
 
 
 def stream_events(request: ChatRequest, message_id: str | None) -> StreamedResponse[Event]:

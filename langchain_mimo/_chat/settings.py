@@ -281,10 +281,12 @@ def request_headers(
         default_headers: The user's headers, or None.
         format_headers: The headers of the API format.
     """
-    given = {name: secret_value(value) for name, value in (default_headers or {}).items()}
     headers = dict(format_headers)
     if api_key:
         headers["Authorization"] = f"Bearer {api_key}"
+    if not default_headers:
+        return headers
+    given = {name: secret_value(value) for name, value in default_headers.items()}
     taken = {name.lower() for name in given}
     return {name: value for name, value in headers.items() if name.lower() not in taken} | given
 

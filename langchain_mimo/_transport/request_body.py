@@ -76,6 +76,8 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         Raises:
             MediaError: A media item may not be opened, or MiMo does not accept it.
         """
+        if not self._leaves:
+            return
         try:
             for leaf in self._leaves:
                 if isinstance(leaf, DeferredMedia):

@@ -23,6 +23,7 @@ from langchain_mimo._wire.openai.messages import (
 )
 from langchain_mimo._wire.openai.think_tags import OPENING, split_reasoning
 from langchain_mimo._wire.to_langchain import tool_xml
+from langchain_mimo._wire.to_langchain.copies import message_without_calls
 from langchain_mimo._wire.to_langchain.metadata import (
     STOCK_REFUSAL,
     build_response_metadata,
@@ -141,24 +142,27 @@ def _decode(
         text = ""
     if reasoning_as_content and not (text or calls or is_filtered):
         text = reasoning
-    # Nearly every response has no calls.
-    valid = [call.as_call() for call in calls if call.args is not None] if calls else []
-    invalid = [call.as_invalid() for call in calls if call.args is None] if calls else []
+    additional = _additional_kwargs(reasoning, annotations, calls)
+    usage = usage_metadata(draft.usage)
+    metadata = build_response_metadata(
+        response_id=draft.response_id,
+        model=word(body.get("model")),
+        finish_reason=finish_reason,
+        usage=draft.usage,
+        fingerprint=body.get("system_fingerprint"),
+        error_message=message.get("error_message"),
+    )
+    if not calls:
+        plain = message_without_calls(text, additional, usage, metadata, draft.response_id)
+        return plain, has_xml
     decoded = AIMessage(
         content=text,
-        additional_kwargs=_additional_kwargs(reasoning, annotations, calls),
-        tool_calls=valid,
-        invalid_tool_calls=invalid,
-        usage_metadata=usage_metadata(draft.usage),
+        additional_kwargs=additional,
+        tool_calls=[call.as_call() for call in calls if call.args is not None],
+        invalid_tool_calls=[call.as_invalid() for call in calls if call.args is None],
+        usage_metadata=usage,
         id=draft.response_id,
-        response_metadata=build_response_metadata(
-            response_id=draft.response_id,
-            model=word(body.get("model")),
-            finish_reason=finish_reason,
-            usage=draft.usage,
-            fingerprint=body.get("system_fingerprint"),
-            error_message=message.get("error_message"),
-        ),
+        response_metadata=metadata,
     )
     return decoded, has_xml
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGenerationChunk
-from pydantic import BaseModel
 
+from langchain_mimo._wire.to_langchain.copies import copied
 from langchain_mimo._wire.to_langchain.tool_calls import FinishedCall, tool_call_order
 from langchain_mimo.catalogue import PROVIDER
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class ChunkBuilder:
@@ -74,7 +71,7 @@ class ChunkBuilder:
         """
         if self._plain is None:
             self._plain = AIMessageChunk(content="", id=self.response_id)
-        chunk = _copy(
+        chunk = copied(
             self._plain,
             {
                 "content": text,
@@ -100,36 +97,3 @@ class ChunkBuilder:
             id=self.response_id,
             chunk_position="last",
         )
-
-
-_generation: ChatGenerationChunk | None = None
-
-
-def generation_of(chunk: AIMessageChunk) -> ChatGenerationChunk:
-    """Return what LangChain's hooks yield for a chunk whose content is a string.
-
-    It is a copy too, equal to the `ChatGenerationChunk` that the constructor makes of the chunk.
-    """
-    global _generation  # noqa: PLW0603 - validated by pydantic once
-    if _generation is None:
-        _generation = ChatGenerationChunk(message=AIMessageChunk(content=""))
-    return _copy(_generation, {"message": chunk, "text": chunk.text})
-
-
-_set = object.__setattr__
-
-
-def _copy(model: ModelT, changes: dict[str, Any]) -> ModelT:
-    """Copy a model with other values; pydantic's `__copy__` does the same, and copies them too.
-
-    Args:
-        model: A model that pydantic has validated.
-        changes: Values of its fields, which are not validated.
-    """
-    extra, private = model.__pydantic_extra__, model.__pydantic_private__
-    copy = model.__class__.__new__(model.__class__)
-    _set(copy, "__dict__", {**model.__dict__, **changes})
-    _set(copy, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
-    _set(copy, "__pydantic_extra__", None if extra is None else {**extra})
-    _set(copy, "__pydantic_private__", None if private is None else {**private})
-    return copy
