@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +25,7 @@ from langchain_mimo._chat.streamed_attempts import StreamedAttempt
 from langchain_mimo._chat.structured_output.fences import without_fence
 from langchain_mimo._chat.structured_output.request import parsed_answer
 from langchain_mimo._chat.summary import Attempt
+from langchain_mimo._checks import warn
 from langchain_mimo._transport.logs import logger
 from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._wire.openai.stream import StreamDecoder
@@ -180,19 +180,15 @@ def _is_empty_at_limit(message: AIMessage) -> bool:
 def _warn(metadata: Mapping[str, Any], *, is_empty: bool) -> None:
     """Warn about a response that ended too early, although it is not an error."""
     if is_empty:
-        warnings.warn(
+        warn(
             "MiMo's answer is empty: reasoning used up max_completion_tokens (finish_reason "
-            "'length'). Raise max_completion_tokens, or set thinking=False.",
-            UserWarning,
-            stacklevel=4,
+            "'length'). Raise max_completion_tokens, or set thinking=False."
         )
     if metadata.get("finish_reason") == "repetition_truncation":
-        warnings.warn(
+        warn(
             "MiMo cut the response because it repeated itself (finish_reason "
             "'repetition_truncation'). Change the prompt, or set stop_repetition= to stop such "
-            "responses earlier.",
-            UserWarning,
-            stacklevel=4,
+            "responses earlier."
         )
 
 

@@ -8,14 +8,13 @@ fetched.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from langchain_mimo._checks import shown
+from langchain_mimo._checks import shown, warn
 from langchain_mimo._media import limits
 from langchain_mimo._media.encoding import Encoder, FileEncoder, TextEncoder
 from langchain_mimo._media.inspection import Inspection, inspect, inspect_headers
@@ -224,13 +223,13 @@ def _open_file(
 def _warn(
     reference: MediaReference, inspection: Inspection, encoded_length: int, policy: MediaPolicy
 ) -> None:
-    """Warn about media that a server may refuse; the warning points at `open_media`'s caller."""
+    """Warn about media that a server may refuse."""
     warned = [inspection.warning]
     if policy.limits.get(reference.kind) is None:
         warned.append(limits.length_warning(reference.kind, encoded_length))
     for text in filter(None, warned):
         place = f"messages[{reference.message_index}], block {reference.block_index}"
-        warnings.warn(f"{place}: the {reference.kind} {text}", stacklevel=3)
+        warn(f"{place}: the {reference.kind} {text}")
 
 
 def _refused(reference: MediaReference, error: ValueError | OSError) -> MediaError:
