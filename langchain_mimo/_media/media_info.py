@@ -84,6 +84,7 @@ class MediaInfo:
         bit_rate: Mean bits per second of the whole file: its size over its duration.
         frames: Frames of an image, counted up to 1000; more than 1 if it is animated or has pages.
         streams: The streams in the file's order; one for an image.
+        source: The path or bytes that were measured; not shown and not compared.
     """
 
     kind: MediaKind
@@ -103,7 +104,7 @@ class MediaInfo:
     bit_rate: int | None = None
     frames: int | None = None
     streams: tuple[StreamInfo, ...] = ()
-    _source: Source = field(default=b"", repr=False, compare=False)
+    source: Source = field(default=b"", repr=False, compare=False)
 
     @property
     def has_audio(self) -> bool:
@@ -132,7 +133,7 @@ class MediaInfo:
         """
         if not any(stream.kind == "video" for stream in self.streams):
             return []
-        with _opened(self._source) as opened, _named(opened.name):
+        with _opened(self.source) as opened, _named(opened.name):
             with closing(open_container(opened.file)) as container:
                 index = build_index(container, main_streams(container), lambda _: None)
             return [float(time) for time in index.key_frames()]
@@ -164,7 +165,7 @@ def probe(source: Source) -> MediaInfo:
         kind, mime_type, refusal = _verdict(opened.reader, found, header)
         if found is formats.WMV and kind == "audio":
             name = formats.WMA.name
-        info = MediaInfo(kind, name, mime_type, refusal, opened.reader.size, _source=source)
+        info = MediaInfo(kind, name, mime_type, refusal, opened.reader.size, source=source)
         if isinstance(header, AVHeader):
             return _with_streams(info, header)
         if found in _WITH_EXIF:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
+    from langchain_mimo.cost.file_estimate import estimate_file
     from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
     from langchain_mimo.cost.prices import price_of
 
@@ -18,13 +19,15 @@ _MODULES = {
     "MediaEstimate": "estimate_result",
     "Segment": "planning",
     "VideoPlan": "planning",
+    "estimate_file": "file_estimate",
     "plan_segments": "planning",
     "plan_video": "planning",
     "price_of": "prices",
 }
 
 __all__ = [
-    "Estimate", "MediaEstimate", "Segment", "VideoPlan", "plan_segments", "plan_video", "price_of",
+    "Estimate", "MediaEstimate", "Segment", "VideoPlan", "estimate_file", "plan_segments",
+    "plan_video", "price_of",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ URL are never fetched: they count with an assumed size, and `low` and `high` bou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langchain_mimo._checks import integer, number, shown
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
@@ -80,9 +80,7 @@ def estimate_turns(
         MiMoInputError: `output_tokens` is not an integer >= 0, or `prices` is not a mapping of
             model ids to `Price` in US dollars.
     """
-    with as_input_error():
-        output_tokens = integer("output_tokens", output_tokens, 0)
-    _check_prices(prices)
+    check_price_arguments(output_tokens, prices)
     text = text_tokens(tools_text)
     media = MediaEstimate()
     notes: list[str] = []
@@ -107,9 +105,7 @@ def estimate_turns(
                 place = f"messages[{reference.message_index}], block {reference.block_index}"
                 notes.append(f"{place}: {known[key].note}")
     message_marks = MESSAGE_MARKS * len(turns)
-    total = text + message_marks + media.total
-    price = list_price(model, prices)
-    return Estimate(
+    estimate = Estimate(
         text,
         media.image,
         media.video,
@@ -117,10 +113,39 @@ def estimate_turns(
         media.marks + message_marks,
         text + message_marks + media.low,
         text + message_marks + media.high,
-        None if price is None else (total * price.input + output_tokens * price.output) / 1e6,
-        None if price is None else price.as_of,
+        None,
+        None,
         tuple(notes),
     )
+    return add_price(estimate, model, output_tokens, prices)
+
+
+def add_price(
+    estimate: Estimate, model: str, output_tokens: int, prices: Mapping[str, Price] | None
+) -> Estimate:
+    """Add what the tokens of an estimate and those of the response cost.
+
+    Raises:
+        MiMoInputError: As `estimate_turns`.
+    """
+    output_tokens = check_price_arguments(output_tokens, prices)
+    price = list_price(model, prices)
+    if price is None:
+        return estimate
+    cost = (estimate.total * price.input + output_tokens * price.output) / 1e6
+    return replace(estimate, cost_usd=cost, price_as_of=price.as_of)
+
+
+def check_price_arguments(output_tokens: int, prices: object) -> int:
+    """Check `output_tokens` and `prices`, and return the former as an `int`.
+
+    Raises:
+        MiMoInputError: As `estimate_turns`.
+    """
+    with as_input_error():
+        output_tokens = integer("output_tokens", output_tokens, 0)
+    _check_prices(prices)
+    return output_tokens
 
 
 def _check_prices(prices: object) -> None:
@@ -184,13 +209,32 @@ def estimate_media(
     else:
         header = inspect_media(reference, policy).header
         why = "the header does not state it"
-    if reference.kind == "image":
+    resolution: MediaResolution = "max" if media_resolution == "max" else "default"
+    return estimate_header(reference.kind, header, why, fps or DEFAULT_FPS, resolution)
+
+
+def estimate_header(
+    kind: MediaKind,
+    header: MediaHeader | None,
+    why: str,
+    fps: float,
+    media_resolution: MediaResolution,
+) -> MediaEstimate:
+    """Estimate the tokens of media by their header.
+
+    Args:
+        kind: What is sent.
+        header: What the header says, or None.
+        why: Why something is assumed that the header does not say, as a clause.
+        fps: Frames sampled per second of a video.
+        media_resolution: "default" or "max".
+    """
+    if kind == "image":
         return _image(header if isinstance(header, ImageHeader) else None, why)
     av_header = header if isinstance(header, AVHeader) else AVHeader()
-    if reference.kind == "audio":
+    if kind == "audio":
         return _audio(av_header, why)
-    resolution: MediaResolution = "max" if media_resolution == "max" else "default"
-    return _video(av_header, why, fps or DEFAULT_FPS, resolution)
+    return _video(av_header, why, fps, media_resolution)
 
 
 def _image(header: ImageHeader | None, why: str) -> MediaEstimate:

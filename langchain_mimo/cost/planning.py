@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, TypedDict
 
 from langchain_mimo._checks import choice, integer, number
-from langchain_mimo._media.headers.reader import AVHeader
-from langchain_mimo._media.inspection import inspect_source
-from langchain_mimo._media.local_files import check_source
+from langchain_mimo._media.media_info import MediaInfo
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
+from langchain_mimo.cost.files import MeasuredFile, Source, measure
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
@@ -22,6 +20,8 @@ from langchain_mimo.tokens import (
     audio_tokens,
     video_tokens,
 )
+
+Kind: TypeAlias = Literal["video", "audio"]
 
 _FPS_STEP = 0.1
 
@@ -33,9 +33,11 @@ class VideoPlan:
     Attributes:
         fps: For `video_block(fps=...)`.
         media_resolution: For `video_block(media_resolution=...)`.
-        tokens: The tokens at these settings.
-        fits: Whether they are within the budget.
-        explanation: Why these settings were chosen, in one sentence.
+        tokens: The tokens at these settings, of the file as it is or as it will be prepared.
+        fits: Whether they are within the budget and the file fits into one block.
+        explanation: Why these settings were chosen, and what has to be done first.
+        preparation: The call that makes the file acceptable; None if MiMo takes it as it is, and
+            where only cutting helps.
     """
 
     fps: float
@@ -43,6 +45,7 @@ class VideoPlan:
     tokens: VideoTokens
     fits: bool
     explanation: str
+    preparation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +56,18 @@ class Segment:
         start_s: Start in seconds.
         end_s: End in seconds.
         tokens: The tokens of the segment.
+        preparation: The call that cuts it from its file; None if the segment is a whole file that
+            MiMo takes as it is, and where no file was given.
     """
 
     start_s: float
     end_s: float
     tokens: int
+    preparation: str | None = None
 
 
 def plan_video(
-    source: str | os.PathLike[str] | bytes,
+    source: Source,
     *,
     budget_tokens: int,
     fps: float = DEFAULT_FPS,
@@ -70,47 +76,40 @@ def plan_video(
     """Choose the sampling settings of a video that fit a token budget.
 
     Tries the requested settings first, then the same fps at "default" resolution, which costs at
-    most 300 tokens per pair of frames, then lower fps. Only the file's header is read.
+    most 300 tokens per pair of frames, then lower fps. Any video that `prepare_video` reads can be
+    planned, of any size and format; only its headers are read.
 
     Args:
-        source: Local path or bytes of a video.
+        source: Local path or bytes of a video, or the `MediaInfo` that `media.probe` returned.
         budget_tokens: Maximum tokens that the video may add to the prompt.
         fps: Preferred frames per second, 0.1 to 10. Default: 2, MiMo's own.
         media_resolution: Preferred resolution, "default" or "max". Default: "max".
 
     Returns:
         The first settings that fit. If none fit, the cheapest, with `fits` False and a suggestion
-        in `explanation`.
+        in `explanation`. Where the headers give a range of durations, the longest counts.
 
     Raises:
-        MediaError: The source is not a local file or bytes, cannot be opened, is not a video that
-            MiMo accepts, or its header does not state duration and size.
+        MediaError: The source is not a local file, bytes or a `MediaInfo`, cannot be measured, is
+            not a video, can neither be sent nor prepared, or does not state duration and size.
         MiMoInputError: `budget_tokens`, `fps` or `media_resolution` is out of range.
     """
-    source = check_source("plan_video", source)
     with as_input_error():
         number("budget_tokens", budget_tokens, 1)
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
-    header = inspect_source("video", source).header
-    if not isinstance(header, AVHeader) or not (header.duration and header.width and header.height):
-        name = "the video" if isinstance(source, bytes) else repr(str(Path(source).absolute()))
-        raise MediaError(
-            f"the header of {name} does not state its duration and size; re-encode it with "
-            "langchain_mimo.prepare.prepare_video"
-        )
-    duration, size, mute = header.duration, (header.width, header.height), not header.has_audio
+    file = measure("plan_video", source, "video")
+    seconds = _check_length(file)
 
-    def cost(fps: float, resolution: MediaResolution) -> VideoTokens:
-        return video_tokens(duration, *size, fps=fps, media_resolution=resolution, mute=mute)
+    def cost(fps: float, resolution: MediaResolution) -> int:
+        return _video_tokens(file, seconds, fps, resolution).total
 
     candidates = _candidates(fps, media_resolution)
-    chosen = next((c for c in candidates if cost(*c).total <= budget_tokens), candidates[-1])
-    tokens = cost(*chosen)
+    chosen = next((c for c in candidates if cost(*c) <= budget_tokens), candidates[-1])
+    tokens = _video_tokens(file, seconds, *chosen)
     fits = tokens.total <= budget_tokens
-    explanation = (
-        f'{duration:.1f} s at {chosen[0]:g} fps and "{chosen[1]}" cost {tokens.total} tokens'
-    )
+    length = f"{seconds:.1f} s" if file.info.duration_s else f"At most {seconds:.1f} s"
+    explanation = f'{length} at {chosen[0]:g} fps and "{chosen[1]}" cost {tokens.total} tokens'
     if not fits:
         explanation += (
             f", more than the budget of {budget_tokens}; cut it with plan_segments and "
@@ -121,9 +120,50 @@ def plan_video(
     else:
         explanation += (
             f', within the budget of {budget_tokens}; {fps:g} fps and "{media_resolution}" would '
-            f"cost {cost(fps, media_resolution).total}."
+            f"cost {cost(fps, media_resolution)}."
         )
-    return VideoPlan(*chosen, tokens, fits, explanation)
+    sampling = {"fps": chosen[0], "media_resolution": chosen[1]}
+    if advice := file.advice(**sampling):
+        explanation += f" {advice}"
+    fits = fits and not file.is_too_long
+    return VideoPlan(*chosen, tokens, fits, explanation, file.preparation(**sampling))
+
+
+def _check_length(file: MeasuredFile) -> float:
+    """Check that a file has the length and the size that its kind needs, and return its seconds."""
+    info, kind, seconds = file.info, file.kind, file.seconds
+    if info.kind == "image":
+        raise MediaError(
+            f"{file.name} is an image ({info.format}) and has no length to plan; price it with "
+            "estimate_file, or make a video of an animation with prepare_video first"
+        )
+    if kind == "video" and info.kind == "audio":
+        raise MediaError(
+            f"{file.name} is audio ({info.format}), not video; plan it with plan_segments"
+        )
+    if kind == "audio" and not info.has_audio:
+        raise MediaError(f"{file.name} has no audio; plan it as video")
+    if not seconds or (kind == "video" and not (info.width and info.height)):
+        what = "duration and size" if kind == "video" else "duration"
+        raise MediaError(
+            f"the header of {file.name} does not state its {what}; convert it with "
+            f"langchain_mimo.prepare.prepare_{kind} and plan the result"
+        )
+    return seconds
+
+
+def _video_tokens(
+    file: MeasuredFile, seconds: float, fps: float, resolution: MediaResolution
+) -> VideoTokens:
+    info = file.info
+    return video_tokens(
+        seconds,
+        info.width or 1,
+        info.height or 1,
+        fps=fps,
+        media_resolution=resolution,
+        mute=not info.has_audio,
+    )
 
 
 def _candidates(
@@ -140,64 +180,144 @@ def _candidates(
 
 
 def plan_segments(
-    duration: float,
+    source: Source | float,
     *,
     budget_tokens: int,
-    kind: Literal["video", "audio"] = "video",
-    width: int = 1920,
-    height: int = 1080,
+    kind: Kind | None = None,
+    width: int | None = None,
+    height: int | None = None,
     fps: float = DEFAULT_FPS,
     media_resolution: MediaResolution = "default",
-    mute: bool = False,
+    mute: bool | None = None,
     overlap: float = 0.0,
     max_seconds: float = math.inf,
 ) -> list[Segment]:
-    """Split a duration into the fewest equal segments that fit a token budget each.
+    """Split a video or audio file, or a duration, into the fewest equal segments within a budget.
+
+    Any file that `prepare_video` or `prepare_audio` reads can be planned, of any size and format;
+    only its headers are read. `prepare_video(source, start_s=…, end_s=…, fps=…,
+    media_resolution=…)` cuts a segment, which then costs the tokens planned: those of a copy may
+    differ by what a frame or an audio packet lasts.
 
     Args:
-        duration: Total seconds, above 0.
+        source: Local path or bytes of a file, the `MediaInfo` that `media.probe` returned, or a
+            number of seconds above 0.
         budget_tokens: Maximum tokens per segment.
-        kind: "video" or "audio".
-        width: Width of the video frames in pixels.
-        height: Height of the video frames in pixels.
+        kind: "video", or "audio" for the audio alone, also that of a video. Default: what the file
+            is; "video" for a number of seconds.
+        width: Width of the video frames in pixels, with a number of seconds. Default: 1920.
+        height: Height of the video frames, likewise. Default: 1080.
         fps: Frames per second that will be sampled, 0.1 to 10. Default: 2, MiMo's own.
         media_resolution: "default" or "max".
-        mute: Whether the video has no audio.
+        mute: Whether the video has no audio, with a number of seconds. Default: it has.
         overlap: Seconds that adjacent segments share, so that nothing is lost at a boundary.
-        max_seconds: Maximum duration of a segment.
+        max_seconds: Maximum duration of a segment. Segments of a file are not longer than what
+            fits into a block when it is encoded: about 2.3 hours of video with audio.
 
     Returns:
-        The segments in order, without gaps: the first starts at 0, the last ends at `duration`.
+        The segments in order, without gaps: the first starts at 0, the last ends at the end.
 
     Raises:
-        MiMoInputError: An argument is not a number or is out of range, or even the shortest
-            segment that the overlap allows exceeds the budget.
+        MediaError: The source cannot be measured, is not of that kind, can neither be sent nor
+            prepared, or does not state its duration.
+        MiMoInputError: An argument is not a number or is out of range, width, height or mute are
+            given with a file, or even the shortest segment that the overlap allows exceeds the
+            budget.
     """
     with as_input_error():
         number("budget_tokens", budget_tokens, 1)
         number("overlap", overlap, 0)
         number("max_seconds", max_seconds, 0, allow_infinity=True)
         number("fps", fps, *FPS_RANGE)
-        choice("kind", kind, ("video", "audio"))
+        if kind is not None:
+            choice("kind", kind, ("video", "audio"))
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
-        width, height = integer("width", width, 1), integer("height", height, 1)
-        number("duration", duration, 0)
-    if duration == 0:
-        raise MiMoInputError("duration must be above 0, got 0")
+    whole = _whole(source, kind, (width, height), mute)
+    sampling: _Sampling = {"fps": fps, "media_resolution": media_resolution}
 
     def cost(seconds: float) -> int:
-        if kind == "audio":
-            return audio_tokens(seconds)
-        return video_tokens(
-            seconds, width, height, fps=fps, media_resolution=media_resolution, mute=mute
-        ).total
+        return whole.tokens(seconds, sampling)
 
-    count = _min_count(duration, overlap, lambda s: s <= max_seconds and cost(s) <= budget_tokens)
-    if count is None:
+    longest = max_seconds if whole.file is None else min(max_seconds, whole.file.longest_s)
+    segments = _fewest_segments(whole.seconds, overlap, longest, budget_tokens, cost)
+    if segments is None:
         raise MiMoInputError(
-            f"budget_tokens={budget_tokens} and max_seconds={max_seconds:g} allow no {kind} "
+            f"budget_tokens={budget_tokens} and max_seconds={max_seconds:g} allow no {whole.kind} "
             f"segment with overlap={overlap:g}; raise them, or lower overlap or fps"
         )
+    return [replace(each, preparation=whole.cut(each, sampling)) for each in segments]
+
+
+class _Sampling(TypedDict):
+    fps: float
+    media_resolution: MediaResolution
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What is split into segments: a file, or a number of seconds."""
+
+    file: MeasuredFile | None
+    kind: Kind
+    seconds: float
+    size: tuple[int, int]
+    mute: bool
+
+    def tokens(self, seconds: float, sampling: _Sampling) -> int:
+        """Return the tokens of a segment of so many seconds."""
+        if self.kind == "audio":
+            return audio_tokens(seconds)
+        return video_tokens(seconds, *self.size, **sampling, mute=self.mute).total
+
+    def cut(self, segment: Segment, sampling: _Sampling) -> str | None:
+        """Return the call that cuts a segment; None where nothing has to be done."""
+        file, options = self.file, dict(sampling) if self.kind == "video" else {}
+        if file is None:
+            return None
+        if (segment.start_s, segment.end_s) == (0, self.seconds):
+            return file.preparation(**options)
+        return file.call(start_s=segment.start_s, end_s=segment.end_s, **options)
+
+
+def _whole(
+    source: Source | float,
+    kind: Kind | None,
+    size: tuple[int | None, int | None],
+    mute: bool | None,
+) -> _Whole:
+    """Measure what is to be split.
+
+    Raises:
+        MediaError: The file cannot be planned as this kind.
+        MiMoInputError: It is no file and no number above 0, or it is a file and its size is given.
+    """
+    if isinstance(source, str | bytes | bytearray | memoryview | os.PathLike | MediaInfo):
+        if (*size, mute) != (None, None, None):
+            raise MiMoInputError("width, height and mute are read from the file; leave them out")
+        file = measure("plan_segments", source, kind)
+        info, seconds = file.info, _check_length(file)
+        found: Kind = "video" if file.kind == "video" else "audio"
+        return _Whole(file, found, seconds, (info.width or 1, info.height or 1), not info.has_audio)
+    with as_input_error():
+        seconds = number("the duration", source, 0)
+        width = integer("width", 1920 if size[0] is None else size[0], 1)
+        height = integer("height", 1080 if size[1] is None else size[1], 1)
+    if seconds == 0:
+        raise MiMoInputError("the duration must be above 0, got 0")
+    return _Whole(None, kind or "video", seconds, (width, height), bool(mute))
+
+
+def _fewest_segments(
+    duration: float,
+    overlap: float,
+    max_seconds: float,
+    budget_tokens: int,
+    cost: Callable[[float], int],
+) -> list[Segment] | None:
+    """Return the fewest equal segments within the limits, or None if there are none."""
+    count = _min_count(duration, overlap, lambda s: s <= max_seconds and cost(s) <= budget_tokens)
+    if count is None:
+        return None
     segments = _equal_segments(duration, overlap, count, cost)
     if any(segment.tokens > budget_tokens for segment in segments):  # rounding at the limit
         segments = _equal_segments(duration, overlap, count + 1, cost)

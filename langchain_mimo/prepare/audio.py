@@ -175,6 +175,11 @@ def prepare_audio(
         return finish(draft, output, mime_type, job.notes)
 
 
+def longest_audio(max_bytes: int) -> float:
+    """Return how many seconds of audio fit into a number of bytes when they are encoded."""
+    return max_bytes * 8 * _PAYLOAD_SHARE / BIT_RATES[-1]
+
+
 def _check_token_budget(seconds: float, token_budget: int | None) -> None:
     tokens = audio_tokens(seconds)
     if token_budget is not None and tokens > token_budget:

@@ -45,6 +45,7 @@ from langchain_mimo.prepare.truncation import note_missing_end
 from langchain_mimo.prepare.video_encoding import encode_video, first_frame
 from langchain_mimo.prepare.video_frames import rotation_of
 from langchain_mimo.prepare.video_settings import (
+    PAYLOAD_SHARE,
     EncodingSettings,
     Target,
     VideoSource,
@@ -54,9 +55,6 @@ from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 _PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float"})
-_PAYLOAD_SHARE = 0.92
-"""Share of `max_bytes` left for the streams themselves, after container overhead."""
-
 _MAX_ATTEMPTS = 4
 
 
@@ -232,7 +230,7 @@ def _duration_over_budget(job: Job, target: Target) -> float | None:
 
 def _encode_within_limits(job: Job, target: Target, video: _VideoInfo, reasons: list[str]) -> None:
     """Encode, and encode again if the result is too large or slightly too long."""
-    share, seconds = _PAYLOAD_SHARE, job.time_range.seconds
+    share, seconds = PAYLOAD_SHARE, job.time_range.seconds
     earlier_notes = len(job.notes)
     first = first_frame(job)
     source = _video_source(job, first, video)

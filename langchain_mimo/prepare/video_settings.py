@@ -8,6 +8,7 @@ same tokens and says the same, in a fraction of the bytes and of the time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,8 @@ from itertools import product
 from langchain_mimo.errors import MediaError
 from langchain_mimo.tokens import (
     CELL,
+    FRAMES_PER_GRID,
+    MAX_VIDEO_PIXELS,
     MediaResolution,
     VideoTokens,
     sampled_frame_size,
@@ -31,6 +34,9 @@ LOW_FRAME_RATE = Fraction(10)
 MAX_ENCODED_FRAMES = 100_000
 """Frames that a result has at most; a longer segment gets a lower frame rate. MiMo samples 2,048
 frames of a video, and FFmpeg writes what stands still again for each frame."""
+
+PAYLOAD_SHARE = 0.92
+"""Share of `max_bytes` left for the streams themselves, after container overhead."""
 
 _MIN_FRAME_RATE = Fraction(1, 1000)
 _MAX_TIME_SCALE = 30_000
@@ -102,6 +108,16 @@ class Target:
         return video_tokens(
             seconds, width, height, fps=self.fps, media_resolution=self.media_resolution, mute=mute
         )
+
+
+def longest_video(max_bytes: int, *, has_audio: bool) -> float:
+    """Return about how many seconds of a video fit into a number of bytes when they are encoded.
+
+    The frames that MiMo samples need few: it is the audio that fills them.
+    """
+    frames = MAX_VIDEO_PIXELS * FRAMES_PER_GRID * _GOOD_BITS_PER_PIXEL
+    bits = max_bytes * 8 * PAYLOAD_SHARE - frames
+    return max(0.0, bits / _LOW_AUDIO_BIT_RATE) if has_audio else math.inf
 
 
 def choose_settings(
