@@ -126,7 +126,7 @@ def decide_attempts(request: ChatRequest) -> Generator[Send, Attempt, Outcome]:
         elif attempt.error is not None:
             # A file that has gone since must not hide what the server said.
             hides = rejection if isinstance(attempt.error, MediaError) else None
-            raise hides or attempt.error
+            raise hides or request.with_remedy(attempt.error)
         elif forced and (further := forced.after(attempt)):
             turns = further
             body = request.encode(turns)

@@ -21,7 +21,7 @@ from langchain_mimo._wire.bound_tools import BoundTools, rename_calls
 from langchain_mimo._wire.dialects import Dialect, dialect_of
 from langchain_mimo._wire.formats import API_FORMATS, ApiFormat
 from langchain_mimo._wire.from_langchain.history import clean_history
-from langchain_mimo._wire.from_langchain.left_out import leave_out
+from langchain_mimo._wire.from_langchain.left_out import leave_out, with_repair_remedy
 from langchain_mimo._wire.request import RequestOptions
 from langchain_mimo._wire.turns import Turn
 from langchain_mimo.errors import MediaError, MiMoError, UnsupportedModalityError
@@ -100,6 +100,18 @@ class ChatRequest:
             return False
         return leave_out(self.turns, error)
 
+    def with_remedy(self, error: MiMoError) -> MiMoError:
+        """Return an error, with `repair_history=True` as a remedy if that would leave the item out.
+
+        Args:
+            error: Why the request, or an attempt to send it, failed.
+        """
+        if self.leaves_out or not isinstance(error, MediaError | UnsupportedModalityError):
+            return error
+        if error.block_index is None or error.message_index == self.asked:
+            return error
+        return with_repair_remedy(error)
+
     def encode(
         self, further_turns: Sequence[Turn] = (), *, fall_back: bool = False
     ) -> dict[str, Any]:
@@ -126,7 +138,7 @@ class ChatRequest:
                 break
             except UnsupportedModalityError as error:
                 if not self.leave_out(error):
-                    raise
+                    raise self.with_remedy(error) from error.__cause__
         if self.extra_body:
             tree.update(self.extra_body)
         return tree

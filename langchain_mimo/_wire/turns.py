@@ -92,12 +92,14 @@ class ToolTurn:
         text: The result as text; never empty.
         media: Media to put into the tool message itself (only for models that document it).
         is_error: Whether the tool failed.
+        moved: Its media in the user turn that follows the results; the text may count them.
     """
 
     call_id: str
     text: str
     media: list[MediaPart] = field(default_factory=list)
     is_error: bool = False
+    moved: list[MediaPart] = field(default_factory=list, repr=False, compare=False)
 
 
 Turn: TypeAlias = SystemTurn | UserTurn | AssistantTurn | ToolTurn

@@ -72,7 +72,7 @@ UNUSABLE = {
     ),
     "DOCX": (
         {"type": "file", "base64": b64(zipped()), "mime_type": DOCX},
-        "[file left out: it is ZIP (archive or office document), which MiMo does not read]",
+        "[file left out: it is ZIP (archive), which MiMo does not read]",
     ),
     "WebM": (
         {"type": "video", "base64": WEBM, "mime_type": "video/webm"},

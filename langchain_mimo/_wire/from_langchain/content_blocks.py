@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from typing import TypeAlias
 
-from langchain_mimo._checks import warn_once
+from langchain_mimo._checks import nearest, warn_once
 from langchain_mimo._json import MAX_DEPTH, is_too_deep, join_surrogates
 from langchain_mimo._wire.from_langchain.files import (
     NO_DOCUMENTS,
@@ -23,6 +23,11 @@ from langchain_mimo._wire.from_langchain.files import (
     with_heading,
 )
 from langchain_mimo._wire.from_langchain.left_out import note_of
+from langchain_mimo._wire.from_langchain.mcp import (
+    read_resource,
+    read_resource_link,
+    uri_of_blob,
+)
 from langchain_mimo._wire.from_langchain.media_blocks import (
     Block,
     BlockPosition,
@@ -46,6 +51,7 @@ _NESTING = frozenset(
 )
 """Types of blocks whose values may be nested, at most `MAX_DEPTH` levels deep."""
 
+_OWN_TYPES = ("text", "image", "video", "audio", "file", "image_url", "video_url", "input_audio")
 _ACCEPTED = (
     "MiMo accepts text, image, video and audio blocks (LangChain's standard ones, or image_url, "
     "video_url, input_audio)"
@@ -73,11 +79,9 @@ def read_content(
     """
     if isinstance(content, str):
         return join_surrogates(content)
-    parts = []
+    parts: list[Part] = []
     for block_index, block in enumerate(content):
-        part = read_or_leave_out(block, (message_index, block_index), defaults)
-        if part is not None and (isinstance(part, MediaPart) or part.text):
-            parts.append(part)
+        parts += read_parts(block, (message_index, block_index), defaults)
     if not parts:
         return ""
     if len(parts) == 1 and isinstance(parts[0], TextPart):
@@ -85,20 +89,26 @@ def read_content(
     return parts
 
 
-def read_or_leave_out(
-    block: str | Block, at: BlockPosition, defaults: MediaDefaults
-) -> Part | None:
+def read_parts(block: str | Block, at: BlockPosition, defaults: MediaDefaults) -> list[Part]:
     """Read one content block as `read_block` does, or return the note that takes its place.
+
+    Returns:
+        One part; two for a resource of MCP, whose URI stands before its media; none for a block
+        that is dropped or an empty text.
 
     Raises:
         MiMoInputError: The block cannot be sent, and `defaults.leave_out_unusable` is off.
     """
     try:
-        return read_block(block, at, defaults)
+        part = read_block(block, at, defaults)
     except MiMoInputError as error:
         if not defaults.leave_out_unusable:
             raise
-        return TextPart(note_of(block, error))
+        part = TextPart(note_of(block, error))
+    if isinstance(part, MediaPart):
+        uri = uri_of_blob(block)
+        return [part] if uri is None else [uri, part]
+    return [part] if part is not None and part.text else []
 
 
 def read_block(block: str | Block, at: BlockPosition, defaults: MediaDefaults) -> Part | None:
@@ -130,9 +140,15 @@ def read_block(block: str | Block, at: BlockPosition, defaults: MediaDefaults) -
             f"a {kind} block is nested more than {MAX_DEPTH} levels deep; flatten it", *at
         )
     if reader is None:
-        name = "without a type" if kind is None else f"of type {kind[:40]!r}"
-        raise MiMoInputError(f"a block {name} cannot be sent; {_ACCEPTED}", *at)
+        raise MiMoInputError(_unknown_type(kind), *at)
     return reader(block, at, defaults)
+
+
+def _unknown_type(kind: str | None) -> str:
+    name = "without a type" if kind is None else f"of type {kind[:40]!r}"
+    similar = nearest(kind[:40], _OWN_TYPES) if kind is not None else None
+    guess = f"did you mean {similar!r}? " if similar else ""
+    return f"a block {name} cannot be sent; {guess}{_ACCEPTED}"
 
 
 def is_tool_result(block: object) -> bool:
@@ -307,6 +323,8 @@ READERS: dict[str, Reader] = {
     "search_result": _read_search_result,
     "json": _read_json,
     "custom_tool_call_output": _read_custom_output,
+    "resource": read_resource,
+    "resource_link": read_resource_link,
     "cachePoint": _drop,
     **dict.fromkeys(HANDED_ON, _drop),
 }
@@ -315,12 +333,16 @@ purpose: `history` converts it to turns."""
 
 KNOWN_KEYS = IGNORED_KEYS | frozenset(READERS) | frozenset(
     {
-        "type", "url", "base64", "data", "bytes", "source", "source_type", "mime_type",
+        "type", "url", "base64", "data", "bytes", "source", "source_type", "mime_type", "mimeType",
         "media_type", "file_id", "file_uri", "file_url", "format", "fps", "media_resolution",
-        "video_metadata", "output", "content", "value",
+        "video_metadata", "output", "content", "value", "_meta",
     }
 )  # fmt: skip
 """Keys that are read or ignored; all others are warned about."""
+
+
+_WRITTEN_KEYS = ("url", "base64", "mime_type", "fps", "media_resolution", "extras")
+"""Keys that users write, of which an unknown one may be a misspelling."""
 
 
 def warn_unknown_keys(block: Block, kind: str) -> None:
@@ -335,8 +357,10 @@ def warn_unknown_keys(block: Block, kind: str) -> None:
     if isinstance(extras, Mapping):
         unknown |= extras.keys() - KNOWN_KEYS - {"size", "sha256"}
     for key in sorted(map(str, unknown)):
+        similar = nearest(key, _WRITTEN_KEYS)
+        guess = f"; did you mean {similar!r}?" if similar else ""
         warn_once(
             f"MiMo does not know the key {key!r}; it is not sent (first seen on a block of type "
-            f"{kind!r})",
+            f"{kind!r}){guess}",
             f"block key {key}",
         )

@@ -32,10 +32,15 @@ from langchain_core.messages import (
 from langchain_mimo._json import join_surrogates
 from langchain_mimo._wire.from_langchain.assistant import ParsedAssistant, read_assistant
 from langchain_mimo._wire.from_langchain.content_blocks import is_tool_result, read_content
-from langchain_mimo._wire.from_langchain.left_out import left_out
-from langchain_mimo._wire.from_langchain.media_blocks import unsupported
+from langchain_mimo._wire.from_langchain.left_out import (
+    accepted_parts,
+    left_out,
+    with_repair_remedy,
+)
+from langchain_mimo._wire.from_langchain.media_summary import recount
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
-from langchain_mimo._wire.from_langchain.pairing import find_results
+from langchain_mimo._wire.from_langchain.pairing import find_results, is_assistant
+from langchain_mimo._wire.from_langchain.template_texts import warn_about_blocks_in
 from langchain_mimo._wire.from_langchain.tool_results import (
     ToolResult,
     as_user_turn,
@@ -137,12 +142,29 @@ class _Cleaner:
         while index < len(messages):
             message = messages[index]
             handler = _HANDLERS.get(type(message)) or _handler_for(message, index)
-            index = handler(self, message, index)
+            try:
+                index = handler(self, message, index)
+            except MiMoInputError as error:
+                if not self._could_be_left_out(error):
+                    raise
+                raise with_repair_remedy(error) from error.__cause__
         if self._disable_thinking and self._options.replay_reasoning != "always":
             for turn in self._turns:
                 if isinstance(turn, AssistantTurn):
                     turn.reasoning = None
         return CleanHistory(self._turns, self._disable_thinking, self._asked)
+
+    def _could_be_left_out(self, error: MiMoInputError) -> bool:
+        """Whether a note could take the place of what an error is about."""
+        place = error.message_index
+        return not (
+            self._defaults.leave_out_unusable
+            or isinstance(error, HistoryError)
+            or place is None
+            or error.block_index is None
+            or place == self._asked
+            or is_assistant(self._messages[place])
+        )
 
     # --- One method per role; each returns the index of the next message ---
 
@@ -158,9 +180,11 @@ class _Cleaner:
                 defaults = replace(defaults, leave_out_unusable=False)
         parts = read_content(content, index, defaults)
         if not isinstance(parts, str):
-            parts = self._accepted(parts, leaves_out=defaults.leave_out_unusable)
+            parts = accepted_parts(parts, self._options, defaults)
         elif has_results and not parts:
             return index + 1
+        if self._asked is not None:
+            warn_about_blocks_in(parts)
         self._turns.append(UserTurn(parts, _name_of(message)))
         return index + 1
 
@@ -329,28 +353,13 @@ class _Cleaner:
 
     def _check_result(self, turn: ToolTurn) -> None:
         """Move what takes the place of media that the model does not accept into the text."""
-        accepted = self._accepted(turn.media, leaves_out=self._defaults.leave_out_unusable)
-        turn.media = [part for part in accepted if isinstance(part, MediaPart)]
+        accepted = accepted_parts(turn.media, self._options, self._defaults)
+        media = [part for part in accepted if isinstance(part, MediaPart)]
         notes = [part.text for part in accepted if isinstance(part, TextPart)]
-        turn.text = "\n".join([turn.text, *notes])
-
-    def _accepted(self, parts: Sequence[Part], *, leaves_out: bool) -> list[Part]:
-        """Refuse media that the model does not accept, or replace them with notes.
-
-        Raises:
-            UnsupportedModalityError: The model does not accept a part, and nothing is left out.
-        """
-        inputs = self._options.inputs
-        accepted: list[Part] = []
-        for part in parts:
-            error = None if inputs is None else unsupported(part, self._options.model, inputs)
-            if error is None or not isinstance(part, MediaPart):
-                accepted.append(part)
-            elif leaves_out:
-                accepted.append(left_out(part, error))
-            else:
-                raise error
-        return accepted
+        if notes:
+            recount(turn, turn.media, media)
+            turn.text = "\n".join([turn.text, *notes])
+        turn.media = media
 
 
 def _name_of(message: BaseMessage) -> str | None:

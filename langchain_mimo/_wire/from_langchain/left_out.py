@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from langchain_mimo._json import join_surrogates
+from langchain_mimo._wire.from_langchain.media_blocks import unsupported
+from langchain_mimo._wire.from_langchain.media_summary import recount
+from langchain_mimo._wire.from_langchain.options import HistoryOptions, MediaDefaults
 from langchain_mimo._wire.from_langchain.other_providers import block_type
 from langchain_mimo._wire.turns import MediaPart, Part, TextPart, ToolTurn, Turn, UserTurn
 
@@ -60,6 +63,47 @@ def left_out(part: MediaPart, error: MiMoInputError) -> TextPart:
     return TextPart(_note(part.reference.kind, error))
 
 
+def accepted_parts(
+    parts: Sequence[Part], options: HistoryOptions, defaults: MediaDefaults
+) -> list[Part]:
+    """Refuse media that the model does not accept, or replace them with notes.
+
+    Args:
+        parts: The parts of a user turn, or the media of a result.
+        options: For the model and its inputs.
+        defaults: For whether something may be left out of this turn.
+
+    Raises:
+        UnsupportedModalityError: The model does not accept a part, and nothing is left out.
+    """
+    accepted: list[Part] = []
+    for part in parts:
+        inputs = options.inputs
+        error = None if inputs is None else unsupported(part, options.model, inputs)
+        if error is None or not isinstance(part, MediaPart):
+            accepted.append(part)
+        elif defaults.leave_out_unusable:
+            accepted.append(left_out(part, error))
+        else:
+            raise error
+    return accepted
+
+
+def with_repair_remedy(error: MiMoInputError) -> MiMoInputError:
+    """Return an error about a block of an earlier turn with what keeps the conversation going.
+
+    Args:
+        error: It names message and block. One that names the remedy already is returned as it is.
+    """
+    if "repair_history" in error.reason:
+        return error
+    reason = f"{error.reason}; or set repair_history=True to send a note in its place"
+    extended = type(error)(reason, error.message_index, error.block_index)
+    extended.__dict__ |= {**error.__dict__, "reason": reason}
+    extended.__cause__ = error.__cause__
+    return extended
+
+
 def leave_out(turns: Sequence[Turn], error: MiMoInputError) -> bool:
     """Replace the media item that an error is about with a note.
 
@@ -73,15 +117,25 @@ def leave_out(turns: Sequence[Turn], error: MiMoInputError) -> bool:
     place = (error.message_index, error.block_index, error.item)
     for turn in turns:
         if isinstance(turn, UserTurn) and not isinstance(turn.content, str):
-            at = _index_of(turn.content, place)
-            if at is not None:
+            if (at := _index_of(turn.content, place)) is not None:
                 turn.content = _with_note(turn.content, at, error)
                 return True
-        elif isinstance(turn, ToolTurn) and (at := _index_of(turn.media, place)) is not None:
-            turn.text = f"{turn.text}\n{left_out(turn.media[at], error).text}"
-            turn.media = [*turn.media[:at], *turn.media[at + 1 :]]
-            return True
+        elif isinstance(turn, ToolTurn):
+            if (at := _index_of(turn.media, place)) is not None:
+                part = turn.media[at]
+                turn.media = _recounted(turn, turn.media, at)
+                turn.text = f"{turn.text}\n{left_out(part, error).text}"
+                return True
+            if (at := _index_of(turn.moved, place)) is not None:
+                turn.moved = _recounted(turn, turn.moved, at)
     return False
+
+
+def _recounted(turn: ToolTurn, media: list[MediaPart], at: int) -> list[MediaPart]:
+    """Take one item from the media of a result, and correct the text that counts them."""
+    remaining = [*media[:at], *media[at + 1 :]]
+    recount(turn, media, remaining)
+    return remaining
 
 
 def _index_of(parts: Sequence[Part], place: tuple[int | None, int | None, int]) -> int | None:

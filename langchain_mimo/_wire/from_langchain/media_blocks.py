@@ -59,7 +59,7 @@ class SourceDict:
 
     def stated_mime_type(self) -> str | None:
         """Return the MIME type that the block or its data URL states, without parameters."""
-        stated = self.fields.get("mime_type") or self.mime_type
+        stated = self.fields.get("mime_type") or self.fields.get("mimeType") or self.mime_type
         if not stated:
             for _, value in self.locations():
                 if isinstance(value, str) and (split := split_data_url(value)):

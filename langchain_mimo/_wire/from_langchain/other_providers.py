@@ -154,6 +154,8 @@ _PROVIDER_BLOCKS: tuple[ProviderBlock, ...] = (
     *_rows("user", "Anthropic", "text", "title, source, text", "search_result"),
     *_rows("user", "LangChain, Bedrock", "text", "the value, written as JSON", "json"),
     *_rows("user", "OpenAI Responses", "text", "its output", "custom_tool_call_output"),
+    *_rows("user", "MCP", "text", "its URI and text; media or text in a blob", "resource"),
+    *_rows("user", "MCP", "text", "title, name, URI, type; media by URL as media", "resource_link"),
     *_rows("user", "OpenAI Responses", "media", "its URL", "input_image", "input_video"),
     *_rows("user", "SGLang, vLLM", "media", "its URL", "audio_url"),
     *_rows("user", "OpenAI", "media", _FILE, "file", "input_file"),

@@ -111,7 +111,7 @@ def _collect(
         if isinstance(message, ToolMessage | FunctionMessage):
             results = [read_tool_message(message, position, defaults)]
             consumed = True
-        elif len(collected.by_id) == call_count or _is_assistant(message):
+        elif len(collected.by_id) == call_count or is_assistant(message):
             break
         else:
             results = _results_in(message, position, defaults)
@@ -133,7 +133,8 @@ def _collect(
     return collected
 
 
-def _is_assistant(message: BaseMessage) -> bool:
+def is_assistant(message: BaseMessage) -> bool:
+    """Whether a message is the model's."""
     if isinstance(message, ChatMessage):
         return message.role in ("assistant", "ai")
     return isinstance(message, AIMessage)

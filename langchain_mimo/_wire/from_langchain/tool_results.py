@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,10 +23,11 @@ from langchain_mimo._json import join_surrogates
 from langchain_mimo._wire.from_langchain.content_blocks import (
     READERS,
     is_tool_result,
-    read_or_leave_out,
+    read_parts,
 )
 from langchain_mimo._wire.from_langchain.files import link_text
 from langchain_mimo._wire.from_langchain.media_blocks import BlockPosition
+from langchain_mimo._wire.from_langchain.media_summary import media_summary
 from langchain_mimo._wire.from_langchain.options import MediaDefaults
 from langchain_mimo._wire.from_langchain.other_providers import block_type
 from langchain_mimo._wire.turns import MediaPart, Part, TextPart, ToolTurn, UserTurn
@@ -35,14 +35,18 @@ from langchain_mimo._wire.turns import MediaPart, Part, TextPart, ToolTurn, User
 NO_OUTPUT = "(no output)"
 """Replaces an empty result: MiMo answers 400 "`text` is not set" to empty tool messages."""
 
-_MEDIA_IN_JSON = re.compile(r'"type": ?"(?:video|audio|video_url|input_audio|audio_url)"')
+_MEDIA_IN_JSON = re.compile(
+    r'"type": ?"(?:video|audio|video_url|input_audio|audio_url)"|"blob": ?"'
+)
 _BLOCK_TYPES = frozenset(
     {"text", "image", "video", "audio", "image_url", "video_url", "input_audio", "audio_url"}
 )
 _BLOCK_KEYS = _BLOCK_TYPES | {
+    "resource",
     *("type", "id", "index", "extras", "metadata", "mime_type", "fps", "media_resolution"),
-    *("url", "base64", "source_type", "data"),
+    *("url", "base64", "source_type", "data", "mimeType", "annotations", "_meta"),
 }
+_RESOURCE_KEYS = frozenset({"uri", "mimeType", "text", "blob", "_meta"})
 
 
 @dataclass(slots=True)
@@ -117,6 +121,9 @@ def _is_block(block: object) -> bool:
     kind = block.get("type")
     if kind == "text":
         return isinstance(block.get("text"), str)
+    if kind == "resource":
+        resource = block.get("resource")
+        return isinstance(resource, Mapping) and resource.keys() <= _RESOURCE_KEYS
     return kind in _BLOCK_TYPES and _identifies_media(block, block.get(str(kind)))
 
 
@@ -183,27 +190,15 @@ def _build_turn(
         if (link := link_text(block)) is not None:
             texts.append(link)
             continue
-        part = read_or_leave_out(block, at, defaults)
-        if isinstance(part, MediaPart):
-            # Several items of one `tool_result` block have the same indices.
-            reference = replace(part.reference, item=len(media))
-            media.append(replace(part, reference=reference))
-        elif part is not None and part.text:
-            texts.append(part.text)
+        for part in read_parts(block, at, defaults):
+            if isinstance(part, MediaPart):
+                # Several items of one `tool_result` block have the same indices.
+                reference = replace(part.reference, item=len(media))
+                media.append(replace(part, reference=reference))
+            else:
+                texts.append(part.text)
     text = "\n".join(texts) or (media_summary(media) if media else NO_OUTPUT)
     return ToolTurn(call_id, text, media, is_error)
-
-
-def media_summary(media: Sequence[MediaPart]) -> str:
-    """Return the text of a result that has only media, such as "(2 images, 1 video follow)".
-
-    Args:
-        media: The media; at least one.
-    """
-    counts = Counter(part.reference.kind for part in media)
-    names = {"image": "image", "video": "video", "audio": "audio file"}
-    listed = ", ".join(f"{n} {names[kind]}{'s' * (n > 1)}" for kind, n in counts.items())
-    return f"({listed} follow{'s' * (len(media) == 1)})"
 
 
 def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
@@ -211,7 +206,7 @@ def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
 
     Args:
         results: The results of one assistant turn, in the order of its calls; their media are
-            removed from them.
+            moved out of them.
 
     Returns:
         The turn, or None when there are no media.
@@ -223,7 +218,7 @@ def media_turn(results: Sequence[ToolResult]) -> UserTurn | None:
             name = f" ({join_surrogates(result.name)})" if result.name else ""
             parts.append(TextPart(f"Media from tool call {turn.call_id}{name}:"))
             parts.extend(turn.media)
-            turn.media = []
+            turn.moved, turn.media = turn.media, []
     return UserTurn(parts) if parts else None
 
 
