@@ -122,3 +122,18 @@ def test_every_python_block_is_found():
     for page in pages():
         text = page.read_text(encoding="utf-8")
         assert len(re.findall(r"^ *```python", text, re.MULTILINE)) == len(blocks_of(text)), page
+
+
+def test_pages_whose_programs_need_langchain_say_how_to_install_it():
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        code = "".join(block.code for block in blocks_of(text))
+        if re.search(r"^from (langchain|langgraph)[. ]", code, re.MULTILINE):
+            assert re.search(r"pip install .*\blangchain( |`|$)", text, re.MULTILINE), page
+
+
+def test_no_block_that_is_copied_has_prompts():
+    for page in pages():
+        assert not re.search(r"^ *(\$|>>>|PS>) ", page.read_text(encoding="utf-8"), re.MULTILINE), (
+            page
+        )
