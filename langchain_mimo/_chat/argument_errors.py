@@ -124,7 +124,7 @@ def _sentence(detail: ErrorDetails, cls: type[BaseModel]) -> str:
     context = detail.get("ctx", {})
     if kind == "value_error":
         # Our own sentence, which begins with the field's name; its alias may have been passed.
-        text, field = str(context["error"]), _field_of(name, cls)
+        text, field = redact(str(context["error"])), _field_of(name, cls)
         return f"{name}{text.removeprefix(field)}" if text.startswith(field) else text
     return f"{_named(place)} must be {_wanted(name, detail)}, got {_got(name, value)}"
 
