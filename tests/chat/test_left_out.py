@@ -154,8 +154,9 @@ def test_a_note_takes_its_place(block, note, place, server):
     messages = [*PLACES[place](block), HumanMessage("Never mind. Hello.")]
     before = copy.deepcopy(messages)
     api = ScriptedAPI("Hi.")
-    with pytest.raises(MiMoInputError, match=r"^messages\["):
-        api.llm(server).invoke(messages)
+    for ask in (api.llm(server).invoke, lambda asked: list(api.llm(server).stream(asked))):
+        with pytest.raises(MiMoInputError, match=r"^messages\[.*; or set repair_history=True"):
+            ask(messages)
     assert api.bodies == []
     assert api.llm(server, repair_history=True).invoke(messages).content == "Hi."
     [body] = api.bodies
@@ -270,6 +271,65 @@ def test_results_with_bad_media_alone(tool_media):
     assert "[image left out: it is HEIC" in str(api.body)
 
 
+MEDIA = {
+    "png": {"type": "image", "base64": b64(make_image("PNG")), "mime_type": "image/png"},
+    "heic": {"type": "image", "base64": HEIC, "mime_type": "image/heic"},
+    "webm": {"type": "video", "base64": WEBM, "mime_type": "video/webm"},
+}
+
+
+@pytest.mark.parametrize("tool_media", ["user", "inline"])
+@pytest.mark.parametrize(
+    ("names", "summary"),
+    [
+        (["png", "png"], "(2 images follow)"),
+        (["png", "heic"], "(1 image follows)"),
+        (["heic", "png", "webm", "heic", "png"], "(2 images follow)"),
+        (["heic", "webm"], "(its media are left out)"),
+    ],
+)
+def test_what_follows_is_recounted(names, summary, tool_media):
+    api = ScriptedAPI("Hi.")
+    llm = api.llm(tool_media=tool_media, repair_history=True)
+    results = [
+        ToolMessage("text", tool_call_id="c1"),
+        ToolMessage([MEDIA[name] for name in names], tool_call_id="c2"),
+        ToolMessage([MEDIA["png"]], tool_call_id="c3"),
+    ]
+    calls = [{"name": "read", "args": {}, "id": f"c{number}"} for number in (1, 2, 3)]
+    llm.invoke([HumanMessage("q"), AIMessage("", tool_calls=calls), *results])
+    texts = [
+        "\n".join(texts_in(message["content"]))
+        if not isinstance(message["content"], str)
+        else message["content"]
+        for message in api.body["messages"][2:5]
+    ]
+    assert texts[0] == "text"
+    assert summary in texts[1]
+    assert "(1 image follows)" in texts[2]
+    assert str(api.body).count("left out: it is") == names.count("heic") + names.count("webm")
+    assert str(api.body).count("data:image/png") == names.count("png") + 1
+
+
+def test_media_that_a_model_does_not_take_are_not_counted():
+    api = ScriptedAPI("Hi.")
+    llm = api.llm(model="mimo-v2.5-pro", repair_history=True)
+    llm.invoke([HumanMessage("q"), call(), ToolMessage([MEDIA["png"]], tool_call_id="c1")])
+    assert api.body["messages"][2]["content"].startswith("(its media are left out)\n[image left")
+
+
+def test_the_remedy_is_named_only_where_it_helps():
+    """It leaves nothing out of what is asked now, and no unknown block of an assistant."""
+    llm = ScriptedAPI("Hi.").llm()
+    unknown = {"type": "odd", "x": 1}
+    with pytest.raises(MiMoInputError, match="unknown block of type 'odd'") as raised:
+        llm.invoke([AIMessage([unknown]), HumanMessage("Hi.")])
+    assert "repair_history" not in str(raised.value)
+    with pytest.raises(MiMoInputError) as raised:
+        llm.invoke([AIMessage([MEDIA["png"]]), HumanMessage("Hi.")])
+    assert str(raised.value).count("repair_history") == 1
+
+
 def test_a_forced_call_is_asked_for_again_without_the_bad_file():
     bad = {"type": "image", "base64": HEIC, "mime_type": "image/heic"}
     api = ScriptedAPI("No.", [("read", "{}")])
@@ -304,8 +364,10 @@ def test_nothing_is_left_out_of_what_is_asked_now(name):
     llm = api.llm(repair_history=True)
     for messages in (asked, asked[2:]):
         place = rf"messages\[{messages.index(asked[2])}\], block 0: "
-        with pytest.raises(MiMoInputError, match=place):
-            llm.invoke(messages)
+        for model in (llm, api.llm()):
+            with pytest.raises(MiMoInputError, match=place) as raised:
+                model.invoke(messages)
+            assert "repair_history" not in str(raised.value)
     assert api.bodies == []
     for later in (LATER, LATER[1:]):  # old by then, also if the call with it failed
         llm.invoke([*asked, *later])
