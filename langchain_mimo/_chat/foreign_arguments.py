@@ -14,7 +14,10 @@ _PREFIXES = ("openai_", "anthropic_", "google_", "deepseek_", "openrouter_", "az
 _OURS = {
     "api_key": ("token", "api_token", "auth_token", "ad_token", "ad_token_provider"),
     "base_url": ("api_base", "api_url", "api_endpoint", "endpoint", "server_url", "host"),
-    "default_headers": ("additional_headers", "default_metadata", "extra_headers", "headers"),
+    "default_headers": (
+        *("additional_headers", "default_metadata", "default_metadata_input"),
+        *("extra_headers", "headers"),
+    ),
     "max_completion_tokens": (
         *("max_tokens_to_sample", "max_output_tokens", "max_new_tokens", "num_predict"),
         "max_length",
