@@ -61,8 +61,9 @@ def check_base64_length(encoded_length: int, limit: int | None = None) -> None:
         )
     raise ValueError(
         f"its base64 has {encoded_length:,} characters, but MiMo accepts at most "
-        f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); shrink or cut it with "
-        "langchain_mimo.prepare, or give a public URL"
+        f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); plan it with "
+        "langchain_mimo.cost.estimate_file and shrink or cut it with langchain_mimo.prepare, or "
+        "give a public URL"
     )
 
 

@@ -246,7 +246,7 @@ def _own_header(
     try:
         return probe_header(whole, found), None
     except TruncatedMediaError as error:
-        return error.header, error
+        return None if error.header is None else error.header.bounded(), error
     except ValueError as error:
         return None, error
 

@@ -91,9 +91,7 @@ class MeasuredFile:
     def advice(self, **options: object) -> str | None:
         """Return what has to be done before it is sent, and why, in one sentence, or None."""
         if self.is_too_long:
-            return (
-                f"Cut it with plan_segments: it is too long for one block ({self.seconds:.0f} s)."
-            )
+            return f"Cut it with plan_segments: {self.seconds:.0f} s are too long for one block."
         call = self.preparation(**options)
         reason = (self.info.refusal or "").partition(";")[0]
         return None if call is None else f"Prepare it first with {call}: {reason}."

@@ -132,24 +132,25 @@ def plan_video(
 def _check_length(file: MeasuredFile) -> float:
     """Check that a file has the length and the size that its kind needs, and return its seconds."""
     info, kind, seconds = file.info, file.kind, file.seconds
+    reason = None
     if info.kind == "image":
-        raise MediaError(
-            f"{file.name} is an image ({info.format}) and has no length to plan; price it with "
-            "estimate_file, or make a video of an animation with prepare_video first"
+        reason = (
+            f"it is an image ({info.format}) and has no length; price it with estimate_file, or "
+            "make a video of an animation with prepare_video first"
         )
-    if kind == "video" and info.kind == "audio":
-        raise MediaError(
-            f"{file.name} is audio ({info.format}), not video; plan it with plan_segments"
-        )
-    if kind == "audio" and not info.has_audio:
-        raise MediaError(f"{file.name} has no audio; plan it as video")
-    if not seconds or (kind == "video" and not (info.width and info.height)):
+    elif kind == "video" and info.kind == "audio":
+        reason = f"it is audio ({info.format}), not video; plan it with plan_segments"
+    elif kind == "audio" and not info.has_audio:
+        reason = "it has no audio; plan it as video"
+    elif not seconds or (kind == "video" and not (info.width and info.height)):
         what = "duration and size" if kind == "video" else "duration"
-        raise MediaError(
-            f"the header of {file.name} does not state its {what}; convert it with "
+        reason = (
+            f"its header does not state its {what}; convert it with "
             f"langchain_mimo.prepare.prepare_{kind} and plan the result"
         )
-    return seconds
+    if reason is not None:
+        raise MediaError(f"{file.name} cannot be planned: {reason}")
+    return seconds or 0.0
 
 
 def _video_tokens(
