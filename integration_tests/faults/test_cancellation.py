@@ -386,7 +386,7 @@ def test_ctrl_c_at_any_operation(
         transport.close()
         if not interrupted:
             break
-    assert at > 2
+    assert at >= 2  # head and body are one write, and the response is read at least once
     wait_for(lambda: still_open(server) == 0)
     gc.collect()
     wait_for(lambda: len(sockets() - before) <= len(server.sockets) + len(proxy.sockets))
