@@ -89,7 +89,7 @@ class ConnectionPool:
         """
         with self._lock:
             key = self._busy.pop(connection, None)
-            if key is None:  # closed with the pool
+            if key is None:  # it was given back before
                 return []
             if self._closed or not connection.is_idle() or connection.has_expired():
                 return [connection]
@@ -98,17 +98,17 @@ class ConnectionPool:
             return self._surplus()
 
     def close(self) -> list[Any]:
-        """Forget all connections, and keep none from now on.
+        """Keep no connection from now on.
 
         Returns:
-            The connections to close: idle ones and those in use.
+            Connections to close: idle ones and those in use. One that is still connecting cannot be
+            closed yet; it is when it is given back.
         """
         with self._lock:
             self._closed = True
             connections = [*self._by_age, *self._busy]
             self._by_age.clear()
             self._by_origin.clear()
-            self._busy.clear()
         return connections
 
     def _surplus(self) -> list[Any]:

@@ -298,7 +298,7 @@ def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             result.put([str(each[4][0]) for each in found])
-        except (OSError, UnicodeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for it
             result.put(error if isinstance(error, OSError) else OSError(str(error)))
 
     threading.Thread(target=look_up, name="langchain-mimo-look-up", daemon=True).start()
