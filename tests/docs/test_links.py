@@ -60,3 +60,10 @@ def test_the_names_in_the_reference_exist(page):
     ):
         module = importlib.import_module(name)
         assert all(hasattr(module, member) for member in members.split(", ")), name
+
+
+def test_the_language_switch_knows_every_page_in_chinese():
+    sitemap = (DOCS / "zh" / "sitemap.xml").read_text(encoding="utf-8")
+    listed = re.findall(r"<loc>http://localhost/zh/(.*?)</loc>", sitemap)
+    pages = [page.stem for page in (DOCS / "zh").glob("*.md")]
+    assert sorted(listed) == sorted("" if name == "index" else f"{name}/" for name in pages)
