@@ -154,9 +154,12 @@ def parse_file_url(
     host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
     path = slash + path
     if scheme.lower() != "file":
-        reason = "it is not a file:// URL"
+        reason = "its URL is not a file:// URL"
     elif host.lower() not in ("", "localhost"):
-        reason = f"it names a file on the host {host[:80]!r}; only local files are opened"
+        reason = (
+            f"its file:// URL names a file on the host {host[:80]!r}, and only files on this "
+            "machine are opened; write file:///folder/file"
+        )
     elif "?" in path or "#" in path:
         reason = "its file:// URL has an unescaped ? or #; write %3F or %23 instead"
     elif sha256 is not None and not _is_sha256(sha256):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_origin
 
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
 
+from langchain_mimo._checks import shown
 from langchain_mimo._wire.json_schemas import simplified, strict_schema
 from langchain_mimo._wire.python_types import is_schema_type, schema_of_type
 from langchain_mimo.errors import MiMoInputError
@@ -49,8 +51,12 @@ def wire_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list
         MiMoInputError: A tool cannot be converted, is of a type that MiMo does not have, or has no
             name; or `strict` contradicts the tool's own.
     """
-    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
-        raise MiMoInputError(f"tools must be a list of tools, got {type(tools).__name__}")
+    # Pydantic's objects, such as a LangChain tool, can be iterated: over their fields.
+    if isinstance(tools, str | Mapping | BaseModel) or not isinstance(tools, Iterable):
+        raise MiMoInputError(
+            f"tools must be a list of tools, got {type(tools).__name__}; put a single tool into a "
+            "list"
+        )
     return [_wire_tool(tool, index, strict=strict) for index, tool in enumerate(tools)]
 
 
@@ -153,7 +159,9 @@ def function_of(tool: Any) -> Mapping[str, Any]:
     if isinstance(tool, BaseTool):
         return _function_of_tool(tool)
     if not callable(tool):
-        return dict(convert_to_openai_function(tool))  # raises
+        raise TypeError(
+            f"{shown(tool)} is no function, class, LangChain tool or dict with a JSON schema"
+        )
     schema = create_schema_from_function(
         tool.__name__, tool, filter_args=(), parse_docstring=True, include_injected=False
     )
@@ -236,7 +244,10 @@ def _wire_tool(tool: ToolLike, index: int, *, strict: bool | None) -> dict[str, 
         raise MiMoInputError(f"tools[{index}]: cannot be converted to a tool: {reason}") from error
     name = function.get("name")
     if not isinstance(name, str) or not name:
-        raise MiMoInputError(f"tools[{index}]: a tool needs a name, got {name!r}")
+        raise MiMoInputError(
+            f"tools[{index}]: a tool needs a name, got {shown(name)}; write it into the tool's "
+            "'name'"
+        )
     return {"type": "function", "function": function}
 
 

@@ -170,7 +170,7 @@ REFUSED = {
     "plain data URL": ({"type": "image", "url": "data:image/svg+xml,<svg/>"}, "base64"),
     "empty data URL": ({"type": "image", "url": "data:image/png;base64,"}, "empty"),
     "empty base64": ({"type": "image", "base64": ""}, "empty"),
-    "empty url": ({"type": "image", "url": ""}, "not a location"),
+    "empty url": ({"type": "image", "url": ""}, "'url' of an image block is empty"),
     "video in image": ({"type": "image", "url": "data:video/mp4;base64,AAAA"}, "video"),
     "video in image_url": (
         {"type": "image_url", "image_url": {"url": f"data:video/mp4;base64,{MP4}"}},

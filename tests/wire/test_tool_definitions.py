@@ -190,10 +190,23 @@ def test_contradicting_strict():
         wire_tools([own], strict=True)
 
 
-@pytest.mark.parametrize("tools", [None, 5, "x", {"type": "function"}])
+A_TOOL = StructuredTool(name="t", description="d", args_schema={"type": "object"}, func=print)
+
+
+@pytest.mark.parametrize("tools", [None, 5, "x", {"type": "function"}, A_TOOL, print])
 def test_tools_must_be_a_list(tools):
-    with pytest.raises(MiMoInputError, match="tools must be a list of tools, got"):
+    with pytest.raises(MiMoInputError, match=r"tools must be a list of tools, got .* into a list$"):
         wire_tools(tools)
+
+
+@pytest.mark.parametrize("tool", [5, None, ("name", "w"), "w"])
+def test_what_is_no_tool_is_named(tool):
+    with pytest.raises(MiMoInputError) as raised:
+        wire_tools([A_TOOL, tool])
+    assert str(raised.value) == (
+        f"tools[1]: cannot be converted to a tool: {tool!r} is no function, class, LangChain tool "
+        "or dict with a JSON schema"
+    )
 
 
 # ----------------------------------------------------------------------- tools without parameters

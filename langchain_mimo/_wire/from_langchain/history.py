@@ -30,6 +30,7 @@ from langchain_core.messages import (
 )
 
 from langchain_mimo._json import join_surrogates
+from langchain_mimo._wire.from_langchain.asked import warn_about
 from langchain_mimo._wire.from_langchain.assistant import ParsedAssistant, read_assistant
 from langchain_mimo._wire.from_langchain.content_blocks import is_tool_result, read_content
 from langchain_mimo._wire.from_langchain.left_out import (
@@ -40,7 +41,6 @@ from langchain_mimo._wire.from_langchain.left_out import (
 from langchain_mimo._wire.from_langchain.media_summary import recount
 from langchain_mimo._wire.from_langchain.options import HistoryOptions
 from langchain_mimo._wire.from_langchain.pairing import find_results, is_assistant
-from langchain_mimo._wire.from_langchain.template_texts import warn_about_blocks_in
 from langchain_mimo._wire.from_langchain.tool_results import (
     ToolResult,
     as_user_turn,
@@ -184,7 +184,7 @@ class _Cleaner:
         elif has_results and not parts:
             return index + 1
         if self._asked is not None:
-            warn_about_blocks_in(parts)
+            warn_about(parts)
         self._turns.append(UserTurn(parts, _name_of(message)))
         return index + 1
 

@@ -118,7 +118,11 @@ def _source(
             *at,
         )
     if not found:
-        raise MediaError(f"{_WITH_ARTICLE[kind]} block needs url or base64, and has neither", *at)
+        raise MediaError(
+            f"{_WITH_ARTICLE[kind]} block needs url or base64, and has neither; for a file on this "
+            f"machine use the block that {kind}_block(path) returns",
+            *at,
+        )
     if len(found) > 1:
         raise MediaError(
             f"{_WITH_ARTICLE[kind]} block has {' and '.join(key for key, _ in found)}; give one",
@@ -155,24 +159,36 @@ def _parse_location(
         file = parse_file_url(value, size, sha256, message_index=at[0], block_index=at[1])
         if not file.path.startswith("/") or file.path[1:2] in ("/", "\\"):
             raise MediaError(
-                "a file:// URL must name an absolute path on this machine, not a relative path or "
-                "a network share",
+                f"{_shown(value)} must name an absolute path on this machine, not a relative path "
+                f"or a network share; use the block that {kind}_block(path) returns",
                 *at,
             )
         return file, None
     if key in _BASE64_KEYS:
         return _require_nonempty(kind, InlineBase64(value), at), None
-    shown = value[:40] + ("…" if len(value) > 40 else "")
+    if not value.strip():
+        raise MediaError(
+            f"{key!r} of {_WITH_ARTICLE[kind]} block is empty; give an http(s) URL, or for a file "
+            f"on this machine the block that {kind}_block(path) returns",
+            *at,
+        )
     raise MediaError(
-        f"{shown!r} is not a location that MiMo can read; give an http(s) URL or base64, or for a "
-        f"file on this machine the block that {kind}_block(path) returns",
+        f"{_shown(value)} is not a location that MiMo can read; give an http(s) URL or base64, or "
+        f"for a file on this machine the block that {kind}_block(path) returns",
         *at,
     )
 
 
+def _shown(location: str) -> str:
+    return repr(location[:40] + ("…" if len(location) > 40 else ""))
+
+
 def _require_nonempty(kind: str, inline: InlineBase64, at: BlockPosition) -> InlineBase64:
     if len(inline.text) <= inline.start:
-        raise MediaError(f"the base64 of {_WITH_ARTICLE[kind]} block is empty", *at)
+        raise MediaError(
+            f"the base64 of {_WITH_ARTICLE[kind]} block is empty; check how its bytes were read",
+            *at,
+        )
     return inline
 
 
@@ -212,7 +228,7 @@ def _checked_mime_type(kind: str, mime_type: str | None, at: BlockPosition) -> s
     remedy = (
         f"use {_WITH_ARTICLE[other]} block"
         if other in _WITH_ARTICLE
-        else f"MiMo does not accept {mime_type[:60]}"
+        else "MiMo does not accept it; send its text as a text block, or its pages as images"
     )
     raise MediaError(f"{mime_type[:60]} in {_WITH_ARTICLE[kind]} block; {remedy}", *at)
 

@@ -99,7 +99,10 @@ def _encode_parallel_tool_calls(value: bool, dialect: Dialect) -> dict[str, Any]
 def _checked_tools(tools: Sequence[Mapping[str, Any]], dialect: Dialect) -> list[Mapping[str, Any]]:
     refuse_shared_names(tools)
     if not dialect.web_search and any(tool.get("type") == WEB_SEARCH for tool in tools):
-        raise MiMoInputError("web search runs only in MiMo's cloud; remove it for this server")
+        raise MiMoInputError(
+            "the tool 'web_search' runs only in MiMo's cloud; remove it from the tools, or use "
+            "ChatMiMo without server=... and base_url"
+        )
     return [with_parameters(tool) for tool in tools]
 
 

@@ -1,4 +1,4 @@
-"""Blocks that a template wrote into a text."""
+"""Warnings about what is asked now: an empty message, or a block that a template made text."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_the_warning_advises_works(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
+        " ",
         "How do I write {'type': 'image', 'base64': '...'} for LangChain?",
         "{'type': 'image', 'url': 'file:///a.png'}",
         '{"type": "image", "base64": "' + "A" * 99 + '"}',
@@ -79,3 +79,15 @@ def test_other_texts_are_not(text):
 
 def test_only_what_is_asked_now_is_searched():
     assert warnings_of([HumanMessage(DATA_URL), AIMessage("a"), HumanMessage("b")]) == []
+
+
+@pytest.mark.parametrize("content", ["", [], [""], [{"type": "text", "text": ""}]])
+def test_an_empty_message_is_noticed(content):
+    [text] = warnings_of([HumanMessage("Hi."), AIMessage("Hello."), HumanMessage(content)])
+    assert text.startswith("The user's message is empty. It is sent as it is")
+    assert warnings_of([HumanMessage(content)]) == []  # once
+
+
+def test_an_empty_message_before_is_not(tmp_path):
+    assert warnings_of([HumanMessage(""), AIMessage("Hello."), HumanMessage("Hi.")]) == []
+    assert warnings_of([HumanMessage([blocks(tmp_path)["bytes"]])]) == []

@@ -1,7 +1,7 @@
-"""Notices content blocks that a template wrote into a text, where no model can see the media.
+"""Warns about what is asked now: an empty message, or a media block that became text.
 
 `ChatPromptTemplate([("human", "Describe {media}")])` puts the `repr` of a block into the text, or a
-data URL: LangChain formats strings, and gives no error.
+data URL: LangChain formats strings, and gives no error. Nor does it where a variable is empty.
 """
 
 from __future__ import annotations
@@ -21,19 +21,28 @@ _IN_TEXT = re.compile(
 )
 
 
-def warn_about_blocks_in(content: str | Sequence[Part]) -> None:
-    """Warn, once, if a text contains the `repr` of a media block, or a data URL that stands alone.
+def warn_about(content: str | Sequence[Part]) -> None:
+    """Warn, once each, about content that the program most likely did not mean.
+
+    That is no content, and text with the `repr` of a media block or a data URL that stands alone.
 
     Args:
         content: What the user asks now; nothing else is searched.
     """
+    if not content:
+        warn_once(
+            "The user's message is empty. It is sent as it is, and every request is billed; check "
+            "the variable or template that fills it.",
+            "empty user message",
+        )
+        return
     parts = [TextPart(content)] if isinstance(content, str) else content
     if any(isinstance(part, TextPart) and _has_block(part.text) for part in parts):
         warn_once(
             "A text contains a media block or a data URL, which the model gets as text, as when a "
-            'prompt template puts a block into "{media}". Pass messages or blocks through a '
-            'placeholder instead: ChatPromptTemplate([("placeholder", "{messages}")]), '
-            "with HumanMessage([image_block(path), ...]) in messages",
+            'prompt template puts a block into "{media}". Pass messages through a placeholder '
+            'instead: ChatPromptTemplate([("placeholder", "{messages}")]), with '
+            "HumanMessage([image_block(path), ...]) in messages.",
             "media block in a text",
         )
 
