@@ -26,14 +26,15 @@ GROUPS = {
     "streams": 15,
     "tool_calls": 9,
     "histories": 15,
-    "media": 5,
-    "concurrency": 8,
+    "media": 7,
+    "concurrency": 7,
 }
 """The modules of `benchmarks.measures` and the number of rounds in a full run."""
 
 PACKAGES = (
     *("langchain-mimo", "langchain-core", "langchain-openai", "langchain-mistralai"),
-    *("langchain-deepseek", "openai", "httpx2", "httpx", "orjson", "pydantic"),
+    *("langchain-deepseek", "langchain-anthropic", "langchain-google-genai"),
+    *("openai", "anthropic", "google-genai", "httpx2", "httpx", "orjson", "pydantic"),
 )
 
 
@@ -82,8 +83,8 @@ def describe_run() -> str:
     return "\n".join(
         (
             f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {os.cpu_count()} cores; medians of one run.",
-            ", ".join(versions[:5]),
-            ", ".join(versions[5:]),
+            ", ".join(versions[:7]),
+            ", ".join(versions[7:]),
         )
     )
 
@@ -105,7 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="number of rounds in every group")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument(
-        "--publish", action="store_true", help="write the chart and the table of the docs"
+        "--publish", action="store_true", help="write the charts and the table of the docs"
     )
     arguments = parser.parse_args()
     if unknown := [each for each in arguments.groups if each not in GROUPS]:
@@ -116,7 +117,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run the groups, write the results; returns 1 if a required target is not met."""
+    """Run the groups, write the results; returns 1 if a target is not met."""
     arguments = parse_arguments()
     measures: dict[str, Measure] = {}
     server_core, worker_core = choose_cores()
@@ -131,7 +132,9 @@ def main() -> int:
     output = ROOT / "docs" / "assets" if arguments.publish else arguments.output
     output.mkdir(parents=True, exist_ok=True)
     caption = describe_run()
-    (output / "performance.svg").write_text(chart.draw(measures, caption), encoding="utf-8")
+    for name, columns in (("performance", 2), ("performance-narrow", 1)):
+        drawn = chart.draw(measures, caption, columns)
+        (output / f"{name}.svg").write_text(drawn, encoding="utf-8")
     results = {"about": caption, "measures": [each.as_json() for each in measures.values()]}
     text = json.dumps(results, indent=1, ensure_ascii=False)
     (output / "performance.json").write_text(text, encoding="utf-8")

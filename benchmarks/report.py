@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from benchmarks.sampling import Measure
+from benchmarks.sampling import Measure, confidence_interval
 from benchmarks.targets import Target, sampled_targets
 
 
@@ -47,25 +47,31 @@ def measures_as_text(measures: Mapping[str, Measure]) -> str:
 
 def targets_as_markdown(measures: Mapping[str, Measure]) -> str:
     """Return the table of targets for the documentation."""
-    rows = ["| Measure | Ratio or amount | Target | Measured |", "|---|---|---:|---:|"]
+    rows = ["| Measure | Ratio or amount | Target | Measured | Range |", "|---|---|---:|---:|---:|"]
     for target in sampled_targets(measures):
         value = f"{target.value(measures):.4g}"
         if not target.met(measures):
-            value = f"**{value}**, {_miss(target)}"
-        rows.append(f"| {target.measure} | {target.label} | {target.limit} | {value} |")
+            value = f"**{value}**, not met"
+        range_ = _range(target, measures)
+        rows.append(f"| {target.measure} | {target.label} | {target.limit} | {value} | {range_} |")
     return "\n".join(rows)
 
 
 def targets_as_text(measures: Mapping[str, Measure]) -> tuple[str, bool]:
-    """Return the table of targets, and whether all required targets are met."""
-    rows = [("measure", "ratio or amount", "target", "measured", "")]
+    """Return the table of targets, and whether all targets are met."""
+    rows = [("measure", "ratio or amount", "target", "measured", "range", "")]
     targets = sampled_targets(measures)
     for target in targets:
-        verdict = "met" if target.met(measures) else _miss(target).upper()
+        verdict = "met" if target.met(measures) else "NOT MET"
+        if not target.certain(measures):
+            verdict += ", uncertain"
         value = f"{target.value(measures):.3f}"
-        rows.append((target.measure, target.label, target.limit, value, verdict))
-    return align(rows), all(target.met(measures) for target in targets if target.required)
+        range_ = _range(target, measures)
+        rows.append((target.measure, target.label, target.limit, value, range_, verdict))
+    return align(rows), all(target.met(measures) for target in targets)
 
 
-def _miss(target: Target) -> str:
-    return "not met" if target.required else "not met yet"
+def _range(target: Target, measures: Mapping[str, Measure]) -> str:
+    """Return where the median lies with a probability of 95 %, "" if it does not vary."""
+    low, high = confidence_interval(target.values(measures))
+    return "" if low == high else f"{low:.4g} to {high:.4g}"

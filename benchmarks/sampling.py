@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ class Measure:
         name: Name of the quantity.
         unit: Unit of the samples.
         more_is_better: Whether larger samples are better.
-        samples: The samples of each subject, one per round.
+        samples: The samples of each subject, one per round, from the first round on.
     """
 
     name: str
@@ -32,10 +33,13 @@ class Measure:
     def median(self, subject: str) -> float:
         return statistics.median(self.samples[subject])
 
-    def ratio(self, subject: str, reference: str) -> float:
-        """Return the median of the rounds' ratios: a slow round slows both subjects alike."""
-        pairs = zip(self.samples[subject], self.samples[reference], strict=True)
-        return statistics.median(mine / other for mine, other in pairs)
+    def ratios(self, subject: str, reference: str) -> list[float]:
+        """Return each round's ratio: a slow round slows both subjects alike.
+
+        Peers are sampled in the first rounds only, so the shorter list decides.
+        """
+        pairs = zip(self.samples[subject], self.samples[reference], strict=False)
+        return [mine / other for mine, other in pairs]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,6 +50,24 @@ def rotate(subjects: Iterable[str], number: int) -> list[str]:
     subjects = list(subjects)
     start = number % len(subjects)
     return subjects[start:] + subjects[:start]
+
+
+def confidence_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return an interval that holds the true median with a probability of at least 95 %.
+
+    It lies between two order statistics, so it assumes no distribution: the number of values below
+    the true median is binomial with probability 1/2. Below six values it is their whole range.
+    """
+    ordered = sorted(values)
+    count = len(ordered)
+    outside, rank = 0.0, 0
+    while rank < count // 2:
+        outside += 2 * math.comb(count, rank) / 2**count
+        if outside > 0.05:
+            break
+        rank += 1
+    rank = max(rank, 1)
+    return ordered[rank - 1], ordered[count - rank]
 
 
 def seconds(action: Callable[[], object], times: int = 1) -> float:
@@ -70,6 +92,7 @@ def sample(
     *,
     times: int = 1,
     convert: Callable[[float], float] = lambda taken: taken,
+    seldom: Collection[str] = (),
 ) -> Measure:
     """Fill a measure: each action warms up once, then runs `times` times in every round.
 
@@ -79,6 +102,7 @@ def sample(
         rounds: Number of samples of each subject.
         times: Number of runs in one sample.
         convert: Converts seconds per run to the measure's unit.
+        seldom: Subjects that set no close target: only the first third of the rounds samples them.
 
     Returns:
         The measure.
@@ -86,6 +110,7 @@ def sample(
     for action in actions.values():
         action()
     for number in range(rounds):
-        for subject in rotate(actions, number):
+        due = [each for each in actions if each not in seldom or number < max(3, rounds // 3)]
+        for subject in rotate(due, number):
             measure.add(subject, convert(seconds(actions[subject], times)))
     return measure

@@ -1,7 +1,8 @@
-"""The subjects: four chat models, and the floors below them."""
+"""The subjects: ChatMiMo, its peers, and the floors below them."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from benchmarks.server import WORDS
+from benchmarks.responses import GREETING, WORDS
 
 PROMPT = "Hello there"
 BODY = {"model": "benchmark", "messages": [{"role": "user", "content": PROMPT}]}
@@ -24,48 +25,57 @@ httpx2 is the client that ChatMiMo uses.
 """
 
 HTTPX = "httpx + orjson"
-"""The same with httpx, which ChatMiMo used before: the floor of older results."""
+"""The same with httpx, which other packages use. It sets no target: see docs/performance.md."""
 
 BARE_CLIENTS = {HTTPX2: httpx2, HTTPX: httpx}
 
 LEANEST = "leanest model"
 """The framework's floor: a BaseChatModel that creates the same chunks without a network."""
 
-MODELS = ("ChatMiMo", "ChatOpenAI", "ChatMistralAI", "ChatDeepSeek")
+PEERS = (
+    *("ChatOpenAI", "ChatMistralAI", "ChatDeepSeek"),
+    *("ChatAnthropic", "ChatGoogleGenerativeAI"),
+)
+MODELS = ("ChatMiMo", *PEERS)
+OPENAI_FORMAT = ("ChatMiMo", "ChatOpenAI", "ChatMistralAI", "ChatDeepSeek")
 
 PACKAGES = {
     "ChatMiMo": "langchain_mimo.chat_models",
     "ChatOpenAI": "langchain_openai.chat_models",
     "ChatMistralAI": "langchain_mistralai.chat_models",
     "ChatDeepSeek": "langchain_deepseek.chat_models",
+    "ChatAnthropic": "langchain_anthropic.chat_models",
+    "ChatGoogleGenerativeAI": "langchain_google_genai.chat_models",
 }
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "ChatMiMo": {"model": "mimo-v2.6-flash", "api_key": "sk-benchmark"},
+    "ChatOpenAI": {"model": "benchmark", "api_key": "sk-benchmark", "stream_usage": True},
+    "ChatMistralAI": {"model_name": "benchmark", "api_key": "sk-benchmark"},
+    "ChatDeepSeek": {"model": "benchmark", "api_key": "sk-benchmark"},
+    "ChatAnthropic": {"model": "benchmark", "api_key": "sk-benchmark"},
+    "ChatGoogleGenerativeAI": {"model": "benchmark", "api_key": "sk-benchmark"},
+}
+"""What each model is created with, besides the base URL."""
+
+URL_ARGUMENTS = {"ChatMistralAI": "endpoint", "ChatDeepSeek": "api_base"}
+"""The argument for the base URL where it is not `base_url`."""
+
+ADDS_VERSION = ("ChatAnthropic", "ChatGoogleGenerativeAI")
+"""The models that add /v1 or /v1beta to the base URL themselves."""
 
 
 def model_factory(name: str) -> Callable[..., BaseChatModel]:
     """Return a function that creates a model from a base URL and further keywords."""
-    if name == "ChatMiMo":
-        from langchain_mimo.chat_models import ChatMiMo
+    model_class = getattr(importlib.import_module(PACKAGES[name]), name)
+    url_argument = URL_ARGUMENTS.get(name, "base_url")
+    arguments = ARGUMENTS[name]
 
-        return lambda url, **more: ChatMiMo(
-            model="mimo-v2.6-flash", api_key="sk-benchmark", base_url=url, **more
-        )
-    if name == "ChatOpenAI":
-        from langchain_openai import ChatOpenAI
+    def create(url: str, **more: Any) -> BaseChatModel:
+        url = url.removesuffix("/v1") if name in ADDS_VERSION else url
+        return model_class(**{**arguments, url_argument: url, **more})
 
-        return lambda url, **more: ChatOpenAI(
-            model="benchmark", api_key="sk-benchmark", base_url=url, stream_usage=True, **more
-        )
-    if name == "ChatMistralAI":
-        from langchain_mistralai import ChatMistralAI
-
-        return lambda url, **more: ChatMistralAI(
-            model_name="benchmark", api_key="sk-benchmark", endpoint=url, **more
-        )
-    from langchain_deepseek import ChatDeepSeek
-
-    return lambda url, **more: ChatDeepSeek(
-        model="benchmark", api_key="sk-benchmark", api_base=url, **more
-    )
+    return create
 
 
 def post_url(base_url: str) -> str:
@@ -113,7 +123,7 @@ class LeanestModel(BaseChatModel):
         return "leanest"
 
     def _generate(self, messages: Any, *args: Any, **kwargs: Any) -> ChatResult:
-        message = AIMessage(content="Hello! How can I help you today?")
+        message = AIMessage(content=GREETING)
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _agenerate(self, messages: Any, *args: Any, **kwargs: Any) -> ChatResult:

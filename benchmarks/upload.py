@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx
 import httpx2
 import orjson
 from langchain_core.messages import HumanMessage
@@ -25,7 +24,6 @@ from benchmarks.media_files import MIME_TYPES
 from benchmarks.subjects import PROMPT, model_factory, post_url
 
 TIMES = 5
-BARE_PACKAGES = {"httpx2": httpx2, "httpx": httpx}
 
 
 def _peak_since_reset() -> float:
@@ -49,8 +47,8 @@ def sender(
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Return two functions: one warms the subject up, one sends the media item."""
     package, _, way = subject.partition(", ")
-    if package in BARE_PACKAGES:
-        return _bare_sender(BARE_PACKAGES[package].Client(timeout=None), kind, path, url)
+    if package == "httpx2":
+        return _bare_sender(httpx2.Client(timeout=None), kind, path, url)
     model: Any
     if package == "ChatMiMo":
         model = model_factory(package)(url, allowed_media_dirs=[str(path.parent)])
@@ -75,7 +73,7 @@ def sender(
 
 
 def _bare_sender(
-    client: httpx2.Client | httpx.Client, kind: str, path: Path, url: str
+    client: httpx2.Client, kind: str, path: Path, url: str
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
     head = b'{"messages":[{"content":[{"url":"data:' + MIME_TYPES[kind].encode() + b";base64,"
     headers = {"content-type": "application/json"}

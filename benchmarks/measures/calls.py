@@ -11,8 +11,10 @@ from benchmarks.sampling import Measure, sample
 from benchmarks.subjects import (
     BARE_CLIENTS,
     BODY,
+    HTTPX,
     LEANEST,
     MODELS,
+    PEERS,
     PROMPT,
     LeanestModel,
     model_factory,
@@ -36,7 +38,12 @@ def measure(context: Context) -> list[Measure]:
     }
     sync |= {name: lambda model=model: model.invoke(PROMPT) for name, model in models.items()}
     invoke = Measure("invoke", "ms")
-    sample(invoke, sync, context.rounds, times=CALLS, convert=lambda taken: taken * 1e3)
+    sample(
+        *(invoke, sync, context.rounds),
+        times=CALLS,
+        convert=lambda taken: taken * 1e3,
+        seldom=(*PEERS, HTTPX),
+    )
     for client in clients.values():
         client.close()
 
@@ -59,7 +66,11 @@ def measure(context: Context) -> list[Measure]:
             name: lambda call=call: runner.run(repeat(call)) for name, call in calls.items()
         }
         ainvoke = Measure("ainvoke", "ms")
-        sample(ainvoke, asynchronous, context.rounds, convert=lambda taken: taken / CALLS * 1e3)
+        sample(
+            *(ainvoke, asynchronous, context.rounds),
+            convert=lambda taken: taken / CALLS * 1e3,
+            seldom=(*PEERS, HTTPX),
+        )
         for client in aclients.values():
             runner.run(client.aclose())
     return [invoke, ainvoke]

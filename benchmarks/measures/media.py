@@ -17,12 +17,8 @@ from benchmarks.worker import Context
 HTTPX2_UPLOAD = "httpx2, file read and encoded"
 """The floor: read the file, encode it, post it; nothing is checked or streamed."""
 
-HTTPX_UPLOAD = "httpx, file read and encoded"
-"""The same with httpx, which ChatMiMo used before."""
-
 SUBJECTS = {
     HTTPX2_UPLOAD: KINDS,
-    HTTPX_UPLOAD: KINDS,
     "ChatMiMo, file": KINDS,
     "ChatMiMo, file, async": KINDS,
     "ChatMiMo, file with digest": KINDS,
