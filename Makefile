@@ -121,7 +121,7 @@ test-newest:  ## Run all tests with what pip resolves today, nothing pinned, on 
 	$(call on_newest,.venv-newest,/dev/null)
 
 .PHONY: test-clients
-test-clients: $(CLIENT_ENV)/.made  ## Run litellm's and agno's MiMo clients against the emulator
+test-clients: $(CLIENT_ENV)/.made  ## Run litellm's and agno's MiMo clients and ChatOpenAI against the emulator
 	$(CLIENT_ENV)/bin/python -m pytest -c client_tests/pytest.ini client_tests $(ARGS)
 
 .PHONY: lint
