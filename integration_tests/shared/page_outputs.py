@@ -15,7 +15,8 @@ Two rules compare an output with what was printed:
 - Any white space equals any other, so long lines may be wrapped.
 
 `shown_form` makes the text of such a block: values that differ between runs (folders, ports, ids,
-digests, times) or between encoders (sizes, tones) become "…", lines are wrapped at 88 columns, and a long output ends with "…".
+digests, times) or between encoders (sizes, tones) become "…", lines are wrapped at 86 columns,
+which fit a page of the site, and a long output ends with "…".
 """
 
 import dataclasses
@@ -23,7 +24,7 @@ import itertools
 import re
 import textwrap
 
-COLUMNS = 88
+COLUMNS = 86
 LINES = 15
 
 BLOCK = re.compile(
