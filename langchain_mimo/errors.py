@@ -205,6 +205,13 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         self.received = received
         self.partial_message: AIMessage | None = None
         source = f" from {host}" if host else ""
+        if limit == "connect" and held_back is None:
+            super().__init__(
+                f"time limit 'connect' of {seconds:g} s expired while connecting to "
+                f"{host or 'the server'}; check the network, or raise it with "
+                "timeout=MiMoTimeouts(connect=...)"
+            )
+            return
         if held_back is not None:
             super().__init__(
                 f"time limit {limit!r} of {seconds:g} s is shorter than the remaining wait of "
@@ -313,7 +320,7 @@ class MiMoAPIError(MiMoError):
             self.is_retryable = is_retryable
 
     def __str__(self) -> str:
-        """Return status, code, message, param, type, request id and hint on one line."""
+        """Return status, fields of the body, request id, attempts and hint on one line."""
         code = f" (code {self.code})" if self.code and self.code != str(self.status_code) else ""
         parts = [f"{self.status_code}{code} {self.message or 'no message'}"]
         parts += [
@@ -322,6 +329,7 @@ class MiMoAPIError(MiMoError):
                 ("param", self.param),
                 ("type", self.type),
                 ("request id", self.request_id),
+                ("retry after", f"{self.retry_after:g} s" if self.retry_after else None),
             )
             if value
         ]

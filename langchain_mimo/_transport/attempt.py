@@ -19,6 +19,8 @@ from langchain_mimo._transport.api_request import (
     ApiRequest,
     error_context,
 )
+from langchain_mimo._transport.clients import ClientSettings
+from langchain_mimo._transport.connection_errors import Route, connection_error
 from langchain_mimo._transport.environment_proxies import proxy_credentials
 from langchain_mimo._transport.error_bodies import describe_body
 from langchain_mimo._transport.error_hints import ErrorContext
@@ -28,7 +30,7 @@ from langchain_mimo._transport.error_responses import (
     invalid_response_error,
     redirect_error,
 )
-from langchain_mimo._transport.http_packages import faults_of, hang_up_after_failure, remedy_of
+from langchain_mimo._transport.http_packages import faults_of, hang_up_after_failure
 from langchain_mimo._transport.inflation import content_encoding
 from langchain_mimo._transport.logs import AttemptLog, logger
 from langchain_mimo._transport.own_clients import client_error
@@ -37,7 +39,6 @@ from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.sse import EventDecoder, parse_json
 from langchain_mimo._transport.timeouts import AttemptTimer
 from langchain_mimo.errors import (
-    MiMoConnectionError,
     MiMoError,
     MiMoIncompleteStreamError,
     MiMoInvalidResponseError,
@@ -68,9 +69,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "_body", "_client", "_context", "_decoder", "_http", "_is_whole", "_start", "_status",
-        "_url", "encoding", "faults", "headers", "keeps_deadlines", "log", "max_bytes", "number",
-        "timer",
+        "_body", "_client", "_context", "_decoder", "_http", "_is_whole", "_settings", "_start",
+        "_status", "_url", "encoding", "faults", "headers", "keeps_deadlines", "log", "max_bytes",
+        "number", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +84,7 @@ class Attempt:
         *,
         max_bytes: int = MAX_RESPONSE_BYTES,
         number: int = 1,
+        settings: ClientSettings | None = None,
     ) -> None:
         """Prepare an attempt.
 
@@ -94,6 +96,7 @@ class Attempt:
             http: The package of the client in use, `httpx2` or `httpx`.
             max_bytes: Largest response, in bytes; see `ApiRequest`.
             number: Its number among the attempts of one request, starting at 1.
+            settings: Settings of our own clients, for errors.
         """
         self._url = url
         self._context = context
@@ -102,6 +105,7 @@ class Attempt:
         self._decoder = EventDecoder(context.secrets)
         self._http = http
         self._is_whole = False
+        self._settings = settings
         self._start: bytearray | None = bytearray()
         self._status = 0
         self.encoding = ""
@@ -215,6 +219,13 @@ class Attempt:
     def error_response(self, body: bytes) -> MiMoError:
         """Return the error for a response that was not accepted."""
         self._mask_proxies()
+        route, client = self._route(), self._client
+        place = route.target
+        if self._url.scheme == "http" and (proxy := route.proxy()):  # it can respond itself
+            place = f"{place} through {proxy}"
+            self._context = replace(self._context, secrets=(*self._context.secrets, *proxy.secrets))
+        own_auth = route.client_name if client is not None and client.auth is not None else ""
+        self._context = replace(self._context, place=place, own_auth=own_auth)
         return error_from_response(self._status, self.headers, body, self._context)
 
     # A response that is not streamed
@@ -356,7 +367,7 @@ class Attempt:
 
     def error_from(self, fault: Exception) -> MiMoError:
         """Convert an exception of the HTTP client or of a socket to an error of this package."""
-        http, host, timer = self._http, self._context.host, self.timer
+        http, timer = self._http, self.timer
         if isinstance(fault, http.HTTPError):
             fault.request = None  # its headers hold the API key
         self._mask_proxies()
@@ -364,25 +375,18 @@ class Attempt:
         if isinstance(fault, http.HTTPStatusError):
             return self._status_error(fault)
         if isinstance(fault, http.ConnectTimeout):
-            return timer.error(host, connecting=True)
-        if isinstance(fault, http.PoolTimeout):
-            return MiMoConnectionError("all connections of the http_client are in use")
-        if isinstance(fault, (http.TimeoutException, TimeoutError)):
-            return timer.error(host)
-        if isinstance(fault, (http.UnsupportedProtocol, http.LocalProtocolError)):
-            return MiMoConnectionError(
-                f"cannot send the request to {host}: {_reason(fault)}", is_retryable=False
-            )
-        if isinstance(fault, http.ConnectError):
-            what = f"cannot connect to {host}"
-        elif self._status:
-            progress = f"{timer.events} events ({timer.received} bytes)"
-            what = f"the connection to {host} broke after {progress}"
-        else:
-            what = f"the connection to {host} broke before a response"
-        text = f"{what}: {redact(_reason(fault), self._context.secrets, 500)}"
-        remedy = remedy_of(self._http, fault)
-        return MiMoConnectionError(f"{text}; {remedy}" if remedy else text, is_retryable=not remedy)
+            return timer.error(self._route().described(), connecting=True)
+        is_timeout = isinstance(fault, (http.TimeoutException, TimeoutError))
+        if is_timeout and not isinstance(fault, http.PoolTimeout):
+            return timer.error(self._context.host)
+        progress = f"{timer.events} events ({timer.received} bytes)" if self._status else ""
+        return connection_error(http, fault, self._route(), self._context.secrets, progress)
+
+    def _route(self) -> Route:
+        """Return the way of the request, for errors."""
+        is_async = self._client is not None and isinstance(self._client, self._http.AsyncClient)
+        name = "http_async_client" if is_async else "http_client"
+        return Route(self._url, self._settings or ClientSettings(), self._client, name)
 
     def _mask_proxies(self) -> None:
         """Mask the credentials of proxies too: a proxy may repeat them in its refusal."""
@@ -407,7 +411,3 @@ class Attempt:
     def client_error(self, error: Exception) -> Exception:
         """Return what to raise in place of an exception of a user's own client."""
         return client_error(self._http, self._client, error, self._context.secrets)
-
-
-def _reason(fault: Exception) -> str:
-    return str(fault).rstrip(".") or type(fault).__name__

@@ -15,6 +15,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ import httpx2
 from typing_extensions import override
 
 from langchain_mimo._forks import fork_lock
-from langchain_mimo._transport.environment_proxies import environment_proxies
+from langchain_mimo._transport.environment_proxies import environment_proxies, proxy_variables
 from langchain_mimo.errors import MiMoConfigurationError
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ class ClientSettings:
         context = _ssl_context(self.verify, trust_env=self.trust_env)
         try:
             return self._build(kind, context)
-        except (ValueError, ImportError, httpx2.InvalidURL):
-            proxy = f"proxy {_host_of(self.proxy)}" if self.proxy else "a proxy of the environment"
+        except ImportError:
+            remedy = "SOCKS needs one more package: pip install 'httpx2[socks]'"
+        except (ValueError, httpx2.InvalidURL):
+            remedy = "check its URL: the scheme must be http, https, socks5 or socks5h"
         # Raised outside of the handler: httpx2's own error shows the URL and its password.
-        raise MiMoConfigurationError(
-            f"cannot use {proxy}; check its URL: the scheme must be http, https, socks5 or "
-            "socks5h, and the latter two need httpx2[socks]"
-        )
+        where = _host_of(self.proxy) if self.proxy else " or ".join(proxy_variables())
+        raise MiMoConfigurationError(f"cannot use the proxy of {where}; {remedy}")
 
     def _build(self, kind: type[AnyClient], context: ssl.SSLContext) -> SharedClient[AnyClient]:
         from langchain_mimo._transport import pooled_transport  # noqa: PLC0415 - imports httpcore2
@@ -109,6 +110,8 @@ class ClientSettings:
         )
 
         def transport_over(proxy: str | None) -> Any:
+            if proxy and proxy.startswith("socks"):
+                import_module("socksio")  # httpcore2 looks for it when it connects
             return transport_class(context, _LIMITS, httpx2.Proxy(proxy) if proxy else None)
 
         from_environment = self.trust_env and self.proxy is None

@@ -7,6 +7,7 @@ function for it. A test compares the two.
 from __future__ import annotations
 
 import ipaddress
+import os
 from base64 import b64encode
 from urllib.parse import unquote
 from urllib.request import getproxies
@@ -33,6 +34,50 @@ def environment_proxies() -> dict[str, str | None]:
         if pattern and _is_valid(pattern):
             proxies[pattern] = None
     return proxies
+
+
+class _ChosenError(Exception):
+    """Raised by a transport to say that it was chosen."""
+
+
+class _Marker(httpx2.BaseTransport):
+    """A transport that sends nothing, and says under which pattern it was mounted."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def handle_request(self, _: httpx2.Request) -> httpx2.Response:
+        """Say that this transport was chosen."""
+        raise _ChosenError(self._pattern)
+
+
+def environment_proxy(url: httpx2.URL) -> tuple[str, str] | None:
+    """Return the proxy that the environment names for a URL, and the name of the variable.
+
+    Which one it is, httpx2 decides: a client is asked that has a marker in place of each proxy.
+    """
+    proxies = environment_proxies()
+    mounts = {pattern: _Marker(pattern) for pattern in proxies}
+    with httpx2.Client(transport=_Marker(""), mounts=mounts, trust_env=False) as client:
+        try:
+            client.get(url)
+        except _ChosenError as found:
+            pattern = str(found)
+    proxy = proxies.get(pattern)
+    if proxy is None:
+        return None
+    return proxy, proxy_variables(pattern.partition(":")[0])[0]
+
+
+def proxy_variables(*schemes: str) -> list[str]:
+    """Return the names of the variables that are set and name a proxy for one of these schemes.
+
+    Without schemes, all of them count. If none is set, the system's settings name the proxies.
+    """
+    names = [f"{scheme}_proxy" for scheme in schemes or ("http", "https", "all")]
+    spellings = [spelling for name in names for spelling in (name, name.upper())]
+    found = [name for name in spellings if os.environ.get(name)]
+    return found or ["the system's settings"]
 
 
 def proxy_credentials() -> list[str]:

@@ -28,6 +28,8 @@ class ErrorContext:
         has_key: Whether a key was sent.
         rival_headers: Names of the headers with a key, if they hold different keys; else empty.
         searches: Whether the request offers MiMo's web search.
+        place: Host and port of the server, and the proxy that may have responded in its place.
+        own_auth: Name of the user's client if it has `auth=`, which may replace the key; else "".
     """
 
     host: str = ""
@@ -37,6 +39,8 @@ class ErrorContext:
     has_key: bool = True
     rival_headers: tuple[str, ...] = ()
     searches: bool = False
+    place: str = ""
+    own_auth: str = ""
 
     @property
     def is_mimo(self) -> bool:
@@ -47,6 +51,11 @@ class ErrorContext:
 def key_hint(context: ErrorContext) -> str:
     """Explain which key was sent to which host, never the key (docs/api-facts.md)."""
     host = context.host or "the server"
+    if context.own_auth:
+        return (
+            f"{context.own_auth} has auth=, which may replace the key in the header Authorization; "
+            f"remove it, or check that it is right for {host}."
+        )
     if not context.has_key:
         return f"No key was sent to {host}; pass api_key or set MIMO_API_KEY."
     if context.rival_headers:
@@ -86,6 +95,36 @@ def _rival_keys_hint(context: ErrorContext) -> str:
     return (
         f"{sent}, and MiMo reads api-key even if it is wrong. Pass the key as api_key, and remove "
         "the other one from default_headers or from the headers of your http_client."
+    )
+
+
+def permission_hint(context: ErrorContext) -> str:
+    """Explain a 403, which MiMo sends for other reasons than other servers."""
+    if context.is_mimo:
+        return (
+            "MiMo refused the request because of your region or its risk control; the key is "
+            "valid. Call from a region that MiMo serves, or ask MiMo's support."
+        )
+    return (
+        f"{context.host or 'The server'} refused the request. Check what the key may do there, and "
+        "whether a firewall or gateway blocks it; MiMo itself refuses because of the region or "
+        "its risk control."
+    )
+
+
+def rate_limit_hint(context: ErrorContext) -> str:
+    """Say what to do about a 429."""
+    return (
+        f"{context.host or 'The server'} limits requests and tokens per minute: send fewer at once "
+        "(max_concurrency of batch, rate_limiter), or raise max_retries."
+    )
+
+
+def server_hint(context: ErrorContext) -> str:
+    """Say what to do about a 5xx."""
+    return (
+        f"The error is on the side of {context.host or 'the server'}: try again later, raise "
+        "max_retries, or name another model with with_fallbacks."
     )
 
 

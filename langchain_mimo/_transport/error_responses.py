@@ -30,6 +30,9 @@ from langchain_mimo._transport.error_hints import (
     modality_hint,
     not_found_hint,
     output_limit_hint,
+    permission_hint,
+    rate_limit_hint,
+    server_hint,
     speech_hint,
     unsupported_model_hint,
 )
@@ -108,12 +111,18 @@ def invalid_response_error(
 ) -> MiMoInvalidResponseError:
     """Return the exception for a 2xx response whose body is not a response of this API."""
     text = redact(body, context.secrets)
+    is_cut = body.lstrip()[:1] in (b"{", b"[")
+    what = "JSON that is cut off or damaged: " if is_cut else ""
     return MiMoInvalidResponseError(
-        f"{context.host or 'the server'} responded with {describe_body(body, context.secrets)}",
+        f"{context.host or 'the server'} responded with {what}"
+        f"{describe_body(body, context.secrets)}",
         status_code=status,
         request_id=request_id(headers, None, context.secrets),
-        hint="Check base_url, and whether a proxy or a login page is in between.",
+        hint="It was cut off or changed on its way: call again, and check the proxies in between."
+        if is_cut
+        else "Check base_url, and whether a proxy or a login page is in between.",
         response=_redacted_response(status, headers, text.encode(), context),
+        is_retryable=is_cut,
     )
 
 
@@ -125,8 +134,11 @@ def _build(
     # the more precise one.
     precise = _status_in(body) or status
     rule = next(rule for rule in _TABLE if rule.matches(precise, text, context))
+    message = body.message
+    if body.text is not None:  # no API wrote it, so where it comes from matters
+        message = f"{context.place or context.host or 'the server'} responded with {message}"
     return rule.error(
-        body.message,
+        message,
         status_code=status,
         code=body.code,
         param=body.param,
@@ -269,7 +281,7 @@ _TABLE = (
         (403,),
         "",
         MiMoPermissionError,
-        "MiMo refused the request because of your region or its risk control; the key is valid.",
+        permission_hint,
     ),
     _Rule(
         (400, 404),
@@ -353,11 +365,18 @@ _TABLE = (
         MiMoQuotaError,
         "The quota of the plan is used up; requests fail until it is renewed.",
     ),
-    _Rule((429,), "", MiMoRateLimitError),
+    _Rule((429,), "", MiMoRateLimitError, rate_limit_hint),
     _Rule((400, 413, 422), "", MiMoInvalidRequestError),
+    _Rule(
+        (407,),
+        "",
+        MiMoAPIError,
+        "A proxy asks for a user name and password: write them into its URL, as in "
+        "http://user:password@host:port.",
+    ),
     _Rule((408, 409, 425), "", MiMoAPIError, retryable=True),
     _Rule((501, 505), "", MiMoServerError, retryable=False),
-    _Rule(range(500, 600), "", MiMoServerError),
+    _Rule(range(500, 600), "", MiMoServerError, server_hint),
     _Rule(_ANY, "", MiMoAPIError),
 )
 """From specific to general; the texts were seen in responses (docs/api-facts.md)."""

@@ -7,11 +7,8 @@ that the program has imported, and never imported here.
 
 from __future__ import annotations
 
-import errno
 import socket
-import ssl
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
@@ -43,23 +40,6 @@ def faults_of(package: Any) -> tuple[type[Exception], ...]:
     asyncio's TimeoutError is an OSError.
     """
     return (package.HTTPError, package.StreamError, OSError)
-
-
-def remedy_of(package: Any, fault: Exception) -> str:
-    """Return what to do about a fault of a connection that a retry does not cure, or ""."""
-    for cause in _causes(fault):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                "the certificate is not trusted; pass a private authority as "
-                "verify='/path/to/ca.pem'"
-            )
-        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
-            return "too many files are open; raise the limit or lower the concurrency"
-    if isinstance(fault, package.ProxyError):
-        return "the proxy refused the request; check its URL, user name and password"
-    if isinstance(fault, package.DecodingError):
-        return "the response is not compressed as its headers say"
-    return ""
 
 
 def hang_up(response: Any) -> None:
@@ -94,9 +74,3 @@ def hang_up_after_failure(response: Any) -> None:
 def is_shared(response: Any) -> bool:
     """Return whether other responses may share the connection."""
     return bool(response.extensions.get("http_version") == b"HTTP/2")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

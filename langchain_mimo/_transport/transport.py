@@ -41,10 +41,13 @@ _OpenStream: TypeAlias = tuple[Attempt, httpx2.Response, C, list[dict[str, Any]]
 class _Plan:
     """What all attempts of one request share, and the generator that decides about retries."""
 
-    __slots__ = ("api_request", "attempts", "body", "context", "http", "started", "url")
+    __slots__ = ("api_request", "attempts", "body", "context", "http", "settings", "started", "url")
 
-    def __init__(self, api_request: ApiRequest, http: Any) -> None:
+    def __init__(
+        self, api_request: ApiRequest, settings: clients.ClientSettings, http: Any
+    ) -> None:
         self.api_request = api_request
+        self.settings = settings
         self.http = http
         self.url: httpx2.URL = parse_url(api_request)
         self.context: ErrorContext = error_context(api_request, self.url)
@@ -63,6 +66,7 @@ class _Plan:
             self.http,
             max_bytes=self.api_request.max_response_bytes,
             number=self.attempts,
+            settings=self.settings,
         )
 
     def steps(self) -> Generator[float | None, None, None]:
@@ -153,7 +157,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, package_of(self._client, "Client") or httpx2)
+        plan = _Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
         return self._drive(plan, self._receive)
 
     def stream(self, api_request: ApiRequest) -> Generator[dict[str, Any], None, None]:
@@ -162,7 +166,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, package_of(self._client, "Client") or httpx2)
+        plan = _Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
         attempt, response, chunks, events = self._drive(plan, self._open)
         failure = None
         try:
@@ -281,7 +285,9 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, package_of(self._async_client, "AsyncClient") or httpx2)
+        plan = _Plan(
+            api_request, self._settings, package_of(self._async_client, "AsyncClient") or httpx2
+        )
         return await self._adrive(plan, self._areceive)
 
     async def astream(self, api_request: ApiRequest) -> AsyncGenerator[dict[str, Any], None]:
@@ -290,7 +296,9 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, package_of(self._async_client, "AsyncClient") or httpx2)
+        plan = _Plan(
+            api_request, self._settings, package_of(self._async_client, "AsyncClient") or httpx2
+        )
         attempt, response, chunks, events = await self._adrive(plan, self._aopen)
         failure = None
         try:

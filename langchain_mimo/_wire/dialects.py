@@ -98,11 +98,11 @@ def dialect_of(server: Server, changes: Mapping[str, Any] | None = None) -> Dial
     for name, value in changes.items():
         if name not in known:
             raise MiMoConfigurationError(
-                f"unknown dialect attribute {name!r}; use one of {', '.join(sorted(known))}"
+                f"dialect has no key {name!r}; use one of {', '.join(sorted(known))}"
             )
         is_valid = isinstance(value, type(known[name]))
         if not is_valid or (name == "audio_part" and value not in get_args(AudioPart)):
-            raise MiMoConfigurationError(f"dialect attribute {name!r} cannot be {value!r}")
+            raise MiMoConfigurationError(f"dialect[{name!r}] cannot be {value!r}")
     return replace(dialect, **changes)
 
 

@@ -82,15 +82,18 @@ FAULTS = {
     "ConnectTimeout": (MiMoTimeoutError, "time limit 'connect'"),
     "ReadTimeout": (MiMoTimeoutError, "time limit 'first_event'"),
     "WriteTimeout": (MiMoTimeoutError, "time limit 'first_event'"),
-    "PoolTimeout": (MiMoConnectionError, "all connections of the http_client are in use"),
-    "ConnectError": (MiMoConnectionError, r"cannot connect to api\.example: why$"),
-    "ReadError": (MiMoConnectionError, r"to api\.example broke before a response: why$"),
-    "WriteError": (MiMoConnectionError, "broke before a response: why$"),
-    "CloseError": (MiMoConnectionError, "broke before a response: why$"),
-    "RemoteProtocolError": (MiMoConnectionError, "broke before a response: why$"),
-    "LocalProtocolError": (MiMoConnectionError, r"cannot send the request to api\.example: why$"),
-    "UnsupportedProtocol": (MiMoConnectionError, r"cannot send the request to api\.example: why$"),
-    "ProxyError": (MiMoConnectionError, "why; the proxy refused the request"),
+    "PoolTimeout": (MiMoConnectionError, r"connections of http_\w+ are in use; raise max_connect"),
+    "ConnectError": (MiMoConnectionError, r"cannot connect to api\.example:443: why; check that"),
+    "ReadError": (MiMoConnectionError, r"to api\.example:443 broke before a response: why; call"),
+    "WriteError": (MiMoConnectionError, "broke before a response: why; call again"),
+    "CloseError": (MiMoConnectionError, "broke before a response: why; call again"),
+    "RemoteProtocolError": (MiMoConnectionError, "broke before a response: why; call again"),
+    "LocalProtocolError": (
+        MiMoConnectionError,
+        r"cannot send the request to api\.example:443: why$",
+    ),
+    "UnsupportedProtocol": (MiMoConnectionError, r"send the request to api\.example:443: why$"),
+    "ProxyError": (MiMoConnectionError, r"refused the connection to api\.example:443: why; check"),
     "DecodingError": (MiMoConnectionError, "why; the response is not compressed"),
 }
 
@@ -198,7 +201,10 @@ def test_a_hook_that_raises_for_the_status_does_not_hide_the_error(http, kind, s
     if status != 307:
         assert error.retry_after == 3.0
         assert error.message == (
-            "because" if reads else "'not read before an event hook raised for the status'"
+            "because"
+            if reads
+            else "api.example:443 responded with 'not read before an event hook raised for the "
+            "status'"
         )
     with pytest.raises(RuntimeError):
         _ = error.__cause__.response.request

@@ -177,7 +177,7 @@ def test_the_key_is_not_in_logs_errors_and_their_causes(shell, caplog):
 def test_the_cause_of_an_error_holds_no_request(shell):
     side = shell(lambda n, request: httpx2.ConnectError("refused", request=request))
     with pytest.raises(
-        MiMoConnectionError, match=r"cannot connect to api\.example: refused"
+        MiMoConnectionError, match=r"cannot connect to api\.example:443: refused; check"
     ) as caught:
         side.request(api_request())
     with pytest.raises(RuntimeError, match="request"):
