@@ -20,7 +20,7 @@ from langchain_mimo._media.inspection import identify_by_tracks, inspect_headers
 from langchain_mimo._media.limits import EMPTY
 from langchain_mimo._media.readers import Base64Reader, Reader
 from langchain_mimo._media.references import InlineBase64, MediaKind
-from langchain_mimo._media.unreadable_formats import CONTROLS, PDF, has_controls, no_format_for
+from langchain_mimo._media.unreadable_formats import CONTROLS, PDF, has_controls, refusal_of
 
 MAX_TEXT_BYTES = 8 * (1 << 20)
 """Most bytes of a text file that are read. The largest context, 1,048,576 tokens, holds less."""
@@ -82,7 +82,7 @@ def unreadable_reason(source: InlineBase64) -> str | None:
     if found.preparer is not None:
         kind = next(kind for kind in _KINDS if found.preparer == f"prepare_{kind}")
         return refusal_reason(found, kind)
-    return no_format_for(found, "MiMo does not read")
+    return refusal_of(found, "MiMo does not read")
 
 
 def unopenable_reason(kind: MediaKind, reader: Reader) -> str | None:
@@ -101,7 +101,7 @@ def unopenable_reason(kind: MediaKind, reader: Reader) -> str | None:
     if found is None:
         return None
     if not found.mime_types and found.preparer is None:
-        return no_format_for(found, "cannot be converted")
+        return refusal_of(found, "cannot be converted")
     possible = [each for each in _KINDS if each in found.mime_types] or [
         each for each in _KINDS if found.preparer == f"prepare_{each}"
     ]

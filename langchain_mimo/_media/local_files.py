@@ -113,7 +113,7 @@ def open_allowed_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[
         if root is None:
             raise ValueError(
                 f"the file {shown_path(path)} is outside the folders in allowed_media_dirs; allow "
-                "its folder or move the file"
+                f"its folder, or move the file to {_listed(allowed_dirs)}"
             )
         return _open_beneath(root, resolved)
     except OSError as error:
@@ -180,6 +180,12 @@ def check_source(function: str, source: Any) -> str | os.PathLike[str] | bytes:
             f"{function} does not download URLs, got {shown(path)}; give a local path or bytes"
         )
     return source
+
+
+def _listed(folders: Sequence[str | os.PathLike[str]]) -> str:
+    """Return folders for an error message, at most three of them."""
+    shown_folders = " or ".join(shown_path(os.fspath(folder)) for folder in folders[:3])
+    return shown_folders if len(folders) <= 3 else f"{shown_folders} or {len(folders) - 3} others"
 
 
 def _allowed_root(resolved: str, allowed_dirs: Sequence[str | os.PathLike[str]]) -> str | None:

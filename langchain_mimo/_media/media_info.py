@@ -42,7 +42,7 @@ from langchain_mimo._media.limits import EMPTY
 from langchain_mimo._media.local_files import check_source, open_trusted_file
 from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
 from langchain_mimo._media.references import MediaKind
-from langchain_mimo._media.unreadable_formats import no_format_for
+from langchain_mimo._media.unreadable_formats import refusal_of
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
 _MATROSKA = (formats.MATROSKA, formats.WEBM)
@@ -258,7 +258,7 @@ def _says_something(header: MediaHeader) -> bool:
 def _foreign_header(file: IO[bytes], found: Format | None) -> tuple[MediaHeader, str]:
     """Measure a file with PyAV or Pillow, and return the header and their name of the format."""
     if found is not None and not found.mime_types and found.preparer is None:
-        raise MediaError(no_format_for(found, "cannot be measured"))
+        raise MediaError(refusal_of(found, "cannot be measured"))
     if found is not None and found.description == "image":
         return measure_image(file)
     try:

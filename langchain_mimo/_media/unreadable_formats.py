@@ -105,15 +105,15 @@ def identify_unreadable(head: bytes) -> Format | None:
     return TEXT if looks_like_text(head) else None
 
 
-def no_format_for(found: Format, use: str) -> str:
-    """Return why a file of a format of this module is of no use, and what to do.
+def refusal_of(found: Format, refusal: str) -> str:
+    """Return why a file of a format of this module is refused, and what to do.
 
     Args:
         found: The format.
-        use: What it is of no use for: "MiMo does not read", "cannot be converted".
+        refusal: What cannot be done with it: "MiMo does not read", "cannot be converted".
     """
     advice = found.advice or "convert it with another program"
-    return f"it is {found.name} ({found.description}), which {use}; {advice}"
+    return f"it is {found.name} ({found.description}), which {refusal}; {advice}"
 
 
 def _identify_markup(text: bytes) -> Format:
