@@ -15,11 +15,14 @@ Video, audio and HEIC need the extra `av`: `pip install ".[av]"` in a clone of t
 - `time_limit`: seconds that the call may take. Default: 600.
 - `progress`: a function called with the completed share, 0.0 to 1.0.
 - `show_progress`: whether to draw a progress bar on standard error.
+
+`prepare_many` runs such calls in parallel.
 """
 
 from langchain_mimo.prepare.audio import prepare_audio
 from langchain_mimo.prepare.images import prepare_image
+from langchain_mimo.prepare.many import prepare_many
 from langchain_mimo.prepare.output import Prepared
 from langchain_mimo.prepare.video import prepare_video
 
-__all__ = ["Prepared", "prepare_audio", "prepare_image", "prepare_video"]
+__all__ = ["Prepared", "prepare_audio", "prepare_image", "prepare_many", "prepare_video"]

@@ -1,0 +1,70 @@
+"""prepare_many: runs prepare calls in parallel."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+
+from langchain_mimo._checks import integer
+from langchain_mimo.errors import MediaError, as_input_error
+from langchain_mimo.prepare.output import Prepared
+
+
+def prepare_many(
+    calls: Iterable[Callable[[], Prepared]], *, max_workers: int | None = None
+) -> Iterator[Prepared | MediaError]:
+    """Run prepare calls in threads, and yield their results in the order of the calls.
+
+        calls = [
+            functools.partial(prepare_video, path, folder / f"{number}.mp4", start_s=a, end_s=b)
+            for number, (a, b) in enumerate(ranges)
+        ]
+        for prepared in prepare_many(calls): ...
+
+    FFmpeg and Pillow let other threads run while they decode and encode. A call of `prepare_video`
+    keeps one core busy, so more workers than cores gain nothing.
+
+    Calls are taken from `calls` as workers become free, at most twice as many as there are workers
+    ahead of the result that is yielded. So any number of calls needs the memory of a few: give each
+    an `output`, or use its result before the next.
+
+    Args:
+        calls: Functions without arguments, such as `functools.partial(prepare_video, …)`.
+        max_workers: Calls that run at a time, at least 1. Default: the number of cores.
+
+    Yields:
+        For each call its result, or the MediaError that it raised.
+
+    Raises:
+        MiMoInputError: `max_workers` is not an integer or is less than 1.
+        Exception: What else a call raises, such as MiMoConfigurationError without PyAV, is raised
+            when its turn comes. No further calls are started, and those that run are waited for.
+    """
+    with as_input_error():
+        workers = integer(
+            "max_workers", os.cpu_count() or 1 if max_workers is None else max_workers, 1
+        )
+    return _results(iter(calls), workers)
+
+
+def _results(
+    calls: Iterator[Callable[[], Prepared]], workers: int
+) -> Iterator[Prepared | MediaError]:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="prepare_many")
+    try:
+        pending = deque(pool.submit(call) for call in islice(calls, 2 * workers))
+        while pending:
+            yield _result(pending.popleft())
+            pending.extend(pool.submit(call) for call in islice(calls, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(future: Future[Prepared]) -> Prepared | MediaError:
+    try:
+        return future.result()
+    except MediaError as error:
+        return error
