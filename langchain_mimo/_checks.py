@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_KEY = re.compile(r"\b(sk|tp|ttp)-[A-Za-z0-9_-]{6,}")
 
 _warned: set[str] = set()
 
@@ -166,9 +169,14 @@ def known_arguments(error: Callable[[str], Exception]) -> Callable[[type[T]], ty
     return decorate
 
 
+def mask_keys(text: str) -> str:
+    """Return a text without what looks like an API key, which is passed in a wrong place at times."""
+    return _KEY.sub(r"\1-[key]", text)
+
+
 def shown(value: object) -> str:
-    """Return the `repr` of a value for an error message, truncated to 80 characters."""
-    text = repr(value)
+    """Return the `repr` of a value for an error, without API keys, cut off at 80 characters."""
+    text = mask_keys(repr(value))
     return text if len(text) <= 80 else text[:80] + "…"
 
 

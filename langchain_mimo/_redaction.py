@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from langchain_mimo._checks import mask_keys
+
 TEXT_LIMIT = 2000
 """Bytes that are kept of a response's body and of an error's text."""
 
@@ -19,7 +21,6 @@ MIN_SECRET_LENGTH = 8
 """Shorter values are not masked: they would be found in ordinary words."""
 
 _MEDIA_RUN = re.compile(r"(?:[A-Za-z0-9+/]|\\/){64,}={0,2}")
-_KEY = re.compile(r"\b(sk|tp|ttp)-[A-Za-z0-9_-]{6,}")
 _MASK = "[key]"
 _COMMON_KEYS = frozenset(
     (
@@ -52,7 +53,7 @@ def redact(text: str | bytes, secrets: Iterable[str] = (), limit: int = TEXT_LIM
         text = _spelled(secret).sub(_MASK, text)
         if is_cut:
             text = _without_start_of(secret, text)
-    text = _KEY.sub(rf"\1-{_MASK}", text)
+    text = mask_keys(text)
     text = _MEDIA_RUN.sub(lambda run: f"[{len(run[0])} characters]", text)
     data = text.encode("utf-8", "replace")
     if len(data) <= limit and not is_cut:

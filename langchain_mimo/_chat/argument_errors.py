@@ -13,8 +13,7 @@ from pydantic import AliasChoices
 
 from langchain_mimo import catalogue
 from langchain_mimo._chat.foreign_arguments import explain_argument
-from langchain_mimo._checks import shown
-from langchain_mimo._redaction import redact
+from langchain_mimo._checks import mask_keys, shown
 from langchain_mimo.errors import MiMoConfigurationError
 
 if TYPE_CHECKING:
@@ -76,8 +75,8 @@ def positional_model(cls: type, args: tuple[Any, ...], named: Mapping[str, Any])
         )
     if "model" in named:
         raise MiMoConfigurationError(
-            f"{cls.__name__} got the model twice, {_shown(args[0])} without its name and "
-            f"model={_shown(named['model'])}; remove one of them"
+            f"{cls.__name__} got the model twice, {shown(args[0])} without its name and "
+            f"model={shown(named['model'])}; remove one of them"
         )
     model: str = args[0]  # checked with the other arguments
     return model
@@ -90,13 +89,11 @@ def configuration_error(error: ValidationError, cls: type[BaseModel]) -> MiMoCon
         error: What pydantic raised.
         cls: The class that was constructed.
     """
-    sentences: dict[tuple[Any, ...], str] = {}
+    first: dict[Any, ErrorDetails] = {}
     for detail in error.errors(include_url=False):
-        # The members of a union come one after the other, all with the same place.
-        field = detail["loc"][:1]
-        where = field if field and field[0] in _WANTED else detail["loc"]
-        sentences.setdefault(where, _sentence(detail, cls))
-    lines = list(dict.fromkeys(sentences.values()))
+        # One value may have several errors: one for each member of a union, or of a list.
+        first.setdefault(detail["loc"][:1], detail)
+    lines = [_sentence(detail, cls) for detail in first.values()]
     if len(lines) == 1:
         return MiMoConfigurationError(lines[0])
     shown_lines = [f"- {line}" for line in lines[:_MAX_LINES]]
@@ -124,7 +121,7 @@ def _sentence(detail: ErrorDetails, cls: type[BaseModel]) -> str:
     context = detail.get("ctx", {})
     if kind == "value_error":
         # Our own sentence, which begins with the field's name; its alias may have been passed.
-        text, field = redact(str(context["error"])), _field_of(name, cls)
+        text, field = mask_keys(str(context["error"])), _field_of(name, cls)
         return f"{name}{text.removeprefix(field)}" if text.startswith(field) else text
     return f"{_named(place)} must be {_wanted(name, detail)}, got {_got(name, value)}"
 
@@ -149,11 +146,7 @@ def _wanted(name: str, detail: ErrorDetails) -> str:
 def _got(name: str, value: Any) -> str:
     """Return a value for an error, or its type where it is long or may be secret."""
     is_plain = value is None or isinstance(value, str | int | float)
-    return _shown(value) if is_plain and name not in _SECRET else type(value).__name__
-
-
-def _shown(value: Any) -> str:
-    return redact(shown(value))
+    return shown(value) if is_plain and name not in _SECRET else type(value).__name__
 
 
 def _named(place: tuple[int | str, ...]) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from langchain_mimo._checks import shown
 from langchain_mimo.catalogue import GENERAL_HOST, MIMO_DOMAIN, TOKEN_PLAN_HOSTS, Region
 from langchain_mimo.errors import MiMoConfigurationError
 
@@ -134,8 +135,8 @@ def _checked_host(url: str, parts: SplitResult) -> str:
 
 
 def _shown(url: str) -> str:
-    """Return the `repr` of a URL for an error, without a user name and password."""
-    return repr(re.sub(r"//[^/]*@", "//…@", url)[:80])
+    """Return the `repr` of a URL for an error, without a user name, password or key."""
+    return shown(re.sub(r"//[^/]*@", "//…@", url))
 
 
 _REGIONS = ", ".join(f'region="{name}" ({host})' for name, host in TOKEN_PLAN_HOSTS.items())
