@@ -84,6 +84,13 @@ def test_video_blocks_are_refused(llm, data):
         ask(llm, {"type": "video", "mime_type": "video/mp4", **data})
 
 
+def test_a_video_part_in_mimos_own_form_gets_through(llm):
+    part = {"type": "video_url", "video_url": {"url": "https://example.com/video.mp4"}, "fps": 1}
+    response = ask(llm, part)
+    assert response.text.startswith("Video 1")
+    assert "video" not in response.usage_metadata["input_token_details"]
+
+
 AUDIO = [
     ("mp3", "mp3", "audio/mpeg"),
     ("flac", "flac", "audio/flac"),
