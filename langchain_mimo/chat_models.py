@@ -8,6 +8,7 @@ more than importing LangChain's own chat models: no HTTP client, no media, no co
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 content_blocks.register()
 
 T = TypeVar("T")
+
+
+def _with_signature(hook: T) -> T:
+    """Store the signature of a hook where core, which asks for it with every call, looks first."""
+    function: Any = hook
+    function.__signature__ = inspect.signature(function)
+    return hook
 
 
 class ChatMiMo(ConnectedFields):
@@ -73,6 +81,7 @@ class ChatMiMo(ConnectedFields):
     # ----------------------------------------------------------------------------------- calls
 
     @override
+    @_with_signature
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -88,6 +97,7 @@ class ChatMiMo(ConnectedFields):
         return result_of(self._completed(WholeResponse(request)))
 
     @override
+    @_with_signature
     async def _agenerate(
         self,
         messages: list[BaseMessage],
