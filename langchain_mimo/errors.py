@@ -68,8 +68,7 @@ class MiMoError(Exception):
 
     Attributes:
         is_retryable: Whether the same call may succeed later.
-        attempts: Number of times the call had sent a request, including retries; 0 if it had sent
-            nothing.
+        attempts: Number of times the call had sent a request, retries included; 0 for none.
         waited: Seconds that it had waited between them.
     """
 
@@ -205,25 +204,20 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         self.received = received
         self.partial_message: AIMessage | None = None
         source = f" from {host}" if host else ""
-        if limit == "connect" and held_back is None:
-            super().__init__(
-                f"time limit 'connect' of {seconds:g} s expired while connecting to "
-                f"{host or 'the server'}; check the network, or raise it with "
-                "timeout=MiMoTimeouts(connect=...)"
-            )
-            return
+        remedy = f"change it with timeout=MiMoTimeouts({limit}=...)"
         if held_back is not None:
-            super().__init__(
-                f"time limit {limit!r} of {seconds:g} s is shorter than the remaining wait of "
-                f"{held_back:.1f} s after an earlier 429{source}, which applies to all callers "
-                "with this key; nothing was sent"
+            text = (
+                f"is shorter than the remaining wait of {held_back:.1f} s after an earlier 429"
+                f"{source}, which applies to all callers with this key; nothing was sent"
             )
-            return
-        super().__init__(
-            f"time limit {limit!r} of {seconds:g} s expired while waiting for a response"
-            f"{source}, after {events} events ({received} bytes); "
-            f"change it with timeout=MiMoTimeouts({limit}=...)"
-        )
+        elif limit == "connect":
+            text = f"expired while connecting to {host}; check the network, or {remedy}"
+        else:
+            text = (
+                f"expired while waiting for a response{source}, after {events} events "
+                f"({received} bytes); {remedy}"
+            )
+        super().__init__(f"time limit {limit!r} of {seconds:g} s {text}")
 
 
 class MiMoIncompleteStreamError(MiMoError, core.ModelConnectionError):
@@ -287,10 +281,7 @@ class MiMoAPIError(MiMoError):
         retry_after: Seconds that the server asks to wait, or None.
         response: The response as an `httpx2.Response`, read, without its request. Its body is cut
             off at 2 KB and contains no media.
-        is_retryable: Whether the same request may succeed later.
     """
-
-    is_retryable = False
 
     def __init__(
         self,
@@ -406,5 +397,4 @@ class MiMoInvalidResponseError(MiMoAPIError, core.ModelAPIError):
             in its content; None if the body is no API response at all.
     """
 
-    is_retryable = False
     partial_message: AIMessage | None = None

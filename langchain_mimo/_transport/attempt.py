@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -21,7 +20,6 @@ from langchain_mimo._transport.api_request import (
 )
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.connection_errors import Route, connection_error
-from langchain_mimo._transport.environment_proxies import proxy_credentials
 from langchain_mimo._transport.error_bodies import describe_body
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import (
@@ -218,14 +216,7 @@ class Attempt:
 
     def error_response(self, body: bytes) -> MiMoError:
         """Return the error for a response that was not accepted."""
-        self._mask_proxies()
-        route, client = self._route(), self._client
-        place = route.target
-        if self._url.scheme == "http" and (proxy := route.proxy()):  # it can respond itself
-            place = f"{place} through {proxy}"
-            self._context = replace(self._context, secrets=(*self._context.secrets, *proxy.secrets))
-        own_auth = route.client_name if client is not None and client.auth is not None else ""
-        self._context = replace(self._context, place=place, own_auth=own_auth)
+        self._context = self._route().completed(self._context)
         return error_from_response(self._status, self.headers, body, self._context)
 
     # A response that is not streamed
@@ -370,29 +361,24 @@ class Attempt:
         http, timer = self._http, self.timer
         if isinstance(fault, http.HTTPError):
             fault.request = None  # its headers hold the API key
-        self._mask_proxies()
+        route = self._route()
+        self._context = route.completed(self._context)
         sanitize(fault, self._context.secrets)
         if isinstance(fault, http.HTTPStatusError):
             return self._status_error(fault)
         if isinstance(fault, http.ConnectTimeout):
-            return timer.error(self._route().described(), connecting=True)
+            return timer.error(route.described(), connecting=True)
         is_timeout = isinstance(fault, (http.TimeoutException, TimeoutError))
         if is_timeout and not isinstance(fault, http.PoolTimeout):
             return timer.error(self._context.host)
         progress = f"{timer.events} events ({timer.received} bytes)" if self._status else ""
-        return connection_error(http, fault, self._route(), self._context.secrets, progress)
+        return connection_error(http, fault, route, self._context.secrets, progress)
 
     def _route(self) -> Route:
         """Return the way of the request, for errors."""
         is_async = self._client is not None and isinstance(self._client, self._http.AsyncClient)
         name = "http_async_client" if is_async else "http_client"
         return Route(self._url, self._settings or ClientSettings(), self._client, name)
-
-    def _mask_proxies(self) -> None:
-        """Mask the credentials of proxies too: a proxy may repeat them in its refusal."""
-        if found := proxy_credentials():
-            secrets = (*self._context.secrets, *found)
-            self._context = replace(self._context, secrets=secrets)
 
     def _status_error(self, fault: Any) -> MiMoError:
         """Convert what `raise_for_status` raised in an event hook of the user's own client."""

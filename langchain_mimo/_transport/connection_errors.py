@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ import httpx2
 from langchain_mimo._redaction import redact
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.environment_proxies import environment_proxy, proxy_credentials
+from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo.errors import MiMoConnectionError
 
 _LIMIT = 1200
@@ -77,6 +78,21 @@ class Route:
         """Whether the server is on this machine."""
         host = self.url.host
         return host in ("localhost", "::1") or host.startswith("127.")
+
+    def completed(self, context: ErrorContext) -> ErrorContext:
+        """Return what errors may say, with what is looked up only after a failure.
+
+        That is the place that responded, `auth=` of the user's client, and the credentials of
+        proxies, which a proxy may repeat in its refusal.
+        """
+        secrets = [*context.secrets, *proxy_credentials()]
+        place = self.target
+        if self.url.scheme == "http" and (proxy := self.proxy()):  # it may respond itself
+            place = f"{place} through {proxy}"
+            secrets += proxy.secrets
+        has_auth = getattr(self.client, "auth", None) is not None
+        own_auth = self.client_name if has_auth else ""
+        return replace(context, place=place, own_auth=own_auth, secrets=tuple(secrets))
 
     def described(self) -> str:
         """Return the target, and the proxy on the way if there is one."""
@@ -147,7 +163,7 @@ def connection_error(
     else:
         state = f"after {progress}" if progress else "before a response"
         what = f"the connection to {way} broke {state}"
-    hidden = (*secrets, *proxy_credentials(), *(proxy.secrets if proxy else ()))
+    hidden = (*secrets, *(proxy.secrets if proxy else ()))
     text = redact(f"{what}: {diagnosis.reason}", hidden, _LIMIT)
     return MiMoConnectionError(f"{text}; {diagnosis.remedy}", is_retryable=diagnosis.is_retryable)
 
@@ -193,7 +209,8 @@ def _socket_diagnosis(cause: OSError, route: Route, proxy: Proxy | None) -> _Dia
             f"check the spelling of {where}, and the network with its DNS",
         )
     # asyncio writes texts of its own.
-    reason = os.strerror(cause.errno or 0)
+    known = os.strerror(cause.errno or 0)
+    reason = reason if known.startswith("Unknown error") else known  # as on Windows
     if cause.errno in _UNREACHABLE:
         return _Diagnosis(reason, "check the network, VPN and firewall")
     if cause.errno in (errno.EMFILE, errno.ENFILE):

@@ -1,9 +1,8 @@
-"""Sends requests and retries them: one generator decides, a sync and an async shell do the I/O."""
+"""Sends requests and retries them as their plan says: a sync and an async shell do the I/O."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -18,16 +17,12 @@ from typing import Any, TypeAlias, TypeVar
 import httpx2
 
 from langchain_mimo._transport import clients, response_body
-from langchain_mimo._transport.api_request import ApiRequest, error_context, parse_url
+from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
-from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.http_packages import package_of
-from langchain_mimo._transport.logs import log_retry, logger
 from langchain_mimo._transport.own_clients import warn_of_shared_client
-from langchain_mimo._transport.request_body import RequestBody
-from langchain_mimo._transport.retries import shared_backoff
-from langchain_mimo._transport.timeouts import AttemptTimer
-from langchain_mimo.errors import MiMoConfigurationError, MiMoError, MiMoTimeoutError
+from langchain_mimo._transport.plan import Plan
+from langchain_mimo.errors import MiMoConfigurationError, MiMoError
 
 T = TypeVar("T")
 """Result of a successful attempt."""
@@ -36,77 +31,6 @@ C = TypeVar("C", Iterator[bytes], AsyncIterator[bytes])
 
 _OpenStream: TypeAlias = tuple[Attempt, httpx2.Response, C, list[dict[str, Any]]]
 """A response, its chunks still to come, and its first events."""
-
-
-class _Plan:
-    """What all attempts of one request share, and the generator that decides about retries."""
-
-    __slots__ = ("api_request", "attempts", "body", "context", "http", "settings", "started", "url")
-
-    def __init__(
-        self, api_request: ApiRequest, settings: clients.ClientSettings, http: Any
-    ) -> None:
-        self.api_request = api_request
-        self.settings = settings
-        self.http = http
-        self.url: httpx2.URL = parse_url(api_request)
-        self.context: ErrorContext = error_context(api_request, self.url)
-        self.body = RequestBody(api_request.tree, api_request.media)
-        self.started = time.monotonic()
-        self.attempts = 0
-
-    def attempt(self) -> Attempt:
-        """Start an attempt."""
-        self.attempts += 1
-        return Attempt(
-            self.url,
-            self.context,
-            self.body,
-            AttemptTimer(self.api_request.timeouts, self.started),
-            self.http,
-            max_bytes=self.api_request.max_response_bytes,
-            number=self.attempts,
-            settings=self.settings,
-        )
-
-    def steps(self) -> Generator[float | None, None, None]:
-        """Yield the seconds to wait, or None to send; the driver throws the failure to send in.
-
-        Raises:
-            MiMoError: The failure, if it is not retried; also if the wait would exceed the `total`
-                limit.
-        """
-        policy = self.api_request.retry
-        host = self.url.netloc.decode("ascii")
-        backoff = shared_backoff(host, self.api_request.key())
-        waited, failure = 0.0, None
-        while True:
-            pause = backoff.wait(random.random(), policy.retry_after_cap)  # noqa: S311
-            if policy.max_retries and pause:
-                self._check_total(pause, failure)
-                logger.info("waiting %.1f s after a 429 of %s to this key", pause, host)
-                waited += pause
-                yield pause
-            failure = None  # its traceback holds this frame
-            try:
-                yield None
-            except MiMoError as error:
-                delay = policy.delay(self.attempts, error, random.random())  # noqa: S311
-                backoff.learn(error, policy)
-                error.attempts, error.waited = self.attempts, waited
-                if delay is None:
-                    raise
-                self._check_total(delay, error)
-                log_retry(host, self.attempts, policy.max_retries + 1, error, delay)
-                waited, failure = waited + delay, error
-                yield delay
-
-    def _check_total(self, pause: float, error: MiMoError | None) -> None:
-        """Raise now if the `total` limit would cut the wait short anyway."""
-        total = self.api_request.timeouts.total
-        if total is None or time.monotonic() + pause < self.started + total:
-            return
-        raise error or MiMoTimeoutError("total", total, host=self.url.host, held_back=pause)
 
 
 class Transport:
@@ -157,7 +81,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
+        plan = Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
         return self._drive(plan, self._receive)
 
     def stream(self, api_request: ApiRequest) -> Generator[dict[str, Any], None, None]:
@@ -166,7 +90,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
+        plan = Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
         attempt, response, chunks, events = self._drive(plan, self._open)
         failure = None
         try:
@@ -193,7 +117,7 @@ class Transport:
                 attempt.log_end(failure)
             del failure  # its traceback holds this frame
 
-    def _drive(self, plan: _Plan, run: Callable[[_Plan, Attempt], T]) -> T:
+    def _drive(self, plan: Plan, run: Callable[[Plan, Attempt], T]) -> T:
         """Run attempts and wait between them, as the plan's steps say."""
         plan.body.open()
         try:
@@ -219,7 +143,7 @@ class Transport:
         finally:
             plan.body.dispose()
 
-    def _receive(self, plan: _Plan, attempt: Attempt) -> dict[str, Any]:
+    def _receive(self, plan: Plan, attempt: Attempt) -> dict[str, Any]:
         """Send the request and read the response."""
         response = self._send(plan, attempt, stream=False)
         try:
@@ -229,7 +153,7 @@ class Transport:
         finally:
             response.close()
 
-    def _open(self, plan: _Plan, attempt: Attempt) -> _OpenStream[Iterator[bytes]]:
+    def _open(self, plan: Plan, attempt: Attempt) -> _OpenStream[Iterator[bytes]]:
         """Send the request and read the first events of the stream."""
         response = self._send(plan, attempt, stream=True)
         try:
@@ -247,7 +171,7 @@ class Transport:
             raise
         return attempt, response, chunks, events
 
-    def _send(self, plan: _Plan, attempt: Attempt, *, stream: bool) -> httpx2.Response:
+    def _send(self, plan: Plan, attempt: Attempt, *, stream: bool) -> httpx2.Response:
         """Send the request and return the response, its body not yet read."""
         client = self._client
         if client is None:
@@ -285,7 +209,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(
+        plan = Plan(
             api_request, self._settings, package_of(self._async_client, "AsyncClient") or httpx2
         )
         return await self._adrive(plan, self._areceive)
@@ -296,7 +220,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = _Plan(
+        plan = Plan(
             api_request, self._settings, package_of(self._async_client, "AsyncClient") or httpx2
         )
         attempt, response, chunks, events = await self._adrive(plan, self._aopen)
@@ -327,7 +251,7 @@ class Transport:
                 attempt.log_end(failure)
             del failure  # its traceback holds this frame
 
-    async def _adrive(self, plan: _Plan, run: Callable[[_Plan, Attempt], Awaitable[T]]) -> T:
+    async def _adrive(self, plan: Plan, run: Callable[[Plan, Attempt], Awaitable[T]]) -> T:
         """Run attempts and wait between them, as the plan's steps say."""
         await plan.body.aopen()
         try:
@@ -353,7 +277,7 @@ class Transport:
         finally:
             plan.body.dispose()
 
-    async def _areceive(self, plan: _Plan, attempt: Attempt) -> dict[str, Any]:
+    async def _areceive(self, plan: Plan, attempt: Attempt) -> dict[str, Any]:
         """Send the request and read the response."""
         response = await self._asend(plan, attempt, stream=False)
         try:
@@ -362,7 +286,7 @@ class Transport:
         finally:
             await response.aclose()
 
-    async def _aopen(self, plan: _Plan, attempt: Attempt) -> _OpenStream[AsyncIterator[bytes]]:
+    async def _aopen(self, plan: Plan, attempt: Attempt) -> _OpenStream[AsyncIterator[bytes]]:
         """Send the request and read the first events of the stream."""
         response = await self._asend(plan, attempt, stream=True)
         try:
@@ -380,7 +304,7 @@ class Transport:
             raise
         return attempt, response, chunks, events
 
-    async def _asend(self, plan: _Plan, attempt: Attempt, *, stream: bool) -> httpx2.Response:
+    async def _asend(self, plan: Plan, attempt: Attempt, *, stream: bool) -> httpx2.Response:
         """Send the request and return the response, its body not yet read."""
         client = self._async_client
         if client is None:

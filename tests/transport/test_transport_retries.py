@@ -5,6 +5,7 @@ import pytest
 from api_requests import KEY, api_request, error_body, parts
 
 from langchain_mimo._transport import MiMoTimeouts, RetryPolicy
+from langchain_mimo._transport import plan as plan_module
 from langchain_mimo._transport import transport as transport_module
 from langchain_mimo.errors import (
     MiMoAPIError,
@@ -133,7 +134,7 @@ def test_waits_follow_the_policy(shell, monkeypatch):
 
     monkeypatch.setattr(transport_module.time, "sleep", waits.append)
     monkeypatch.setattr(transport_module.asyncio, "sleep", asleep)
-    monkeypatch.setattr(transport_module.random, "random", lambda: 1.0)
+    monkeypatch.setattr(plan_module.random, "random", lambda: 1.0)
 
     def handler(n, request):
         headers = {"retry-after-ms": "1500"} if n == 1 else {}
@@ -171,7 +172,7 @@ def test_one_429_makes_another_caller_wait(shell, monkeypatch):
     fine.request(api_request(url=url))
     assert len(waits) == 1
     assert waits[0] > 19
-    transport_module.shared_backoff("slow.example", f"Bearer {KEY}")._until = 0
+    plan_module.shared_backoff("slow.example", f"Bearer {KEY}")._until = 0
 
 
 def test_the_error_for_a_wait_beyond_total_names_its_reason(shell):
@@ -182,4 +183,4 @@ def test_the_error_for_a_wait_beyond_total_names_its_reason(shell):
     fine = shell(lambda n, request: httpx2.Response(200, json={}))
     with pytest.raises(MiMoTimeoutError, match=r"'total' of 1 s .* earlier 429 from busy\.example"):
         fine.request(api_request(url=url, timeouts=MiMoTimeouts(total=1)))
-    transport_module.shared_backoff("busy.example", f"Bearer {KEY}")._until = 0
+    plan_module.shared_backoff("busy.example", f"Bearer {KEY}")._until = 0
