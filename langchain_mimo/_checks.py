@@ -55,13 +55,10 @@ def number(
         ValueError: The value is a bool, not a number, NaN or out of range.
     """
     checked: float = math.nan
-    if isinstance(value, bool | str | bytes):
-        pass
-    elif type(value) in (int, float):
-        checked = value
-    else:
+    if not isinstance(value, bool | str | bytes):
         with suppress(TypeError, ValueError, OverflowError):
-            checked = float(value)
+            checked = float(value)  # also refuses integers that are too large for it
+            checked = value if type(value) is int else checked
     # NaN fails every comparison.
     if minimum <= checked <= maximum and (allow_infinity or not math.isinf(checked)):
         return checked
@@ -170,7 +167,7 @@ def known_arguments(error: Callable[[str], Exception]) -> Callable[[type[T]], ty
 
 
 def mask_keys(text: str) -> str:
-    """Return a text without what looks like an API key, which is passed in a wrong place at times."""
+    """Return a text without what looks like an API key, passed in a wrong place."""
     return _KEY.sub(r"\1-[key]", text)
 
 
