@@ -100,7 +100,7 @@ def test_a_call_can_reset_thinking_to_the_models_default():
         ("fps", math.nan),
         ("fps", math.inf),
         ("fps", True),
-        ("fps", "2"),
+        ("fps", "two"),
         ("media_resolution", "high"),
         ("media_resolution", 1),
     ],
