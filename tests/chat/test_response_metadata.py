@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scripted_api import ScriptedAPI, messages_of
 
 from langchain_mimo import ChatMiMo, RetryPolicy
+from langchain_mimo._chat import second_chance
 from langchain_mimo.cost import price_of
-from langchain_mimo.errors import MiMoInputError
+from langchain_mimo.errors import MiMoError, MiMoIncompleteStreamError, MiMoInputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
@@ -220,8 +221,65 @@ def test_the_last_of_several_attempts_counts(api_format):
         headers=lambda number: [("x-request-id", f"req-{number}")],
     )
     llm = server.llm(retry_policy=RetryPolicy(max_retries=1, initial_delay=1e-6))
-    found = [m.response_metadata["request_id"] for m in messages_of(llm).values()]
+    messages = messages_of(llm)
+    found = [m.response_metadata["request_id"] for m in messages.values()]
     assert sorted(found) == sorted(f"req-{number}" for number in range(3, 19, 3))
+    assert {way: m.response_metadata["attempts"] for way, m in messages.items()} == dict.fromkeys(
+        messages, 3
+    )
+
+
+@pytest.mark.parametrize("api_format", FORMATS)
+def test_one_attempt_says_nothing(api_format):
+    for way, message in messages_of(Server(api_format, text_response(api_format)).llm()).items():
+        assert "attempts" not in message.response_metadata, way
+
+
+def test_only_the_last_chunk_has_the_attempts_so_that_nothing_is_added():
+    server = Server("openai", 503, text_response("openai"))
+    llm = server.llm(retry_policy=RetryPolicy(initial_delay=1e-6))
+    chunks = list(llm.stream("x"))
+    with_attempts = [c for c in chunks if "attempts" in c.response_metadata]
+    assert [c.response_metadata["attempts"] for c in with_attempts] == [2]
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    assert whole.response_metadata["attempts"] == 2
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("answers", "attempts"),
+    [((400,), 1), ((503,), 3), ((503, 503, 400), 3), ((402, 503, 402), 3), ((402, 503), 4)],
+)
+def test_an_error_counts_the_attempts_of_its_call(answers, attempts, streaming, monkeypatch):
+    """402 gets one more request, with retries of its own."""
+    monkeypatch.setattr(second_chance, "BURST_DELAY", 0.01)
+    server = Server("openai", *answers)
+    llm = server.llm(retry_policy=RetryPolicy(initial_delay=1e-6), streaming=streaming)
+    with pytest.raises(MiMoError) as caught:
+        llm.invoke("x")
+    assert caught.value.attempts == server.count == attempts
+    said = f"{attempts} attempts were made, with " in str(caught.value)
+    assert said == caught.value.is_retryable
+
+
+def test_a_stream_that_breaks_counts_its_attempts():
+    def respond(request):
+        sent.append(request)
+        if len(sent) == 1:
+            return httpx2.Response(503)
+        event = json.dumps({"id": "1", "choices": [{"index": 0, "delta": {"content": "Hi"}}]})
+        return httpx2.Response(200, text=f"data: {event}\n\n")
+
+    sent = []
+    client = httpx2.Client(transport=httpx2.MockTransport(respond))
+    policy = RetryPolicy(initial_delay=1e-6)
+    llm = ChatMiMo(model="mimo-v2.6-pro", api_key=KEY, http_client=client, retry_policy=policy)
+    with pytest.raises(MiMoIncompleteStreamError) as caught:
+        list(llm.stream("x"))
+    assert caught.value.attempts == len(sent) == 2
+    assert caught.value.partial_message.content == "Hi"
 
 
 async def test_calls_at_the_same_time_do_not_mix_their_ids():
