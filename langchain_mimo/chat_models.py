@@ -72,8 +72,8 @@ class ChatMiMo(ConnectedFields):
       `default_headers`, `http_client`, `http_async_client`, `allow_key_in_pickle`.
 
     Raises:
-        MiMoConfigurationError: An argument does not exist, or key, region and host do not match.
-        pydantic.ValidationError: A value is of the wrong type.
+        MiMoConfigurationError: An argument is missing, unknown, of the wrong type or out of range,
+            or key, region and host do not match.
     """
 
     model_config = ConfigDict(defer_build=False)
