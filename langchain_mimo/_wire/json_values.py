@@ -89,6 +89,8 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
     Raises:
         UnreadableError: The value is neither.
     """
+    if type(value) is dict:  # nearly always, and faster than `Mapping`
+        return value
     if value is None or value == "":
         return {}
     if isinstance(value, Mapping):
@@ -104,12 +106,12 @@ def items(value: object, where: str) -> list[Any]:
     Raises:
         UnreadableError: The value is something else.
     """
+    if isinstance(value, list):
+        return [item for item in value if item is not None]
     if value is None or value == "":
         return []
     if isinstance(value, Mapping):
         return [value] if value else []
-    if isinstance(value, list):
-        return [item for item in value if item is not None]
     raise UnreadableError(f"{where} must be a list, got {kind_of(value)}")
 
 

@@ -51,7 +51,10 @@ class EventWriter:
         started: Whether the `message-start` event has been returned.
     """
 
-    __slots__ = ("_additional_kwargs", "_block_indices", "_message_id", "_pieces", "started")
+    __slots__ = (
+        "_additional_kwargs", "_block_indices", "_message_id", "_pieces", "_raw_arguments",
+        "started",
+    )  # fmt: skip
 
     def __init__(self, message_id: str | None = None) -> None:
         self._message_id = message_id
@@ -60,6 +63,8 @@ class EventWriter:
         self._block_indices: dict[str | int, int] = {}
         self._pieces: dict[str, list[str]] = {_REASONING: [], _TEXT: []}
         self._additional_kwargs: dict[str, Any] = {}
+        # By call id, so that there is nothing to merge: that would copy those of all calls before.
+        self._raw_arguments: dict[str, str] = {}
 
     def start_message(self, message_id: str | None, model: str | None) -> list[Event]:
         """Return the `message-start` event, or nothing if the message has started.
@@ -137,6 +142,7 @@ class EventWriter:
             events += self.write_delta(_REASONING, reasoning)
         if isinstance(chunk.content, str) and chunk.content:
             events += self.write_delta(_TEXT, chunk.content)
+        self._raw_arguments.update(additional.pop("raw_arguments", {}))
         if additional:
             self._additional_kwargs = merge_dicts(self._additional_kwargs, additional)
         events += self._finish_calls(chunk)
@@ -184,6 +190,8 @@ class EventWriter:
             start = self._start_block(_REFUSAL, {"type": _REFUSAL, _REFUSAL: ""})
             end: Event = {"event": "content-block-finish", "index": start["index"]}
             events += [start, {**end, "content": _RefusalBlock(refusal)}]
+        if self._raw_arguments:
+            additional = {**additional, "raw_arguments": self._raw_arguments}
         finish: Event = {"event": "message-finish", "metadata": dict(last.response_metadata)}
         if last.usage_metadata is not None:
             finish["usage"] = last.usage_metadata
