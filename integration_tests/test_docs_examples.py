@@ -6,12 +6,14 @@ import importlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
 import av
+import media_files
 import pytest
 import sample_media
 from PIL import Image
@@ -307,10 +309,48 @@ def test_a_report_names_refused_files_and_tries_them_again(emulator, run, tmp_pa
     emulator.fault("moderation")
     files = ("notes.txt", "cut-off.png", images[0])
     shown = run("batch_report.py", "report.jsonl", "What?", *files, code=1)
-    for reason in ("unsupported suffix '.txt'", "it is truncated", "MiMoContentFilterError"):
+    for reason in ("it is text (no media)", "it is truncated", "MiMoContentFilterError"):
         assert reason in shown
     shown = run("batch_report.py", "report.jsonl", "What?", images[0])
     assert "MiMoContentFilterError" not in shown
+
+
+def test_a_report_prepares_what_mimo_does_not_take(emulator, run, tmp_path):
+    free = (45 * 10**6).to_bytes(4, "big") + b"free"
+    large = tmp_path / "large.mp4"
+    large.write_bytes((tmp_path / "video.mp4").read_bytes() + free)
+    with large.open("r+b") as file:
+        file.truncate(large.stat().st_size + 45 * 10**6 - 8)
+    for name, container, codec, audio in (
+        ("lecture.mkv", "matroska", "libx264", "aac"),
+        ("screen.webm", "webm", "libvpx", None),
+        ("interview.opus.webm", "webm", None, "libopus"),
+    ):
+        data = media_files.make_video(container, codec, audio, sample_rate=48000)
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "photo.tiff").write_bytes(media_files.make("photo.tiff"))
+    names = ["large.mp4", "lecture.mkv", "screen.webm", "interview.opus.webm", "photo.tiff"]
+    shown = run("batch_report.py", "report.jsonl", "What?", *names, "--fps", "0.5")
+    rows = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert sorted(row["file"] for row in rows) == sorted(names)
+    assert all(row["answer"] for row in rows)
+    kinds = sorted(item.kind for request in emulator.requests for item in request.media)
+    assert kinds == ["audio", "image", "video", "video", "video"]
+    details = [row["usage"]["input_token_details"] for row in rows]
+    billed = sum(row["usage"]["input_tokens"] for row in rows)
+    announced = int(re.search(r"5 requests: ([\d,]+) tokens", shown)[1].replace(",", ""))
+    assert sum(sum(each.values()) for each in details) <= announced <= billed
+
+
+def test_a_report_asks_for_the_ceiling_before_anything_is_sent(emulator, run, tmp_path):
+    shown = run(
+        "batch_report.py", "report.jsonl", "What?", "video.mp4", "--max-cost", "0.0001", code=1
+    )
+    assert "more than --max-cost=0.0001" in shown
+    assert emulator.requests == []
+    assert not (tmp_path / "report.jsonl").exists()
+    run("batch_report.py", "report.jsonl", "What?", "video.mp4", "--max-cost", "0.01")
+    assert len(emulator.requests) == 1
 
 
 def test_a_report_does_not_overwrite_other_files(emulator, run, tmp_path, images):

@@ -1,11 +1,15 @@
 """Sends the same prompt about many files, and resumes after an interruption.
 
-    python docs/examples/batch_report.py report.jsonl "What is shown?" images/*.png videos/*.mp4
+    python docs/examples/batch_report.py report.jsonl "What is shown?" images/* lectures/*
+
+First all files are measured and priced by their headers, and nothing is sent if that is more than
+`--max-cost`. Files that MiMo does not take (MKV, WebM, Opus, HEIC, files over 37 MB …) are prepared
+while others are answered.
 
 Each answer becomes a line of report.jsonl as soon as it arrives. After Ctrl-C, a kill or a power
 cut, the same command continues with the files that have no answer yet; a different prompt is sent
-about all of them. Files that MiMo or this package refuses get a line with the reason, and the next
-run tries them again. At the end, the program prints the usage and cost of all runs.
+about all of them. Files that cannot be sent get a line with the reason, and the next run tries them
+again. At the end, the program prints the usage and cost of all runs.
 """
 
 from __future__ import annotations
@@ -15,27 +19,40 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from costs import cost_table
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
+from langchain_core.runnables import RunnableLambda
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from langchain_mimo import ChatMiMo, audio_block, image_block, video_block
+from langchain_mimo.cost import estimate_file
 from langchain_mimo.errors import MediaError, MiMoError
-
-BLOCKS = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"), image_block),
-    **dict.fromkeys((".mp4", ".mov", ".avi", ".wmv"), video_block),
-    **dict.fromkeys((".mp3", ".wav", ".flac", ".m4a", ".ogg"), audio_block),
-}
+from langchain_mimo.media import MediaInfo, probe
+from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
 
 Row = dict[str, Any]
 
 FIRST_BYTES = b'{"file": "'
+
+BLOCKS: dict[str, Any] = {"image": image_block, "video": video_block, "audio": audio_block}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to send, and what that is estimated to cost."""
+
+    path: Path
+    info: MediaInfo
+    tokens: int
+    dollars: float | None
 
 
 def main() -> int:
@@ -47,18 +64,23 @@ def main() -> int:
     command.add_argument("prompt")
     command.add_argument("files", type=Path, nargs="+")
     command.add_argument("--model", default="mimo-v2.6-flash")
+    command.add_argument("--fps", type=float, default=1.0, help="frames per second of videos")
+    command.add_argument("--max-cost", type=float, default=1.0, help="US dollars; inf: no limit")
+    command.add_argument("--max-output", type=int, default=8000, help="tokens of one answer")
     command.add_argument("--concurrency", type=int, default=4, help="requests at a time")
     options = command.parse_args()
     console = Console(stderr=True)
     done = read_report(options.report)
     todo = [path for path in options.files if not answered(done.get(str(path)), options.prompt)]
     console.print(f"{len(options.files) - len(todo)} of {len(options.files)} files are done.")
+    files, rows = measure(todo, options)
+    check_cost(files, options, console)
     with (
         options.report.open("a", encoding="utf-8") as report,
         progress_bar(console) as bar,
     ):
         task = bar.add_task("files", total=len(todo))
-        for row in ask_all(options.model, options.prompt, todo, options.concurrency):
+        for row in chain(rows, ask_all(files, options)):
             row["prompt"] = options.prompt
             done[row["file"]] = row
             report.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -101,34 +123,90 @@ def read_report(path: Path) -> dict[str, Row]:
     return {row["file"]: row for row in rows}
 
 
-def ask_all(model: str, prompt: str, paths: list[Path], concurrency: int) -> Iterator[Row]:
-    """Send one request per file; yield each row as soon as its response arrives."""
-    llm = ChatMiMo(model=model, allowed_media_dirs=sorted({str(path.parent) for path in paths}))
-    sent: list[Path] = []
-    requests: list[Any] = []
+def measure(paths: list[Path], options: Any) -> tuple[list[File], list[Row]]:
+    """Price the files by their headers; return them, and rows for those that cannot be sent."""
+    files: list[File] = []
+    rows: list[Row] = []
     for path in paths:
         try:
-            block = BLOCKS[path.suffix.lower()](path)
-        except KeyError:
-            yield {"file": str(path), "error": f"unsupported suffix {path.suffix!r}"}
+            info = probe(path)
+            cost = estimate_file(
+                info, model=options.model, fps=options.fps, output_tokens=options.max_output
+            )
         except MediaError as error:
-            yield {"file": str(path), "error": str(error)}
+            rows.append({"file": str(path), "error": str(error)})
         else:
-            sent.append(path)
-            requests.append([HumanMessage([block, {"type": "text", "text": prompt}])])
-    # A reference is a few hundred bytes: many requests can wait, but few files are open at a time.
-    responses = llm.batch_as_completed(
-        requests, {"max_concurrency": concurrency}, return_exceptions=True
-    )
-    for number, response in responses:
-        row: Row = {"file": str(sent[number])}
-        if isinstance(response, AIMessage):
-            row |= {"answer": response.text, "model": model, "usage": response.usage_metadata}
-        elif isinstance(response, MiMoError):
-            row["error"] = f"{type(response).__name__}: {response}"
+            files.append(File(path, info, cost.total, cost.cost_usd))
+    return files, rows
+
+
+def check_cost(files: list[File], options: Any, console: Console) -> None:
+    """Print what the files will cost at most, and stop if it is too much."""
+    known = [file.dollars for file in files if file.dollars is not None]
+    unknown = float("inf") if len(known) < len(files) else 0.0
+    dollars = sum(known) + unknown
+    tokens = sum(file.tokens for file in files)
+    console.print(f"{len(files)} requests: {tokens:,} tokens of media, {dollars:.4f} US dollars.")
+    if dollars > options.max_cost:
+        raise SystemExit(
+            f"That is more than --max-cost={options.max_cost:g}, if every answer has --max-output "
+            "tokens: raise the former, or lower the latter, --fps or the number of files."
+        )
+
+
+def ask_all(files: list[File], options: Any) -> Iterator[Row]:
+    """Send one request per file; yield each row as soon as its response arrives."""
+    with TemporaryDirectory(prefix="batch_report") as folder:
+        folders = {str(file.path.parent) for file in files}
+        llm = ChatMiMo(
+            model=options.model,
+            allowed_media_dirs=[*sorted(folders), folder],
+            fps=options.fps,
+            max_completion_tokens=options.max_output,
+        )
+
+        def message(numbered: tuple[int, File]) -> list[HumanMessage]:
+            number, file = numbered
+            block = block_of(file, Path(folder, f"{number}"), options.fps)
+            return [HumanMessage([block, {"type": "text", "text": options.prompt}])]
+
+        # Files are prepared in the threads that send the requests: few at a time.
+        responses = (RunnableLambda(message) | llm).batch_as_completed(
+            list(enumerate(files)), {"max_concurrency": options.concurrency}, return_exceptions=True
+        )
+        for number, response in responses:
+            Path(folder, f"{number}").unlink(missing_ok=True)
+            yield row_of(files[number].path, response, options.model)
+
+
+def block_of(file: File, prepared: Path, fps: float) -> Any:
+    """Return the content block of a file; write what MiMo does not take to `prepared` first."""
+    kind, path = file.info.kind, file.path
+    if file.info.refusal is not None:
+        if kind == "video":
+            prepare_video(path, prepared, fps=fps)
+        elif kind == "audio":
+            prepare_audio(path, prepared)
         else:
-            raise response
-        yield row
+            prepare_image(path, prepared)
+        path = prepared
+    return BLOCKS[kind](path)
+
+
+def row_of(path: Path, response: Any, model: str) -> Row:
+    """Return the row of a response or of an error."""
+    row: Row = {"file": str(path)}
+    if isinstance(response, AIMessage):
+        row |= {"model": model, "usage": response.usage_metadata}
+        if response.response_metadata.get("finish_reason") == "length":
+            row["error"] = "the answer is longer than --max-output"
+        else:
+            row["answer"] = response.text
+    elif isinstance(response, MiMoError):
+        row["error"] = f"{type(response).__name__}: {response}"
+    else:
+        raise response
+    return row
 
 
 def total_usage(rows: Any) -> dict[str, UsageMetadata]:

@@ -93,7 +93,8 @@ def make_tools(video: Path, folder: Path) -> list[BaseTool]:
         segment = folder / f"{video.stem}-{start_s:g}-{end_s:g}.mp4"
         try:
             if not segment.exists():
-                prepare_video(video, segment, start_s=start_s, end_s=end_s)
+                times = {"start_s": start_s, "end_s": end_s}
+                prepare_video(video, segment, **times, fps=10, media_resolution="max")
         except MediaError as error:  # the model can correct its arguments
             return [{"type": "text", "text": f"There is no such segment: {error}"}]
         return [
