@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import httpx2
 import pytest
 
 from langchain_mimo._transport import ApiRequest, RetryPolicy, Transport
-from langchain_mimo._transport.http_packages import package_of
+from langchain_mimo._transport.http_packages import hang_up, hang_up_after_failure, package_of
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoAuthenticationError,
@@ -223,3 +224,78 @@ def test_a_hook_may_read_the_response(http, kind):
     handler = lambda request: http.Response(200, json={"a": 1})  # noqa: E731
     assert send(http, kind, handler, event_hooks=hooks) == {"a": 1}
     assert len(seen) == 1
+
+
+# Hanging up
+
+
+class PseudoSocket:
+    """A socket as uvloop shows it: what could change it is refused."""
+
+    def __init__(self, sock):
+        self.family, self.type, self.fileno = sock.family, sock.type, sock.fileno
+
+    def shutdown(self, how):
+        raise TypeError("transport sockets do not support shutdown() method")
+
+
+class NetworkStream:
+    def __init__(self, sock):
+        self.sock = sock
+
+    def get_extra_info(self, info):
+        return self.sock if info == "socket" else None
+
+
+def response_over(http, sock, status=200, version=b"HTTP/1.1"):
+    stream = NetworkStream(sock)
+    return http.Response(status, extensions={"network_stream": stream, "http_version": version})
+
+
+@pytest.fixture
+def pair():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        yield ours, theirs
+
+
+def is_shut_down(theirs):
+    try:
+        return theirs.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
+@pytest.mark.parametrize("show", [lambda sock: sock, PseudoSocket], ids=["socket", "uvloop"])
+def test_hanging_up_shuts_the_connection_down(http, pair, show):
+    ours, theirs = pair
+    hang_up(response_over(http, show(ours)))
+    assert is_shut_down(theirs)
+    hang_up(response_over(http, show(ours)))
+    assert ours.recv(1) == b"", "it is still the client's to close"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(200, False), (404, False), (429, False), (408, True), (500, True), (503, True), (599, True)],
+)
+def test_hanging_up_after_a_failure_of_the_server(http, pair, status, expected):
+    ours, theirs = pair
+    hang_up_after_failure(response_over(http, ours, status))
+    assert is_shut_down(theirs) is expected
+
+
+def test_a_connection_of_http_2_is_not_hung_up(http, pair):
+    ours, theirs = pair
+    hang_up_after_failure(response_over(http, ours, 503, b"HTTP/2"))
+    assert not is_shut_down(theirs)
+
+
+def test_hanging_up_needs_a_socket(http, pair):
+    ours, theirs = pair
+    hang_up(http.Response(503))
+    hang_up(response_over(http, None, 503))
+    ours.close()
+    hang_up(response_over(http, ours, 503))
+    assert theirs.recv(1) == b"", "closed before"
