@@ -1,9 +1,10 @@
-"""Runs every Python block of the documentation, page by page, against the emulator.
+"""Runs the programs of the documentation, page by page, against the emulator.
 
 The blocks of a page share one namespace and run in order, in a folder that contains image.png,
 video.mp4 and audio.wav, with MIMO_API_KEY and MIMO_BASE_URL set. Each is compiled as a file is, so
 `await` stands in functions; below `<!-- notebook -->` stands a cell of a notebook, where `await` may
-stand alone, and below `<!-- not run -->` a block that cannot run here.
+stand alone, and below `<!-- not run -->` a block that cannot run here. Below `<!-- run -->` stand
+commands of the shell; they run in the same folder, which has the repository's `docs` too.
 
 The page shows what a block prints (`page_outputs` has the rules). This writes all outputs that are
 missing or wrong into the pages:
@@ -17,12 +18,16 @@ import builtins
 import contextlib
 import inspect
 import io
+import os
 import re
 import shutil
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import pytest
-from page_outputs import agrees, blocks_of, shown_form, with_outputs
+from page_outputs import COLUMNS, agrees, blocks_of, shown_form, with_outputs
 from repository import ROOT
 
 from langchain_mimo import catalogue
@@ -51,6 +56,8 @@ def with_blocks(pages):
 
 def run(block, page, namespace):
     """What a block prints. Tracebacks name the page and the line in it."""
+    if block.kind == "run":
+        return run_commands(block.code)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if block.kind == "notebook" else 0
     code = compile("\n" * block.line + block.code, str(page), "exec", flags=flags)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -58,6 +65,25 @@ def run(block, page, namespace):
         if inspect.iscoroutine(result):
             asyncio.run(result)
     return printed.getvalue()
+
+
+def run_commands(code):
+    """What commands print in a shell whose virtual environment is activated, without a key."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MIMO_")}
+    environment = {**kept, "PATH": path, "COLUMNS": str(COLUMNS), "PYTHONIOENCODING": "utf-8"}
+    process = subprocess.run(
+        ["sh", "-ec", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=100,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout
+    return process.stdout
 
 
 def outputs_of(page, blocks):
@@ -76,6 +102,7 @@ def reader(media, tmp_path, monkeypatch):
         (media.audio, "audio.wav"),
     ):
         shutil.copy(source, tmp_path / name)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
     with MiMoEmulator(media_root={"https://example.com/": tmp_path}) as emulator:
         monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)

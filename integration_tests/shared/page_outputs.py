@@ -1,4 +1,4 @@
-"""The Python blocks of a documentation page, and the output that the page shows below each.
+"""The programs of a documentation page, and the output that the page shows below each.
 
 A block that prints is followed by a block that shows what it printed:
 
@@ -8,6 +8,7 @@ A block that prints is followed by a block that shows what it printed:
 
 In pages in Chinese its title is "输出". A comment on the line above a block, which no reader sees,
 says how the block is meant: `<!-- not run -->`, or `<!-- notebook -->` for a cell of a notebook.
+Blocks of Python without it run. Blocks of the shell run with `<!-- run -->` only.
 
 Two rules compare an output with what was printed:
 
@@ -28,8 +29,9 @@ COLUMNS = 86
 LINES = 15
 
 BLOCK = re.compile(
-    r"(?:^ *<!-- (?P<kind>not run|notebook) -->\n)?"
-    r'^(?P<indent> *)```python(?: title="[^"\n]*")?\n(?P<code>.*?)^ *```\n'
+    r"(?:^ *<!-- (?P<kind>not run|notebook|run) -->\n)?"
+    r'^(?P<indent> *)```(?:python(?: title="[^"\n]*")?|(?<=<!-- run -->\n```)sh)\n'
+    r"(?P<code>.*?)^ *```\n"
     r'(?:\n*(?P=indent)```text title="(?:Output|输出)"\n(?P<output>.*?)^ *```\n)?',
     re.MULTILINE | re.DOTALL,
 )
@@ -47,12 +49,12 @@ VARYING = (
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A Python block of a page.
+    """A program of a page.
 
     Attributes:
         line: The number of lines above its code.
         code: Its code, without the indentation of the block.
-        kind: "file", "notebook" or "not run".
+        kind: "file", "notebook" or "not run" for Python; "run" for commands of the shell.
         output: The output that the page shows, None if it shows none.
     """
 
@@ -63,7 +65,7 @@ class Block:
 
 
 def blocks_of(text):
-    """The Python blocks of a page, in order."""
+    """The programs of a page, in order."""
     return [
         Block(
             line=text.count("\n", 0, match.start("code")),
@@ -122,7 +124,7 @@ def with_outputs(text, outputs, title):
 
     Args:
         text: The page.
-        outputs: For each Python block the text to show below it, "" or None for nothing.
+        outputs: For each program the text to show below it, "" or None for nothing.
         title: The title of the output blocks.
     """
     remaining = iter(outputs)

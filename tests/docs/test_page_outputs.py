@@ -38,6 +38,13 @@ def test_blocks_are_found_with_their_output():
     assert (second.code, second.kind, second.output) == ("print(2)\n", "not run", None)
 
 
+def test_commands_run_where_the_page_says_so():
+    page = "```sh\nls\n```\n\n<!-- run -->\n```sh\npwd\n```\n"
+    (block,) = blocks_of(page)
+    assert (block.line, block.code, block.kind, block.output) == (6, "pwd\n", "run", None)
+    assert blocks_of(with_outputs(page, ["/tmp\n"], "Output"))[0].output == "/tmp\n"
+
+
 def test_outputs_are_replaced_added_and_removed():
     changed = with_outputs(PAGE, ["", "2\n\n3\n"], "Output")
     assert changed == PAGE.replace('\n```text title="Output"\n1\n```\n', "").replace(
@@ -121,7 +128,8 @@ def test_the_site_understands_the_first_line_of_every_block():
 def test_every_python_block_is_found():
     for page in pages():
         text = page.read_text(encoding="utf-8")
-        assert len(re.findall(r"^ *```python", text, re.MULTILINE)) == len(blocks_of(text)), page
+        python = [block for block in blocks_of(text) if block.kind != "run"]
+        assert len(re.findall(r"^ *```python", text, re.MULTILINE)) == len(python), page
 
 
 def test_pages_whose_programs_need_langchain_say_how_to_install_it():
