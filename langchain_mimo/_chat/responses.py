@@ -327,7 +327,7 @@ class StreamedResponse(_Call, Generic[T]):
                 error.partial_message = partial
             return error
         return MiMoIncompleteStreamError(
-            f"the stream broke: {error} (what had arrived is in partial_message)",
+            f"the stream broke, and what had arrived is in partial_message: {error}",
             partial,
             is_retryable=error.is_retryable,
         )

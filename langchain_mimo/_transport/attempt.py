@@ -336,7 +336,8 @@ class Attempt:
         found = describe_body(body, self._context.secrets)
         return MiMoIncompleteStreamError(
             f"{self._context.host} responded with {self._status} and {found} "
-            "instead of a stream of events",
+            "instead of a stream of events; check base_url, and whether a proxy or a login page is "
+            "in between",
             is_retryable=False,
         )
 

@@ -155,7 +155,7 @@ def connection_error(
         )
     proxy = route.proxy()
     way = f"{route.target} through {proxy}" if proxy else route.target
-    diagnosis = _diagnose(http, fault, route, proxy)
+    diagnosis = _diagnose(http, fault, route, proxy, progress)
     if isinstance(fault, http.ProxyError):
         what = f"{proxy or 'the proxy'} refused the connection to {route.target}"
     elif isinstance(fault, http.ConnectError):
@@ -182,25 +182,31 @@ class _Diagnosis(NamedTuple):
     is_retryable: bool = True
 
 
-def _diagnose(http: Any, fault: Exception, route: Route, proxy: Proxy | None) -> _Diagnosis:
+def _diagnose(
+    http: Any, fault: Exception, route: Route, proxy: Proxy | None, progress: str
+) -> _Diagnosis:
     causes = list(_causes(fault))
     is_connecting = isinstance(fault, http.ConnectError)
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            return _tls_diagnosis(cause, route, proxy, is_connecting=is_connecting)
+            if is_connecting or "alert" in str(cause).lower():
+                return _tls_diagnosis(cause, route, proxy)
+            return _Diagnosis(_reason_of(cause), _after_break(route, progress))
     if isinstance(fault, http.ProxyError):
         return _refusal(fault, proxy)
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno is not None:
-            return _socket_diagnosis(cause, route, proxy)
+            return _socket_diagnosis(cause, route, proxy, progress)
     if isinstance(fault, http.DecodingError):
         remedy = "the response is not compressed as its headers say; check proxies in between"
         return _Diagnosis(_text(fault), remedy, is_retryable=False)
-    remedy = _check_server(route, proxy) if is_connecting else _after_break(route)
+    remedy = _check_server(route, proxy) if is_connecting else _after_break(route, progress)
     return _Diagnosis(_text(fault), remedy)
 
 
-def _socket_diagnosis(cause: OSError, route: Route, proxy: Proxy | None) -> _Diagnosis:
+def _socket_diagnosis(
+    cause: OSError, route: Route, proxy: Proxy | None, progress: str
+) -> _Diagnosis:
     reason = (cause.strerror or _text(cause)).rstrip(".")
     if isinstance(cause, socket.gaierror):
         where = f"the address in {proxy.source}" if proxy else "the host name in base_url"
@@ -217,7 +223,7 @@ def _socket_diagnosis(cause: OSError, route: Route, proxy: Proxy | None) -> _Dia
         remedy = "too many files are open; raise the limit or lower the concurrency"
         return _Diagnosis(reason, remedy, is_retryable=False)
     if cause.errno in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):
-        return _Diagnosis(reason, _after_break(route))
+        return _Diagnosis(reason, _after_break(route, progress))
     return _Diagnosis(reason, _check_server(route, proxy))
 
 
@@ -233,9 +239,9 @@ def _check_server(route: Route, proxy: Proxy | None) -> str:
     return text
 
 
-def _after_break(route: Route) -> str:
+def _after_break(route: Route, progress: str) -> str:
     """Say what to check if the other side hung up."""
-    if route.url.scheme == "http":
+    if route.url.scheme == "http" and not progress:
         return "if the server expects TLS, start base_url with https://; else see the server's log"
     return "call again; if it happens often, check the server and the proxies in between"
 
@@ -256,20 +262,16 @@ def _refusal(fault: Exception, proxy: Proxy | None) -> _Diagnosis:
     return _Diagnosis(text, remedy, is_retryable=False)
 
 
-def _tls_diagnosis(
-    cause: ssl.SSLError, route: Route, proxy: Proxy | None, *, is_connecting: bool
-) -> _Diagnosis:
+def _tls_diagnosis(cause: ssl.SSLError, route: Route, proxy: Proxy | None) -> _Diagnosis:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _certificate_diagnosis(cause, route)
-    reason = (cause.reason or _text(cause)).lower().replace("_", " ")
+    reason = _reason_of(cause)
     if "certificate required" in reason:
         remedy = "the server asks for a client certificate; load one into the SSLContext of verify="
         return _Diagnosis(reason, remedy, is_retryable=False)
     if "alert" in reason or "unsupported protocol" in reason:
         remedy = "the two sides share no TLS settings; compare the TLS versions that they allow"
         return _Diagnosis(reason, remedy, is_retryable=False)
-    if not is_connecting:
-        return _Diagnosis(reason, _after_break(route))
     if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         remedy = "the connection was closed during the TLS handshake; check the port in base_url"
         return _Diagnosis(reason, remedy)
@@ -278,6 +280,10 @@ def _tls_diagnosis(
         who, where = "the proxy or the server", f"{proxy.source} or base_url"
     remedy = f"{who} does not speak TLS on its port; for plain HTTP, write http:// in {where}"
     return _Diagnosis(reason, remedy, is_retryable=False)
+
+
+def _reason_of(cause: ssl.SSLError) -> str:
+    return (cause.reason or _text(cause)).lower().replace("_", " ")
 
 
 def _certificate_diagnosis(cause: ssl.SSLCertVerificationError, route: Route) -> _Diagnosis:

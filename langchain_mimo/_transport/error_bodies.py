@@ -7,8 +7,10 @@ if a stream was requested (docs/api-facts.md). vLLM, FastAPI and gateways have f
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,7 @@ import orjson
 from langchain_mimo._redaction import redact
 
 _HEAD = 8192
-"""Bytes of a body that is not JSON that are looked at."""
+"""Bytes of a body that is not JSON, and characters of a list as Python prints it, that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def read_payload(payload: Any, secrets: Iterable[str]) -> ErrorBody:
     if isinstance(payload, list) and len(payload) == 1:  # some gateways wrap the object
         payload = payload[0]
     if not isinstance(payload, dict):
-        return ErrorBody(_clean(payload, secrets, 300) or "no message")
+        text = _clean(_validation_errors(payload) or payload, secrets, 300)
+        return ErrorBody(text or "no message")
     error = payload.get("error", payload)
     if not isinstance(error, dict):
         message = _clean(error, secrets) or "no message"
@@ -93,7 +96,7 @@ def read_payload(payload: Any, secrets: Iterable[str]) -> ErrorBody:
         return ErrorBody(message, code, request_id=request_id)
     found = next((error[key] for key in ("message", "detail", "msg") if error.get(key)), None)
     return ErrorBody(
-        message=_clean(found, secrets, 1000) or "",
+        message=_clean(_validation_errors(found) or found, secrets, 1000) or "",
         code=_clean(error.get("code"), secrets, 60),
         param=_clean(error.get("param"), secrets),
         type=_clean(error.get("type"), secrets, 60),
@@ -137,6 +140,25 @@ def _clean(value: Any, secrets: Iterable[str], limit: int = 600) -> str | None:
         return None
     text = value if isinstance(value, str) else _as_json(value)
     return " ".join(redact(text, secrets, limit).split())
+
+
+def _validation_errors(value: Any) -> str:
+    """Return pydantic's list of errors as text, one "field: message" each; "" for anything else.
+
+    FastAPI sends the list itself, and MiMo how Python prints it.
+    """
+    if isinstance(value, str) and value.startswith("[{'") and len(value) <= _HEAD:
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            value = ast.literal_eval(value)
+    if not isinstance(value, list) or not value:
+        return ""
+    texts = []
+    for error in value:
+        if not isinstance(error, dict) or not isinstance(error.get("loc"), list | tuple):
+            return ""
+        where = ".".join(map(str, error["loc"])).removeprefix("body.")
+        texts.append(f"{where}: {error.get('msg')}")
+    return "; ".join(texts)
 
 
 def _as_json(value: Any) -> str:

@@ -116,6 +116,9 @@ def test_a_server_over_plain_http_that_hangs_up_may_expect_tls():
     cause = os_error(errno.ECONNRESET)
     assert "https://" in str(error_of(cause, httpx2.ReadError, "http://api.example/v1"))
     assert "https://" not in str(error_of(cause, httpx2.ReadError, "https://api.example/v1"))
+    route = Route(httpx2.URL("http://api.example/v1"), ClientSettings())
+    error = connection_error(httpx2, httpx2.ReadError("x"), route, (), "3 events (70 bytes)")
+    assert "broke after 3 events (70 bytes): x; call again" in str(error)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])

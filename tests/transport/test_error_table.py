@@ -115,7 +115,13 @@ TABLE = {
         False,
         ["passed back", "additional_kwargs['reasoning_content']"],
     ),
-    "pydantic form": (400, PYDANTIC, MiMoInvalidRequestError, False, ["reasoning_effort"]),
+    "pydantic form": (
+        400,
+        PYDANTIC,
+        MiMoInvalidRequestError,
+        False,
+        ["400 reasoning_effort: Input"],
+    ),
     "outage reported as 400": (
         400,
         error_body(400, "finishConnect(..) failed: Connection refused: s-x.xiaomi.srv/10.1.2.3:80"),
@@ -315,7 +321,7 @@ TABLE = {
         b'{"detail":[{"loc":["body","x"],"msg":"field required"}]}',
         MiMoInvalidRequestError,
         False,
-        ["field required"],
+        ["422 x: field required"],
     ),
     "old vLLM form": (
         400,
