@@ -82,9 +82,7 @@ _MORE_THAN_A_NAME = {
 """What to do instead, for arguments without one of ours that means the same."""
 
 _NOT_AT_MIMO = {
-    "MiMo refuses more than one response per request; use batch() for several": (
-        *("n", "candidate_count", "best_of"),
-    ),
+    "MiMo refuses it; use batch() for several responses": (*("n", "candidate_count", "best_of"),),
     "MiMo documents no such parameter and ignores it; extra_body={%r: ...} sends it all the same": (
         *("seed", "logprobs", "top_logprobs", "logit_bias", "user", "prediction"),
     ),

@@ -139,10 +139,7 @@ def test_all_wrong_arguments_are_named_at_once():
         "- temperature must be a number, got 'hot'",
         "- fps must be a number from 0.1 to 10, got 99.0",
         "- ChatMiMo has no argument 'temprature'; did you mean 'temperature'?",
-        (
-            "- ChatMiMo has no argument 'n'; MiMo refuses more than one response per request; use "
-            "batch() for several"
-        ),
+        "- ChatMiMo has no argument 'n'; MiMo refuses it; use batch() for several responses",
     ]
 
 

@@ -92,7 +92,7 @@ def test_remedies_name_only_arguments_that_exist():
         ("functions", "use bind_tools(tools"),
         ("seed", "extra_body={'seed': ...} sends it all the same"),
         ("top_k", "extra_body={'top_k': ...} sends it, for example to vLLM"),
-        ("n", "use batch() for several"),
+        ("n", "use batch() for several responses"),
         ("openrouter_provider", "a reseller's own parameters go into extra_body"),
     ],
 )
