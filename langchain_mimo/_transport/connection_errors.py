@@ -269,7 +269,7 @@ def _tls_diagnosis(cause: ssl.SSLError, route: Route, proxy: Proxy | None) -> _D
     if "certificate required" in reason:
         remedy = "the server asks for a client certificate; load one into the SSLContext of verify="
         return _Diagnosis(reason, remedy, is_retryable=False)
-    if "alert" in reason or "unsupported protocol" in reason:
+    if "alert" in reason or "protocol" in reason:
         remedy = "the two sides share no TLS settings; compare the TLS versions that they allow"
         return _Diagnosis(reason, remedy, is_retryable=False)
     if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
