@@ -147,6 +147,17 @@ def test_the_prices_are_those_of_the_catalogue():
     assert set(re.findall(r"`(.+?)`", offered)) == batch
 
 
+@pytest.mark.parametrize("page", ["caches.md", "usage-and-cost.md"])
+def test_the_discounts_of_the_prompt_cache_are_those_of_the_catalogue(page):
+    words = {"one fiftieth": 50, "one 120th": 120}
+    text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
+    shown = re.search(r"(one \w+) of the input price \(`(.+?)`\) or (one \w+) \(`(.+?)`\)", text)
+    for said, model in (shown.group(1, 2), shown.group(3, 4)):
+        for currency in ("USD", "CNY"):
+            price = catalogue.PRICES[model, "realtime", currency]
+            assert price.input / price.cache_hit == pytest.approx(words[said], rel=0.01)
+
+
 def test_the_prices_of_services_are_those_of_the_catalogue():
     services = dict.fromkeys(service for service, _ in catalogue.UNIT_PRICES)
     rows = []
