@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from langchain_mimo._media import formats, limits
 from langchain_mimo._media.formats import SUFFIXES
+from langchain_mimo._media.headers.codec_names import codec_name
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import check_source
@@ -327,7 +328,7 @@ def _copy_packets(job: _Job, *, leaves_out_damage: bool = False) -> _Written | N
     if copied.damaged:
         job.notes.append(_skipped(copied.damaged))
     end_s = start_s + copied.seconds
-    note = f"Copied its {part.codec} audio from {start_s:.2f} s to {end_s:.2f} s."
+    note = f"Copied its {codec_name(part.codec)} audio from {start_s:.2f} s to {end_s:.2f} s."
     return _Written(mime_type, copied.seconds, note)
 
 

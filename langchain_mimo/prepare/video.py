@@ -13,6 +13,7 @@ from langchain_mimo._media.av_container import pixel_format
 from langchain_mimo._media.cutting.index import is_cover, streams_to_cut
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.verification import inspect_file
+from langchain_mimo._media.headers.codec_names import codec_name
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.local_files import check_source
 from langchain_mimo.catalogue import FPS_RANGE
@@ -196,7 +197,7 @@ def _reasons_to_encode(job: Job, video: _VideoInfo, target: Target) -> list[str]
 
 def _copy_streams(job: Job, target: Target) -> bool:
     """Copy the packets into an MP4 if codecs, key frames and limits allow it."""
-    codecs = [stream.codec for stream in job.index.streams.values()]
+    codecs = [str(codec_name(stream.codec)) for stream in job.index.streams.values()]
     if codecs[0] != "h264" or not _AUDIO_CODECS.issuperset(codecs[1:]):
         job.notes.append(f"Re-encoded: its codecs are {' and '.join(codecs)}.")
         return False

@@ -9,6 +9,7 @@ import wave
 from array import array
 
 import av
+import media_files
 import pytest
 from audio_samples import RATE, hear, is_same_tone, level, rising
 from media_collection import collection, copies, find
@@ -334,3 +335,9 @@ def test_damaged_packets_are_left_out_and_noted():
     heard = hear(prepared.data)
     assert heard.damaged == 0
     assert heard.seconds == pytest.approx(2.5, abs=0.15)
+
+
+def test_notes_name_codecs_and_not_decoders():
+    """FFmpeg decodes MP3 with "mp3float" and AV1 with "libdav1d"."""
+    prepared = prepare_audio(media_files.make_video("matroska", "libx264", "libmp3lame"))
+    assert prepared.notes == ("Copied its mp3 audio from 0.00 s to 2.01 s.",)

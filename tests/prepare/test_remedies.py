@@ -22,8 +22,6 @@ PREPARE = {
 }
 _CALLS = re.compile(r"prepare_(image|video|audio)|use a block of type '(image|video|audio)'")
 FILES = media_collection.collection()
-WITHOUT_SIGNATURE = {"plain.tga"}
-"""Nothing in their first bytes says what they are, so the block cannot name a call."""
 DAMAGED_BEHIND_THE_START = {"half.avif", "half.tiff", "no_key_frame.ts", "absurd_block.wav"}
 """The block knows them by their first bytes; that nothing decodes, only prepare finds out."""
 
@@ -74,7 +72,7 @@ def test_what_its_own_block_advises_works(file):
     text = ask_client(file.kind, file.data).reason
     if file.name in DAMAGED_BEHIND_THE_START:
         assert calls_in(make("prepare", file.kind, file.data)) == []
-    elif not follow(text, file.data, steps=0) and file.name not in WITHOUT_SIGNATURE:
+    elif not follow(text, file.data, steps=0):
         assert make("prepare", file.kind, file.data) is not None, f"{text!r} names no call"
 
 
@@ -85,7 +83,7 @@ def test_what_another_block_advises_leads_to_one_that_works(file, kind):
         return
     verdict = ask_client(kind, file.data)
     if not verdict.accepted and file.prepared != "refused":
-        assert follow(verdict.reason, file.data, steps=1) or file.name in WITHOUT_SIGNATURE
+        assert follow(verdict.reason, file.data, steps=1)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -19,6 +19,9 @@ _NAMES = {
     "MP42": "msmpeg4v2", "WMV1": "wmv1", "WMV2": "wmv2", "WMV3": "wmv3", "WVC1": "vc1",
     "HFYU": "huffyuv", "FFV1": "ffv1",
     "dvsd": "dvvideo", "cvid": "cinepak", "IV50": "indeo5", "uncompressed": "rawvideo",
+    # FFmpeg's own, where a decoder has another name than its codec
+    "mp3float": "mp3", "libdav1d": "av1", "libopus": "opus", "libvorbis": "vorbis",
+    "libvpx": "vp8", "libvpx-vp9": "vp9",
     # images, by the names of their formats
     "JPEG": "mjpeg", "PNG": "png", "GIF": "gif", "WebP": "webp", "BMP": "bmp", "TIFF": "tiff",
     "HEIC": "hevc", "AVIF": "av1", "JPEG 2000": "jpeg2000",
