@@ -27,6 +27,7 @@ import types
 from pathlib import Path
 
 import pytest
+import sample_media
 from page_outputs import COLUMNS, agrees, blocks_of, shown_form, with_outputs
 from repository import ROOT
 
@@ -93,13 +94,20 @@ def outputs_of(page, blocks):
     return [None if block.kind == "not run" else run(block, page, namespace) for block in blocks]
 
 
+@pytest.fixture(scope="session")
+def lecture(tmp_path_factory):
+    """The video that docs/examples/sample_media.py makes to be planned and cut."""
+    return sample_media.make_lecture(tmp_path_factory.mktemp("lecture") / "lecture.mkv")
+
+
 @pytest.fixture
-def reader(media, tmp_path, monkeypatch):
+def reader(media, lecture, tmp_path, monkeypatch):
     """An emulator and a folder with sample media, as a reader of a page has them."""
     for source, name in (
         (media.image, "image.png"),
         (media.video, "video.mp4"),
         (media.audio, "audio.wav"),
+        (lecture, "lecture.mkv"),
     ):
         shutil.copy(source, tmp_path / name)
     (tmp_path / "docs").symlink_to(ROOT / "docs")

@@ -1,6 +1,6 @@
-"""Creates sample media: an image, a video with an audio track, and an audio file.
+"""Creates sample media: an image, a video with an audio track, an audio file, and a longer MKV.
 
-To write the three files to a folder: `python docs/examples/sample_media.py output`.
+To write the four files to a folder: `python docs/examples/sample_media.py output`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ def make_video(
             _write(file, audio, frame)
         _write(file, audio, None)
     return path
+
+
+def make_lecture(path: Path) -> Path:
+    """Write a video that is worth planning: longer and larger, as MKV if that is the suffix."""
+    return make_video(path, seconds=19.5, width=960, height=540)
 
 
 def make_audio(path: Path, seconds: float = 4.0) -> Path:
@@ -105,3 +110,4 @@ if __name__ == "__main__":
     print(make_image(folder / "image.png"))
     print(make_video(folder / "video.mp4"))
     print(make_audio(folder / "audio.wav"))
+    print(make_lecture(folder / "lecture.mkv"))
