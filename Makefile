@@ -143,6 +143,10 @@ format: $(TEST_ENV)/.made  ## Format the code and apply ruff's fixes
 	$(TEST_ENV)/bin/ruff check --fix .
 	$(TEST_ENV)/bin/ruff format .
 
+.PHONY: docs-outputs
+docs-outputs: $(TEST_ENV)/.made  ## Rewrite the outputs that the pages show, where they are wrong
+	$(TEST_ENV)/bin/python -m pytest integration_tests/test_documentation.py --update-outputs $(ARGS)
+
 .PHONY: docs
 docs: $(DOCS_ENV)/.made  ## Build the documentation into site/; broken links are errors
 	$(DOCS_ENV)/bin/zensical build --strict --clean
