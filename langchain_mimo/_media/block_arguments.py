@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 from langchain_mimo._checks import nearest
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MiMoInputError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _RANGES = frozenset({"start", "end", "start_s", "end_s", "start_time", "end_time", "duration"})
 _OF_VIDEOS = frozenset({"fps", "media_resolution"})
@@ -14,21 +20,31 @@ _DETAIL = frozenset({"detail", "resolution", "max_pixels", "min_pixels"})
 """What other providers call the size at which an image or video is looked at."""
 
 
-def refuse_unknown_arguments(
-    kind: MediaKind, known: Sequence[str], arguments: Iterable[str]
-) -> None:
-    """Raise for the first argument, with what does what it asks for.
+def naming_unknown_arguments(kind: MediaKind) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Decorate the function that creates a kind of block.
+
+    A wrapper, so that the function has no `**unknown` in its signature, which type checkers,
+    editors and LangChain's tools read.
 
     Args:
-        kind: The kind of block that was to be created.
-        known: The keyword arguments that the function has.
-        arguments: Those that it has not.
-
-    Raises:
-        MiMoInputError: There is one.
+        kind: The kind of block.
     """
-    for name in arguments:
-        raise MiMoInputError(f"{kind}_block has no argument {name!r}; {_remedy(kind, known, name)}")
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        known = tuple(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def checked(*arguments: P.args, **keywords: P.kwargs) -> T:
+            for name in keywords:
+                if name not in known:
+                    raise MiMoInputError(
+                        f"{kind}_block has no argument {name!r}; {_remedy(kind, known[1:], name)}"
+                    )
+            return function(*arguments, **keywords)
+
+        return checked
+
+    return decorate
 
 
 def _remedy(kind: MediaKind, known: Sequence[str], name: str) -> str:

@@ -10,11 +10,11 @@ import io
 import os
 from base64 import b64encode
 from pathlib import Path
-from typing import IO, Any, Never, Protocol, TypeAlias, runtime_checkable
+from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
 
 from langchain_mimo._checks import choice, integer, number, shown, spelled_number
 from langchain_mimo._media import formats, limits
-from langchain_mimo._media.block_arguments import refuse_unknown_arguments
+from langchain_mimo._media.block_arguments import naming_unknown_arguments
 from langchain_mimo._media.deep_greys import reduce_deep_grey
 from langchain_mimo._media.image_colours import fitting_profile, on_white, to_srgb
 from langchain_mimo._media.inspection import inspect
@@ -40,7 +40,6 @@ class PillowImage(Protocol):
     def getbands(self) -> tuple[str, ...]: ...
 
 
-_ARGUMENTS = ("mime_type", "size")
 _HASH_CHUNK = 1 << 20
 
 _ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
@@ -56,12 +55,12 @@ _EIGHT_BIT_MODES = frozenset(
 """Modes that convert to RGB or RGBA without clipping."""
 
 
+@naming_unknown_arguments("image")
 def image_block(
     source: Source | PillowImage,
     *,
     mime_type: str | None = None,
     size: int | None = None,
-    **unknown: Never,
 ) -> dict[str, Any]:
     """Create an image block.
 
@@ -83,13 +82,13 @@ def image_block(
         MiMoInputError: `mime_type` is not a string, `size` is not an integer >= 0, or there is no
             such argument.
     """
-    refuse_unknown_arguments("image", _ARGUMENTS, unknown)
     _check_mime_type("image", mime_type)
     if _is_pil_image(source):
         source, mime_type = _save_pil_image(source, mime_type)
     return _block("image", source, mime_type, size, {})  # type: ignore[arg-type]  # not a PIL image
 
 
+@naming_unknown_arguments("video")
 def video_block(
     source: Source,
     *,
@@ -97,7 +96,6 @@ def video_block(
     size: int | None = None,
     fps: float | None = None,
     media_resolution: str | None = None,
-    **unknown: Never,
 ) -> dict[str, Any]:
     """Create a video block.
 
@@ -117,7 +115,6 @@ def video_block(
         MediaError: As `image_block`.
         MiMoInputError: As `image_block`; or `fps` or `media_resolution` is out of range.
     """
-    refuse_unknown_arguments("video", (*_ARGUMENTS, "fps", "media_resolution"), unknown)
     extras: dict[str, Any] = {}
     with as_input_error():
         if fps is not None:
@@ -128,12 +125,12 @@ def video_block(
     return _block("video", source, mime_type, size, extras)
 
 
+@naming_unknown_arguments("audio")
 def audio_block(
     source: Source,
     *,
     mime_type: str | None = None,
     size: int | None = None,
-    **unknown: Never,
 ) -> dict[str, Any]:
     """Create an audio block.
 
@@ -149,7 +146,6 @@ def audio_block(
         MediaError: As `image_block`.
         MiMoInputError: As `image_block`.
     """
-    refuse_unknown_arguments("audio", _ARGUMENTS, unknown)
     return _block("audio", source, mime_type, size, {})
 
 

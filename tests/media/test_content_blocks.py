@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import inspect
 import io
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from repository import ROOT
 
 from langchain_mimo._media.opening import MediaPolicy, open_media
 from langchain_mimo._media.references import DeferredMedia, MediaReference, parse_file_url
+from langchain_mimo._wire.tool_definitions import wire_tools
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import audio_block, image_block, video_block
 
@@ -250,6 +253,16 @@ def test_arguments_of_the_wrong_type_are_refused(make, source, options, reason):
 def test_values_out_of_range_and_unknown_arguments_are_refused(make, options, reason, source):
     with pytest.raises(MiMoInputError, match=re.escape(reason)):
         make(source, **options)
+
+
+@pytest.mark.parametrize("make", [image_block, video_block, audio_block])
+def test_their_signatures_are_their_own(make):
+    """Type checkers, editors and tools read them, and must not see what names mistakes."""
+    parameters = inspect.signature(make).parameters
+    assert not [each for each in parameters.values() if each.kind is each.VAR_KEYWORD]
+    [tool] = wire_tools([make])
+    assert list(tool["function"]["parameters"]["properties"]) == list(parameters)
+    assert pickle.loads(pickle.dumps(make)) is make
 
 
 @pytest.mark.parametrize(("fps", "sent"), [("2", 2), ("0.5", 0.5), (" 1 ", 1), (10, 10)])

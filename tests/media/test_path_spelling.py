@@ -1,14 +1,14 @@
 """Spellings of paths in messages. The rules for Windows run here too, but never ran on Windows."""
 
 import os
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_mimo._media import local_files
-from langchain_mimo._media.path_spelling import check_absolute
+from langchain_mimo._media.path_spelling import check_absolute, path_hint
 from langchain_mimo._media.references import LocalFile, parse_file_url
 
 
@@ -103,3 +103,24 @@ def test_without_directory_descriptors_a_replaced_folder_is_noticed(tmp_path, mo
     monkeypatch.setattr(local_files, "_open_regular", swap_first)
     with pytest.raises(ValueError, match="replaced by a link"):
         local_files.open_allowed_file(file, root)
+
+
+@pytest.mark.parametrize(
+    ("path", "posix", "windows"),
+    [
+        ("C:\\a\\b.png", "a path of Windows", ""),
+        ("c:/a/b.png", "a path of Windows", ""),
+        ("\\\\server\\share\\b.png", "a path of Windows", ""),
+        ("a\\b.png", "", ""),
+        ("~/b.png", "expanduser", "expanduser"),
+        ("www.example.com/b.png", "https://", "https://"),
+        ("QUJD" * 30, "for base64", "for base64"),
+        ("QUJD" * 30 + "/b.png", "", ""),
+        ("b.png", "", ""),
+    ],
+)
+def test_what_is_probably_wrong_with_a_path(path, posix, windows):
+    for is_windows, hint in ((False, posix), (True, windows)):
+        found = path_hint(Path(path) if hint == "expanduser" else path, windows=is_windows)
+        assert hint in found
+        assert bool(hint) == bool(found)
