@@ -202,6 +202,8 @@ def _response(response: httpcore2.Response, body: Any) -> httpx2.Response:
 
 def _raise_as_httpx2(error: BaseException) -> None:
     """Raise httpx2's exception for one of httpcore2; they have the same names."""
+    if isinstance(error, httpcore2.ConnectionNotAvailable):
+        raise httpx2.ConnectError("the client was closed meanwhile") from error
     if isinstance(error, _FAULTS):
         for kind in type(error).__mro__:
             if counterpart := getattr(httpx2, kind.__name__, None):

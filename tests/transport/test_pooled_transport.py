@@ -168,6 +168,24 @@ def test_closing_the_transport_during_a_request_keeps_no_connection():
     assert backend.open_streams == []
 
 
+def test_closing_the_transport_just_before_a_request_fails_it_as_a_connection():
+    backend = FakeBackend()
+    transport = over(backend)
+    client = httpx2.Client(transport=transport)
+    assert body_of(client) == BODY
+    take = transport._pool.take
+
+    def take_and_close(origin):
+        taken = take(origin)
+        transport.close()
+        return taken
+
+    transport._pool.take = take_and_close
+    with pytest.raises(httpx2.ConnectError, match="closed"):
+        body_of(client)
+    check_nothing_is_left(transport, backend)
+
+
 # Any order of events
 
 CALLS = st.tuples(
