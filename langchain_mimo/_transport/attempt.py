@@ -16,7 +16,6 @@ from langchain_mimo._transport.api_request import (
     MAX_RESPONSE_BYTES,
     STREAM_FACTOR,
     ApiRequest,
-    error_context,
 )
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.connection_errors import Route, connection_error
@@ -47,8 +46,6 @@ ERROR_BODY_LIMIT = 256 * 1024
 
 ERROR_BODY_SECONDS = 5.0
 """How long to wait for the body of an error once its status is known."""
-
-_FRAMING = ("content-length", "transfer-encoding")
 
 
 class Attempt:
@@ -129,7 +126,7 @@ class Attempt:
         return httpx2.Request(
             "POST",
             self._url,
-            headers=self._request_headers(api_request, stream=stream),
+            headers=api_request.destination().headers(self._body.content_length, stream=stream),
             stream=self._body,
             extensions={"timeout": self.timer.timeout_extension()},
         )
@@ -147,30 +144,17 @@ class Attempt:
         """
         self._client = client
         is_sync = isinstance(client, self._http.Client)
+        headers = api_request.destination().headers(self._body.content_length, stream=stream)
         request = client.build_request(
             "POST",
             str(self._url),
-            headers=self._request_headers(api_request, stream=stream),
+            headers=dict(headers),
             content=SyncContent(self._body) if is_sync else AsyncContent(self._body),
             extensions={"timeout": self.timer.timeout_extension()},
         )
-        self._context = error_context(api_request, self._url, request.headers)
+        self._context = api_request.destination().context(api_request.tree, request.headers)
         self._decoder = EventDecoder(self._context.secrets)
         return request
-
-    def _request_headers(self, api_request: ApiRequest, *, stream: bool) -> dict[str, str]:
-        headers = {
-            "host": self._url.netloc.decode("ascii"),
-            "accept": "text/event-stream" if stream else "application/json",
-            # Compression would delay events until a block is full.
-            "accept-encoding": "identity" if stream else "gzip, deflate",
-            "content-type": "application/json",
-            "content-length": str(self._body.content_length),
-        }
-        for name, value in api_request.headers.items():
-            if name.lower() not in _FRAMING:
-                headers[name.lower()] = value
-        return headers
 
     # Status and headers of the response
 

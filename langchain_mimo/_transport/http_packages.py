@@ -11,10 +11,12 @@ import socket
 import sys
 from contextlib import suppress
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+ClientKind: TypeAlias = Literal["Client", "AsyncClient"]
 
 
-def package_of(client: object, kind: Literal["Client", "AsyncClient"]) -> Any | None:
+def package_of(client: object, kind: ClientKind) -> Any | None:
     """Return the package that a client belongs to.
 
     Args:

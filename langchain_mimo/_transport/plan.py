@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from langchain_mimo._transport.api_request import ApiRequest, error_context, parse_url
+from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.error_hints import ErrorContext
@@ -45,8 +45,8 @@ class Plan:
         self.api_request = api_request
         self.settings = settings
         self.http = http
-        self.url: httpx2.URL = parse_url(api_request)
-        self.context: ErrorContext = error_context(api_request, self.url)
+        self.url: httpx2.URL = api_request.destination().url
+        self.context: ErrorContext = api_request.destination().context(api_request.tree)
         self.body = RequestBody(api_request.tree, api_request.media)
         self.started = time.monotonic()
         self.attempts = 0

@@ -19,7 +19,8 @@ import httpx2
 from langchain_mimo._transport import clients, response_body
 from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
-from langchain_mimo._transport.http_packages import package_of
+from langchain_mimo._transport.destination import Destination
+from langchain_mimo._transport.http_packages import ClientKind, package_of
 from langchain_mimo._transport.own_clients import warn_of_shared_client
 from langchain_mimo._transport.plan import Plan
 from langchain_mimo.errors import MiMoConfigurationError, MiMoError
@@ -61,6 +62,17 @@ class Transport:
         self._client = http_client
         self._async_client = http_async_client
         self._key: Any = None
+        self._destination: Destination | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the API key out of pickles and copies."""
+        return {**self.__dict__, "_destination": None}
+
+    def _plan(self, api_request: ApiRequest, client: Any, kind: ClientKind) -> Plan:
+        """Plan a request; all with the same URL and headers share what is prepared of them."""
+        self._destination = api_request.destination(self._destination)
+        http = httpx2 if client is None else package_of(client, kind) or httpx2
+        return Plan(api_request, self._settings, http)
 
     def close(self) -> None:
         """Release the shared client for threads; the last user closes it. Later calls work."""
@@ -81,7 +93,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
+        plan = self._plan(api_request, self._client, "Client")
         return self._drive(plan, self._receive)
 
     def stream(self, api_request: ApiRequest) -> Generator[dict[str, Any], None, None]:
@@ -90,7 +102,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = Plan(api_request, self._settings, package_of(self._client, "Client") or httpx2)
+        plan = self._plan(api_request, self._client, "Client")
         attempt, response, chunks, events = self._drive(plan, self._open)
         failure = None
         try:
@@ -209,9 +221,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = Plan(
-            api_request, self._settings, package_of(self._async_client, "AsyncClient") or httpx2
-        )
+        plan = self._plan(api_request, self._async_client, "AsyncClient")
         return await self._adrive(plan, self._areceive)
 
     async def astream(self, api_request: ApiRequest) -> AsyncGenerator[dict[str, Any], None]:
@@ -220,9 +230,7 @@ class Transport:
         Raises:
             MiMoError: See the docstring of `_transport`.
         """
-        plan = Plan(
-            api_request, self._settings, package_of(self._async_client, "AsyncClient") or httpx2
-        )
+        plan = self._plan(api_request, self._async_client, "AsyncClient")
         attempt, response, chunks, events = await self._adrive(plan, self._aopen)
         failure = None
         try:

@@ -5,7 +5,13 @@ import asyncio
 import httpx2
 import pytest
 
-from langchain_mimo._transport import Transport
+from langchain_mimo._transport import Transport, retries
+
+
+@pytest.fixture(autouse=True)
+def no_waits_of_other_tests():
+    """Forget the 429s of other tests: all callers with the same key and host wait after one."""
+    retries._backoffs.clear()
 
 
 class Shell:

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from api_requests import api_request, error_body
 
-from langchain_mimo._transport.api_request import error_context
+from langchain_mimo._transport.destination import Destination
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import error_from_response
 from langchain_mimo.catalogue import MODELS, TOKEN_PLAN_HOSTS, current_ids
@@ -40,7 +40,7 @@ def test_a_401_names_host_and_key_family(family, host, pieces):
 
 
 def context_of(headers, **tree):
-    return error_context(api_request({"model": "m", **tree}, str(URL), headers), URL)
+    return Destination(str(URL), headers).context({"model": "m", **tree})
 
 
 def test_a_401_without_a_key_says_so():
@@ -57,7 +57,7 @@ def test_a_401_without_a_key_says_so():
 )
 def test_a_401_names_the_headers_if_two_keys_were_sent(url, pieces):
     headers = {"Authorization": "Bearer sk-good-canary", "API-Key": "tp-other-canary"}
-    context = error_context(api_request(None, url, headers), httpx2.URL(url))
+    context = Destination(url, headers).context({})
     assert context.key_family == "tp-"
     error = error_from_response(401, {}, error_body(401, "tp-other-canary sk-good-canary"), context)
     assert type(error) is MiMoAuthenticationError
