@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
     from langchain_mimo.cost.file_estimate import estimate_file
     from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
-    from langchain_mimo.cost.prices import price_of
+    from langchain_mimo.cost.prices import Money, price_of
 
 _MODULES = {
     "Estimate": "estimate_result",
     "MediaEstimate": "estimate_result",
+    "Money": "prices",
     "Segment": "planning",
     "VideoPlan": "planning",
     "estimate_file": "file_estimate",
@@ -26,7 +27,7 @@ _MODULES = {
 }
 
 __all__ = [
-    "Estimate", "MediaEstimate", "Segment", "VideoPlan", "estimate_file", "plan_segments",
+    "Estimate", "MediaEstimate", "Money", "Segment", "VideoPlan", "estimate_file", "plan_segments",
     "plan_video", "price_of",
 ]  # fmt: skip
 

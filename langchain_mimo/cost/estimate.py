@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from langchain_mimo._checks import integer, number, shown
+from langchain_mimo._checks import integer
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import MediaKind, MediaReference, MediaSource, RemoteURL
@@ -18,7 +18,7 @@ from langchain_mimo._wire.from_langchain.left_out import left_out
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
-from langchain_mimo.cost.prices import list_price
+from langchain_mimo.cost.prices import check_prices, list_price, token_cost
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
@@ -132,7 +132,7 @@ def add_price(
     price = list_price(model, prices)
     if price is None:
         return estimate
-    cost = (estimate.total * price.input + output_tokens * price.output) / 1e6
+    cost = token_cost(price, estimate.total, 0, output_tokens)
     return replace(estimate, cost_usd=cost, price_as_of=price.as_of)
 
 
@@ -144,27 +144,8 @@ def check_price_arguments(output_tokens: int, prices: object) -> int:
     """
     with as_input_error():
         output_tokens = integer("output_tokens", output_tokens, 0)
-    _check_prices(prices)
+    check_prices(prices, "USD")
     return output_tokens
-
-
-def _check_prices(prices: object) -> None:
-    if prices is None:
-        return
-    if not isinstance(prices, Mapping) or not all(isinstance(p, Price) for p in prices.values()):
-        raise MiMoInputError(
-            "prices must be a dict of model ids to "
-            "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)"
-        )
-    for model, price in prices.items():
-        if price.currency != "USD":
-            raise MiMoInputError(
-                f"the price of {model!r} must be in USD, the currency of an estimate, got "
-                f"{shown(price.currency)}"
-            )
-        for name in ("cache_hit", "input", "output"):
-            with as_input_error():
-                number(f"the {name} price of {model!r}", getattr(price, name), 0)
 
 
 def estimate_text(text: str) -> int:

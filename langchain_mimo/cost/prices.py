@@ -1,29 +1,104 @@
-"""The price of a response by MiMo's price list (docs/api-facts.md, docs/models.md)."""
+"""Money, and the price of a response by MiMo's price list (docs/api-facts.md, docs/models.md)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
 
 from langchain_core.messages.ai import UsageMetadata
 
 from langchain_mimo import catalogue
-from langchain_mimo.catalogue import Price
+from langchain_mimo._checks import choice, integer, number, shown
+from langchain_mimo.catalogue import Currency, Price, Tier
+from langchain_mimo.errors import MiMoInputError, as_input_error
+
+CURRENCIES: tuple[Currency, ...] = get_args(Currency)
+TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
-def list_price(model: str, prices: Mapping[str, Price] | None = None) -> Price | None:
-    """Return the price of a model in US dollars, or None when it is unknown.
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in one currency. Amounts of two currencies are never added or compared.
+
+    Attributes:
+        amount: US dollars or yuan, at least 0.
+        currency: "USD" or "CNY". Default: "USD".
+
+    Raises:
+        MiMoInputError: The amount is not a number >= 0, or the currency is another one.
+    """
+
+    amount: float
+    currency: Currency = "USD"
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        with as_input_error():
+            object.__setattr__(self, "amount", number("amount", self.amount, 0))
+            choice("currency", self.currency, CURRENCIES)
+
+    def __str__(self) -> str:
+        """Return the amount with at least three significant digits, as "0.00123 USD"."""
+        digits = 2 - math.floor(math.log10(self.amount)) if self.amount else 2
+        return f"{self.amount:,.{min(max(digits, 2), 12)}f} {self.currency}"
+
+    def __add__(self, other: Money) -> Money:
+        """Return the sum of two amounts of one currency."""
+        if not isinstance(other, Money):
+            return NotImplemented
+        return Money(self.amount + self._same_currency(other), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        """Whether this is less than an amount of the same currency."""
+        return self.amount < self._same_currency(other)
+
+    def __le__(self, other: Money) -> bool:
+        """Whether this is at most an amount of the same currency."""
+        return self.amount <= self._same_currency(other)
+
+    def _same_currency(self, other: Money) -> float:
+        if not isinstance(other, Money):
+            raise TypeError(f"{self} cannot be compared with {shown(other)}; make it Money")
+        if self.currency != other.currency:
+            raise MiMoInputError(
+                f"{self} and {other} are of two currencies, and no exchange rate is known; use "
+                "one currency"
+            )
+        return other.amount
+
+
+def list_price(
+    model: str,
+    prices: Mapping[str, Price] | None = None,
+    *,
+    tier: Tier = "realtime",
+    currency: Currency = "USD",
+) -> Price | None:
+    """Return the price of a model, or None when it is unknown in this tier and currency.
 
     Args:
         model: Model id.
-        prices: Prices by model id that override those of the catalogue.
+        prices: Prices by model id, which replace those of the catalogue in every tier. A model
+            whose price is given in one currency has no price in the other.
+        tier: "realtime" or "batch".
+        currency: "USD" or "CNY".
     """
     if prices is not None and model in prices:
-        return prices[model]
-    known = catalogue.find(model)
-    return known.price if known is not None else None
+        return prices[model] if prices[model].currency == currency else None
+    return catalogue.PRICES.get((model, tier, currency))
 
 
-def price_of(usage: UsageMetadata | None, model: str, web_searches: int = 0) -> float | None:
+def price_of(
+    usage: UsageMetadata | None,
+    model: str,
+    web_searches: int = 0,
+    *,
+    tier: Tier = "realtime",
+    currency: Currency = "USD",
+    prices: Mapping[str, Price] | None = None,
+) -> float | None:
     """Return what a response costs by MiMo's price list, as `response_metadata["cost_usd"]` says.
 
     Args:
@@ -31,11 +106,18 @@ def price_of(usage: UsageMetadata | None, model: str, web_searches: int = 0) -> 
         model: Model id.
         web_searches: Number of web searches, at least 0; each is billed on its own. MiMo counts
             them in `response_metadata["web_search_usage"]["tool_usage"]`.
+        tier: "realtime", or "batch" for the batch API. Default: "realtime".
+        currency: "USD" or "CNY", in which MiMo bills the account. Default: "USD".
+        prices: Prices by model id, which replace those of the catalogue in every tier and
+            currency. Default: none.
 
     Returns:
-        US dollars for a realtime call with a pay-as-you-go key, at the prices of
-        `langchain_mimo.catalogue`, which are dated; None when the usage or the model's price is
-        unknown.
+        The cost with a pay-as-you-go key, at the prices of `langchain_mimo.catalogue`, which are
+        dated; None when the usage is unknown, or the model's price in this tier and currency.
+
+    Raises:
+        MiMoInputError: `web_searches` is not an integer >= 0, the tier or the currency is another
+            one, or `prices` is not a mapping of model ids to `Price`.
 
     Example:
         ```python
@@ -45,15 +127,65 @@ def price_of(usage: UsageMetadata | None, model: str, web_searches: int = 0) -> 
         print(price_of(usage, "mimo-v2.6-flash"))
         ```
     """
-    price = list_price(model)
+    with as_input_error():
+        integer("web_searches", web_searches, 0)
+        choice("tier", tier, TIERS)
+        choice("currency", currency, CURRENCIES)
+    check_prices(prices)
+    price = list_price(model, prices, tier=tier, currency=currency)
     if usage is None or price is None:
         return None
     # Never more than the whole input, whatever a gateway reports.
     cached = min(usage.get("input_token_details", {}).get("cache_read", 0), usage["input_tokens"])
-    tokens = (
-        cached * price.cache_hit
-        + (usage["input_tokens"] - cached) * price.input
-        + usage["output_tokens"] * price.output
-    )
-    search = catalogue.UNIT_PRICES["web_search", "USD"]
-    return tokens / 1e6 + web_searches * search.amount / search.per
+    tokens = token_cost(price, usage["input_tokens"], cached, usage["output_tokens"])
+    return tokens + search_cost(web_searches, currency)
+
+
+def token_cost(price: Price, input_tokens: float, cached: float, output_tokens: float) -> float:
+    """Return what tokens cost.
+
+    Args:
+        price: Their price.
+        input_tokens: Tokens of the whole prompt.
+        cached: Those of them that were read from the cache.
+        output_tokens: Tokens of reasoning and answer.
+    """
+    uncached = input_tokens - cached
+    cost = cached * price.cache_hit + uncached * price.input + output_tokens * price.output
+    return cost / 1e6
+
+
+def search_cost(web_searches: int, currency: Currency) -> float:
+    """Return what web searches cost; the price list has no other price for batches."""
+    price = catalogue.UNIT_PRICES["web_search", currency]
+    return web_searches * price.amount / price.per
+
+
+def check_prices(prices: object, currency: Currency | None = None) -> None:
+    """Check a program's own prices.
+
+    Args:
+        prices: What was passed as `prices`.
+        currency: The currency that they must have. Default: any.
+
+    Raises:
+        MiMoInputError: They are not a mapping of model ids to `Price`, one is of another currency,
+            or an amount is not a number >= 0.
+    """
+    if prices is None:
+        return
+    if not isinstance(prices, Mapping) or not all(isinstance(p, Price) for p in prices.values()):
+        raise MiMoInputError(
+            "prices must be a dict of model ids to "
+            "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)"
+        )
+    for model, price in prices.items():
+        if currency is not None and price.currency != currency:
+            raise MiMoInputError(
+                f"the price of {model!r} must be in {currency}, the currency of an estimate, got "
+                f"{shown(price.currency)}"
+            )
+        with as_input_error():
+            choice(f"the currency of {model!r}", price.currency, CURRENCIES)
+            for name in ("cache_hit", "input", "output"):
+                number(f"the {name} price of {model!r}", getattr(price, name), 0)
