@@ -197,6 +197,7 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         events: int = 0,
         received: int = 0,
         held_back: float | None = None,
+        in_line: bool = False,
     ) -> None:
         self.limit = limit
         self.seconds = seconds
@@ -210,6 +211,8 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
                 f"is shorter than the remaining wait of {held_back:.1f} s after an earlier 429"
                 f"{source}, which applies to all callers with this key; nothing was sent"
             )
+        elif in_line:
+            text = f"expired while waiting for the call budget; nothing was sent; {remedy}"
         elif limit == "connect":
             text = f"expired while connecting to {host}; check the network, or {remedy}"
         else:

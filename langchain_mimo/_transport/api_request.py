@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._transport.destination import Destination
+from langchain_mimo._transport.gates import Gate, Measure
 from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
@@ -33,6 +34,9 @@ class ApiRequest:
         max_response_bytes: Largest response, in bytes after decompression; a stream, which repeats
             a frame around every token, may have `STREAM_FACTOR` times as many.
         on_head: Called with the headers of each accepted response, before its body is read.
+        gate: What each attempt passes before it is sent. Default: the pause after a 429, which all
+            requests with the same key and host share.
+        measure: For a gate that counts tokens: returns those of the request's media.
     """
 
     _destination: Destination | None = field(default=None, init=False, repr=False, compare=False)
@@ -44,6 +48,8 @@ class ApiRequest:
     media: MediaPolicy = field(default_factory=MediaPolicy)
     max_response_bytes: int = MAX_RESPONSE_BYTES
     on_head: Callable[[ResponseHead], None] | None = None
+    gate: Gate | None = None
+    measure: Measure | None = None
 
     def key(self) -> str:
         """Return the API key that the server reads, or ""."""

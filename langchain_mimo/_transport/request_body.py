@@ -70,6 +70,16 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         self.content_length = len(json)
         self.blocking = any(isinstance(leaf.reference.source, LocalFile) for leaf in self._leaves)
 
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of the JSON around the media."""
+        return sum(map(len, self._pieces))
+
+    @property
+    def has_media(self) -> bool:
+        """Whether the request has media."""
+        return bool(self._leaves)
+
     def open(self) -> None:
         """Open and check the media, and compute the length.
 
@@ -103,10 +113,11 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
     async def aopen(self) -> None:
         """Do the same, in a thread if it reads from a disk."""
-        if self.blocking:
-            await _in_reader(self.open)
-        else:
-            self.open()
+        await self.in_thread(self.open)
+
+    async def in_thread(self, read: Callable[[], T]) -> T:
+        """Run what reads the media, in a thread if that reads from a disk."""
+        return await _in_reader(read) if self.blocking else read()
 
     def dispose(self) -> None:
         """Close all files; the body cannot be sent any more."""

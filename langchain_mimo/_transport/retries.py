@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from langchain_mimo._checks import integer, known_arguments, number
+from langchain_mimo._transport.gates import Call, Wait
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoBalanceError,
@@ -92,6 +95,16 @@ class RetryPolicy:
         asked = error.retry_after if isinstance(error, MiMoAPIError) else None
         return None if asked is None else min(asked, self.retry_after_cap)
 
+    def pause(self, error: MiMoError) -> float | None:
+        """Return how long all callers wait after an error: after a 429 only, else None.
+
+        It is as long as the server asks, else the initial delay.
+        """
+        if not isinstance(error, MiMoRateLimitError) or isinstance(error, MiMoQuotaError):
+            return None
+        asked = self.asked(error)
+        return self.initial_delay if asked is None else asked
+
     def retries(self, error: BaseException) -> bool:
         """Tell whether an error is retried at all."""
         match error:
@@ -117,8 +130,8 @@ def default_policy(max_retries: int) -> RetryPolicy:
 class Backoff:
     """Makes all callers with the same key and host wait after one of them got a 429.
 
-    There is one per key and host in a process, shared by threads and event loops. Callers that
-    never retry do not wait either.
+    It is a gate without tickets. There is one per key and host in a process, shared by threads and
+    event loops.
     """
 
     __slots__ = ("_until",)
@@ -126,22 +139,24 @@ class Backoff:
     def __init__(self) -> None:
         self._until = 0.0
 
-    def learn(self, error: MiMoError, policy: RetryPolicy) -> None:
-        """Start the wait after a 429: as long as the server asks, else the initial delay."""
-        if isinstance(error, MiMoRateLimitError) and not isinstance(error, MiMoQuotaError):
-            asked = policy.asked(error)
-            delay = policy.initial_delay if asked is None else asked
-            self._until = max(self._until, time.monotonic() + delay)
+    def admit(self, call: Call) -> Generator[Wait, None, None]:
+        """Yield the wait before sending, if there is one; callers that never retry have none."""
+        if pause := self.wait(random.random(), call.longest_pause):  # noqa: S311
+            yield pause, None
 
-    def wait(self, random: float, cap: float = math.inf) -> float:
+    def pause(self, seconds: float, call: Call | None = None) -> None:  # noqa: ARG002
+        """Start the wait after a 429."""
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def wait(self, spread: float, cap: float = math.inf) -> float:
         """Return the seconds to wait before sending.
 
         Args:
-            random: A number from 0 to 1 that spreads callers apart.
+            spread: A number from 0 to 1 that sets callers apart.
             cap: Longest wait that the caller allows.
         """
         left = min(self._until - time.monotonic(), cap)
-        return left * (1 + random / 10) if left > 0 else 0.0
+        return left * (1 + spread / 10) if left > 0 else 0.0
 
 
 _backoffs: dict[int, Backoff] = {}

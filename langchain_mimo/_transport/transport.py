@@ -12,6 +12,8 @@ from collections.abc import (
     Generator,
     Iterator,
 )
+from concurrent import futures
+from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 import httpx2
@@ -108,13 +110,13 @@ class Transport:
         try:
             while True:
                 if events:
-                    yield from events
+                    yield from plan.note(events) if plan.counts_usage else events
                     attempt.timer.restart_idle()
                 if attempt.ended:
                     break
                 chunk = next(chunks, None)
                 if chunk is None:
-                    yield from attempt.finish()
+                    yield from plan.note(attempt.finish())
                     break
                 events = attempt.feed(chunk)
             attempt.raise_failure()
@@ -125,21 +127,24 @@ class Transport:
             raise failure from fault
         finally:
             response.close()
+            plan.leave()
             if attempt.log is not None:
                 attempt.log_end(failure)
             del failure  # its traceback holds this frame
 
     def _drive(self, plan: Plan, run: Callable[[Plan, Attempt], T]) -> T:
         """Run attempts and wait between them, as the plan's steps say."""
-        plan.body.open()
+        steps = plan.steps()
         try:
-            steps = plan.steps()
+            plan.open()
             pause = next(steps)
             while True:
                 if pause is not None:
-                    time.sleep(pause)
+                    _wait(*pause)
                     pause = next(steps)
                     continue
+                if not plan.is_open:
+                    plan.open_body()
                 attempt = plan.attempt()
                 try:
                     return run(plan, attempt)
@@ -152,18 +157,26 @@ class Transport:
                 except BaseException as stopped:
                     attempt.log_end(stopped)
                     raise
+        except BaseException:
+            plan.leave()
+            raise
         finally:
+            steps.close()
             plan.body.dispose()
 
     def _receive(self, plan: Plan, attempt: Attempt) -> dict[str, Any]:
         """Send the request and read the response."""
         response = self._send(plan, attempt, stream=False)
         try:
-            return attempt.decode(
+            answer = attempt.decode(
                 response_body.read(response_body.chunks(response, attempt), attempt)
             )
         finally:
             response.close()
+        if plan.counts_usage:
+            plan.note([answer])
+            plan.leave()
+        return answer
 
     def _open(self, plan: Plan, attempt: Attempt) -> _OpenStream[Iterator[bytes]]:
         """Send the request and read the first events of the stream."""
@@ -236,14 +249,14 @@ class Transport:
         try:
             while True:
                 if events:
-                    for event in events:
+                    for event in plan.note(events) if plan.counts_usage else events:
                         yield event
                     attempt.timer.restart_idle()
                 if attempt.ended:
                     break
                 chunk = await anext(chunks, None)
                 if chunk is None:
-                    for event in attempt.finish():
+                    for event in plan.note(attempt.finish()):
                         yield event
                     break
                 events = attempt.feed(chunk)
@@ -254,6 +267,7 @@ class Transport:
             failure = attempt.error_from(fault)
             raise failure from fault
         finally:
+            plan.leave()
             await response.aclose()
             if attempt.log is not None:
                 attempt.log_end(failure)
@@ -261,15 +275,17 @@ class Transport:
 
     async def _adrive(self, plan: Plan, run: Callable[[Plan, Attempt], Awaitable[T]]) -> T:
         """Run attempts and wait between them, as the plan's steps say."""
-        await plan.body.aopen()
+        steps = plan.steps()
         try:
-            steps = plan.steps()
+            await plan.aopen()
             pause = next(steps)
             while True:
                 if pause is not None:
-                    await asyncio.sleep(pause)
+                    await _await(*pause)
                     pause = next(steps)
                     continue
+                if not plan.is_open:
+                    await plan.body.in_thread(plan.open_body)
                 attempt = plan.attempt()
                 try:
                     return await run(plan, attempt)
@@ -282,7 +298,11 @@ class Transport:
                 except BaseException as stopped:
                     attempt.log_end(stopped)
                     raise
+        except BaseException:
+            plan.leave()
+            raise
         finally:
+            steps.close()
             plan.body.dispose()
 
     async def _areceive(self, plan: Plan, attempt: Attempt) -> dict[str, Any]:
@@ -290,9 +310,13 @@ class Transport:
         response = await self._asend(plan, attempt, stream=False)
         try:
             chunks = response_body.achunks(response, attempt)
-            return attempt.decode(await response_body.aread(chunks, attempt))
+            answer = attempt.decode(await response_body.aread(chunks, attempt))
         finally:
             await response.aclose()
+        if plan.counts_usage:
+            plan.note([answer])
+            plan.leave()
+        return answer
 
     async def _aopen(self, plan: Plan, attempt: Attempt) -> _OpenStream[AsyncIterator[bytes]]:
         """Send the request and read the first events of the stream."""
@@ -346,6 +370,22 @@ class Transport:
         if self._key is None:
             self._key = self._settings.key()
         return self._key
+
+
+def _wait(seconds: float | None, woken: Future[Any] | None) -> None:
+    """Wait for some seconds, or until a future is done."""
+    if woken is None:
+        time.sleep(seconds or 0.0)
+    else:
+        futures.wait((woken,), seconds)
+
+
+async def _await(seconds: float | None, woken: Future[Any] | None) -> None:
+    """Do the same in an event loop."""
+    if woken is None:
+        await asyncio.sleep(seconds or 0.0)
+    else:
+        await asyncio.wait((asyncio.wrap_future(woken),), timeout=seconds)
 
 
 def _caused(error: MiMoError, cause: Exception) -> MiMoError:

@@ -136,25 +136,28 @@ def clock(monkeypatch):
 def test_one_429_delays_all_callers_for_a_while(clock):
     backoff = Backoff()
     assert backoff.wait(0.5) == 0
-    backoff.learn(error_response(429, retry_after="4"), RetryPolicy())
+    backoff.pause(4.0)
     assert 4.0 <= backoff.wait(0.5) <= 4.4
     assert backoff.wait(0.0, cap=1.5) == 1.5
-    backoff.learn(error_response(429, retry_after="1"), RetryPolicy())
+    backoff.pause(1.0)
     assert backoff.wait(0.0) == 4.0
     clock.now += 5
     assert backoff.wait(1.0) == 0
-    backoff.learn(error_response(429), RetryPolicy(initial_delay=0.5))
-    assert backoff.wait(0.0) == 0.5
+
+
+def test_a_429_pauses_all_callers_as_long_as_the_server_asks_or_for_the_initial_delay():
+    policy = RetryPolicy(initial_delay=0.5, retry_after_cap=60.0)
+    assert policy.pause(error_response(429, retry_after="4")) == 4.0
+    assert policy.pause(error_response(429, retry_after="4000")) == 60.0
+    assert policy.pause(error_response(429)) == 0.5
 
 
 @pytest.mark.parametrize(
     "error", [error_response(503), error_response(429, "quota exhausted"), error_response(400)]
 )
-def test_other_errors_delay_no_other_caller(clock, error):
-    backoff = Backoff()
+def test_other_errors_delay_no_other_caller(error):
     error.retry_after = 4.0
-    backoff.learn(error, RetryPolicy())
-    assert backoff.wait(0.0) == 0
+    assert RetryPolicy().pause(error) is None
 
 
 def test_the_back_off_is_shared_by_host_and_key_and_stores_no_key():
@@ -169,7 +172,7 @@ def test_the_back_off_is_shared_by_host_and_key_and_stores_no_key():
 def test_old_back_offs_are_forgotten(monkeypatch):
     monkeypatch.setattr(retries, "_MANY", 5)
     monkeypatch.setattr(retries, "_backoffs", {})
-    shared_backoff("slow.example", "k").learn(error_response(429, retry_after="50"), RetryPolicy())
+    shared_backoff("slow.example", "k").pause(50.0)
     for n in range(50):
         shared_backoff(f"{n}.example", "k")
     assert len(retries._backoffs) <= 6
