@@ -132,13 +132,32 @@ def test_each_frame_is_the_one_shown_at_its_time():
     assert audio_seconds(prepared.data) == pytest.approx(6.0, abs=0.05)
 
 
-def test_the_shape_is_what_players_showed():
-    prepared = prepare_video(source_of("hd"), convert=True)
+@pytest.mark.parametrize(("name", "shape"), [("hd", 1280 / 720), ("rotated", 720 / 1280)])
+def test_the_shape_is_what_players_showed(name, shape):
+    prepared = prepare_video(source_of(name), convert=True)
+    info = probe(prepared.data)
+    assert {info.width, info.height} == {736, 384}
+    assert info.display_width / info.display_height == pytest.approx(shape, rel=0.002)
     with av.open(io.BytesIO(prepared.data)) as container:
         stream = container.streams.video[0]
-        assert (stream.width, stream.height) == (736, 384)
-        shape = stream.sample_aspect_ratio * Fraction(stream.width, stream.height)
-    assert float(shape) == pytest.approx(1280 / 720, rel=0.002)
+        pixels = stream.sample_aspect_ratio * Fraction(stream.width, stream.height)
+    assert float(pixels) == pytest.approx(shape, rel=0.002)
+
+
+def test_pixels_that_are_not_square_stay_so():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
+        for pts in range(12):
+            frame = av.VideoFrame(720, 576, "yuv420p")
+            frame.pts = pts
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    prepared = prepare_video(buffer.getvalue())
+    info = probe(prepared.data)
+    assert info.display_width / info.display_height == pytest.approx(16 / 9, rel=0.005)
 
 
 def test_a_note_says_what_was_left_out():

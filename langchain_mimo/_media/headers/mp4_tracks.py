@@ -273,6 +273,18 @@ def _read_sample_entry(reader: HeaderReader, at: int, stop: int, track: Track) -
         elif name == b"hvcC":
             chroma, depth = reader.big(inner_at + 16, 1) & 3, 8 + (reader.big(inner_at + 17, 1) & 7)
             track.pixel_format = _CHROMA[chroma] + ("" if depth == 8 else f"{depth}le")
+        elif name == b"pasp":
+            _stretch(track, reader.big(inner_at, 4), reader.big(inner_at + 4, 4))
+
+
+def _stretch(track: Track, horizontal: int, vertical: int) -> None:
+    """Apply the shape of a pixel to the size to be shown, unless the track header has done it."""
+    order = -1 if track.rotation % 180 else 1
+    if not horizontal or not vertical:
+        return
+    if track.shown_size in ((0, 0), (track.width, track.height)[::order]):
+        width = round(track.width * horizontal / vertical)
+        track.shown_size = (width, track.height)[::order]
 
 
 def _read_audio_entry(reader: HeaderReader, at: int, end: int, track: Track) -> None:
