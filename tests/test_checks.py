@@ -4,10 +4,10 @@ import asyncio
 import inspect
 import math
 import warnings
+from decimal import Decimal
 from fractions import Fraction
 
 import httpx2
-import numpy as np
 import openai_wire
 import pytest
 
@@ -20,7 +20,7 @@ def no_warnings_yet(monkeypatch):
     monkeypatch.setattr(_checks, "_warned", set())
 
 
-@pytest.mark.parametrize("value", [2, 2.5, Fraction(5, 2), np.float32(2.5), np.int64(2)])
+@pytest.mark.parametrize("value", [2, 2.5, Fraction(5, 2), Decimal("2.5")])
 def test_numbers_of_any_kind(value):
     checked = number("x", value, 0)
     assert checked == value
@@ -36,8 +36,13 @@ def test_what_is_no_number(value):
             number("x", value, *limits)
 
 
+class Three:
+    def __index__(self):
+        return 3
+
+
 def test_integers_in_a_range():
-    assert [integer("x", value, 1, 3) for value in (1, np.int8(3))] == [1, 3]
+    assert [integer("x", value, 1, 3) for value in (1, Three())] == [1, 3]
     assert integer("x", -5, None) == -5
     for value in (0, 4, True, 1.0, "2", None):
         with pytest.raises(ValueError, match=r"^x must be an integer from 1 to 3, got "):
