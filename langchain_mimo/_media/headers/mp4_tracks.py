@@ -279,12 +279,13 @@ def _read_sample_entry(reader: HeaderReader, at: int, stop: int, track: Track) -
 
 def _stretch(track: Track, horizontal: int, vertical: int) -> None:
     """Apply the shape of a pixel to the size to be shown, unless the track header has done it."""
-    order = -1 if track.rotation % 180 else 1
     if not horizontal or not vertical:
         return
-    if track.shown_size in ((0, 0), (track.width, track.height)[::order]):
+    is_turned = bool(track.rotation % 180)
+    coded = (track.height, track.width) if is_turned else (track.width, track.height)
+    if track.shown_size in ((0, 0), coded):
         width = round(track.width * horizontal / vertical)
-        track.shown_size = (width, track.height)[::order]
+        track.shown_size = (track.height, width) if is_turned else (width, track.height)
 
 
 def _read_audio_entry(reader: HeaderReader, at: int, end: int, track: Track) -> None:
