@@ -119,15 +119,16 @@ class ClientSettings:
         mounts: dict[str, Any] = {
             pattern: transport_over(url) if url else None for pattern, url in proxies.items()
         }
+        transport = transport_over(self.proxy)
         client = kind(
-            transport=transport_over(self.proxy),
+            transport=transport,
             mounts=mounts,
             trust_env=self.trust_env,
             timeout=None,
             follow_redirects=False,
             cookies=_NoCookies(),
         )
-        return SharedClient(client)
+        return SharedClient(client, None if mounts else transport)
 
 
 def _host_of(url: str) -> str:
@@ -144,13 +145,35 @@ class SharedClient(Generic[AnyClient]):
 
     Attributes:
         client: The client.
+        transport: The client's only transport; None if the URL decides which one is used. Requests
+            go to it directly: auth, redirects, cookies and hooks, which the client adds, have
+            nothing to do here.
         users: Who requested it and has not released it since; held weakly.
         guard: Generator that closes an async client at the end of its loop.
     """
 
     client: AnyClient
+    transport: Any = None
     users: WeakSet[Any] = field(default_factory=WeakSet)
     guard: AsyncGenerator[None] | None = None
+
+
+def send(shared: SharedClient[httpx2.Client], request: httpx2.Request) -> httpx2.Response:
+    """Send a request; returns the response, its body not yet read."""
+    if shared.transport is None:
+        return shared.client.send(request, stream=True, auth=None)
+    response: httpx2.Response = shared.transport.handle_request(request)
+    return response
+
+
+async def asend(
+    shared: SharedClient[httpx2.AsyncClient], request: httpx2.Request
+) -> httpx2.Response:
+    """Do the same in an event loop."""
+    if shared.transport is None:
+        return await shared.client.send(request, stream=True, auth=None)
+    response: httpx2.Response = await shared.transport.handle_async_request(request)
+    return response
 
 
 class _Registry:

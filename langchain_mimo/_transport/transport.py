@@ -205,7 +205,7 @@ class Transport:
             shared = clients.sync_client(self._settings, self._client_key(), self)
             attempt.keeps_deadlines = True
             request = attempt.build_request(plan.api_request, stream=stream)
-            response = shared.client.send(request, stream=True, auth=None)
+            response = clients.send(shared, request)
         else:
             if client.is_closed:
                 raise MiMoConfigurationError("http_client is closed")
@@ -345,7 +345,7 @@ class Transport:
             shared = await clients.async_client(self._settings, self._client_key(), self)
             attempt.keeps_deadlines = True
             request = attempt.build_request(plan.api_request, stream=stream)
-            response = await shared.client.send(request, stream=True, auth=None)
+            response = await clients.asend(shared, request)
         else:
             if client.is_closed:
                 raise MiMoConfigurationError("http_async_client is closed")
