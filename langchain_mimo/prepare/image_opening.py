@@ -244,8 +244,8 @@ def _unreadable(file: IO[bytes], found: Format | None) -> str:
     if "image" in found.mime_types:
         return f"it is damaged: its {found.name} header cannot be read; get another copy"
     return (
-        f"it is {found.name} of a variant that Pillow cannot read; save it as JPEG or PNG with "
-        "another program"
+        f"it is {found.name}, but damaged or of a variant that Pillow cannot read; get another "
+        "copy, or save it as JPEG or PNG with another program"
     )
 
 

@@ -36,8 +36,12 @@ def warn_about(content: str | Sequence[Part]) -> None:
             "empty user message",
         )
         return
-    parts = [TextPart(content)] if isinstance(content, str) else content
-    if any(isinstance(part, TextPart) and _has_block(part.text) for part in parts):
+    # Of most requests the content is a string without a mark; nothing more is called for it.
+    texts = (content,) if isinstance(content, str) else _texts_of(content)
+    for text in texts:
+        has_mark = "'base64'" in text or "'extras'" in text or ";base64," in text
+        if not has_mark or not _IN_TEXT.search(text):
+            continue
         warn_once(
             "A text contains a media block or a data URL, which the model gets as text, as when a "
             'prompt template puts a block into "{media}". Pass messages through a placeholder '
@@ -47,7 +51,5 @@ def warn_about(content: str | Sequence[Part]) -> None:
         )
 
 
-def _has_block(text: str) -> bool:
-    """Whether a text contains a block; plain searches first, since most texts contain none."""
-    marks = ("'base64'", "'extras'", ";base64,")
-    return any(mark in text for mark in marks) and _IN_TEXT.search(text) is not None
+def _texts_of(parts: Sequence[Part]) -> list[str]:
+    return [part.text for part in parts if isinstance(part, TextPart)]
