@@ -28,6 +28,7 @@ from langchain_mimo.prepare.av_streams import (
     resolve_time_range,
     survey_packets,
 )
+from langchain_mimo.prepare.known_indexes import index_of
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
     Output,
@@ -125,7 +126,7 @@ def prepare_video(
             streams = streams_to_cut(container, "video")
             video = _video_info(streams, container)
             audio_tracks = len(container.streams.audio)
-            index = survey_packets(container, streams, monitor)
+            index = index_of(file, lambda: survey_packets(container, streams, monitor))
         time_range = resolve_time_range(start_s, end_s, index.duration)
         job = Job(file, draft, output, max_bytes, index, time_range, monitor, [])
         there = max(index.duration, float(index.end))

@@ -1,0 +1,85 @@
+"""The pieces of a file are cut by one index, which is made again when the file changes."""
+
+import functools
+import os
+import time
+
+import pytest
+from media_files import make, make_video
+
+from langchain_mimo.prepare import known_indexes, prepare_many, prepare_video, video
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """The indexes that were built, none of which is known before."""
+    built, survey = [], video.survey_packets
+
+    def counted(*arguments):
+        built.append(survey(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr(video, "survey_packets", counted)
+    known_indexes._known.clear()
+    yield built
+    known_indexes._known.clear()
+
+
+def write(path, data, seconds_ago=60.0):
+    path.write_bytes(data)
+    changed = time.time() - seconds_ago
+    os.utime(path, (changed, changed))
+
+
+PIECES = [(0, 1.5), (1.25, 3.0), (3, 3.5), (2.2, None)]
+
+
+def cut(source):
+    return [prepare_video(source, start_s=start, end_s=end).data for start, end in PIECES]
+
+
+def test_the_pieces_of_a_file_share_an_index(tmp_path, builds):
+    path = tmp_path / "lecture.mkv"
+    data = make_video("matroska", seconds=4, key_every=7)
+    write(path, data)
+    pieces = cut(path)
+    assert len(builds) == 1
+    assert pieces == cut(data)
+    calls = [functools.partial(prepare_video, path, start_s=start) for start in (0, 1, 2, 3)]
+    assert [each.data for each in prepare_many(calls, max_workers=4)] == [
+        prepare_video(data, start_s=start).data for start in (0, 1, 2, 3)
+    ]
+    assert len(known_indexes._known) == 1
+
+
+@pytest.mark.parametrize("change", ["other size", "other time", "other file"])
+def test_a_file_that_changed_is_read_again(tmp_path, builds, change):
+    path = tmp_path / "lecture.mkv"
+    write(path, make("video.mkv"))
+    prepare_video(path)
+    if change == "other file":
+        path.rename(tmp_path / "old.mkv")
+    replacement = make_video("matroska", seconds=3) if change == "other size" else make("video.mkv")
+    write(path, replacement, seconds_ago=30 if change != "other file" else 60)
+    assert prepare_video(path).data == prepare_video(replacement).data
+    assert len(builds) == 3
+
+
+def test_a_file_that_may_still_be_written_is_not_remembered(tmp_path, builds):
+    path = tmp_path / "live.mkv"
+    write(path, make("video.mkv"), seconds_ago=0)
+    prepare_video(path)
+    prepare_video(path)
+    assert len(builds) == 2
+    assert not known_indexes._known
+
+
+def test_few_and_no_very_long_indexes_are_kept(tmp_path, builds, monkeypatch):
+    for number in range(4):
+        write(tmp_path / f"{number}.mkv", make("video.mkv"))
+        prepare_video(tmp_path / f"{number}.mkv")
+    assert len(known_indexes._known) == known_indexes.MAX_INDEXES
+    monkeypatch.setattr(known_indexes, "MAX_PACKETS_KEPT", 10)
+    known_indexes._known.clear()
+    prepare_video(tmp_path / "0.mkv")
+    assert not known_indexes._known
