@@ -171,12 +171,12 @@ class Attempt:
         self._status, self.headers = response.status_code, response.headers
         if 300 <= self._status < 400:
             raise redirect_error(self._status, self.headers, self._context)
-        longest_read = self.timer.longest_silence()
-        if self._status >= 400:
-            longest_read = ERROR_BODY_SECONDS
-            self.timer.expire_in(longest_read)
+        is_error = self._status >= 400
+        if is_error:
+            self.timer.expire_in(ERROR_BODY_SECONDS)
         if not self.keeps_deadlines:
             # The connection looks this up again before it reads the body.
+            longest_read = ERROR_BODY_SECONDS if is_error else self.timer.longest_silence()
             request.extensions["timeout"]["read"] = longest_read
         self.encoding = content_encoding(self.headers)
         if self.encoding and self.encoding not in ("gzip", "deflate"):

@@ -120,13 +120,13 @@ def parse_tool_choice(
     Raises:
         MiMoInputError: The shape is unknown, or the tool asked for is not bound.
     """
-    functions = [name for tool in tools if (name := _function_name(tool)) is not None]
-    has_search = any(tool.get("type") == "web_search" for tool in tools)
     wanted = _normalise(tool_choice)
     if wanted == "auto":
         return "auto"
     if wanted == "none":
         return "none"
+    functions = [name for tool in tools if (name := _function_name(tool)) is not None]
+    has_search = any(tool.get("type") == "web_search" for tool in tools)
     if wanted == "any" and functions:
         return ForcedChoice("any", frozenset(functions))
     if wanted in functions:
