@@ -6,6 +6,7 @@
     │   ├── UnsupportedModalityError          media for a model that does not accept them
     │   ├── MediaError                        media that MiMo rejects, or that may not be opened
     │   └── HistoryError                      turns that do not fit together
+    ├── MiMoBudgetError                       the caller's own CallBudget refuses the call
     ├── MiMoConnectionError                   the server cannot be reached, or hung up
     ├── MiMoTimeoutError                      a time limit expired
     ├── MiMoIncompleteStreamError             a stream ended before its message was complete
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import UsageMetadata
 
 if TYPE_CHECKING:
     _Refusal = core.ModelInvalidRequestError
@@ -70,11 +72,15 @@ class MiMoError(Exception):
         is_retryable: Whether the same call may succeed later.
         attempts: Number of times the call had sent a request, retries included; 0 for none.
         waited: Seconds that it had waited between them.
+        usage_metadata: What MiMo reported for its requests, and billed; None if nothing.
+        web_searches: Web searches in them, which are billed too.
     """
 
     is_retryable: bool = False
     attempts: int = 0
     waited: float = 0.0
+    usage_metadata: UsageMetadata | None = None
+    web_searches: int = 0
 
     def __str__(self) -> str:
         """Return the message, and the number of attempts if there were several."""
@@ -160,6 +166,13 @@ class MediaError(MiMoInputError):
 
 class HistoryError(MiMoInputError):
     """Turns do not fit together, for example a tool result without its call."""
+
+
+class MiMoBudgetError(MiMoError):
+    """A `CallBudget` refuses a call for ever; nothing was sent.
+
+    The call could pass `max_cost`, its model has no known price, or it is larger than a limit.
+    """
 
 
 class MiMoConnectionError(MiMoError, core.ModelConnectionError):

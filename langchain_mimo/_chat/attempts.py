@@ -226,9 +226,15 @@ class Totals:
         return self.attempts + max(answered, error.attempts if error else 0)
 
     def tell(self, error: MiMoError, last: MiMoError | None) -> None:
-        """Tell an error the attempts of the call; `last` is the error of the last request."""
+        """Tell an error what the call did; `last` is the error of the last request."""
         error.attempts = self.attempts_with(last)
         error.waited = self.waited + (last.waited if last else 0.0)
+        partial: AIMessage | None = getattr(error, "partial_message", None)
+        metadata = {} if partial is None else partial.response_metadata
+        error.usage_metadata = self.usage_with(None if partial is None else partial.usage_metadata)
+        error.web_searches = self.searches_with(metadata.get(SEARCHES_KEY) or {}).get(
+            "tool_usage", 0
+        )
 
     def usage_with(self, usage: UsageMetadata | None) -> UsageMetadata | None:
         """Return the sum of earlier usage and one attempt's."""

@@ -80,6 +80,7 @@ class _Call:
             MiMoError: The error of the attempt, if no other attempt can help.
         """
         if self._is_decided and attempt.error is not None:
+            self._totals.tell(attempt.error, attempt.error)
             raise attempt.error
         self._is_decided = True
         try:

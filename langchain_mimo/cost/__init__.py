@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
     from langchain_mimo.cost.file_estimate import estimate_file
+    from langchain_mimo.cost.ledger import Ledger
+    from langchain_mimo.cost.ledger_callback import LedgerCallback
+    from langchain_mimo.cost.ledger_rows import LedgerCost, LedgerCounts, LedgerRow
     from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
     from langchain_mimo.cost.prices import Money, price_of
 
 _MODULES = {
     "Estimate": "estimate_result",
+    "Ledger": "ledger",
+    "LedgerCallback": "ledger_callback",
+    "LedgerCost": "ledger_rows",
+    "LedgerCounts": "ledger_rows",
+    "LedgerRow": "ledger_rows",
     "MediaEstimate": "estimate_result",
     "Money": "prices",
     "Segment": "planning",
@@ -27,7 +35,8 @@ _MODULES = {
 }
 
 __all__ = [
-    "Estimate", "MediaEstimate", "Money", "Segment", "VideoPlan", "estimate_file", "plan_segments",
+    "Estimate", "Ledger", "LedgerCallback", "LedgerCost", "LedgerCounts", "LedgerRow",
+    "MediaEstimate", "Money", "Segment", "VideoPlan", "estimate_file", "plan_segments",
     "plan_video", "price_of",
 ]  # fmt: skip
 

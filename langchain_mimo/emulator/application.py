@@ -321,6 +321,7 @@ class Application:
             ),
             reply.usage if reply is not None else None,
         )
+        record.usage = usage
         if conversation.stream:
             send_usage = self._settings.always_send_usage or conversation.include_usage
             events = api_format.events(outcome, conversation, usage if send_usage else None, reply)

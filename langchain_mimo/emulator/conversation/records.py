@@ -65,6 +65,8 @@ class RecordedRequest:
         media: The media in it, in order; empty if the request was refused before they were read.
         status: HTTP status of the response; 0 until there is one.
         fault: Name of the fault that was applied to it, or None.
+        usage: The `usage` object of its response, which is what it costs, also where a fault or a
+            setting keeps it from the client; None for refusals and raw replies.
     """
 
     method: str
@@ -77,6 +79,7 @@ class RecordedRequest:
     media: list[RecordedMedium] = field(default_factory=list)
     status: int = 0
     fault: str | None = None
+    usage: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
