@@ -40,6 +40,38 @@ def test_each_class_inherits_from_langchains_own():
         assert issubclass(ours, errors.MiMoError)
 
 
+# The classes whose errors another call may not meet, unless the error itself says so.
+LATER = {
+    "MiMoConnectionError",
+    "MiMoTimeoutError",
+    "MiMoIncompleteStreamError",
+    "MiMoRateLimitError",
+    "MiMoServerError",
+}
+
+
+def all_classes(base=errors.MiMoError):
+    return [base, *(each for child in base.__subclasses__() for each in all_classes(child))]
+
+
+@pytest.mark.parametrize("cls", all_classes(), ids=lambda cls: cls.__name__)
+def test_every_class_says_whether_a_later_call_may_succeed(cls):
+    error = cls.__new__(cls)
+    if issubclass(cls, errors.MiMoConnectionError | errors.MiMoIncompleteStreamError):
+        error = cls("why")
+    assert error.is_retryable is (cls.__name__ in LATER)
+    assert (error.attempts, error.waited) == (0, 0.0)
+
+
+def test_the_text_names_the_attempts_where_a_later_call_may_succeed():
+    error = errors.MiMoConnectionError("it broke")
+    assert str(error) == "it broke"
+    error.attempts, error.waited = 3, 2.46
+    assert str(error) == "it broke. 3 attempts were made, with 2.5 s of waiting."
+    error.is_retryable = False
+    assert str(error) == "it broke"
+
+
 def test_redaction_keeps_ordinary_ids():
     text = "id 0f8fad5b-d9cd-469f-a165-70867728950e_0123456789abcdef0123456789abcdef"
     assert redact(text) == text

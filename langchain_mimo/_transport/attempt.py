@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from langchain_mimo._transport.api_request import (
 )
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.connection_errors import Route, connection_error
+from langchain_mimo._transport.destination import secrets_of
 from langchain_mimo._transport.error_bodies import describe_body
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.error_responses import (
@@ -169,6 +171,11 @@ class Attempt:
             MiMoInvalidResponseError: It is compressed in a way that was not asked for.
         """
         self._status, self.headers = response.status_code, response.headers
+        if self._client is not None and self._client.auth is not None:
+            # It has changed the headers since the request was built.
+            secrets = (*self._context.secrets, *secrets_of(response.request.headers))
+            self._context = replace(self._context, secrets=secrets)
+            self._decoder = EventDecoder(secrets)
         if 300 <= self._status < 400:
             raise redirect_error(self._status, self.headers, self._context)
         is_error = self._status >= 400

@@ -130,10 +130,14 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             )
 
 
+def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of a request's headers that must not appear in what a server says."""
+    return tuple(value for name, value in headers.items() if name.lower() not in _HARMLESS)
+
+
 def _known_of(host: str, headers: Mapping[str, str]) -> dict[str, Any]:
     """Return what an `ErrorContext` says about host and headers."""
     keys = _keys(headers)
-    secrets = [value for name, value in headers.items() if name.lower() not in _HARMLESS]
     key = next(iter(keys.values()), "")
     family = re.match(r"(?:sk|ttp|tp)-", key)
     return {
@@ -141,7 +145,7 @@ def _known_of(host: str, headers: Mapping[str, str]) -> dict[str, Any]:
         "key_family": family[0] if family else "",
         "has_key": bool(key),
         "rival_headers": tuple(keys) if len(set(keys.values())) > 1 else (),
-        "secrets": tuple(secrets),
+        "secrets": secrets_of(headers),
     }
 
 

@@ -1,6 +1,7 @@
 """A user's own client may be of httpx2 or of httpx, which this package never imports."""
 
 import asyncio
+import base64
 import os
 import socket
 import subprocess
@@ -147,6 +148,29 @@ def test_what_the_users_client_adds_is_sent(http, kind):
     assert request.headers["api-key"] == KEY
     assert request.headers["content-length"] == "13"
     assert "transfer-encoding" not in request.headers
+
+
+AUTH = {
+    "basic": ("me", "canary-password"),
+    "a function": lambda request: (
+        request.headers.__setitem__("Authorization", "Bearer canary-token"),
+        request,
+    )[1],
+}
+
+
+@pytest.mark.parametrize("auth", AUTH.values(), ids=AUTH)
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_what_auth_adds_is_never_shown(http, kind, auth, status):
+    def handler(request):
+        error = {"error": {"message": f"you sent {request.headers['authorization']}"}}
+        return http.Response(status, json=error)
+
+    with pytest.raises(MiMoAPIError, match=r"you sent \[key\]") as caught:
+        send(http, kind, handler, auth=auth)
+    shown = str(caught.value) + (caught.value.response.text if caught.value.response else "")
+    assert "canary" not in shown
+    assert base64.b64encode(b"me:canary-password").decode() not in shown
 
 
 def test_an_auth_flow_may_send_the_request_twice(http, kind):
