@@ -161,7 +161,13 @@ class UnsupportedModalityError(MiMoInputError):
 
 
 class MediaError(MiMoInputError):
-    """A media item has the wrong type or size, is damaged, has changed, or may not be opened."""
+    """A media item has the wrong type or size, is damaged, has changed, or may not be opened.
+
+    Attributes:
+        others: The errors of the request's other media that cannot be sent either.
+    """
+
+    others: tuple[MediaError, ...] = ()
 
 
 class HistoryError(MiMoInputError):

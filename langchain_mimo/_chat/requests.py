@@ -86,7 +86,7 @@ class ChatRequest:
     asked: int | None = None
 
     def leave_out(self, error: MiMoError | None) -> bool:
-        """Replace the media item that an error is about with a note, if the caller wishes so.
+        """Replace the media items that an error is about with notes, if the caller wishes so.
 
         Whether a file is there and what it holds is known only while the request is sent, so this
         follows an attempt that failed before the server got all of it.
@@ -98,7 +98,10 @@ class ChatRequest:
             return False
         if self.asked is not None and error.message_index == self.asked:
             return False
-        return leave_out(self.turns, error)
+        others = error.others if isinstance(error, MediaError) else ()
+        all_but_asked = [each for each in others if each.message_index != self.asked]
+        found = [leave_out(self.turns, each) for each in (error, *all_but_asked)]
+        return any(found)
 
     def with_remedy(self, error: MiMoError) -> MiMoError:
         """Return an error, with `repair_history=True` as a remedy if that would leave the item out.

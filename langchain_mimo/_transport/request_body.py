@@ -22,7 +22,7 @@ import orjson
 from langchain_mimo._json import join_surrogates
 from langchain_mimo._media.opening import MediaPolicy, OpenMedia, open_media
 from langchain_mimo._media.references import DeferredMedia, DeferredMimeType, LocalFile
-from langchain_mimo.errors import MiMoInputError
+from langchain_mimo.errors import MediaError, MiMoInputError
 
 T = TypeVar("T")
 Leaf: TypeAlias = DeferredMedia | DeferredMimeType
@@ -84,20 +84,38 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         """Open and check the media, and compute the length.
 
         Raises:
-            MediaError: A media item may not be opened, or MiMo does not accept it.
+            MediaError: A media item may not be opened, or MiMo does not accept it; its `others` are
+                the errors of all others, so that a caller can leave them out at once.
         """
         if not self._leaves:
             return
         try:
-            for leaf in self._leaves:
-                if isinstance(leaf, DeferredMedia):
-                    self._open.append(open_media(leaf, self._policy))
+            errors = self._open_all()
         except BaseException:
             self.dispose()
             raise
+        if errors:
+            self.dispose()
+            first = errors.pop(0)
+            first.others = tuple(errors)
+            errors.clear()
+            try:
+                raise first
+            finally:
+                del first  # its traceback holds this frame
         self._fill_in_types()
         media = sum(len(item.prefix) + item.encoded_length for item in self._open)
         self.content_length = sum(map(len, self._pieces)) + media
+
+    def _open_all(self) -> list[MediaError]:
+        errors: list[MediaError] = []
+        for leaf in self._leaves:
+            if isinstance(leaf, DeferredMedia):
+                try:
+                    self._open.append(open_media(leaf, self._policy))
+                except MediaError as error:
+                    errors.append(error)
+        return errors
 
     def _fill_in_types(self) -> None:
         """Insert the MIME types, so that the only gaps left are those of the media."""

@@ -16,6 +16,8 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from media_files import make_image
 from scripted_api import ScriptedAPI
 
+from langchain_mimo._media.opening import open_media
+from langchain_mimo._transport import request_body
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import MediaError, MiMoInputError, UnsupportedModalityError
 from langchain_mimo.media import image_block
@@ -221,6 +223,30 @@ def test_files_that_are_gone_or_changed(tmp_path):
     assert llm.get_num_tokens_from_messages([HumanMessage(blocks), *LATER]) > 0
     with pytest.raises(MediaError):
         api.llm(**fields).get_num_tokens_from_messages([HumanMessage(blocks), *LATER])
+
+
+def test_all_files_that_are_gone_are_left_out_at_once(tmp_path, monkeypatch):
+    paths = [tmp_path / f"{at}.png" for at in range(12)]
+    for path in paths:
+        path.write_bytes(make_image("PNG"))
+    blocks = [image_block(path) for path in paths]
+    for path in paths[::2]:
+        path.unlink()
+    opened = []
+    monkeypatch.setattr(request_body, "open_media", lambda *a: opened.append(a) or open_media(*a))
+    api = ScriptedAPI("Hi.")
+    llm = api.llm(repair_history=True, allowed_media_dirs=[tmp_path])
+    history = [message for block in blocks for message in (HumanMessage([block]), AIMessage("Hm."))]
+    llm.invoke([*history, HumanMessage("Hello.")])
+    assert len(api.bodies) == 1
+    sent = [part["content"] for part in api.bodies[0]["messages"] if part["role"] == "user"][:-1]
+    assert ["left out" in str(each) for each in sent] == [True, False] * 6
+    assert len(opened) == 12 + 6
+    opened.clear()
+    with pytest.raises(MediaError) as caught:
+        llm.invoke([*history[:-1], AIMessage("Hm."), HumanMessage([blocks[0]])])
+    assert caught.value.message_index == 24
+    assert len(opened) <= 2 * 13
 
 
 def test_only_the_bad_item_of_a_result_block_is_left_out():
