@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from langchain_mimo._media.references import MediaKind
 
 MAX_BASE64_CHARACTERS = 50 * (1 << 20)
@@ -25,6 +27,18 @@ MAX_URL_BYTES: dict[MediaKind, int] = {
 EMPTY = "it is empty (0 bytes); check how it was written"
 """The reason against files without a byte."""
 
+LOWEST_AUDIO_BIT_RATE = 8_000
+"""Bits per second below which `prepare_audio` encodes no audio."""
+
+LOWEST_TRACK_BIT_RATE = 32_000
+"""Bits per second below which `prepare_video` encodes no audio track."""
+
+PAYLOAD_SHARE = 0.92
+"""Share of a video file's bytes for its streams, after container overhead."""
+
+_FRAME_BITS = 16_000_000
+"""Bits that the frames which MiMo samples of a video take when they are encoded well, at most."""
+
 MIN_IMAGE_SIDE = 9
 """Pixels. MiMo refused an 8 x 8 image (recorded May 2026); the exact limit is not known."""
 
@@ -38,6 +52,17 @@ BOMB_PIXELS = 89_478_485
 def base64_length(size: int) -> int:
     """Return the characters of base64, padding included, that `size` bytes encode to."""
     return -(-size // 3) * 4
+
+
+def longest_encoded(kind: MediaKind, *, has_audio: bool) -> float:
+    """Return about how many seconds of video or audio fit into one block once they are encoded.
+
+    The frames of a video need few bits: it is its audio track that fills the block.
+    """
+    bits = SAFE_INLINE_BYTES * 8 * PAYLOAD_SHARE
+    if kind == "audio":
+        return bits / LOWEST_AUDIO_BIT_RATE
+    return (bits - _FRAME_BITS) / LOWEST_TRACK_BIT_RATE if has_audio else math.inf
 
 
 def check_base64_length(encoded_length: int, limit: int | None = None) -> None:

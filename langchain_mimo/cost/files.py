@@ -14,8 +14,6 @@ from langchain_mimo._media.local_files import check_source
 from langchain_mimo._media.media_info import MediaInfo, probe
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MediaError
-from langchain_mimo.prepare.audio import longest_audio
-from langchain_mimo.prepare.video_settings import longest_video
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | MediaInfo
 """A local path, the bytes of a file, or what `langchain_mimo.media.probe` returned for it."""
@@ -50,9 +48,7 @@ class MeasuredFile:
         """Seconds of it that fit into one block: of a file that is accepted, all."""
         if self.info.refusal is None and self.kind == self.info.kind:
             return math.inf
-        if self.kind == "audio":
-            return longest_audio(limits.SAFE_INLINE_BYTES)
-        return longest_video(limits.SAFE_INLINE_BYTES, has_audio=self.info.has_audio)
+        return limits.longest_encoded(self.kind, has_audio=self.info.has_audio)
 
     @property
     def is_too_long(self) -> bool:

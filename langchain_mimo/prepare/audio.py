@@ -44,7 +44,7 @@ from langchain_mimo.prepare.output import (
 from langchain_mimo.prepare.truncation import note_missing_end
 from langchain_mimo.tokens import audio_tokens
 
-BIT_RATES = (128_000, 96_000, 64_000, 48_000, 32_000, 24_000, 16_000, 8_000)
+BIT_RATES = (128_000, 96_000, 64_000, 48_000, 32_000, 24_000, 16_000, limits.LOWEST_AUDIO_BIT_RATE)
 """MP3 bit rates to choose from, in bits per second, best first."""
 
 _PAYLOAD_SHARE = 0.97
@@ -174,11 +174,6 @@ def prepare_audio(
             job.notes += other_tracks(audio.first.audio_tracks)
         monitor.report(1)
         return finish(draft, output, mime_type, job.notes)
-
-
-def longest_audio(max_bytes: int) -> float:
-    """Return how many seconds of audio fit into a number of bytes when they are encoded."""
-    return max_bytes * 8 * _PAYLOAD_SHARE / BIT_RATES[-1]
 
 
 def _check_token_budget(seconds: float, token_budget: int | None) -> None:

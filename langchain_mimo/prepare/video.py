@@ -47,7 +47,6 @@ from langchain_mimo.prepare.truncation import note_missing_end
 from langchain_mimo.prepare.video_encoding import encode_video, first_frame
 from langchain_mimo.prepare.video_frames import rotation_of
 from langchain_mimo.prepare.video_settings import (
-    PAYLOAD_SHARE,
     EncodingSettings,
     Target,
     VideoSource,
@@ -232,7 +231,7 @@ def _duration_over_budget(job: Job, target: Target) -> float | None:
 
 def _encode_within_limits(job: Job, target: Target, video: _VideoInfo, reasons: list[str]) -> None:
     """Encode, and encode again if the result is too large or slightly too long."""
-    share, seconds = PAYLOAD_SHARE, job.time_range.seconds
+    share, seconds = limits.PAYLOAD_SHARE, job.time_range.seconds
     earlier_notes = len(job.notes)
     first = first_frame(job)
     source = _video_source(job, first, video)

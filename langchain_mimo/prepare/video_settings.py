@@ -8,17 +8,15 @@ same tokens and says the same, in a fraction of the bytes and of the time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from langchain_mimo._media.limits import LOWEST_TRACK_BIT_RATE
 from langchain_mimo.errors import MediaError
 from langchain_mimo.tokens import (
     CELL,
-    FRAMES_PER_GRID,
-    MAX_VIDEO_PIXELS,
     MediaResolution,
     VideoTokens,
     sampled_frame_size,
@@ -35,15 +33,11 @@ MAX_ENCODED_FRAMES = 100_000
 """Frames that a result has at most; a longer segment gets a lower frame rate. MiMo samples 2,048
 frames of a video, and FFmpeg writes what stands still again for each frame."""
 
-PAYLOAD_SHARE = 0.92
-"""Share of `max_bytes` left for the streams themselves, after container overhead."""
-
 _MIN_FRAME_RATE = Fraction(1, 1000)
 _MAX_TIME_SCALE = 30_000
 """Highest denominator of a frame's length in seconds: the time scale of MP4 is of this order."""
 
 _AUDIO_BIT_RATE = 96_000
-_LOW_AUDIO_BIT_RATE = 32_000
 _GOOD_BITS_PER_PIXEL = 0.06
 _MIN_BITS_PER_PIXEL = 0.03
 _MIN_FRAME_SIDE = CELL
@@ -110,16 +104,6 @@ class Target:
         )
 
 
-def longest_video(max_bytes: int, *, has_audio: bool) -> float:
-    """Return about how many seconds of a video fit into a number of bytes when they are encoded.
-
-    The frames that MiMo samples need few: it is the audio that fills them.
-    """
-    frames = MAX_VIDEO_PIXELS * FRAMES_PER_GRID * _GOOD_BITS_PER_PIXEL
-    bits = max_bytes * 8 * PAYLOAD_SHARE - frames
-    return max(0.0, bits / _LOW_AUDIO_BIT_RATE) if has_audio else math.inf
-
-
 def choose_settings(
     source: VideoSource, target: Target, budget_seconds: float, max_bytes: int, share: float
 ) -> EncodingSettings:
@@ -141,7 +125,7 @@ def choose_settings(
     bit_rate = int(max_bytes * 8 * share / source.seconds)
     good = _GOOD_BITS_PER_PIXEL * width * height * frame_rate
     is_plenty = bit_rate > min(8 * _AUDIO_BIT_RATE, good + _AUDIO_BIT_RATE)
-    audio_bit_rate = _AUDIO_BIT_RATE if is_plenty else _LOW_AUDIO_BIT_RATE
+    audio_bit_rate = _AUDIO_BIT_RATE if is_plenty else LOWEST_TRACK_BIT_RATE
     video_bit_rate = bit_rate - (audio_bit_rate if source.has_audio else 0)
     if video_bit_rate < good:
         frame_rate = min(frame_rate, LOW_FRAME_RATE)
