@@ -16,13 +16,18 @@ A connection in use belongs to its response, which gives it back when it is clos
 to it weakly: a response that nobody closes takes its connection along when it is garbage-collected.
 
 There is no I/O in here: whoever calls closes the connections that a method returns.
+
+Ctrl-C may end a method at any line, and the garbage collector may close an abandoned response, which
+gives its connection back, in the middle of a method. After both the pool still works; at worst it
+closes a connection that it could have kept.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -42,7 +47,8 @@ class ConnectionPool:
         """
         self._create = create
         self._max_idle = max_idle
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._in_step = False
         self._busy: WeakKeyDictionary[Any, _Origin] = WeakKeyDictionary()
         self._by_age: OrderedDict[Any, _Origin] = OrderedDict()
         self._by_origin: dict[_Origin, OrderedDict[Any, None]] = {}
@@ -69,10 +75,10 @@ class ConnectionPool:
         """
         key = (origin.scheme, origin.host, origin.port)
         expired = []
-        with self._lock:
+        with self._step():
             while stack := self._by_origin.get(key):
                 connection = next(reversed(stack))
-                self._remove(connection)
+                self._remove(connection, key)
                 if not connection.has_expired():
                     break
                 expired.append(connection)
@@ -88,14 +94,10 @@ class ConnectionPool:
             Connections to close: this one if it cannot serve another request, and old ones.
         """
         with self._lock:
-            key = self._busy.pop(connection, None)
-            if key is None:  # it was given back before
-                return []
-            if self._closed or not connection.is_idle() or connection.has_expired():
+            if self._in_step:  # the garbage collector closes a response in the middle of another
                 return [connection]
-            self._by_age[connection] = key
-            self._by_origin.setdefault(key, OrderedDict())[connection] = None
-            return self._surplus()
+            with self._step():
+                return self._keep(connection)
 
     def close(self) -> list[Any]:
         """Keep no connection from now on.
@@ -104,28 +106,49 @@ class ConnectionPool:
             Connections to close: idle ones and those in use. One that is still connecting cannot be
             closed yet; it is when it is given back.
         """
-        with self._lock:
+        with self._step():
             self._closed = True
             connections = [*self._by_age, *self._busy]
             self._by_age.clear()
             self._by_origin.clear()
         return connections
 
+    def _keep(self, connection: Any) -> list[Any]:
+        """Keep a connection if it can serve another request; returns which ones to close."""
+        key = self._busy.pop(connection, None)
+        if key is None:  # it was given back before
+            return []
+        if self._closed or not connection.is_idle() or connection.has_expired():
+            return [connection]
+        self._by_age[connection] = key
+        self._by_origin.setdefault(key, OrderedDict())[connection] = None
+        return self._surplus()
+
     def _surplus(self) -> list[Any]:
         """Remove the oldest idle connections while they are too many or have expired."""
         removed = []
         while self._by_age:
-            oldest = next(iter(self._by_age))
+            oldest, key = next(iter(self._by_age.items()))
             if len(self._by_age) <= self._max_idle and not oldest.has_expired():
                 break
-            self._remove(oldest)
+            self._remove(oldest, key)
             removed.append(oldest)
         return removed
 
-    def _remove(self, connection: Any) -> None:
-        """Remove an idle connection."""
-        key = self._by_age.pop(connection)
-        stack = self._by_origin[key]
-        del stack[connection]
+    def _remove(self, connection: Any, key: _Origin) -> None:
+        """Remove an idle connection, also if Ctrl-C interrupted this half-way before."""
+        self._by_age.pop(connection, None)
+        if stack := self._by_origin.get(key):
+            stack.pop(connection, None)
         if not stack:
-            del self._by_origin[key]
+            self._by_origin.pop(key, None)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """Hold the lock, and note that the books are being changed."""
+        with self._lock:
+            try:
+                self._in_step = True
+                yield
+            finally:
+                self._in_step = False

@@ -1,7 +1,10 @@
 """The pool's books: each connection is busy, idle or handed out to be closed, and only once."""
 
 import gc
+import itertools
+import sys
 import threading
+from functools import partial
 
 import httpcore2
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from langchain_mimo._transport import connection_pool
 from langchain_mimo._transport.connection_pool import ConnectionPool
 
 ORIGINS = [httpcore2.Origin(b"https", host, port) for host in (b"a", b"b") for port in (443, 8443)]
@@ -172,6 +176,99 @@ def test_a_connection_whose_response_nobody_closes_is_let_go():
     del connections
     gc.collect()
     assert pool.busy == []
+
+
+# Interruptions: at each line of the pool, Ctrl-C or the garbage collector may come
+
+
+def interrupted_at(number, action, interrupt):
+    """Run an action and call `interrupt` before the line of that number; return if it was run."""
+    lines = itertools.count()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != connection_pool.__file__:
+            return None
+        if event == "line" and next(lines) == number:
+            interrupt()
+        return trace
+
+    sys.settrace(trace)
+    try:
+        action()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return next(lines) > number
+
+
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
+def use_all(pool):
+    """Check that a pool still works, and hands no connection out twice."""
+    handed_out = [pool.take(origin)[0] for origin in ORIGINS for _ in range(4)]
+    assert len(set(handed_out)) == 16
+    give_back_all(pool, handed_out)
+    assert len(pool.idle) == 3
+    assert pool.busy == []
+
+
+def pool_in_use():
+    """Return a pool with idle connections, an expired one, and one to give back."""
+    pool = ConnectionPool(Connection, 3)
+    idle = taken(pool, 4)
+    (busy,) = taken(pool, 1)
+    give_back_all(pool, idle)
+    idle[-1].expired = True
+    busy.idle = True
+    return pool, busy
+
+
+ACTIONS = {
+    "take": lambda pool, busy: pool.take(ORIGINS[0]),
+    "take a new one": lambda pool, busy: pool.take(ORIGINS[1]),
+    "give back": lambda pool, busy: pool.give_back(busy),
+}
+
+
+def interrupt(action, number):
+    """Interrupt an action by Ctrl-C; return whether it has so many lines."""
+    pool, busy = pool_in_use()
+    found = interrupted_at(number, partial(ACTIONS[action], pool, busy), raise_interrupt)
+    busy = None  # the interrupted call has dropped it
+    use_all(pool)
+    return found
+
+
+def collect_during(action, number):
+    """Close another response during an action; return whether it has so many lines."""
+    pool, busy = pool_in_use()
+    (other,) = taken(pool, 1, ORIGINS[2])
+    other.idle = True
+    to_close = []
+
+    def collect():
+        sys.settrace(None)
+        to_close.extend(pool.give_back(other))
+
+    found = interrupted_at(number, partial(ACTIONS[action], pool, busy), collect)
+    if found:
+        assert (other in pool.idle) != (other in to_close)
+    give_back_all(pool, pool.busy)
+    use_all(pool)
+    return found
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("way", [interrupt, collect_during])
+def test_an_interruption_at_any_line_leaves_a_pool_that_works(action, way):
+    number = next(number for number in itertools.count() if not way(action, number))
+    assert number > 10
+
+
+# Work
 
 
 @pytest.mark.parametrize("number", [10, 1000])
