@@ -36,9 +36,12 @@ def _finite_float(text: str) -> float:
     return number
 
 
+_NESTED = (dict, list, tuple)  # a tuple: `dict | list | tuple` would be built for each test
+
+
 def is_too_deep(value: object, limit: int = MAX_DEPTH) -> bool:
     """Return whether objects and arrays are nested more than `limit` levels deep."""
-    level = [value] if isinstance(value, dict | list | tuple) else []
+    level = [value] if isinstance(value, _NESTED) else []
     for _ in range(limit):
         if not level:
             return False
@@ -46,7 +49,7 @@ def is_too_deep(value: object, limit: int = MAX_DEPTH) -> bool:
             inner
             for each in level
             for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, dict | list | tuple)
+            if isinstance(inner, _NESTED)
         ]
     return bool(level)
 
