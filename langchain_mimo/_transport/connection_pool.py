@@ -17,9 +17,9 @@ to it weakly: a response that nobody closes takes its connection along when it i
 
 There is no I/O in here: whoever calls closes the connections that a method returns.
 
-Ctrl-C may end a method at any line, and the garbage collector may close an abandoned response, which
-gives its connection back, in the middle of a method. After both the pool still works; at worst it
-closes a connection that it could have kept.
+Ctrl-C may end a method at any line, and the garbage collector may close an abandoned response in
+the middle of one, which gives its connection back. The pool still works then; at worst it closes a
+connection that it could have kept.
 """
 
 from __future__ import annotations
