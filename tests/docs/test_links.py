@@ -14,9 +14,9 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def anchors_of(page):
-    """The anchors of a page's headings, on the site and on GitHub."""
+    """The anchors of a page's headings, on the site and on GitHub, and those that it sets itself."""
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
-    found = set()
+    found = set(re.findall(r'^<a id="([^"]+)"></a>$', text, re.MULTILINE))
     for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
         words = re.sub(r"[^\w\s-]", "", heading.replace("`", "").lower())
         found.add(re.sub(r"\s+", "-", words.strip()))
