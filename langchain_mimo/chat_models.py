@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -68,8 +69,8 @@ class ChatMiMo(ConnectedFields):
       `media_limits`.
     - Conversations, per call: `replay_reasoning`, `missing_reasoning`, `repair_history`,
       `empty_content`, `forced_tool_attempts`, `parse_tool_xml`.
-    - Connection: `timeout`, `max_retries`, `retry_policy`, `max_response_bytes`, `verify`,
-      `default_headers`, `http_client`, `http_async_client`, `allow_key_in_pickle`.
+    - Connection: `timeout`, `max_retries`, `retry_policy`, `budget`, `max_response_bytes`,
+      `verify`, `default_headers`, `http_client`, `http_async_client`, `allow_key_in_pickle`.
 
     Raises:
         MiMoConfigurationError: An argument is missing, unknown, of the wrong type or out of range,
@@ -194,7 +195,14 @@ class ChatMiMo(ConnectedFields):
         from langchain_mimo._chat.requests import build_request
         from langchain_mimo.cost.prices import price_of
 
-        return build_request(self, messages, stop, keywords, stream=stream, price=price_of)
+        measure = None
+        if self.budget is not None:
+            from langchain_mimo.cost.call_needs import media_tokens
+
+            measure = partial(media_tokens, policy=self._media_policy)
+        return build_request(
+            self, messages, stop, keywords, stream=stream, price=price_of, measure=measure
+        )
 
     # ------------------------------------------------------------- tools and structured output
 

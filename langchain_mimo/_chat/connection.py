@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -58,15 +59,19 @@ class ConnectedFields(ModelHooks):
         url: str | None,
         key: str | None,
         on_head: Callable[[ResponseHead], None] | None = None,
+        request: ChatRequest | None = None,
     ) -> ApiRequest:
         """Return the API request that sends a body, to `url` if that is known already.
 
-        `on_head` takes the head of each accepted response.
+        `on_head` takes the head of each accepted response; `request` is what the body encodes.
         """
         from langchain_mimo._transport.api_request import MAX_RESPONSE_BYTES, ApiRequest
         from langchain_mimo._wire.formats import API_FORMATS
 
         api_format = API_FORMATS[self.api_format]
+        measure = None
+        if request is not None and request.measure is not None:
+            measure = partial(request.measure, request.turns)
         return ApiRequest(
             url=url or api_format.address(self._endpoints),
             headers=request_headers(key, self.default_headers, api_format.headers),
@@ -76,6 +81,8 @@ class ConnectedFields(ModelHooks):
             media=self._media_policy,
             max_response_bytes=self.max_response_bytes or MAX_RESPONSE_BYTES,
             on_head=on_head,
+            gate=self.budget,
+            measure=measure,
         )
 
     @property
@@ -94,7 +101,9 @@ class ConnectedFields(ModelHooks):
                 time.sleep(response.delay)
             try:
                 key = current_key(self.api_key)
-                request = self._api_request(response.body, response.url, key, response.take_head)
+                request = self._api_request(
+                    response.body, response.url, key, response.take_head, response.request
+                )
                 answer = self._http.request(request)
             except MiMoError as error:
                 self._fail(response, error)
@@ -109,7 +118,9 @@ class ConnectedFields(ModelHooks):
                 await asyncio.sleep(response.delay)
             try:
                 key = await acurrent_key(self.api_key)
-                request = self._api_request(response.body, response.url, key, response.take_head)
+                request = self._api_request(
+                    response.body, response.url, key, response.take_head, response.request
+                )
                 answer = await self._http.arequest(request)
             except MiMoError as error:
                 await self._afail(response, error)
@@ -124,7 +135,9 @@ class ConnectedFields(ModelHooks):
                 time.sleep(response.delay)
             try:
                 key = current_key(self.api_key)
-                request = self._api_request(response.body, response.url, key, response.take_head)
+                request = self._api_request(
+                    response.body, response.url, key, response.take_head, response.request
+                )
                 with closing(self._http.stream(request)) as events:
                     for event in events:
                         yield from response.feed(event)
@@ -143,7 +156,9 @@ class ConnectedFields(ModelHooks):
                 await asyncio.sleep(response.delay)
             try:
                 key = await acurrent_key(self.api_key)
-                request = self._api_request(response.body, response.url, key, response.take_head)
+                request = self._api_request(
+                    response.body, response.url, key, response.take_head, response.request
+                )
                 async with aclosing(self._http.astream(request)) as events:
                     async for event in events:
                         for item in response.feed(event):

@@ -28,6 +28,7 @@ from langchain_mimo._chat.settings import (
     PARAMETERS,
     EmptyContent,
     check_address,
+    check_budget,
     check_client,
     check_key,
     check_model,
@@ -202,6 +203,10 @@ class ChatMiMoFields(BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """Your own `httpx2.AsyncClient` or `httpx.AsyncClient`; ChatMiMo never closes it."""
 
+    budget: Any = Field(default=None, exclude=True, repr=False)
+    """A `langchain_mimo.cost.CallBudget`, which every attempt of every call passes: it keeps all
+    models that share it within the limits of the account, and below a ceiling of cost."""
+
     extra_body: dict[str, Any] | None = None
     """Keys merged into the body of every request last."""
 
@@ -286,6 +291,11 @@ class ChatMiMoFields(BaseChatModel):
     @classmethod
     def _own_client(cls, value: Any, info: ValidationInfo) -> Any:
         return value if value is None else check_client(info.field_name or "", value)
+
+    @field_validator("budget")
+    @classmethod
+    def _own_budget(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if value is None else check_budget(value, info.data.get("rate_limiter"))
 
     @field_validator("allowed_media_dirs", mode="before")
     @classmethod

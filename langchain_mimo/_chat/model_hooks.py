@@ -25,7 +25,10 @@ _IDENTIFYING = (
     "extra_body",
 )
 
-_SHARED = ("http_client", "http_async_client", "verify", "cache", "rate_limiter", "callbacks")
+_SHARED = (
+    *("http_client", "http_async_client", "verify", "cache", "rate_limiter", "callbacks"),
+    "budget",
+)
 """Fields whose values a copy shares: they hold locks, sockets or state meant to be shared."""
 
 

@@ -29,6 +29,9 @@ from langchain_mimo.errors import MediaError, MiMoError, UnsupportedModalityErro
 PriceFunction: TypeAlias = Callable[[UsageMetadata | None, str, int], float | None]
 """Returns the cost in US dollars, from usage, model id and number of web searches."""
 
+MeasureFunction: TypeAlias = Callable[[Sequence[Turn]], tuple[int, int]]
+"""Returns the tokens of the media in turns: the likely number, and the highest possible one."""
+
 
 @dataclass(slots=True)
 class ChatRequest:
@@ -56,6 +59,7 @@ class ChatRequest:
         reasoning_as_content: Whether reasoning replaces an empty response.
         as_blocks: Whether chunks carry v1 content blocks.
         price: Returns the cost of usage by model id and number of web searches, or None.
+        measure: Returns the estimated tokens of the media in turns, for a budget, or None.
         leaves_out: Whether a note takes the place of media that cannot be sent.
         asked: Index of the message that is asked now: nothing is left out of it.
         include_response_headers: Whether the message has the headers of the response.
@@ -81,6 +85,7 @@ class ChatRequest:
     reasoning_as_content: bool = False
     as_blocks: bool = False
     price: PriceFunction | None = None
+    measure: MeasureFunction | None = None
     include_response_headers: bool = False
     leaves_out: bool = False
     asked: int | None = None
@@ -155,6 +160,7 @@ def build_request(
     *,
     stream: bool,
     price: PriceFunction | None = None,
+    measure: MeasureFunction | None = None,
 ) -> ChatRequest:
     """Build the request of one call.
 
@@ -165,6 +171,7 @@ def build_request(
         keywords: All other keywords of the call.
         stream: Whether to stream.
         price: Returns the cost of usage by model id and number of web searches.
+        measure: Returns the estimated tokens of the media in turns, for a budget.
 
     Raises:
         MiMoInputError: MiMo cannot take a message, block or keyword.
@@ -217,6 +224,7 @@ def build_request(
         is_held=is_held,
         as_blocks=fields.output_version == "v1",
         price=price if fields.server == "mimo" else None,
+        measure=measure,
         asked=history.asked,
         **_wishes(options),
     )

@@ -291,6 +291,24 @@ def request_headers(
     return {name: value for name, value in headers.items() if name.lower() not in taken} | given
 
 
+def check_budget(budget: object, rate_limiter: object) -> object:
+    """Check that an argument is a budget, and that it does not count every request twice.
+
+    Raises:
+        MiMoConfigurationError: It is not, or it does.
+    """
+    if not callable(getattr(budget, "admit", None)):
+        raise MiMoConfigurationError(
+            f"budget must be a langchain_mimo.cost.CallBudget, got {type(budget).__name__}"
+        )
+    if budget is rate_limiter:
+        raise MiMoConfigurationError(
+            "the same CallBudget was passed as budget and as rate_limiter, which would count each "
+            "request twice; pass it as budget alone"
+        )
+    return budget
+
+
 def pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a model's fields in the form in which they are pickled.
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_mimo.cost.budget import CallBudget
     from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
     from langchain_mimo.cost.file_estimate import estimate_file
     from langchain_mimo.cost.ledger import Ledger
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from langchain_mimo.cost.prices import Money, price_of
 
 _MODULES = {
+    "CallBudget": "budget",
     "Estimate": "estimate_result",
     "Ledger": "ledger",
     "LedgerCallback": "ledger_callback",
@@ -35,7 +37,7 @@ _MODULES = {
 }
 
 __all__ = [
-    "Estimate", "Ledger", "LedgerCallback", "LedgerCost", "LedgerCounts", "LedgerRow",
+    "CallBudget", "Estimate", "Ledger", "LedgerCallback", "LedgerCost", "LedgerCounts", "LedgerRow",
     "MediaEstimate", "Money", "Segment", "VideoPlan", "estimate_file", "plan_segments",
     "plan_video", "price_of",
 ]  # fmt: skip

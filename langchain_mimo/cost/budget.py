@@ -1,0 +1,369 @@
+"""One budget for requests, tokens, concurrent calls and money, shared by whatever gets it.
+
+`ChatMiMo(budget=CallBudget(...))` hands the budget to the transport, which lets every attempt of
+every request pass it (`_transport.gates` is the protocol). This module decides what an attempt
+needs; `lines` decides who is next; a `BudgetStore` (`windows`, `budget_file`) keeps the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Generator, Mapping
+from concurrent import futures
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langchain_core.rate_limiters import BaseRateLimiter
+from typing_extensions import override
+
+from langchain_mimo import catalogue
+from langchain_mimo._checks import integer, number
+from langchain_mimo._transport.gates import Call, Outcome, Wait
+from langchain_mimo.catalogue import Currency, Price
+from langchain_mimo.cost.call_needs import (
+    account_name,
+    highest_cost,
+    likely_input,
+    output_asked,
+    read_usage,
+)
+from langchain_mimo.cost.lines import UNSENT, Lines
+from langchain_mimo.cost.prices import Money, list_price, price_of
+from langchain_mimo.cost.windows import Ask, BudgetStore, MemoryStore, Settlement, Spending
+from langchain_mimo.errors import (
+    MiMoBudgetError,
+    MiMoConfigurationError,
+    as_configuration_error,
+)
+
+REQUESTS_ALONE = 100
+"""Requests per minute of a budget that is used as `rate_limiter`, which is not told the model: what
+MiMo allows for each of its chat models (docs/api-facts.md)."""
+
+_MOST_OUTPUT = 128 * 1024
+"""Output tokens that a model which is not in the catalogue may write."""
+
+_MANY = 1000
+
+
+class _Terms(NamedTuple):
+    """What applies to a model of an account."""
+
+    account: str
+    window: str
+    requests: int | None
+    tokens: int | None
+    output: int
+    price: Price | None
+
+
+class _Ticket:
+    """An attempt that was let through, as `_transport.gates.Ticket`."""
+
+    __slots__ = ("_ask", "_budget", "_model", "_reservation")
+
+    def __init__(self, budget: CallBudget, ask: Ask, model: str, reservation: Any) -> None:
+        self._budget, self._ask, self._model = budget, ask, model
+        self._reservation = reservation
+
+    def end(self, outcome: Outcome, usage: Mapping[str, Any] | None) -> None:
+        self._budget._end(self._ask, self._model, self._reservation, outcome, usage)  # noqa: SLF001
+
+
+class CallBudget(BaseRateLimiter):
+    """Keeps all calls that share it within the limits of an account, and below a ceiling of cost.
+
+    Give one budget to every `ChatMiMo(budget=...)` that uses the account. Every attempt passes it:
+    retries, repeated requests for a forced tool, broken streams. Calls are served in the order in
+    which they came; threads and event loops may share a budget, and a call that is cancelled leaves
+    its place. MiMo counts requests and tokens for each account and model, and so does the budget;
+    an account is a key at a host. The pause after a 429 stops all models of the account, and
+    `max_cost` is a ceiling over everything. Limits that are not passed are those of the catalogue
+    for the model of the call.
+
+    It is a LangChain rate limiter too: as `rate_limiter=` of any model it counts requests alone.
+
+    Example:
+        ```python
+        from langchain_mimo import ChatMiMo
+        from langchain_mimo.cost import CallBudget
+
+        budget = CallBudget(max_concurrency=20, max_cost=5.0)
+        llm = ChatMiMo(model="mimo-v2.6-flash", api_key="sk-...", budget=budget)
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        max_concurrency: int | None = None,
+        max_cost: float | Money | None = None,
+        prices: Mapping[str, Price] | None = None,
+        share: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Check the limits.
+
+        Args:
+            requests_per_minute: Requests per minute for each account and model, at least 1.
+                Default: what the catalogue knows of the model, which may be no limit; for
+                `rate_limiter=`, 100.
+            tokens_per_minute: Tokens of input and output per minute, likewise.
+            max_concurrency: Requests in progress for each account and model, at least 1. Default:
+                no limit; MiMo has one, but does not publish it.
+            max_cost: Ceiling of what all calls together may cost, at least 0: US dollars, or
+                `Money`. Default: none.
+            prices: Prices by model id, which replace those of the catalogue.
+            share: A file that all processes of this host share, created when it is missing.
+                Default: the budget belongs to this process.
+
+        Raises:
+            MiMoConfigurationError: A limit is of the wrong type or too small, or the file cannot be
+                used.
+        """
+        with as_configuration_error():
+            self._requests = _limit("requests_per_minute", requests_per_minute)
+            self._tokens = _limit("tokens_per_minute", tokens_per_minute)
+            self._concurrency = _limit("max_concurrency", max_concurrency)
+            money = max_cost
+            if money is not None and not isinstance(money, Money):
+                money = Money(number("max_cost", money, 0))
+        self._max_cost: float | None = None if money is None else money.amount
+        self._currency: Currency = "USD" if money is None else money.currency
+        self._prices = dict(prices or {})
+        if share is not None:
+            raise MiMoConfigurationError("share= is not supported yet")
+        self._share = None if share is None else str(Path(share).absolute())
+        self._store: BudgetStore = MemoryStore()
+        self._lines = Lines(self._store)
+        self._terms: dict[int, _Terms] = {}
+
+    def __repr__(self) -> str:
+        """Return the limits that were passed."""
+        passed = (
+            f"{name}={value!r}" for name, value in self._limits().items() if value is not None
+        )
+        return f"CallBudget({', '.join(passed)})"
+
+    def _limits(self) -> dict[str, Any]:
+        return {
+            "requests_per_minute": self._requests,
+            "tokens_per_minute": self._tokens,
+            "max_concurrency": self._concurrency,
+            "max_cost": None if self._max_cost is None else self._money(self._max_cost),
+            "share": self._share,
+        }
+
+    def __reduce__(self) -> Any:
+        """Pickle a budget with a file, which other processes open too.
+
+        Raises:
+            MiMoConfigurationError: It has none, so that the copy would be another budget.
+        """
+        if self._share is None:
+            raise MiMoConfigurationError(
+                "a CallBudget without share= cannot be pickled: the copy would allow the same "
+                "limits once more; pass share= with the path of a file"
+            )
+        return _rebuilt, ({**self._limits(), "prices": self._prices},)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CallBudget:
+        """Return the budget itself, since copies of a model share it."""
+        return self
+
+    # What the caller sees
+
+    @property
+    def spent(self) -> Money:
+        """What the attempts whose usage is known cost; 0 without `max_cost`."""
+        return self._money(self._spending().spent)
+
+    @property
+    def reserved(self) -> Money:
+        """What those that run, or ended without a usage, may cost at most; 0 without `max_cost`."""
+        return self._money(self._spending().reserved)
+
+    def _spending(self) -> Spending:
+        spending: Spending = self._lines.call(self._store.spending)
+        return spending
+
+    def _money(self, amount: float) -> Money:
+        return Money(max(amount, 0.0), self._currency)
+
+    # LangChain's rate limiter
+
+    @override
+    def acquire(self, *, blocking: bool = True) -> bool:
+        """Wait until one more request may start, on an account and model that are not known.
+
+        Args:
+            blocking: False returns at once.
+
+        Returns:
+            Whether the request may start.
+        """
+        entering = self._enter_unknown()
+        try:
+            for seconds, woken in entering:
+                if not blocking and not self._store.is_shared:
+                    return False
+                futures.wait(() if woken is None else (woken,), seconds)
+        finally:
+            entering.close()
+        return True
+
+    @override
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        """Do the same in an event loop."""
+        entering = self._enter_unknown()
+        try:
+            for seconds, woken in entering:
+                if not blocking and not self._store.is_shared:
+                    return False
+                waits = () if woken is None else (asyncio.wrap_future(woken),)
+                await asyncio.wait(waits, timeout=seconds)
+        finally:
+            entering.close()
+        return True
+
+    def _enter_unknown(self) -> Generator[Wait, None, None]:
+        ask = Ask("", "", self._requests or REQUESTS_ALONE)
+        reservation = yield from self._lines.enter(ask)
+        self._lines.settle(ask.window, reservation, Settlement(0, 0.0))
+
+    # The transport's gate
+
+    def admit(self, call: Call) -> Generator[Wait, None, _Ticket]:
+        """Let an attempt of `ChatMiMo` pass, as `_transport.gates.Gate` says.
+
+        Raises:
+            MiMoBudgetError: The attempt will never be allowed.
+        """
+        model = call.tree.get("model")
+        model = model if isinstance(model, str) else ""
+        ask = self._ask(call, model)
+        answer = yield from self._lines.enter(ask)
+        if isinstance(answer, Spending):
+            raise self._too_costly(ask, answer)
+        return _Ticket(self, ask, model, answer)
+
+    def pause(self, seconds: float, call: Call | None = None) -> None:
+        """Let no request start for some seconds.
+
+        Args:
+            seconds: How long.
+            call: A request whose account the pause is for. Default: it is for all accounts.
+        """
+        self._lines.pause("" if call is None else account_name(call.host, call.key), seconds)
+
+    def _ask(self, call: Call, model: str) -> Ask:
+        """Return what an attempt needs.
+
+        Raises:
+            MiMoBudgetError: It is larger than a window, or its price is not known.
+        """
+        terms = self._terms_of(call.host, call.key, model)
+        asked = output_asked(call)
+        output = terms.output if asked is None else asked
+        tokens = likely_input(call)
+        if terms.tokens is not None:
+            if (least := tokens + (asked or 0)) > terms.tokens:
+                raise MiMoBudgetError(
+                    f"the request needs about {least:,} tokens, more than the {terms.tokens:,} "
+                    f"that {model or 'the model'} may use per minute; shorten it, lower "
+                    "max_completion_tokens, or raise tokens_per_minute of the CallBudget"
+                )
+            tokens = min(tokens + output, terms.tokens)
+        cost = 0.0
+        if self._max_cost is not None:
+            cost = highest_cost(call, terms.price or self._no_price(model), output)
+        return Ask(
+            terms.account,
+            terms.window,
+            terms.requests,
+            terms.tokens,
+            self._concurrency,
+            tokens,
+            cost,
+            self._max_cost,
+        )
+
+    def _terms_of(self, host: str, key: str, model: str) -> _Terms:
+        name = hash((host, key, model))
+        terms = self._terms.get(name)
+        if terms is None:
+            known = catalogue.find(model)
+            limits = known.limits if known is not None else catalogue.AccountLimits()
+            account = account_name(host, key)
+            terms = _Terms(
+                account,
+                f"{account} {model}",
+                self._requests or limits.requests_per_minute,
+                self._tokens or limits.tokens_per_minute,
+                known.default_output_tokens if known is not None else _MOST_OUTPUT,
+                list_price(model, self._prices, currency=self._currency),
+            )
+            if len(self._terms) >= _MANY:
+                self._terms.clear()
+            self._terms[name] = terms
+        return terms
+
+    def _end(
+        self,
+        ask: Ask,
+        model: str,
+        reservation: Any,
+        outcome: Outcome,
+        usage: Mapping[str, Any] | None,
+    ) -> None:
+        """Settle an attempt."""
+        settlement = Settlement(0, 0.0)
+        if outcome == "unsent":
+            settlement = UNSENT
+        elif outcome != "refused":
+            used, searches = read_usage(usage)
+            cost = None
+            if self._max_cost is not None:
+                cost = price_of(
+                    used, model, searches, currency=self._currency, prices=self._prices or None
+                )
+            tokens = None if used is None else used["input_tokens"] + used["output_tokens"]
+            settlement = Settlement(tokens, cost)
+        self._lines.settle(ask.window, reservation, settlement)
+
+    # Errors
+
+    def _too_costly(self, ask: Ask, spending: Spending) -> MiMoBudgetError:
+        money = self._money
+        return MiMoBudgetError(
+            f"the request could cost up to {money(ask.cost)} and so pass max_cost="
+            f"{money(self._max_cost or 0.0)}, of which {money(spending.spent)} is spent and "
+            f"{money(spending.reserved)} reserved for requests that run or ended without a usage; "
+            "lower max_completion_tokens, let running requests end, or raise max_cost"
+        )
+
+    def _no_price(self, model: str) -> Price:
+        others = [
+            currency
+            for currency in ("USD", "CNY")
+            if currency != self._currency and list_price(model, self._prices, currency=currency)
+        ]
+        also = (
+            f"; its price in {others[0]} is known: pass max_cost=Money(..., {others[0]!r})"
+            if others
+            else ""
+        )
+        raise MiMoBudgetError(
+            f"max_cost needs the price of {model!r} in {self._currency}, which is unknown; pass "
+            f"prices={{{model!r}: Price(...)}} to the CallBudget{also}"
+        )
+
+
+def _rebuilt(arguments: dict[str, Any]) -> CallBudget:
+    return CallBudget(**arguments)
+
+
+def _limit(name: str, value: int | None) -> int | None:
+    return None if value is None else integer(name, value, 1)

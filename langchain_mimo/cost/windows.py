@@ -1,0 +1,275 @@
+"""The limits of accounts in one process: sliding windows, pauses and spending; no I/O, no waiting.
+
+`BudgetStore` is all that `CallBudget` asks of the place where its state is kept, so that a file for
+several processes (`budget_file`), or a remote object, can take the place of `MemoryStore`.
+
+How a window works. Each reservation is an entry with its time, its request and its tokens; an entry
+leaves `PERIOD + MARGIN` seconds later. Settling an attempt corrects the tokens of its entry: fewer
+are taken off at once, more are a new entry of that moment, as the server counts them then. It never
+takes the entry out, since the server remembers a request for a minute, not until its response.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+PERIOD = 60.0
+"""Seconds of MiMo's windows: its limits are per minute."""
+
+MARGIN = 1.0
+"""Seconds that an entry stays longer, since a request reaches the server later than it was allowed
+here, and not always by the same delay. It costs 1.6 % of a limit."""
+
+_MANY = 1000
+
+
+class Ask(NamedTuple):
+    """What an attempt needs.
+
+    Attributes:
+        account: Hash of key and host, whose pause applies; "" for the pause of any account.
+        window: Name of the window: account and model.
+        requests_per_minute: Limit of the window, or None.
+        tokens_per_minute: Limit of the window, or None.
+        max_concurrency: Limit of attempts in progress in the window, or None.
+        tokens: Tokens to reserve; at most the limit.
+        cost: The highest possible cost.
+        max_cost: The ceiling over all accounts and models, or None.
+    """
+
+    account: str
+    window: str
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_concurrency: int | None = None
+    tokens: int = 0
+    cost: float = 0.0
+    max_cost: float | None = None
+
+
+class Spending(NamedTuple):
+    """Money, in the currency of the ceiling.
+
+    Attributes:
+        spent: Cost of the attempts whose usage is known.
+        reserved: The highest possible cost of those that run, and of those that ended without a
+            usage, which nobody knows.
+    """
+
+    spent: float = 0.0
+    reserved: float = 0.0
+
+
+class Later(NamedTuple):
+    """The attempt has to wait.
+
+    Attributes:
+        seconds: Seconds until there is room at the latest; None when an attempt has to end first.
+    """
+
+    seconds: float | None
+
+
+class Settlement(NamedTuple):
+    """How an attempt ended.
+
+    Attributes:
+        tokens: Tokens that it used; None when unknown, so that the reservation stays.
+        cost: What it cost; None when unknown, so that the highest possible cost stays.
+        is_sent: Whether the server got a request; if not, it leaves the window.
+    """
+
+    tokens: int | None = None
+    cost: float | None = None
+    is_sent: bool = True
+
+
+class BudgetStore(Protocol):
+    """Where a budget keeps its state. The methods of one object are called one at a time.
+
+    Attributes:
+        is_shared: Whether others change the state too. Its methods may then block, and are called
+            in a thread of their own.
+    """
+
+    is_shared: bool
+
+    def reserve(self, ask: Ask) -> Any:
+        """Reserve what an attempt needs.
+
+        Returns:
+            `Later`, or `Spending` when the ceiling could be passed; else the reservation, an
+            object for `settle`.
+        """
+
+    def settle(self, reservation: Any, settlement: Settlement) -> None:
+        """End an attempt."""
+
+    def pause(self, account: str, seconds: float) -> None:
+        """Let no attempt of an account start for some seconds; "" stands for all accounts."""
+
+    def spending(self) -> Spending:
+        """Return what has been spent and reserved."""
+
+    def close(self) -> None:
+        """Release what the store holds; later calls work again."""
+
+
+class _Entry:
+    """Requests and tokens in a window, from one moment on."""
+
+    __slots__ = ("at", "is_over", "requests", "tokens")
+
+    def __init__(self, at: float, requests: int, tokens: int) -> None:
+        self.at, self.requests, self.tokens = at, requests, tokens
+        self.is_over = False
+
+
+class _Window:
+    """The entries of the last `period` seconds, oldest first, and their sums."""
+
+    __slots__ = ("entries", "period", "requests", "running", "tokens")
+
+    def __init__(self, period: float) -> None:
+        self.entries: deque[_Entry] = deque()
+        self.period = period
+        self.requests = self.tokens = self.running = 0
+
+    def add(self, at: float, requests: int, tokens: int) -> _Entry:
+        entry = _Entry(at, requests, tokens)
+        self.entries.append(entry)
+        self.requests += requests
+        self.tokens += tokens
+        return entry
+
+    def reduce(self, entry: _Entry, requests: int, tokens: int) -> None:
+        """Take something off an entry, unless its time is over."""
+        if not entry.is_over:
+            entry.requests -= requests
+            entry.tokens -= tokens
+            self.requests -= requests
+            self.tokens -= tokens
+
+    def forget(self, now: float) -> None:
+        """Drop the entries whose time is over."""
+        entries = self.entries
+        while entries and entries[0].at + self.period <= now:
+            entry = entries.popleft()
+            self.requests -= entry.requests
+            self.tokens -= entry.tokens
+            entry.is_over = True
+
+    def missing(self, ask: Ask, now: float) -> float:
+        """Return the seconds until there is room for a request; 0 if there is."""
+        requests = tokens = 0
+        if ask.requests_per_minute is not None:
+            requests = self.requests + 1 - ask.requests_per_minute
+        if ask.tokens_per_minute is not None:
+            tokens = self.tokens + ask.tokens - ask.tokens_per_minute
+        for entry in self.entries:
+            if requests <= 0 and tokens <= 0:
+                break
+            requests -= entry.requests
+            tokens -= entry.tokens
+            left = entry.at + self.period - now
+            if requests <= 0 and tokens <= 0:
+                return left
+        return 0.0
+
+
+class _Reservation:
+    """What an attempt holds in a `MemoryStore`."""
+
+    __slots__ = ("cost", "entry", "tokens", "window")
+
+    def __init__(self, window: _Window, entry: _Entry, cost: float) -> None:
+        self.window, self.entry = window, entry
+        self.tokens, self.cost = entry.tokens, cost
+
+
+class MemoryStore:
+    """The state of a budget in one process."""
+
+    is_shared = False
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, period: float = PERIOD + MARGIN
+    ) -> None:
+        """Begin with empty windows.
+
+        Args:
+            clock: Returns the time in seconds.
+            period: Seconds that an entry stays.
+        """
+        self._clock = clock
+        self._period = period
+        self._windows: dict[str, _Window] = {}
+        self._pauses: dict[str, float] = {}
+        self._spent = self._reserved = 0.0
+
+    def reserve(self, ask: Ask) -> _Reservation | Later | Spending:
+        """Reserve what an attempt needs, as `BudgetStore.reserve`."""
+        now = self._clock()
+        if self._pauses and (left := self._paused(ask.account, now)) > 0:
+            return Later(left)
+        if ask.max_cost is not None and self._spent + self._reserved + ask.cost > ask.max_cost:
+            return Spending(self._spent, self._reserved)
+        window = self._windows.get(ask.window)
+        if window is None:
+            if len(self._windows) >= _MANY:
+                self._forget_idle(now)
+            window = self._windows[ask.window] = _Window(self._period)
+        window.forget(now)
+        if left := window.missing(ask, now):
+            return Later(left)
+        if ask.max_concurrency is not None and window.running >= ask.max_concurrency:
+            return Later(None)
+        window.running += 1
+        self._reserved += ask.cost
+        return _Reservation(window, window.add(now, 1, ask.tokens), ask.cost)
+
+    def _forget_idle(self, now: float) -> None:
+        """Drop the windows that are empty, for a program whose keys change again and again."""
+        for name, window in list(self._windows.items()):
+            window.forget(now)
+            if not window.entries and not window.running:
+                del self._windows[name]
+
+    def _paused(self, account: str, now: float) -> float:
+        """Return the seconds of a pause that are left, and forget pauses that are over."""
+        self._pauses = {name: until for name, until in self._pauses.items() if until > now}
+        names = (account, "") if account else tuple(self._pauses)
+        return max((self._pauses.get(name, now) for name in names), default=now) - now
+
+    def settle(self, reservation: _Reservation, settlement: Settlement) -> None:
+        """End an attempt, as `BudgetStore.settle`."""
+        window, entry = reservation.window, reservation.entry
+        window.running -= 1
+        now = self._clock()
+        window.forget(now)
+        if settlement.tokens is not None:
+            more = settlement.tokens - reservation.tokens
+            if more > 0:
+                window.add(now, 0, more)
+            else:
+                window.reduce(entry, 0, -more)
+        if not settlement.is_sent:
+            window.reduce(entry, 1, 0)
+        if settlement.cost is not None:
+            self._reserved -= reservation.cost
+            self._spent += settlement.cost
+
+    def pause(self, account: str, seconds: float) -> None:
+        """Let no attempt of an account start for some seconds; "" stands for all accounts."""
+        until = self._clock() + seconds
+        self._pauses[account] = max(self._pauses.get(account, until), until)
+
+    def spending(self) -> Spending:
+        """Return what has been spent and reserved."""
+        return Spending(self._spent, max(self._reserved, 0.0))
+
+    def close(self) -> None:
+        """Do nothing: the state stays."""
