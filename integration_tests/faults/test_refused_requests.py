@@ -57,14 +57,14 @@ MODELS = {
         "400 Param Incorrect; param: ASR request requires a user message with input_audio content.",
         f"mimo-v2.5-asr transcribes speech and does not chat; use one of {IDS}.",
     ),
+}
+OPENAI_ONLY = {
     "output limit too large": (
-        {"max_completion_tokens": 999_999_999},
+        {"extra_body": {"max_completion_tokens": 999_999_999}},
         MiMoInvalidRequestError,
         "400 Param Incorrect; param: max_completion_tokens is too large: 999999999.",
         LIMIT,
     ),
-}
-OPENAI_ONLY = {
     "output limit too small": (
         {"extra_body": {"max_completion_tokens": 0}},
         MiMoInvalidRequestError,
@@ -78,6 +78,14 @@ OPENAI_ONLY = {
         "MiMo does not say which parameter it means.",
     ),
 }
+ANTHROPIC_ONLY = {
+    "output limit too large": (
+        {"extra_body": {"max_tokens": 999_999_999}},
+        MiMoInvalidRequestError,
+        "400 Param Incorrect; param: max_completion_tokens is too large: 999999999.",
+        LIMIT,
+    ),
+}
 CASES = [
     *(
         pytest.param(api_format, *row, id=f"{api_format} {name}")
@@ -85,6 +93,10 @@ CASES = [
         for name, row in MODELS.items()
     ),
     *(pytest.param("openai", *row, id=f"openai {name}") for name, row in OPENAI_ONLY.items()),
+    *(
+        pytest.param("anthropic", *row, id=f"anthropic {name}")
+        for name, row in ANTHROPIC_ONLY.items()
+    ),
 ]
 
 
