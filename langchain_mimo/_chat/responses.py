@@ -119,13 +119,17 @@ class WholeResponse(_Call):
             MiMoInvalidResponseError: It is not a response of this API.
         """
         request = self.request
-        message = request.api_format.decode_response(
-            response,
-            reasoning_as_content=request.reasoning_as_content,
-            xml_tools=request.xml_tools,
-            tools=request.tools,
-        )
-        if self.request.strip_fence:
+        try:
+            message = request.api_format.decode_response(
+                response,
+                reasoning_as_content=request.reasoning_as_content,
+                xml_tools=request.xml_tools,
+                tools=request.tools,
+            )
+        except MiMoError as error:
+            self._totals.tell(error, None)
+            raise
+        if request.strip_fence:
             message = without_fence(message)
         totals, additional = self._totals, message.additional_kwargs
         reasoning = totals.reasoning_with(additional.get(REASONING_KEY))
