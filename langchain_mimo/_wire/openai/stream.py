@@ -135,6 +135,9 @@ class StreamDecoder:
             if not delta:
                 return []
             text, reasoning, fragments = self._read_delta(delta)
+            annotations = delta.get("annotations")
+            if text and writer.started and not (reasoning or fragments or annotations):
+                return writer.write_delta("text", text)  # nearly every event
             head = self._head
             events = [] if writer.started else writer.start_message(head.response_id, head.model)
             if reasoning:
@@ -143,8 +146,8 @@ class StreamDecoder:
                 events += writer.write_delta("text", text)
             if fragments:
                 events += self._call_events(fragments, writer)
-            if delta.get("annotations") and (annotations := self._new_annotations(delta)):
-                events += writer.write_chunk(self._chunks.build("", "", [], annotations))
+            if annotations and (new := self._new_annotations(delta)):
+                events += writer.write_chunk(self._chunks.build("", "", [], new))
         except DECODING_FAULTS as fault:
             raise self._unreadable(fault) from fault
         return events

@@ -23,6 +23,7 @@ from langchain_mimo.catalogue import PROVIDER
 Event: TypeAlias = dict[str, Any]
 
 _REASONING, _TEXT, _REFUSAL = "reasoning", "text", "refusal"
+_DELTA_TYPES = {_REASONING: "reasoning-delta", _TEXT: "text-delta"}
 
 
 class _RefusalBlock(dict[str, Any]):
@@ -94,7 +95,7 @@ class EventWriter:
             piece: What to add.
         """
         self._pieces[kind].append(piece)
-        delta = {"type": f"{kind}-delta", kind: piece}
+        delta = {"type": _DELTA_TYPES[kind], kind: piece}
         index = self._block_indices.get(kind)
         if index is not None:
             return [{"event": "content-block-delta", "index": index, "delta": delta}]
