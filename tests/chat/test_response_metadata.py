@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import anthropic_wire
 import httpx2
@@ -233,6 +234,16 @@ def test_the_last_of_several_attempts_counts(api_format):
 def test_one_attempt_says_nothing(api_format):
     for way, message in messages_of(Server(api_format, text_response(api_format)).llm()).items():
         assert "attempts" not in message.response_metadata, way
+
+
+def test_another_request_of_a_call_is_logged_with_its_reason(caplog):
+    caplog.set_level(logging.INFO, logger="langchain_mimo")
+    filtered = openai_wire.response("content_filter", content="")
+    message = Server("openai", filtered, text_response("openai")).llm().invoke("canary-content")
+    assert message.response_metadata["attempts"] == 2
+    assert caplog.messages == [
+        "sending another request for the same call: second chance after content_filter"
+    ]
 
 
 def test_only_the_last_chunk_has_the_attempts_so_that_nothing_is_added():
