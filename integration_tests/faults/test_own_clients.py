@@ -298,11 +298,13 @@ def test_a_proxy_of_the_client_tunnels_tls(
 def test_a_proxy_that_refuses(own_client, server, make_request):
     def script(connection, n):
         connection.sock.recv(65536)
-        connection.respond(b"", "407 Proxy Authentication Required")
+        connection.respond(b"", "407 Not for me:canary-password")
 
     server.script = script
-    own = own_client(proxy=f"http://me:canary@127.0.0.1:{server.port}")
-    with pytest.raises(MiMoConnectionError, match=r"\(set in http_(async_)?client\) refused") as caught:
+    own = own_client(proxy=f"http://me:canary-password@127.0.0.1:{server.port}")
+    with pytest.raises(
+        MiMoConnectionError, match=r"\(set in http_(async_)?client\) refused"
+    ) as caught:
         own.request(make_request("https://upstream.example/v1"))
     assert "canary" not in repr(caught.value) + repr(vars(caught.value.__cause__))
     assert server.connections == 1

@@ -85,14 +85,13 @@ class Route:
         That is the place that responded, `auth=` of the user's client, and the credentials of
         proxies, which a proxy may repeat in its refusal.
         """
-        secrets = [*context.secrets, *proxy_credentials()]
-        place = self.target
-        if self.url.scheme == "http" and (proxy := self.proxy()):  # it may respond itself
-            place = f"{place} through {proxy}"
-            secrets += proxy.secrets
+        proxy = self.proxy()
+        secrets = (*context.secrets, *proxy_credentials(), *(proxy.secrets if proxy else ()))
+        # Over plain HTTP, the proxy may respond itself.
+        place = self.described() if self.url.scheme == "http" else self.target
         has_auth = getattr(self.client, "auth", None) is not None
         own_auth = self.client_name if has_auth else ""
-        return replace(context, place=place, own_auth=own_auth, secrets=tuple(secrets))
+        return replace(context, place=place, own_auth=own_auth, secrets=secrets)
 
     def described(self) -> str:
         """Return the target, and the proxy on the way if there is one."""

@@ -57,6 +57,8 @@ def environment_proxy(url: httpx2.URL) -> tuple[str, str] | None:
     Which one it is, httpx2 decides: a client is asked that has a marker in place of each proxy.
     """
     proxies = environment_proxies()
+    if not proxies:
+        return None
     mounts = {pattern: _Marker(pattern) for pattern in proxies}
     with httpx2.Client(transport=_Marker(""), mounts=mounts, trust_env=False) as client:
         try:
