@@ -8,11 +8,14 @@ import dataclasses
 import os
 import pathlib
 import wave
+from contextvars import ContextVar
 
 import pytest
 import sample_media
+from langchain_core.tracers.context import register_configure_hook
 
 from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.cost import LedgerCallback, LedgerCounts
 from langchain_mimo.emulator import MiMoEmulator
 
 HERE = pathlib.Path(__file__).parent
@@ -22,6 +25,12 @@ LIVE_KEY = os.environ.get("MIMO_API_KEY")
 LIVE_URL = os.environ.get("MIMO_BASE_URL")
 SERVICES = ["emulator", "live"] if LIVE_KEY else ["emulator"]
 API_FORMATS = ["openai", "anthropic"]
+BILLED = {
+    *("test_conversations_agents", "test_conversations_formats", "test_conversations_gaps"),
+    *("test_conversations_thinking", "test_costs", "test_ledger", "test_llm_cache"),
+    *("test_main_job", "test_media_files"),
+}
+"""Modules in all of whose tests a ledger must be the emulator's bill."""
 
 
 def pytest_addoption(parser):
@@ -49,6 +58,67 @@ def emulator():
     """A strict emulator for this test only."""
     with MiMoEmulator() as running:
         yield running
+
+
+_BILL: ContextVar[LedgerCallback | None] = ContextVar("bill", default=None)
+register_configure_hook(_BILL, inheritable=True)
+
+
+def _billed(request):
+    """What one recorded request cost, with the counts that its format states."""
+    usage = request.usage
+    read, written = usage["prompt_tokens_details"], usage["completion_tokens_details"]
+    counts = {
+        "input": usage["prompt_tokens"],
+        "cached": read.get("cached_tokens", 0),
+        "output": usage["completion_tokens"],
+        "web_searches": usage.get("web_search_usage", {}).get("tool_usage", 0),
+    }
+    if request.path.startswith("/v1/"):
+        counts |= {kind: read.get(f"{kind}_tokens", 0) for kind in ("image", "video", "audio")}
+        counts["reasoning"] = written["reasoning_tokens"]
+    return request.body["model"], LedgerCounts(**counts)
+
+
+@pytest.fixture(autouse=True)
+def _billed_modules(request):
+    """Let every test of some modules hold the bill against a ledger."""
+    names = request.fixturenames
+    is_live = getattr(request.node, "callspec", None) and (
+        request.node.callspec.params.get("service") == "live"
+    )
+    if request.path.stem in BILLED and not is_live and ("emulator" in names or "llm" in names):
+        request.getfixturevalue("bill")
+
+
+@pytest.fixture
+def bill(emulator):
+    """Holds that a ledger which LangChain fills is the emulator's bill, to the token.
+
+    A test that resets the emulator, scripts raw bodies, hangs up or starts threads of its own
+    cannot take it.
+    """
+    callback = LedgerCallback()
+    token = _BILL.set(callback)
+    yield callback
+    _BILL.reset(token)
+    billed = {}
+    for request in emulator.requests:
+        if request.usage is not None:
+            model, counts = _billed(request)
+            billed[model] = billed.get(model, LedgerCounts()) + counts
+    counted = {model: each.total for model, each in callback.ledger.by("model").items()}
+    assert _numbers(counted) == _numbers(billed)
+
+
+def _numbers(counts):
+    found = {model: dataclasses.asdict(each) for model, each in counts.items()}
+    return {
+        f"{model} {name}": number
+        for model, each in found.items()
+        for name, number in each.items()
+        if number and name != "responses"
+    }
 
 
 @pytest.fixture(params=API_FORMATS)

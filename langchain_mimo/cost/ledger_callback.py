@@ -106,6 +106,16 @@ class LedgerCallback(BaseCallbackHandler):
         """Return itself: copies of a model, and of its callbacks, fill the same ledger."""
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickles keep; in another process the copy fills a ledger of its own."""
+        kept = ("ledger", "_tags", "_keys")
+        return {name: value for name, value in vars(self).items() if name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled callback."""
+        LedgerCallback.__init__(self, state["ledger"])
+        vars(self).update(state)
+
     def on_chat_model_start(
         self,
         serialized: dict[str, Any],  # noqa: ARG002 - core's signature
