@@ -28,8 +28,10 @@ from langchain_mimo.cost.call_needs import (
     output_asked,
     read_usage,
 )
+from langchain_mimo.cost.ledger import Ledger
+from langchain_mimo.cost.ledger_rows import LedgerRow
 from langchain_mimo.cost.lines import UNSENT, Lines
-from langchain_mimo.cost.prices import Money, list_price, price_of
+from langchain_mimo.cost.prices import Money, list_price, search_cost, token_cost
 from langchain_mimo.cost.windows import Ask, BudgetStore, MemoryStore, Settlement, Spending
 from langchain_mimo.errors import (
     MiMoBudgetError,
@@ -133,10 +135,12 @@ class CallBudget(BaseRateLimiter):
         self._max_cost: float | None = None if money is None else money.amount
         self._currency: Currency = "USD" if money is None else money.currency
         self._prices = dict(prices or {})
-        if share is not None:
-            raise MiMoConfigurationError("share= is not supported yet")
         self._share = None if share is None else str(Path(share).absolute())
         self._store: BudgetStore = MemoryStore()
+        if self._share is not None:
+            from langchain_mimo.cost.budget_file import FileStore  # noqa: PLC0415 - imports sqlite3
+
+            self._store = FileStore(self._share)
         self._lines = Lines(self._store)
         self._terms: dict[int, _Terms] = {}
 
@@ -184,6 +188,17 @@ class CallBudget(BaseRateLimiter):
     def reserved(self) -> Money:
         """What those that run, or ended without a usage, may cost at most; 0 without `max_cost`."""
         return self._money(self._spending().reserved)
+
+    @property
+    def ledger(self) -> Ledger:
+        """A copy of what was paid for, by model, with one response for each attempt.
+
+        Attempts that leave no message are in it. With `share`, it is of all processes since the
+        file was created.
+        """
+        ledger = Ledger(prices=self._prices)
+        ledger.add_rows(self._lines.call(self._store.rows))
+        return ledger
 
     def _spending(self) -> Spending:
         spending: Spending = self._lines.call(self._store.spending)
@@ -323,15 +338,22 @@ class CallBudget(BaseRateLimiter):
         if outcome == "unsent":
             settlement = UNSENT
         elif outcome != "refused":
-            used, searches = read_usage(usage)
-            cost = None
-            if self._max_cost is not None:
-                cost = price_of(
-                    used, model, searches, currency=self._currency, prices=self._prices or None
-                )
-            tokens = None if used is None else used["input_tokens"] + used["output_tokens"]
-            settlement = Settlement(tokens, cost)
+            counts = read_usage(usage)
+            row = LedgerRow(model, "realtime", (), counts)
+            settlement = Settlement(row=row)
+            if not counts.without_usage:
+                settlement = Settlement(counts.total, self._cost(row), row=row)
         self._lines.settle(ask.window, reservation, settlement)
+
+    def _cost(self, row: LedgerRow) -> float | None:
+        """Return what a response cost, or None without a price; without a ceiling nobody asks."""
+        if self._max_cost is None:
+            return 0.0
+        price, counts = row.price(self._prices, self._currency), row.counts
+        if price is None:
+            return None
+        tokens = token_cost(price, counts.input, counts.cached, counts.output)
+        return tokens + search_cost(counts.web_searches, self._currency)
 
     # Errors
 

@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages.ai import UsageMetadata
-
 from langchain_mimo import catalogue
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._transport.gates import Call
@@ -21,6 +19,7 @@ from langchain_mimo._wire.to_langchain.usage import usage_metadata
 from langchain_mimo._wire.turns import Turn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate import estimate_media
+from langchain_mimo.cost.ledger_rows import LedgerCounts
 
 BYTES_PER_TOKEN = 3
 """Bytes of a request's JSON that count as one token: more than the tokens of most texts."""
@@ -88,11 +87,12 @@ def _searches(tools: object) -> int:
     return 0
 
 
-def read_usage(usage: Mapping[str, Any] | None) -> tuple[UsageMetadata | None, int]:
-    """Read the usage of either format; returns it with the number of web searches."""
+def read_usage(usage: Mapping[str, Any] | None) -> LedgerCounts:
+    """Count the usage of a response in either format; None for one that nobody stated."""
     if usage is None:
-        return None, 0
+        return LedgerCounts.of(None)
     is_anthropic = "prompt_tokens" not in usage and "input_tokens" in usage
     searches = usage.get("web_search_usage")
     calls = count(searches.get("tool_usage")) if isinstance(searches, Mapping) else None
-    return usage_metadata(to_openai_usage(usage) if is_anthropic else usage), calls or 0
+    read = usage_metadata(to_openai_usage(usage) if is_anthropic else usage)
+    return LedgerCounts.of(read, calls or 0)

@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
+
+from langchain_mimo.cost.ledger import Ledger
+from langchain_mimo.cost.ledger_rows import LedgerRow
 
 PERIOD = 60.0
 """Seconds of MiMo's windows: its limits are per minute."""
@@ -80,11 +83,13 @@ class Settlement(NamedTuple):
         tokens: Tokens that it used; None when unknown, so that the reservation stays.
         cost: What it cost; None when unknown, so that the highest possible cost stays.
         is_sent: Whether the server got a request; if not, it leaves the window.
+        row: What the ledger adds, or None.
     """
 
     tokens: int | None = None
     cost: float | None = None
     is_sent: bool = True
+    row: LedgerRow | None = None
 
 
 class BudgetStore(Protocol):
@@ -114,8 +119,8 @@ class BudgetStore(Protocol):
     def spending(self) -> Spending:
         """Return what has been spent and reserved."""
 
-    def close(self) -> None:
-        """Release what the store holds; later calls work again."""
+    def rows(self) -> Sequence[LedgerRow]:
+        """Return the rows of the ledger."""
 
 
 class _Entry:
@@ -209,6 +214,7 @@ class MemoryStore:
         self._windows: dict[str, _Window] = {}
         self._pauses: dict[str, float] = {}
         self._spent = self._reserved = 0.0
+        self._ledger = Ledger()
 
     def reserve(self, ask: Ask) -> _Reservation | Later | Spending:
         """Reserve what an attempt needs, as `BudgetStore.reserve`."""
@@ -258,6 +264,8 @@ class MemoryStore:
                 window.reduce(entry, 0, -more)
         if not settlement.is_sent:
             window.reduce(entry, 1, 0)
+        if settlement.row is not None:
+            self._ledger.add_rows((settlement.row,))
         if settlement.cost is not None:
             self._reserved -= reservation.cost
             self._spent += settlement.cost
@@ -271,5 +279,6 @@ class MemoryStore:
         """Return what has been spent and reserved."""
         return Spending(self._spent, max(self._reserved, 0.0))
 
-    def close(self) -> None:
-        """Do nothing: the state stays."""
+    def rows(self) -> Sequence[LedgerRow]:
+        """Return the rows of the ledger."""
+        return self._ledger.rows

@@ -1,0 +1,272 @@
+"""The state of a budget in a file: what it decides, what it survives, and what it refuses."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import pickle
+import sqlite3
+import sys
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_mimo import MiMoConfigurationError
+from langchain_mimo.cost import CallBudget, budget_file
+from langchain_mimo.cost.budget_file import FileStore
+from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
+from langchain_mimo.cost.windows import Ask, Later, MemoryStore, Settlement, Spending
+
+CEILING = Ask("a", "a m", 3, 100, 2, tokens=30, cost=1.0, max_cost=5.0)
+
+
+class Clock:
+    """A wall clock and the system's monotonic clock."""
+
+    wall, ticks = 1_800_000_000.0, 5000.0
+
+    def time(self):
+        return self.wall
+
+    def monotonic(self):
+        return self.ticks
+
+    def pass_by(self, seconds):
+        self.wall += seconds
+        self.ticks += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(budget_file, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "budget.db")
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("pass"), st.sampled_from([0.5, 7.0, 30.0, 61.0])),
+        st.tuples(st.just("reserve"), st.sampled_from("ab"), st.integers(0, 60)),
+        st.tuples(st.just("settle"), st.sampled_from([None, 0, 20, 90]), st.booleans()),
+        st.tuples(st.just("pause"), st.sampled_from(["a", "b", ""]), st.sampled_from([1.0, 20.0])),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+@settings(max_examples=60)
+def test_a_file_decides_as_memory_does(tmp_path_factory, steps):
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget_file, "time", clock)
+        memory = MemoryStore(clock.time)
+        file = FileStore(str(tmp_path_factory.mktemp("budget") / "budget.db"))
+        running = []
+        for step in steps:
+            match step:
+                case "pass", seconds:
+                    clock.pass_by(seconds)
+                case "pause", account, seconds:
+                    memory.pause(account, seconds)
+                    file.pause(account, seconds)
+                case "reserve", account, tokens:
+                    ask = CEILING._replace(account=account, window=account, tokens=tokens)
+                    ours, theirs = memory.reserve(ask), file.reserve(ask)
+                    if isinstance(ours, Later | Spending):
+                        assert theirs == pytest.approx(ours)
+                    else:
+                        assert isinstance(theirs, int)
+                        running.append((ours, theirs))
+                case "settle", tokens, is_sent if running:
+                    cost = None if tokens is None else 0.5
+                    row = LedgerRow("m", "realtime", (), LedgerCounts(1, output=tokens or 0))
+                    for store, one in zip((memory, file), running.pop(0), strict=True):
+                        store.settle(one, Settlement(tokens, cost, is_sent, row))
+            assert file.spending() == pytest.approx(memory.spending())
+            assert file.rows() == list(memory.rows())
+
+
+# ------------------------------------------------------------------------------------ the clock
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, -30.0, 30.0, 86_400.0])
+def test_a_clock_that_is_set_changes_no_window_and_no_pause(clock, path, jump):
+    store = FileStore(path)
+    ask = Ask("a", "a m", requests_per_minute=1)
+    store.reserve(ask)
+    clock.pass_by(20)
+    clock.wall += jump
+    assert store.reserve(ask) == pytest.approx(Later(41.0))
+    store.pause("a", 50)
+    clock.wall -= jump
+    clock.pass_by(10)
+    assert FileStore(path).reserve(ask) == pytest.approx(Later(40.0))
+
+
+def test_nothing_lasts_longer_than_a_window_after_a_restart_with_a_wrong_clock(clock, path):
+    FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1))
+    clock.wall, clock.ticks = clock.wall - 1e6, 3.0
+    assert FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1)) == Later(61.0)
+
+
+# ------------------------------------------------------------------------------------ processes
+
+
+def reserve_and_die(path, ask):
+    FileStore(path).reserve(ask)
+    os._exit(1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not looked up there")
+def test_a_dead_process_gives_its_places_back_and_keeps_its_costs_reserved(path):
+    ask = Ask("a", "a m", max_concurrency=1, cost=2.0, max_cost=10.0)
+    child = multiprocessing.get_context("spawn").Process(target=reserve_and_die, args=(path, ask))
+    child.start()
+    child.join()
+    store = FileStore(path)
+    assert store.spending() == Spending(0.0, 2.0)
+    assert isinstance(store.reserve(ask), int)
+    assert store.spending() == Spending(0.0, 4.0)
+    assert store.reserve(ask) == Later(None)  # this process lives
+
+
+def test_a_process_that_cannot_be_seen_keeps_its_place_for_an_hour(clock, path, monkeypatch):
+    ask = Ask("a", "a m", max_concurrency=1)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(budget_file, "_place", lambda: "another host")
+        FileStore(path).reserve(ask)
+    store = FileStore(path)
+    clock.pass_by(3599)
+    assert store.reserve(ask) == Later(None)
+    clock.pass_by(2)
+    assert isinstance(store.reserve(ask), int)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_opens_the_file_for_itself(path):
+    budget = CallBudget(requests_per_minute=4, share=path)
+    assert budget.acquire()
+    child = multiprocessing.get_context("fork").Process(target=budget.acquire)
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    assert [isinstance(budget._store.reserve(Ask("", "", 4)), int) for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
+
+
+# ------------------------------------------------------------------------- one file, many users
+
+
+def test_budgets_with_one_file_share_everything(path):
+    one, other = CallBudget(max_cost=1.0, share=path), CallBudget(max_cost=1.0, share=path)
+    reservation = one._store.reserve(Ask("a", "a m", cost=0.75, max_cost=1.0))
+    assert other.reserved.amount == 0.75
+    assert isinstance(other._store.reserve(Ask("a", "a m", cost=0.75, max_cost=1.0)), Spending)
+    row = LedgerRow("mimo-v2.6-flash", "realtime", (), LedgerCounts(1, input=10, output=5))
+    one._store.settle(reservation, Settlement(15, 0.25, row=row))
+    assert other.spent.amount == 0.25
+    assert other.ledger == one.ledger
+    assert other.ledger.total.total == 15
+    copy = pickle.loads(pickle.dumps(one))
+    assert copy.spent.amount == 0.25
+
+
+def test_threads_and_tasks_of_two_budgets_keep_one_limit(path):
+    budgets = [CallBudget(requests_per_minute=30, share=path) for _ in range(2)]
+
+    async def tasks(budget):
+        waiting = [asyncio.create_task(budget.aacquire()) for _ in range(10)]
+        done, late = await asyncio.wait(waiting, timeout=3)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        granted.extend(done)
+
+    granted = []
+    threads = [threading.Thread(target=asyncio.run, args=(tasks(b),)) for b in budgets * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(granted) == 30
+    assert not any(budget._lines._lines for budget in budgets)
+
+
+def test_a_cancelled_task_gives_back_what_the_file_reserved_meanwhile(path):
+    budget = CallBudget(max_concurrency=1, share=path)
+    ask = Ask("a", "a m", 5, 100, 1, tokens=100, cost=1.0, max_cost=1.0)
+    entering = budget._lines.enter(ask)
+    _, pending = next(entering)
+    entering.close()
+    pending.result()
+    assert budget.reserved.amount == 0
+    assert isinstance(budget._store.reserve(ask), int)
+
+
+# ------------------------------------------------------------------------- what cannot be used
+
+
+def test_a_file_in_no_folder_is_refused(tmp_path):
+    with pytest.raises(MiMoConfigurationError, match=r"none does not exist$"):
+        CallBudget(share=tmp_path / "none" / "budget.db")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(MiMoConfigurationError, match="unable to open"):
+        CallBudget(share=tmp_path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_stays_as_it_is(tmp_path):
+    path = tmp_path / "budget.db"
+    path.write_bytes(b"requests: 100\n" * 200)
+    with pytest.raises(MiMoConfigurationError, match="not a database"):
+        CallBudget(share=path)
+    assert path.read_bytes() == b"requests: 100\n" * 200
+
+
+def test_a_database_of_another_program_is_refused(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE entries (x)")
+    with pytest.raises(MiMoConfigurationError, match="a database of another program"):
+        CallBudget(share=path)
+
+
+def test_a_newer_version_is_refused(path):
+    CallBudget(share=path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 2")
+    with pytest.raises(MiMoConfigurationError, match="its version is 2, and this langchain-mimo"):
+        CallBudget(share=path)
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write")
+def test_a_file_that_cannot_be_written_is_refused(path):
+    CallBudget(share=path)
+    os.chmod(path, 0o400)  # noqa: PTH101
+    with pytest.raises(MiMoConfigurationError, match="readonly"):
+        CallBudget(share=path)
+
+
+def test_a_full_disk_is_an_error_of_the_next_attempt(path):
+    budget = CallBudget(share=path)
+    budget.acquire()
+    budget._store._connection().execute("PRAGMA max_page_count = 1")
+    ask = Ask("account" * 500, "window" * 500, tokens=1)
+
+    def fill():
+        for _ in range(1000):
+            budget._lines.call(budget._store.reserve, ask)
+
+    with pytest.raises(MiMoConfigurationError, match=r"budget\.db cannot be used: .*full"):
+        fill()
