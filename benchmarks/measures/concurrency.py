@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import statistics
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -28,14 +32,16 @@ from benchmarks.worker import Context
 EVENTS = 200
 SCENARIO = f"stream-{EVENTS}-8"
 IN_A_ROW = 30
-GROWTH = {100: 4, 400: 1, 1600: 1}
-"""Numbers of streams at once, and how often each runs in a sample: small ones are noisier."""
+GROWTH = {100: 5, 400: 3, 1600: 1}
+"""Numbers of streams at once, and how often each runs in a sample, which is the median of them."""
 
 GROWTH_NAME = "one of N streams at once"
 OWN_POOL = "httpx2 over ChatMiMo's pool"
 """The network's floor with the connections that ChatMiMo uses: httpx2's own pool costs more."""
 
 Call = Callable[[], Awaitable[Any]]
+Opener = Callable[[], AbstractAsyncContextManager[Call]]
+"""Opens a subject with no connections, and closes it: each sample connects anew."""
 
 
 def at_once(subject: str, count: int) -> str:
@@ -44,86 +50,94 @@ def at_once(subject: str, count: int) -> str:
 
 
 def measure(context: Context) -> list[Measure]:
+    url = context.url(SCENARIO)
+    floors: dict[str, Opener] = {
+        HTTPX2: partial(_bare, _bare_client, url),
+        OWN_POOL: partial(_bare, _client_with_own_pool, url),
+        "ChatMiMo": partial(_model, "ChatMiMo", url),
+    }
+    peers = {name: partial(_model, name, url) for name in PEERS}
+    rounds = context.rounds
     with asyncio.Runner() as runner:
-        clients = _clients()
-        url = context.url(SCENARIO)
-        floors: dict[str, Call] = {
-            name: lambda client=client: adrain(client, url) for name, client in clients.items()
-        }
-        model = model_factory("ChatMiMo")(url)
-        floors["ChatMiMo"] = lambda: astream(model, EVENTS)
         measures = [
-            _growth(runner, floors, context.rounds),
-            *_many(runner, floors, context.rounds),
-            *_peers(runner, floors, url),
+            _growth(runner, floors, rounds),
+            *_together(runner, {**floors, LEANEST: _leanest}, 1000, rounds),
+            *_together(runner, {**floors, **peers}, 200, 3),
         ]
-        for client in clients.values():
-            runner.run(client.aclose())
     return [*measures, *_reuse(context)]
 
 
-def _clients() -> dict[str, httpx2.AsyncClient]:
-    """Return the bare clients; no httpx: its times at 200 streams vary tenfold between rounds."""
-    from langchain_mimo._transport.clients import ClientSettings
-
+def _bare_client() -> httpx2.AsyncClient:
+    """Return a bare client; httpx has none here: its times vary tenfold between rounds."""
     # As many connections as ChatMiMo's own pool: work is compared, not waiting for a slot.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=200)
-    return {
-        HTTPX2: httpx2.AsyncClient(limits=limits, timeout=None),
-        OWN_POOL: ClientSettings().build(httpx2.AsyncClient).client,
-    }
+    return httpx2.AsyncClient(limits=limits, timeout=None)
 
 
-async def _run(call: Call, count: int, times: int = 1) -> tuple[float, int]:
+def _client_with_own_pool() -> httpx2.AsyncClient:
+    from langchain_mimo._transport.clients import ClientSettings
+
+    return ClientSettings().build(httpx2.AsyncClient).client
+
+
+@asynccontextmanager
+async def _bare(create: Callable[[], httpx2.AsyncClient], url: str) -> AsyncIterator[Call]:
+    async with create() as client:
+        yield lambda: adrain(client, url)
+
+
+@asynccontextmanager
+async def _model(name: str, url: str) -> AsyncIterator[Call]:
+    model: Any = model_factory(name)(url)
+    yield lambda: astream(model, EVENTS)
+    if name == "ChatMiMo":
+        await model.aclose()
+
+
+@asynccontextmanager
+async def _leanest() -> AsyncIterator[Call]:
+    model = LeanestModel(chunks=EVENTS)
+    yield lambda: astream(model, EVENTS)
+
+
+async def _run(opener: Opener, count: int) -> tuple[float, int]:
     """Run `count` streams at once; returns the seconds that they take and how many fail."""
-    start = time.perf_counter()
-    failures = 0
-    for _ in range(times):
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    async with opener() as call:
+        start = time.perf_counter()
         results = await asyncio.gather(*(call() for _ in range(count)), return_exceptions=True)
-        failures += sum(isinstance(result, BaseException) for result in results)
-    return (time.perf_counter() - start) / times, failures
+        taken = time.perf_counter() - start
+    return taken, sum(isinstance(result, BaseException) for result in results)
 
 
-def _growth(runner: asyncio.Runner, calls: dict[str, Call], rounds: int) -> Measure:
+def _growth(runner: asyncio.Runner, openers: dict[str, Opener], rounds: int) -> Measure:
     """Measure what one stream costs among 100, 400 and 1,600."""
     measured = Measure(GROWTH_NAME, "ms")
-    subjects = [(name, count) for count in GROWTH for name in calls]
-    for call in calls.values():  # opens connections
-        runner.run(_run(call, max(GROWTH)))
+    subjects = {at_once(name, count): (name, count) for count in GROWTH for name in openers}
+    for opener in openers.values():  # warms up
+        runner.run(_run(opener, max(GROWTH)))
     for number in range(rounds):
-        for at in rotate(map(str, range(len(subjects))), number):
-            name, count = subjects[int(at)]
-            taken, failures = runner.run(_run(calls[name], count, GROWTH[count]))
-            assert not failures, (name, count, failures)
-            measured.add(at_once(name, count), taken / count * 1e3)
+        for subject in rotate(subjects, number):
+            name, count = subjects[subject]
+            runs = [runner.run(_run(openers[name], count)) for _ in range(GROWTH[count])]
+            assert not any(failures for _, failures in runs), (subject, runs)
+            measured.add(subject, statistics.median(taken for taken, _ in runs) / count * 1e3)
     return measured
 
 
-def _many(runner: asyncio.Runner, calls: dict[str, Call], rounds: int) -> list[Measure]:
-    """Measure 1,000 streams at once, also of the leanest model."""
-    leanest = LeanestModel(chunks=EVENTS)
-    return _together(runner, {**calls, LEANEST: lambda: astream(leanest, EVENTS)}, 1000, rounds)
-
-
-def _peers(runner: asyncio.Runner, floors: dict[str, Call], url: str) -> list[Measure]:
-    """Measure 200 streams at once, beside other models; sets no target."""
-    calls = dict(floors)
-    for name in PEERS:
-        model = model_factory(name)(url)
-        calls[name] = lambda model=model: astream(model, EVENTS)
-    return _together(runner, calls, 200, 3)
-
-
 def _together(
-    runner: asyncio.Runner, calls: dict[str, Call], count: int, rounds: int
+    runner: asyncio.Runner, openers: dict[str, Opener], count: int, rounds: int
 ) -> list[Measure]:
+    """Measure `count` streams at once."""
     wall = Measure(f"{count} streams at once", "s")
     failed = Measure(f"{count} streams at once, failures", "")
-    for call in calls.values():
-        runner.run(_run(call, count))
+    for opener in openers.values():  # warms up
+        runner.run(_run(opener, count))
     for number in range(rounds):
-        for name in rotate(calls, number):
-            taken, failures = runner.run(_run(calls[name], count))
+        for name in rotate(openers, number):
+            taken, failures = runner.run(_run(openers[name], count))
             wall.add(name, taken)
             failed.add(name, failures)
     return [wall, failed]
