@@ -61,7 +61,8 @@ class ChatMiMo(ConnectedFields):
     The arguments by subject; each is documented at its field. "Per call" means that a call may
     override it: `llm.invoke(messages, temperature=0.2, thinking=False, fps=1)`.
 
-    - Server: `model` (per call), `api_key`, `base_url`, `region`, `server`, `api_format`, `dialect`.
+    - Server: `model` (per call), `api_key`, `base_url`, `region`, `server`, `api_format`,
+      `dialect`.
     - Generation, per call: `max_completion_tokens`, `temperature`, `top_p`, `stop`,
       `frequency_penalty`, `presence_penalty`, `thinking`, `reasoning_effort`, `extra_body`,
       `stream_usage`, `include_response_headers`. For the model alone: `streaming`.
