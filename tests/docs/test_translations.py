@@ -17,7 +17,7 @@ CHINESE = ROOT / "docs" / "zh"
 PAIRS = {"README.md": "README.zh-CN.md"} | {
     f"docs/{page.name}": f"docs/zh/{page.name}" for page in sorted(CHINESE.glob("*.md"))
 }
-FRONT_PAGES = {"README.md", "docs/index.md"}  # these link further pages in Chinese
+FRONT_PAGES = {"README.md", "docs/index.md"}  # their translations list more pages
 FENCED = re.compile(r"^```(\w+[^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OUTPUTS = {'text title="Output"', 'text title="输出"'}
 INDENTED = re.compile(r"(?:^    [^\n]*\n)+", re.MULTILINE)
@@ -70,6 +70,19 @@ def headings_of(text):
     return [(len(marks), sorted(NAME.findall(words))) for marks, words in headings]
 
 
+def shape_of(section):
+    """The first sign of each paragraph, table and list of a section, and how many items a list has."""
+    text = re.sub(r"^<a id=.*|^\[English$|^<!--.*", "", section, flags=re.MULTILINE)
+    blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip()]
+    return [
+        (
+            sign if (sign := block.strip()[0]) in "#|-!>" else "",
+            len(re.findall(r"^- ", block, re.MULTILINE)),
+        )
+        for block in blocks
+    ]
+
+
 def names_of(section):
     return {re.sub(r"\s+", " ", name) for name in NAME.findall(section)}
 
@@ -84,7 +97,7 @@ def rows_of(text):
 
 
 def links_of(name):
-    """The pages and pictures that a page links, from the repository's root."""
+    """The pages and drawings that a page links, from the repository's root."""
     text = prose_of((ROOT / name).read_text(encoding="utf-8"))
     folder = posixpath.dirname(name)
     return Counter(
@@ -119,10 +132,12 @@ def test_the_code_is_the_same(pages):
     assert chinese == english
 
 
-def test_each_section_has_the_same_names_and_numbers(pages):
+def test_each_section_has_the_same_paragraphs_names_and_numbers(names, pages):
     for english, chinese in zip(*map(sections_of, pages), strict=True):
         title = english.partition("\n")[0]
         assert names_of(chinese) == names_of(english), title
+        if names[0] not in FRONT_PAGES:
+            assert shape_of(chinese) == shape_of(english), title
         missing = set(NUMBER.findall(english)) - set(NUMBER.findall(chinese))
         assert not missing, title
 

@@ -1,4 +1,4 @@
-"""Pages use one word per thing; docs/glossary.md lists the words and those that they replace."""
+"""Pages use one word per thing; the glossaries list the words and those that they replace."""
 
 import re
 
@@ -7,7 +7,9 @@ from repository import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 OTHER_WORDS = re.compile(
-    r"\b(sounds?|clips?|films?|pictures?|recordings?|thoughts|mends?|anew)\b", re.IGNORECASE
+    r"\b(sounds?|clips?|films?|pictures?|recordings?|thoughts|mends?|anew)\b"
+    r"|图像|照片|影片|录像|多媒体|思维链|思考过程|推理模式|答复|回复|应答|函数调用|修补|预估|仿真",
+    re.IGNORECASE,
 )
 CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
 
