@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -34,6 +33,7 @@ from langchain_mimo.cost.estimate_result import Estimate
 if TYPE_CHECKING:
     from langchain_mimo._chat.requests import ChatRequest
     from langchain_mimo._wire.to_langchain.events import Event
+    from langchain_mimo._wire.turns import Turn
 
 content_blocks.register()
 
@@ -196,14 +196,15 @@ class ChatMiMo(ConnectedFields):
         from langchain_mimo._chat.requests import build_request
         from langchain_mimo.cost.prices import price_of
 
-        measure = None
-        if self.budget is not None:
-            from langchain_mimo.cost.call_needs import media_tokens
-
-            measure = partial(media_tokens, policy=self._media_policy)
+        measure = self._media_tokens if self.budget is not None else None
         return build_request(
             self, messages, stop, keywords, stream=stream, price=price_of, measure=measure
         )
+
+    def _media_tokens(self, turns: Sequence[Turn]) -> tuple[int, int]:
+        from langchain_mimo.cost.call_needs import media_tokens
+
+        return media_tokens(turns, self._media_policy)
 
     # ------------------------------------------------------------- tools and structured output
 

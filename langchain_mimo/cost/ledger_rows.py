@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
+from operator import add, attrgetter
 from typing import Any
 
 from langchain_mimo._checks import choice, integer, shown
@@ -55,7 +56,7 @@ class LedgerCounts:
 
     def __add__(self, other: LedgerCounts) -> LedgerCounts:
         """Return the sum of two counts."""
-        return LedgerCounts(*(getattr(self, f) + getattr(other, f) for f in _FIELDS))
+        return LedgerCounts(*map(add, _values(self), _values(other)))
 
     @classmethod
     def of(cls, usage: Mapping[str, Any] | None, web_searches: int = 0) -> LedgerCounts:
@@ -85,6 +86,7 @@ class LedgerCounts:
 
 
 _FIELDS = tuple(each.name for each in fields(LedgerCounts))
+_values = attrgetter(*_FIELDS)
 
 
 def _count(value: object) -> int:

@@ -73,6 +73,10 @@ class Lines:
         """
         waiter = _Waiter()
         with self._lock:
+            if ask.window not in self._lines and not self._store.is_shared:
+                answer = self._store.reserve(ask)
+                if not isinstance(answer, Later):
+                    return answer
             self._lines.setdefault(ask.window, deque()).append(waiter)
         reserve = self._reserve_in_thread if self._store.is_shared else self._reserve
         try:
