@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_mimo.cost.budget import CallBudget
+    from langchain_mimo.cost.corpus import plan_corpus
+    from langchain_mimo.cost.corpus_result import CorpusEstimate, CorpusFile, UnreadableFile
     from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
     from langchain_mimo.cost.file_estimate import estimate_file
     from langchain_mimo.cost.ledger import Ledger
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "CallBudget": "budget",
+    "CorpusEstimate": "corpus_result",
+    "CorpusFile": "corpus_result",
     "Estimate": "estimate_result",
     "Ledger": "ledger",
     "LedgerCallback": "ledger_callback",
@@ -29,17 +33,20 @@ _MODULES = {
     "MediaEstimate": "estimate_result",
     "Money": "prices",
     "Segment": "planning",
+    "UnreadableFile": "corpus_result",
     "VideoPlan": "planning",
     "estimate_file": "file_estimate",
+    "plan_corpus": "corpus",
     "plan_segments": "planning",
     "plan_video": "planning",
     "price_of": "prices",
 }
 
 __all__ = [
-    "CallBudget", "Estimate", "Ledger", "LedgerCallback", "LedgerCost", "LedgerCounts", "LedgerRow",
-    "MediaEstimate", "Money", "Segment", "VideoPlan", "estimate_file", "plan_segments",
-    "plan_video", "price_of",
+    "CallBudget", "CorpusEstimate", "CorpusFile", "Estimate", "Ledger", "LedgerCallback",
+    "LedgerCost", "LedgerCounts", "LedgerRow", "MediaEstimate", "Money", "Segment",
+    "UnreadableFile", "VideoPlan", "estimate_file", "plan_corpus", "plan_segments", "plan_video",
+    "price_of",
 ]  # fmt: skip
 
 
