@@ -149,10 +149,9 @@ class Plan:
         self, admission: Generator[Wait, None, Ticket | None], failure: MiMoError | None
     ) -> Generator[Wait, None, None]:
         """Yield the waits of an admission, within the `total` limit, and keep its ticket."""
+        in_line = 0.0
         try:
             wait = next(admission)
-            if wait[1] is not None:
-                logger.info("waiting for the call budget before a request to %s", self._host)
             while True:
                 began = time.monotonic()
                 seconds, woken = wait
@@ -164,11 +163,14 @@ class Plan:
                     self._waited += pause
                 else:
                     yield self._within_total(seconds, failure), woken
-                    self._waited += time.monotonic() - began
+                    in_line += time.monotonic() - began
                 wait = next(admission)
         except StopIteration as admitted:
             self.ticket = admitted.value
             self._is_sent = False
+            self._waited += in_line
+            if in_line >= 1.0:
+                logger.info("waited %.1f s for the budget of a request to %s", in_line, self._host)
         finally:
             admission.close()
 

@@ -32,7 +32,14 @@ from langchain_mimo.cost.ledger import Ledger
 from langchain_mimo.cost.ledger_rows import LedgerRow
 from langchain_mimo.cost.lines import UNSENT, Lines
 from langchain_mimo.cost.prices import Money, list_price, search_cost, token_cost
-from langchain_mimo.cost.windows import Ask, BudgetStore, MemoryStore, Settlement, Spending
+from langchain_mimo.cost.windows import (
+    Ask,
+    BudgetStore,
+    Later,
+    MemoryStore,
+    Settlement,
+    Spending,
+)
 from langchain_mimo.errors import (
     MiMoBudgetError,
     MiMoConfigurationError,
@@ -219,34 +226,37 @@ class CallBudget(BaseRateLimiter):
         Returns:
             Whether the request may start.
         """
-        entering = self._enter_unknown()
+        entering = self._enter_unknown(waits=blocking)
         try:
-            for seconds, woken in entering:
-                if not blocking and not self._store.is_shared:
-                    return False
+            while True:
+                seconds, woken = next(entering)
                 futures.wait(() if woken is None else (woken,), seconds)
+        except StopIteration as end:
+            return bool(end.value)
         finally:
             entering.close()
-        return True
 
     @override
     async def aacquire(self, *, blocking: bool = True) -> bool:
         """Do the same in an event loop."""
-        entering = self._enter_unknown()
+        entering = self._enter_unknown(waits=blocking)
         try:
-            for seconds, woken in entering:
-                if not blocking and not self._store.is_shared:
-                    return False
+            while True:
+                seconds, woken = next(entering)
                 waits = () if woken is None else (asyncio.wrap_future(woken),)
                 await asyncio.wait(waits, timeout=seconds)
+        except StopIteration as end:
+            return bool(end.value)
         finally:
             entering.close()
-        return True
 
-    def _enter_unknown(self) -> Generator[Wait, None, None]:
+    def _enter_unknown(self, *, waits: bool) -> Generator[Wait, None, bool]:
         ask = Ask("", "", self._requests or REQUESTS_ALONE)
-        reservation = yield from self._lines.enter(ask)
-        self._lines.settle(ask.window, reservation, Settlement(0, 0.0))
+        answer = yield from self._lines.enter(ask, waits=waits)
+        if isinstance(answer, Later):
+            return False
+        self._lines.settle(ask.window, answer, Settlement(0, 0.0))
+        return True
 
     # The transport's gate
 

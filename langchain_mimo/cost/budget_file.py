@@ -138,6 +138,9 @@ class FileStore:
             for model, tier, tags, counts in found
         ]
 
+    def forked(self) -> None:
+        """Do nothing: in the file, every attempt has its process."""
+
     # Transactions
 
     @contextmanager

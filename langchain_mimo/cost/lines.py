@@ -21,8 +21,11 @@ from weakref import WeakSet
 from langchain_mimo._transport.gates import Wait
 from langchain_mimo.cost.windows import Ask, BudgetStore, Later, Settlement
 
-POLL = 0.1
-"""Seconds after which the first in line asks a shared store again, at most."""
+PLACE_SECONDS = 0.1
+"""Seconds after which the first in line asks a shared store again, when it waits for a place."""
+
+WINDOW_SECONDS = 1.0
+"""The same, when it waits for a window: others may need less than they have reserved."""
 
 UNSENT = Settlement(0, 0.0, is_sent=False)
 """What returns a reservation of which nothing was used."""
@@ -66,10 +69,14 @@ class Lines:
         self._thread: ThreadPoolExecutor | None = None
         self._failure: Exception | None = None
 
-    def enter(self, ask: Ask) -> Generator[Wait, None, Any]:
+    def enter(self, ask: Ask, *, waits: bool = True) -> Generator[Wait, None, Any]:
         """Wait in line, and return what the store says: a reservation, or `Spending`.
 
         Closing the generator leaves the line.
+
+        Args:
+            ask: What is needed.
+            waits: False returns `Later` instead of waiting for room.
         """
         waiter = _Waiter()
         with self._lock:
@@ -83,13 +90,16 @@ class Lines:
             while True:
                 with self._lock:
                     is_first = self._lines[ask.window][0] is waiter
-                    woken = None if is_first else waiter.sleep()
-                if woken is not None:
-                    yield None, woken
-                    continue
-                answer = yield from reserve(ask, waiter)
-                if answer is not None:
+                    woken = waiter.sleep()  # before the store looks: what ends meanwhile counts
+                if is_first:
+                    answer = yield from reserve(ask)
+                    if not isinstance(answer, Later):
+                        return answer
+                else:
+                    answer = Later(None)
+                if not waits:
                     return answer
+                yield answer.seconds, woken
         finally:
             self._leave(ask.window, waiter)
 
@@ -111,15 +121,11 @@ class Lines:
             for waiter in first:
                 waiter.wake()
 
-    def _reserve(self, ask: Ask, waiter: _Waiter) -> Generator[Wait, None, Any]:
-        """Ask a store of this process; None means that the waiter has waited."""
+    def _reserve(self, ask: Ask) -> Generator[Wait, None, Any]:
+        """Ask a store of this process."""
         with self._lock:
-            answer = self._store.reserve(ask)
-            if not isinstance(answer, Later):
-                return answer
-            woken = waiter.sleep()
-        yield answer.seconds, woken
-        return None
+            return self._store.reserve(ask)
+        yield  # a generator, as `_reserve_in_thread`
 
     def settle(self, window: str, reservation: Any, settlement: Settlement) -> None:
         """End an attempt, and let the next one in."""
@@ -149,12 +155,11 @@ class Lines:
 
     # A shared store
 
-    def _reserve_in_thread(self, ask: Ask, waiter: _Waiter) -> Generator[Wait, None, Any]:
-        """Do as `_reserve`, in the store's thread."""
+    def _reserve_in_thread(self, ask: Ask) -> Generator[Wait, None, Any]:
+        """Ask a shared store in its thread; `Later` then ends in a while, whatever it says."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        woken = waiter.sleep()  # before the store looks, so that what ends meanwhile counts
         pending = self._in_thread(self._store.reserve, ask)
         try:
             yield None, pending
@@ -164,10 +169,10 @@ class Lines:
             pending.add_done_callback(self._give_back)
             raise
         answer = _value(pending)
-        if not isinstance(answer, Later):
-            return answer
-        yield POLL if answer.seconds is None else min(answer.seconds, POLL), woken
-        return None
+        if isinstance(answer, Later):
+            seconds = answer.seconds
+            return Later(PLACE_SECONDS if seconds is None else min(seconds, WINDOW_SECONDS))
+        return answer
 
     def _give_back(self, pending: Future[Any]) -> None:
         """Return the reservation of a waiter who left while the store was asked."""
@@ -212,6 +217,7 @@ _all: WeakSet[Lines] = WeakSet()
 def _after_fork() -> None:
     for lines in _all:
         lines._reset()  # noqa: SLF001 - the same module
+        lines._store.forked()  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):

@@ -122,6 +122,9 @@ class BudgetStore(Protocol):
     def rows(self) -> Sequence[LedgerRow]:
         """Return the rows of the ledger."""
 
+    def forked(self) -> None:
+        """Forget the attempts that run, in a process that was forked: they run in the parent."""
+
 
 class _Entry:
     """Requests and tokens in a window, from one moment on."""
@@ -253,7 +256,7 @@ class MemoryStore:
     def settle(self, reservation: _Reservation, settlement: Settlement) -> None:
         """End an attempt, as `BudgetStore.settle`."""
         window, entry = reservation.window, reservation.entry
-        window.running -= 1
+        window.running = max(window.running - 1, 0)
         now = self._clock()
         window.forget(now)
         if settlement.tokens is not None:
@@ -282,3 +285,8 @@ class MemoryStore:
     def rows(self) -> Sequence[LedgerRow]:
         """Return the rows of the ledger."""
         return self._ledger.rows
+
+    def forked(self) -> None:
+        """Forget the attempts that run, as `BudgetStore.forked`."""
+        for window in self._windows.values():
+            window.running = 0

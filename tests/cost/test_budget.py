@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import copy
 import json
+import multiprocessing
+import os
 import pickle
 import threading
 import time
@@ -350,6 +352,20 @@ def test_a_model_with_a_budget_of_this_process_cannot_be_pickled(monkeypatch):
     llm = ChatMiMo(model="m", budget=CallBudget())
     with pytest.raises(MiMoConfigurationError, match="without share= cannot be pickled"):
         pickle.dumps(llm)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_does_not_wait_for_the_attempts_of_its_parent():
+    budget = CallBudget(max_concurrency=1)
+    held = model(budget, lambda request: stream()).stream("Hi")
+    next(held)
+    call = model(budget).invoke
+    child = multiprocessing.get_context("fork").Process(target=call, args=("Hi",))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    held.close()
 
 
 def test_no_key_is_kept():

@@ -203,6 +203,12 @@ def test_threads_and_tasks_of_two_budgets_keep_one_limit(path):
     assert not any(budget._lines._lines for budget in budgets)
 
 
+def test_a_rate_limiter_with_a_file_need_not_wait(path):
+    budget = CallBudget(requests_per_minute=2, share=path)
+    assert [budget.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+    assert not asyncio.run(budget.aacquire(blocking=False))
+
+
 def test_a_cancelled_task_gives_back_what_the_file_reserved_meanwhile(path):
     budget = CallBudget(max_concurrency=1, share=path)
     ask = Ask("a", "a m", 5, 100, 1, tokens=100, cost=1.0, max_cost=1.0)
