@@ -150,7 +150,7 @@ class CorpusEstimate:
         return "\n".join([*aligned(self._kinds()), "", *self._summary(), *self._problems()])
 
     def _kinds(self) -> list[list[str]]:
-        lines = [["", "files", "hours", "requests", "tokens"]]
+        lines = [["", "files", "length", "requests", "tokens"]]
         for kind in ("image", "video", "audio"):
             files = [file for file in self.files if file.kind == kind]
             if files:
@@ -162,22 +162,20 @@ class CorpusEstimate:
         prepared = sum(file.advice is not None for file in self.files)
         lines = [f"Upload: {self.upload_bytes / 1e6:,.1f} MB of base64."]
         if prepared:
-            lines.append(f"To prepare or cut first: {prepared:,} files.")
+            lines.append(f"Files to prepare or cut first: {prepared:,}.")
         if self.likely is None:
             lines.append(f"Cost: unknown, because no price of {self.model!r} is known.")
         else:
+            bounds = "" if self.low == self.high else f", at least {self.low}, at most {self.high}"
             lines.append(
-                f"Cost: {self.likely}, at least {self.low}, at most {self.high} ({self.tier}, "
-                f"prices of {self.price_as_of})."
+                f"Cost: {self.likely}{bounds} ({self.tier}, prices of {self.price_as_of})."
             )
         if self.hours is None:
             lines.append("Time: no limits per minute are known.")
             return lines
         by = {"requests": self.hours_by_requests, "tokens": self.hours_by_tokens}
-        known = ", ".join(
-            f"{hours:,.3f} by {name}" for name, hours in by.items() if hours is not None
-        )
-        lines.append(f"Time: {self.hours:,.3f} hours at least: {known}.")
+        known = [f"{_time(hours)} by {name}" for name, hours in by.items() if hours is not None]
+        lines.append(f"Time at the limits per minute: {', '.join(known)}.")
         return lines
 
     def _problems(self) -> list[str]:
@@ -196,7 +194,19 @@ def _hours(amount: int, per_minute: int | None) -> float | None:
     return None if per_minute is None else amount / per_minute / 60
 
 
+def _time(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f} h"
+    return f"{hours * 60:.1f} min" if hours >= 1 / 60 else f"{hours * 3600:.1f} s"
+
+
 def _line(name: str, files: Sequence[CorpusFile], tokens: int) -> list[str]:
     seconds = sum(file.tokens.duration or 0.0 for file in files)
     requests = sum(file.requests for file in files)
-    return [name, f"{len(files):,}", f"{seconds / 3600:,.3f}", f"{requests:,}", f"{tokens:,}"]
+    return [
+        name,
+        f"{len(files):,}",
+        _time(seconds / 3600) if seconds else "",
+        f"{requests:,}",
+        f"{tokens:,}",
+    ]

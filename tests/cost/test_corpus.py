@@ -229,3 +229,18 @@ def test_an_empty_corpus_costs_nothing(tmp_path):
     corpus = plan_corpus(tmp_path, model=MODEL)
     assert (corpus.requests, corpus.likely, corpus.hours) == (0, Money(0.0), 0.0)
     assert "Cost: 0.00 USD" in str(corpus)
+
+
+def test_the_table_of_a_corpus(folder):
+    limits = AccountLimits(requests_per_minute=2, tokens_per_minute=10)
+    corpus = plan_corpus(folder, model=MODEL, limits=limits, output_tokens=1_000_000)
+    kinds, summary = str(corpus).split("\n\n")
+    assert [line.split()[0] for line in kinds.splitlines()] == [
+        *("files", "image", "video", "audio", "all,")
+    ]
+    assert kinds.splitlines()[-1].split()[5] == "3"
+    price = f"{corpus.likely} (realtime, prices of {corpus.price_as_of})."
+    assert summary.splitlines()[1:3] == [
+        f"Cost: {price}",
+        f"Time at the limits per minute: 1.5 min by requests, {corpus.hours:,.1f} h by tokens.",
+    ]
