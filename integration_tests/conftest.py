@@ -26,9 +26,12 @@ LIVE_URL = os.environ.get("MIMO_BASE_URL")
 SERVICES = ["emulator", "live"] if LIVE_KEY else ["emulator"]
 API_FORMATS = ["openai", "anthropic"]
 BILLED = {
-    *("test_conversations_agents", "test_conversations_formats", "test_conversations_gaps"),
-    *("test_conversations_thinking", "test_costs", "test_ledger", "test_llm_cache"),
-    *("test_main_job", "test_media_files"),
+    *("test_bad_files_in_threads", "test_conversations_agents", "test_conversations_formats"),
+    *("test_conversations_gaps", "test_conversations_streams", "test_conversations_thinking"),
+    *("test_conversations_tools", "test_costs", "test_decisions", "test_human_in_the_loop"),
+    *("test_ledger", "test_llm_cache", "test_main_job"),
+    *("test_media_references", "test_official_samples", "test_schema_kinds"),
+    "test_structured_output",
 }
 """Modules in all of whose tests a ledger must be the emulator's bill."""
 
@@ -67,7 +70,8 @@ register_configure_hook(_BILL, inheritable=True)
 def _billed(request):
     """What one recorded request cost, with the counts that its format states."""
     usage = request.usage
-    read, written = usage["prompt_tokens_details"], usage["completion_tokens_details"]
+    read = usage["prompt_tokens_details"] or {}
+    written = usage["completion_tokens_details"] or {}
     counts = {
         "input": usage["prompt_tokens"],
         "cached": read.get("cached_tokens", 0),
@@ -76,7 +80,7 @@ def _billed(request):
     }
     if request.path.startswith("/v1/"):
         counts |= {kind: read.get(f"{kind}_tokens", 0) for kind in ("image", "video", "audio")}
-        counts["reasoning"] = written["reasoning_tokens"]
+        counts["reasoning"] = written.get("reasoning_tokens", 0)
     return request.body["model"], LedgerCounts(**counts)
 
 
@@ -87,23 +91,29 @@ def _billed_modules(request):
     is_live = getattr(request.node, "callspec", None) and (
         request.node.callspec.params.get("service") == "live"
     )
-    if request.path.stem in BILLED and not is_live and ("emulator" in names or "llm" in names):
+    if request.path.stem in BILLED and not is_live and ("emulator" in names or "service" in names):
         request.getfixturevalue("bill")
 
 
 @pytest.fixture
-def bill(emulator):
+def bill(emulator, monkeypatch):
     """Holds that a ledger which LangChain fills is the emulator's bill, to the token.
 
-    A test that resets the emulator, scripts raw bodies, hangs up or starts threads of its own
-    cannot take it.
+    A test that scripts raw bodies, hangs up or starts threads of its own cannot take it.
     """
-    callback = LedgerCallback()
+    callback, forgotten = LedgerCallback(), []
+    reset = emulator.reset
+
+    def remember_and_reset():
+        forgotten.extend(emulator.requests)
+        reset()
+
+    monkeypatch.setattr(emulator, "reset", remember_and_reset)
     token = _BILL.set(callback)
     yield callback
     _BILL.reset(token)
     billed = {}
-    for request in emulator.requests:
+    for request in (*forgotten, *emulator.requests):
         if request.usage is not None:
             model, counts = _billed(request)
             billed[model] = billed.get(model, LedgerCounts()) + counts

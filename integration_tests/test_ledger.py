@@ -220,7 +220,7 @@ def test_a_server_of_ones_own_has_no_price(make, callback, emulator, bill, api_f
     assert row.counts.total == billed(emulator) > 0
     assert callback.ledger.cost().unknown == {row.model: 1}
     bill.ledger = Ledger()
-    emulator.reset()
+    emulator.requests.clear()
 
 
 def test_what_a_program_did_not_read_to_its_end_is_said(make, callback, emulator, bill):
@@ -231,7 +231,7 @@ def test_what_a_program_did_not_read_to_its_end_is_said(make, callback, emulator
     assert not callback.ledger.cost().is_complete
     assert "Responses whose tokens are unknown: 1." in str(callback.ledger)
     bill.ledger = Ledger()
-    emulator.reset()
+    emulator.requests.clear()
 
 
 def test_a_call_of_another_model_is_counted_under_its_name(make, callback):
