@@ -1,6 +1,7 @@
 """The ledger that a callback fills; every test also holds it against the emulator's bill."""
 
 import copy
+import dataclasses
 import pickle
 
 import pytest
@@ -19,7 +20,7 @@ from langchain_mimo import (
     image_block,
     video_block,
 )
-from langchain_mimo.cost import Ledger, LedgerCallback, LedgerCounts, price_of
+from langchain_mimo.cost import CallBudget, Ledger, LedgerCallback, LedgerCounts, price_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
@@ -232,6 +233,21 @@ def test_what_a_program_did_not_read_to_its_end_is_said(make, callback, emulator
     assert "Responses whose tokens are unknown: 1." in str(callback.ledger)
     bill.ledger = Ledger()
     emulator.requests.clear()
+
+
+def test_a_callback_and_a_budget_count_the_same_once_each(make, callback, emulator):
+    budget = CallBudget()
+    llm = make(callbacks=[callback], budget=budget)
+    emulator.reply("It rains.")
+    llm.bind_tools([weather], tool_choice="any").invoke("The weather?")
+    list(llm.stream("Name a sea."))
+    assert budget.ledger.total.responses == len(emulator.requests) == 3
+    assert callback.ledger.total.responses == 2
+    without = {"responses": 0}
+    assert dataclasses.replace(budget.ledger.total, **without) == dataclasses.replace(
+        callback.ledger.total, **without
+    )
+    assert budget.ledger.total.total == billed(emulator)
 
 
 def test_a_call_of_another_model_is_counted_under_its_name(make, callback):

@@ -48,8 +48,8 @@ class LedgerCallback(BaseCallbackHandler):
     cache cost nothing and are not counted. Tokens of models that are not MiMo's are counted, and
     their price is unknown.
 
-    A callback sees calls, a `CallBudget` attempts: do not give a callback the ledger of a budget,
-    or each response is counted twice.
+    A `CallBudget` has a ledger of its own, which counts attempts. Both may be used together, but
+    merging their ledgers would count each response twice.
 
     Args:
         ledger: The ledger to fill. Default: a new one.
