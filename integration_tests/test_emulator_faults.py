@@ -314,3 +314,17 @@ def test_a_reset_reaches_the_client(emulator):
         raw.sendall(head + body)
         with pytest.raises(ConnectionResetError):
             raw.recv(1)
+
+
+def test_the_bill_is_recorded_whatever_reaches_the_client(emulator, client):
+    whole = ask(client).json()["usage"]
+    assert emulator.requests[-1].usage == whole
+    assert data_of(stream(client).text)[-1]["usage"] == emulator.requests[-1].usage
+    emulator.fault("cut_after", bytes=10)
+    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        ask(client)
+    assert emulator.requests[-1].usage["total_tokens"] == whole["total_tokens"]
+    assert ask(client, model="mimo-v9").status_code == 400
+    emulator.reply(status=503, body="")
+    assert ask(client).status_code == 503
+    assert [request.usage for request in emulator.requests[-2:]] == [None, None]
