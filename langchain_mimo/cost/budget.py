@@ -26,11 +26,10 @@ from langchain_mimo.cost.call_needs import (
     highest_cost,
     likely_input,
     output_asked,
-    read_usage,
+    used,
 )
 from langchain_mimo.cost.ledger import Ledger
-from langchain_mimo.cost.ledger_rows import LedgerRow
-from langchain_mimo.cost.lines import UNSENT, Lines
+from langchain_mimo.cost.lines import FREE, UNSENT, Lines
 from langchain_mimo.cost.prices import Money, list_price, search_cost, token_cost
 from langchain_mimo.cost.windows import (
     Ask,
@@ -70,14 +69,30 @@ class _Terms(NamedTuple):
 class _Ticket:
     """An attempt that was let through, as `_transport.gates.Ticket`."""
 
-    __slots__ = ("_ask", "_budget", "_model", "_reservation")
+    __slots__ = ("_lines", "_model", "_price", "_reservation", "_window")
 
-    def __init__(self, budget: CallBudget, ask: Ask, model: str, reservation: Any) -> None:
-        self._budget, self._ask, self._model = budget, ask, model
-        self._reservation = reservation
+    def __init__(
+        self, lines: Lines, window: str, model: str, price: Price | None, reservation: Any
+    ) -> None:
+        self._lines, self._window, self._model = lines, window, model
+        self._price, self._reservation = price, reservation
 
     def end(self, outcome: Outcome, usage: Mapping[str, Any] | None) -> None:
-        self._budget._end(self._ask, self._model, self._reservation, outcome, usage)  # noqa: SLF001
+        """Settle the attempt."""
+        if outcome == "unsent":
+            settlement = UNSENT
+        elif outcome == "refused":
+            settlement = FREE
+        elif (counts := used(usage)) is None:
+            settlement = Settlement(billed=(self._model, usage))
+        else:
+            read, cached, written, searches = counts
+            cost, price = 0.0, self._price
+            if price is not None:
+                cost = token_cost(price, read, cached, written)
+                cost += search_cost(searches, price.currency) if searches else 0.0
+            settlement = Settlement(read + written, cost, billed=(self._model, usage))
+        self._lines.settle(self._window, self._reservation, settlement)
 
 
 class CallBudget(BaseRateLimiter):
@@ -255,7 +270,7 @@ class CallBudget(BaseRateLimiter):
         answer = yield from self._lines.enter(ask, waits=waits)
         if isinstance(answer, Later):
             return False
-        self._lines.settle(ask.window, answer, Settlement(0, 0.0))
+        self._lines.settle(ask.window, answer, FREE)
         return True
 
     # The transport's gate
@@ -268,11 +283,13 @@ class CallBudget(BaseRateLimiter):
         """
         model = call.tree.get("model")
         model = model if isinstance(model, str) else ""
-        ask = self._ask(call, model)
+        terms = self._terms_of(call.host, call.key, model)
+        ask = self._ask(call, model, terms)
         answer = yield from self._lines.enter(ask)
         if isinstance(answer, Spending):
             raise self._too_costly(ask, answer)
-        return _Ticket(self, ask, model, answer)
+        price = None if self._max_cost is None else terms.price
+        return _Ticket(self._lines, ask.window, model, price, answer)
 
     def pause(self, seconds: float, call: Call | None = None) -> None:
         """Let no request start for some seconds.
@@ -283,13 +300,12 @@ class CallBudget(BaseRateLimiter):
         """
         self._lines.pause("" if call is None else account_name(call.host, call.key), seconds)
 
-    def _ask(self, call: Call, model: str) -> Ask:
+    def _ask(self, call: Call, model: str, terms: _Terms) -> Ask:
         """Return what an attempt needs.
 
         Raises:
             MiMoBudgetError: It is larger than a window, or its price is not known.
         """
-        terms = self._terms_of(call.host, call.key, model)
         asked = output_asked(call)
         output = terms.output if asked is None else asked
         tokens = likely_input(call)
@@ -334,36 +350,6 @@ class CallBudget(BaseRateLimiter):
                 self._terms.clear()
             self._terms[name] = terms
         return terms
-
-    def _end(
-        self,
-        ask: Ask,
-        model: str,
-        reservation: Any,
-        outcome: Outcome,
-        usage: Mapping[str, Any] | None,
-    ) -> None:
-        """Settle an attempt."""
-        settlement = Settlement(0, 0.0)
-        if outcome == "unsent":
-            settlement = UNSENT
-        elif outcome != "refused":
-            counts = read_usage(usage)
-            row = LedgerRow(model, "realtime", (), counts)
-            settlement = Settlement(row=row)
-            if not counts.without_usage:
-                settlement = Settlement(counts.total, self._cost(row), row=row)
-        self._lines.settle(ask.window, reservation, settlement)
-
-    def _cost(self, row: LedgerRow) -> float | None:
-        """Return what a response cost, or None without a price; without a ceiling nobody asks."""
-        if self._max_cost is None:
-            return 0.0
-        price, counts = row.price(self._prices, self._currency), row.counts
-        if price is None:
-            return None
-        tokens = token_cost(price, counts.input, counts.cached, counts.output)
-        return tokens + search_cost(counts.web_searches, self._currency)
 
     # Errors
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import orjson
 
+from langchain_mimo.cost.call_needs import ledger_row
 from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
 from langchain_mimo.cost.windows import MARGIN, PERIOD, Ask, Later, Settlement, Spending
 from langchain_mimo.errors import MiMoConfigurationError
@@ -112,8 +113,8 @@ class FileStore:
                 db.execute("UPDATE spending SET spent = spent + ?", (settlement.cost,))
             elif row is not None:
                 db.execute("UPDATE spending SET lost = lost + ?", (row[3],))
-            if settlement.row is not None:
-                _add_row(db, settlement.row)
+            if settlement.billed is not None:
+                _add_row(db, ledger_row(settlement.billed))
 
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds; "" stands for all accounts."""

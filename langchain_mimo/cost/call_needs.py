@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from langchain_mimo import catalogue
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._transport.gates import Call
 from langchain_mimo._wire.anthropic.response import to_openai_usage
@@ -19,7 +18,11 @@ from langchain_mimo._wire.to_langchain.usage import usage_metadata
 from langchain_mimo._wire.turns import Turn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate import estimate_media
-from langchain_mimo.cost.ledger_rows import LedgerCounts
+from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
+from langchain_mimo.cost.prices import search_cost
+
+Bill: TypeAlias = tuple[str, Mapping[str, Any] | None]
+"""Model and `usage` object of a response; None for a usage that nobody stated."""
 
 BYTES_PER_TOKEN = 3
 """Bytes of a request's JSON that count as one token: more than the tokens of most texts."""
@@ -61,8 +64,10 @@ def media_tokens(turns: Sequence[Turn], policy: MediaPolicy) -> tuple[int, int]:
 
 def output_asked(call: Call) -> int | None:
     """Return the limit of output tokens in a request, or None."""
-    asked = count(call.tree.get("max_completion_tokens"))
-    return count(call.tree.get("max_tokens")) if asked is None else asked
+    tree = call.tree
+    if "max_completion_tokens" in tree:
+        return count(tree["max_completion_tokens"])
+    return count(tree["max_tokens"]) if "max_tokens" in tree else None
 
 
 def highest_cost(call: Call, price: Price, output: int) -> float:
@@ -74,8 +79,8 @@ def highest_cost(call: Call, price: Price, output: int) -> float:
         output: Tokens that the response may have.
     """
     tokens = (call.text_bytes + call.media_tokens[1]) * price.input + output * price.output
-    search = catalogue.UNIT_PRICES["web_search", price.currency]
-    return tokens / 1e6 + _searches(call.tree.get("tools")) * search.amount / search.per
+    tools = call.tree.get("tools")
+    return tokens / 1e6 + (search_cost(_searches(tools), price.currency) if tools else 0.0)
 
 
 def _searches(tools: object) -> int:
@@ -87,12 +92,39 @@ def _searches(tools: object) -> int:
     return 0
 
 
-def read_usage(usage: Mapping[str, Any] | None) -> LedgerCounts:
-    """Count the usage of a response in either format; None for one that nobody stated."""
+def used(usage: Mapping[str, Any] | None) -> tuple[int, int, int, int] | None:
+    """Return the input tokens, those of them from the cache, the output tokens and web searches.
+
+    Args:
+        usage: The `usage` object of a response in either format, or None.
+    """
     if usage is None:
-        return LedgerCounts.of(None)
-    is_anthropic = "prompt_tokens" not in usage and "input_tokens" in usage
+        return None
+    usage = _in_openai_format(usage)
+    read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    if read is None and written is None:
+        return None
+    read, details = read or 0, usage.get("prompt_tokens_details")
+    cached = count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    return read, min(cached or 0, read), written or 0, _searches_made(usage)
+
+
+def ledger_row(bill: Bill) -> LedgerRow:
+    """Return what a ledger counts for a response."""
+    model, usage = bill
+    if usage is None:
+        return LedgerRow(model, "realtime", (), LedgerCounts.of(None))
+    usage = _in_openai_format(usage)
+    counts = LedgerCounts.of(usage_metadata(usage), _searches_made(usage))
+    return LedgerRow(model, "realtime", (), counts)
+
+
+def _in_openai_format(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "prompt_tokens" in usage or "input_tokens" not in usage:
+        return usage
+    return to_openai_usage(usage) or {}
+
+
+def _searches_made(usage: Mapping[str, Any]) -> int:
     searches = usage.get("web_search_usage")
-    calls = count(searches.get("tool_usage")) if isinstance(searches, Mapping) else None
-    read = usage_metadata(to_openai_usage(usage) if is_anthropic else usage)
-    return LedgerCounts.of(read, calls or 0)
+    return count(searches.get("tool_usage")) or 0 if isinstance(searches, dict) else 0

@@ -28,7 +28,10 @@ WINDOW_SECONDS = 1.0
 """The same, when it waits for a window: others may need less than they have reserved."""
 
 UNSENT = Settlement(0, 0.0, is_sent=False)
-"""What returns a reservation of which nothing was used."""
+"""How an attempt ends of which the server got nothing."""
+
+FREE = Settlement(0, 0.0)
+"""How an attempt ends that used no tokens and cost nothing."""
 
 
 class _Waiter:
@@ -78,12 +81,12 @@ class Lines:
             ask: What is needed.
             waits: False returns `Later` instead of waiting for room.
         """
-        waiter = _Waiter()
         with self._lock:
             if ask.window not in self._lines and not self._store.is_shared:
                 answer = self._store.reserve(ask)
                 if not isinstance(answer, Later):
                     return answer
+            waiter = _Waiter()
             self._lines.setdefault(ask.window, deque()).append(waiter)
         reserve = self._reserve_in_thread if self._store.is_shared else self._reserve
         try:

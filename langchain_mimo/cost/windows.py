@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from langchain_mimo.cost.call_needs import Bill, ledger_row
 from langchain_mimo.cost.ledger import Ledger
 from langchain_mimo.cost.ledger_rows import LedgerRow
 
@@ -83,13 +84,13 @@ class Settlement(NamedTuple):
         tokens: Tokens that it used; None when unknown, so that the reservation stays.
         cost: What it cost; None when unknown, so that the highest possible cost stays.
         is_sent: Whether the server got a request; if not, it leaves the window.
-        row: What the ledger adds, or None.
+        billed: What the ledger adds, or None.
     """
 
     tokens: int | None = None
     cost: float | None = None
     is_sent: bool = True
-    row: LedgerRow | None = None
+    billed: Bill | None = None
 
 
 class BudgetStore(Protocol):
@@ -127,13 +128,19 @@ class BudgetStore(Protocol):
 
 
 class _Entry:
-    """Requests and tokens in a window, from one moment on."""
+    """Requests and tokens in a window, from one moment on; as a reservation, what it holds."""
 
-    __slots__ = ("at", "is_over", "requests", "tokens")
+    __slots__ = ("at", "cost", "is_over", "requests", "reserved", "tokens", "window")
 
-    def __init__(self, at: float, requests: int, tokens: int) -> None:
-        self.at, self.requests, self.tokens = at, requests, tokens
+    def __init__(
+        self, window: _Window, at: float, requests: int, tokens: int, cost: float = 0.0
+    ) -> None:
+        self.window, self.at, self.requests, self.cost = window, at, requests, cost
+        self.tokens = self.reserved = tokens
         self.is_over = False
+        window.entries.append(self)
+        window.requests += requests
+        window.tokens += tokens
 
 
 class _Window:
@@ -145,13 +152,6 @@ class _Window:
         self.entries: deque[_Entry] = deque()
         self.period = period
         self.requests = self.tokens = self.running = 0
-
-    def add(self, at: float, requests: int, tokens: int) -> _Entry:
-        entry = _Entry(at, requests, tokens)
-        self.entries.append(entry)
-        self.requests += requests
-        self.tokens += tokens
-        return entry
 
     def reduce(self, entry: _Entry, requests: int, tokens: int) -> None:
         """Take something off an entry, unless its time is over."""
@@ -172,11 +172,10 @@ class _Window:
 
     def missing(self, ask: Ask, now: float) -> float:
         """Return the seconds until there is room for a request; 0 if there is."""
-        requests = tokens = 0
-        if ask.requests_per_minute is not None:
-            requests = self.requests + 1 - ask.requests_per_minute
-        if ask.tokens_per_minute is not None:
-            tokens = self.tokens + ask.tokens - ask.tokens_per_minute
+        most = ask.requests_per_minute
+        requests = 0 if most is None else self.requests + 1 - most
+        most = ask.tokens_per_minute
+        tokens = 0 if most is None else self.tokens + ask.tokens - most
         for entry in self.entries:
             if requests <= 0 and tokens <= 0:
                 break
@@ -186,16 +185,6 @@ class _Window:
             if requests <= 0 and tokens <= 0:
                 return left
         return 0.0
-
-
-class _Reservation:
-    """What an attempt holds in a `MemoryStore`."""
-
-    __slots__ = ("cost", "entry", "tokens", "window")
-
-    def __init__(self, window: _Window, entry: _Entry, cost: float) -> None:
-        self.window, self.entry = window, entry
-        self.tokens, self.cost = entry.tokens, cost
 
 
 class MemoryStore:
@@ -218,8 +207,9 @@ class MemoryStore:
         self._pauses: dict[str, float] = {}
         self._spent = self._reserved = 0.0
         self._ledger = Ledger()
+        self._bills: list[Bill] = []
 
-    def reserve(self, ask: Ask) -> _Reservation | Later | Spending:
+    def reserve(self, ask: Ask) -> _Entry | Later | Spending:
         """Reserve what an attempt needs, as `BudgetStore.reserve`."""
         now = self._clock()
         if self._pauses and (left := self._paused(ask.account, now)) > 0:
@@ -238,7 +228,7 @@ class MemoryStore:
             return Later(None)
         window.running += 1
         self._reserved += ask.cost
-        return _Reservation(window, window.add(now, 1, ask.tokens), ask.cost)
+        return _Entry(window, now, 1, ask.tokens, ask.cost)
 
     def _forget_idle(self, now: float) -> None:
         """Drop the windows that are empty, for a program whose keys change again and again."""
@@ -253,25 +243,31 @@ class MemoryStore:
         names = (account, "") if account else tuple(self._pauses)
         return max((self._pauses.get(name, now) for name in names), default=now) - now
 
-    def settle(self, reservation: _Reservation, settlement: Settlement) -> None:
+    def settle(self, reservation: _Entry, settlement: Settlement) -> None:
         """End an attempt, as `BudgetStore.settle`."""
-        window, entry = reservation.window, reservation.entry
+        window, now = reservation.window, self._clock()
         window.running = max(window.running - 1, 0)
-        now = self._clock()
         window.forget(now)
         if settlement.tokens is not None:
-            more = settlement.tokens - reservation.tokens
+            more = settlement.tokens - reservation.reserved
             if more > 0:
-                window.add(now, 0, more)
+                _Entry(window, now, 0, more)
             else:
-                window.reduce(entry, 0, -more)
+                window.reduce(reservation, 0, -more)
         if not settlement.is_sent:
-            window.reduce(entry, 1, 0)
-        if settlement.row is not None:
-            self._ledger.add_rows((settlement.row,))
+            window.reduce(reservation, 1, 0)
         if settlement.cost is not None:
             self._reserved -= reservation.cost
             self._spent += settlement.cost
+        if settlement.billed is not None:
+            self._bills.append(settlement.billed)
+            if len(self._bills) >= _MANY:
+                self._fill_ledger()
+
+    def _fill_ledger(self) -> None:
+        """Count the usage that has been kept; doing it at once would make calls slower."""
+        bills, self._bills = self._bills, []
+        self._ledger.add_rows(ledger_row(bill) for bill in bills)
 
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds; "" stands for all accounts."""
@@ -284,6 +280,7 @@ class MemoryStore:
 
     def rows(self) -> Sequence[LedgerRow]:
         """Return the rows of the ledger."""
+        self._fill_ledger()
         return self._ledger.rows
 
     def forked(self) -> None:

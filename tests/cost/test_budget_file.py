@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from langchain_mimo import MiMoConfigurationError
 from langchain_mimo.cost import CallBudget, budget_file
 from langchain_mimo.cost.budget_file import FileStore
-from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
 from langchain_mimo.cost.windows import Ask, Later, MemoryStore, Settlement, Spending
 
 CEILING = Ask("a", "a m", 3, 100, 2, tokens=30, cost=1.0, max_cost=5.0)
@@ -87,9 +86,9 @@ def test_a_file_decides_as_memory_does(tmp_path_factory, steps):
                         running.append((ours, theirs))
                 case "settle", tokens, is_sent if running:
                     cost = None if tokens is None else 0.5
-                    row = LedgerRow("m", "realtime", (), LedgerCounts(1, output=tokens or 0))
+                    bill = "m", {"completion_tokens": tokens}
                     for store, one in zip((memory, file), running.pop(0), strict=True):
-                        store.settle(one, Settlement(tokens, cost, is_sent, row))
+                        store.settle(one, Settlement(tokens, cost, is_sent, bill))
             assert file.spending() == pytest.approx(memory.spending())
             assert file.rows() == list(memory.rows())
 
@@ -173,8 +172,8 @@ def test_budgets_with_one_file_share_everything(path):
     reservation = one._store.reserve(Ask("a", "a m", cost=0.75, max_cost=1.0))
     assert other.reserved.amount == 0.75
     assert isinstance(other._store.reserve(Ask("a", "a m", cost=0.75, max_cost=1.0)), Spending)
-    row = LedgerRow("mimo-v2.6-flash", "realtime", (), LedgerCounts(1, input=10, output=5))
-    one._store.settle(reservation, Settlement(15, 0.25, row=row))
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    one._store.settle(reservation, Settlement(15, 0.25, billed=("mimo-v2.6-flash", usage)))
     assert other.spent.amount == 0.25
     assert other.ledger == one.ledger
     assert other.ledger.total.total == 15
