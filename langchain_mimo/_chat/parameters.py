@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from langchain_mimo import catalogue
 from langchain_mimo._chat.settings import derived_endpoints
 from langchain_mimo._checks import integer, number, shown
-from langchain_mimo._wire.endpoints import ApiFormatName, Server
+from langchain_mimo._wire.endpoints import MOST_STOP_SEQUENCES, ApiFormatName, Server
 from langchain_mimo.errors import MiMoConfigurationError
 
 _RANGES = {
@@ -81,7 +81,7 @@ def _check_stop(name: str, value: Any, limits: Limits) -> list[str]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name} must be a string or a list of strings, got {shown(value)}")
-    most = catalogue.MAX_STOP_SEQUENCES
-    if limits.are_mimos and limits.api_format == "openai" and len(texts) > most:
+    most = MOST_STOP_SEQUENCES[limits.api_format]
+    if limits.are_mimos and most is not None and len(texts) > most:
         raise ValueError(f"{name} must have at most {most} sequences, got {len(texts)}")
     return list(texts)

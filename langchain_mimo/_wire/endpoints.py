@@ -7,7 +7,13 @@ from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from langchain_mimo._checks import shown
-from langchain_mimo.catalogue import GENERAL_HOST, MIMO_DOMAIN, TOKEN_PLAN_HOSTS, Region
+from langchain_mimo.catalogue import (
+    GENERAL_HOST,
+    MAX_STOP_SEQUENCES,
+    MIMO_DOMAIN,
+    TOKEN_PLAN_HOSTS,
+    Region,
+)
 from langchain_mimo.errors import MiMoConfigurationError
 
 KeyFamily: TypeAlias = Literal["sk", "tp", "other"]
@@ -20,6 +26,12 @@ ApiFormatName: TypeAlias = Literal["openai", "anthropic"]
 
 HAS_RESPONSE_FORMAT: dict[ApiFormatName, bool] = {"openai": True, "anthropic": False}
 """Whether requests of a format have a `response_format` (docs/api-facts.md)."""
+
+MOST_STOP_SEQUENCES: dict[ApiFormatName, int | None] = {
+    "openai": MAX_STOP_SEQUENCES,
+    "anthropic": None,
+}
+"""How many stop sequences a request of a format may have; None where MiMo names no limit."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]|\s")
 _HOST = re.compile(
