@@ -7,12 +7,15 @@ import json
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 import time
 
 import httpx2
 import pytest
 from api_requests import parts
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.load import dumpd
 from media_files import make_image
@@ -26,6 +29,7 @@ from langchain_mimo import (
 )
 from langchain_mimo.catalogue import PRICES, Price
 from langchain_mimo.cost import CallBudget
+from langchain_mimo.cost.call_needs import ledger_row, used
 from langchain_mimo.cost.prices import Money
 from langchain_mimo.errors import MiMoError, MiMoTimeoutError
 
@@ -415,3 +419,61 @@ def test_threads_and_tasks_share_a_budget():
         thread.join()
     assert 1 < most[0] <= 3
     assert amounts(budget) == (round(92 * COST, 9), 0.0)
+
+
+# ------------------------------------------------------------------------------ reading the usage
+
+COUNTS = st.one_of(st.none(), st.integers(-1, 10**6), st.just("x"))
+OPENAI = st.fixed_dictionaries(
+    {"prompt_tokens": COUNTS, "completion_tokens": COUNTS},
+    optional={
+        "prompt_tokens_details": st.one_of(
+            st.none(), st.fixed_dictionaries({"cached_tokens": COUNTS})
+        ),
+        "web_search_usage": st.fixed_dictionaries({"tool_usage": COUNTS}),
+    },
+)
+ANTHROPIC = st.fixed_dictionaries(
+    {"input_tokens": COUNTS, "output_tokens": COUNTS},
+    optional={"cache_read_input_tokens": COUNTS},
+)
+
+
+@given(st.one_of(st.none(), OPENAI, ANTHROPIC))
+def test_what_is_settled_is_what_the_ledger_counts(usage):
+    counts = ledger_row(("m", usage)).counts
+    read = used(usage)
+    if read is None:
+        assert counts.without_usage == 1 or counts.total == 0
+    else:
+        assert read == (counts.input, counts.cached, counts.output, counts.web_searches)
+
+
+# -------------------------------------------------------------------------------------- the price
+
+
+def calls_of_invoke(budget, number):
+    """Count the calls of Python functions in an invoke with this number of messages."""
+    llm = model(budget)
+    messages = [
+        ("user" if index % 2 == 0 else "assistant", "word " * 60) for index in range(number)
+    ]
+    llm.invoke(messages)
+    calls = 0
+
+    def note(frame, event, _):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(note)
+    try:
+        llm.invoke(messages)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("number", [1, 199])
+def test_a_budget_adds_few_calls_however_long_the_conversation(number):
+    budget = CallBudget(max_concurrency=10, max_cost=1.0)
+    assert calls_of_invoke(budget, number) - calls_of_invoke(None, number) <= 32
