@@ -27,7 +27,7 @@ GROUPS = {
     "tool_calls": 9,
     "histories": 15,
     "media": 7,
-    "concurrency": 7,
+    "concurrency": 5,
 }
 """The modules of `benchmarks.measures` and the number of rounds in a full run."""
 
