@@ -76,6 +76,12 @@ class FileStore:
         with self._transaction():
             pass
 
+    def __del__(self) -> None:
+        """Close the file, which then is one file again; a fork leaves it to its parent."""
+        with suppress(Exception):
+            if self._opened is not None and self._opened[0] == os.getpid():
+                self._opened[1].close()
+
     # The methods of a store
 
     def reserve(self, ask: Ask) -> int | Later | Spending:
