@@ -22,7 +22,7 @@ PANELS = (
     ("v3 events, async", "Content-block events, async", None),
     ("encode 200 messages, 100 tool rounds", "Encoding 200 messages of an agent", None),
     ("20 MB image, memory", "Memory to send a 20 MB image", None),
-    ("200 streams at once", "200 streams at once", None),
+    ("100 streams at once", "100 streams at once", None),
     (
         "1000 streams at once",
         "1,000 streams at once",

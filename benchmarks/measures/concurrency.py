@@ -65,7 +65,7 @@ def measure(context: Context) -> list[Measure]:
         measures = [
             _growth(runner, floors, rounds),
             *_together(runner, {**floors, RARER: _rarer(url), LEANEST: _leanest}, 1000, rounds),
-            *_together(runner, {**floors, **peers}, 200, 2),
+            *_together(runner, {**floors, **peers}, 100, 2),
         ]
     return [*measures, *_reuse(context)]
 
