@@ -275,7 +275,7 @@ def test_a_port_in_use():
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
 def test_a_host_of_another_machine(host):
-    with pytest.raises(OSError, match=f"cannot listen on {host}:0: "):
+    with pytest.raises(OSError, match=f"cannot listen on {host}:0: .*; choose an address of this"):
         MiMoEmulator(host=host).start()
 
 
@@ -354,7 +354,9 @@ def test_a_port_in_use_on_the_command_line():
         done = run("--port", str(port))
     assert done.returncode == 1
     assert done.stderr == (
-        f"cannot start the emulator: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+        f"cannot start the emulator: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        "stop the program that uses it, or choose another port with --port (0 for a free one), in "
+        "Python with port=\n"
     )
 
 

@@ -235,17 +235,58 @@ def test_52_a_proxy_that_responds_in_the_servers_place(servers, monkeypatch):
     check(calls("http://upstream.example/v1"), MiMoAPIError, *parts, retryable=False)
 
 
+WRONG_SCHEME = "its scheme must be http, https, socks5 or socks5h, got"
+WRONG_PORT = "its port must be a number from 1 to 65535"
+NO_SCHEME = "its URL must start with a scheme"
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize(
-    ("url", "remedy"),
+    ("url", "reason"),
     [
-        ("ftp://127.0.0.1:9", "the scheme must be http, https, socks5 or socks5h"),
+        ("ftp://127.0.0.1:9", f"{WRONG_SCHEME} 'ftp'"),
+        ("socks4://127.0.0.1:9", f"{WRONG_SCHEME} 'socks4'"),
         ("socks5://127.0.0.1:9", "pip install 'httpx2[socks]'"),
+        ("SOCKS5://127.0.0.1:9", "pip install 'httpx2[socks]'"),
+        ("http://proxy:port", f"{WRONG_PORT}, got 'port'"),
+        ("proxy:port", f"{WRONG_PORT}, got 'port'"),
+        ("http://127.0.0.1:8080:9", f"{WRONG_PORT}, got '8080:9'"),
+        ("http://proxy:99999", f"{WRONG_PORT}, got '99999'"),
+        ("http://proxy:0/", f"{WRONG_PORT}, got '0'"),
+        ("http://[::1", 'its IPv6 address has no closing "]"'),
+        ("http://[::1]:x", f"{WRONG_PORT}, got 'x'"),
+        ("http://", "its URL names no host"),
+        ("http://:8080", "its URL names no host"),
+        (f"http://me:{PASSWORD}@proxy:port", f"{WRONG_PORT};"),
+        (f"http://me:{PASSWORD}/x@proxy:8080", f"{WRONG_PORT};"),
+        ("http://me:12canary/x@proxy:8080", f"{WRONG_PORT};"),
+        (f"http://me:{PASSWORD}@", "its URL names no host"),
+        (f"me:{PASSWORD}://proxy", NO_SCHEME),
+        (f"http://me:{PASSWORD}@a b", "the host in its URL contains a space"),
+        (f"http://me:{PASSWORD}@[zz]", "its URL is not valid; escape special characters"),
     ],
 )
-def test_53_a_proxy_whose_url_is_unusable(url, remedy, monkeypatch):
+def test_53_a_proxy_whose_url_is_unusable(url, reason, variable, monkeypatch):
     monkeypatch.setitem(sys.modules, "socksio", None)
-    monkeypatch.setenv("ALL_PROXY", url)
-    check(calls(FAR), MiMoConfigurationError, "the proxy of ALL_PROXY", remedy, retryable=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # this one is right
+    monkeypatch.setenv(variable, url)
+    parts = (f"cannot use the proxy of {variable}: ", reason)
+    check(calls(FAR), MiMoConfigurationError, *parts, retryable=False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("SSL_CERT_FILE", "SSL_CERT_DIR"), ("SSL_CERT_DIR", "SSL_CERT_FILE")]
+)
+def test_54_certificates_of_the_environment_that_are_missing(
+    wrong, right, certificates, monkeypatch
+):
+    monkeypatch.setenv(wrong, "/gone")
+    if right == "SSL_CERT_DIR":  # of the two, only the file counts
+        monkeypatch.setenv(right, str(certificates))
+    parts = (f"the certificates of {wrong}='/gone': No such file", f"or unset {wrong} to trust")
+    errors = calls(FAR)
+    check(errors, MiMoConfigurationError, *parts, retryable=False)
+    assert right not in str(errors[0])
 
 
 def test_55_nobody_accepts_the_connection():
@@ -283,5 +324,6 @@ def test_68_a_port_in_use():
         command = [sys.executable, "-m", "langchain_mimo.emulator", "--port", str(port)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
-    assert f"127.0.0.1:{port}" in done.stderr
+    assert f"127.0.0.1:{port}: Address already in use; stop the program" in done.stderr
+    assert "choose another port with --port (0 for a free one)" in done.stderr
     assert "Traceback" not in done.stderr

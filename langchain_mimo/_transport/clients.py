@@ -12,7 +12,7 @@ import atexit
 import errno
 import os
 import threading
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from importlib import import_module
@@ -26,7 +26,11 @@ import httpx2
 from typing_extensions import override
 
 from langchain_mimo._forks import fork_lock
-from langchain_mimo._transport.environment_proxies import environment_proxies, proxy_variables
+from langchain_mimo._transport.environment_proxies import (
+    check_proxy,
+    environment_proxies,
+    proxy_variables,
+)
 from langchain_mimo.errors import MiMoConfigurationError
 
 if TYPE_CHECKING:
@@ -90,17 +94,19 @@ class ClientSettings:
             MiMoConfigurationError: The proxy's URL or the path of the certificates is unusable.
         """
         context = _ssl_context(self.verify, trust_env=self.trust_env)
-        try:
-            return self._build(kind, context)
-        except ImportError:
-            remedy = "SOCKS needs one more package: pip install 'httpx2[socks]'"
-        except (ValueError, httpx2.InvalidURL):
-            remedy = "check its URL: the scheme must be http, https, socks5 or socks5h"
-        # Raised outside of the handler: httpx2's own error shows the URL and its password.
-        where = _host_of(self.proxy) if self.proxy else " or ".join(proxy_variables())
-        raise MiMoConfigurationError(f"cannot use the proxy of {where}; {remedy}")
+        proxies: dict[str, str | None] = {}
+        if self.proxy is not None:
+            _check_proxy(self.proxy, _host_of(self.proxy))
+        elif self.trust_env:
+            proxies = environment_proxies()
+        for pattern, url in proxies.items():
+            if url:
+                _check_proxy(url, proxy_variables(pattern.partition(":")[0])[0])
+        return self._build(kind, context, proxies)
 
-    def _build(self, kind: type[AnyClient], context: ssl.SSLContext) -> SharedClient[AnyClient]:
+    def _build(
+        self, kind: type[AnyClient], context: ssl.SSLContext, proxies: Mapping[str, str | None]
+    ) -> SharedClient[AnyClient]:
         from langchain_mimo._transport import pooled_transport  # noqa: PLC0415 - imports httpcore2
 
         transport_class: Any = (
@@ -110,12 +116,8 @@ class ClientSettings:
         )
 
         def transport_over(proxy: str | None) -> Any:
-            if proxy and proxy.startswith("socks"):
-                import_module("socksio")  # httpcore2 looks for it when it connects
             return transport_class(context, _LIMITS, httpx2.Proxy(proxy) if proxy else None)
 
-        from_environment = self.trust_env and self.proxy is None
-        proxies = environment_proxies() if from_environment else {}
         mounts: dict[str, Any] = {
             pattern: transport_over(url) if url else None for pattern, url in proxies.items()
         }
@@ -129,6 +131,25 @@ class ClientSettings:
             cookies=_NoCookies(),
         )
         return SharedClient(client, None if mounts else transport)
+
+
+def _check_proxy(url: str, source: str) -> None:
+    """Check a proxy; `source` names where it is set.
+
+    Raises:
+        MiMoConfigurationError: Its URL is unusable, or it needs a package that is not installed.
+    """
+    try:
+        check_proxy(url)
+        if url.strip().lower().startswith("socks"):
+            import_module("socksio")  # httpcore2 looks for it when it connects
+    except ImportError:
+        reason = "SOCKS needs one more package: pip install 'httpx2[socks]'"
+    except ValueError as error:
+        reason = f"{error}; correct it, or unset it to use no proxy"
+    else:
+        return
+    raise MiMoConfigurationError(f"cannot use the proxy of {source}: {reason}")
 
 
 def _host_of(url: str) -> str:
@@ -326,28 +347,32 @@ def _ssl_context(verify: bool | str | ssl.SSLContext, *, trust_env: bool) -> ssl
             with fork_lock:  # OpenSSL holds locks meanwhile
                 context = _registry.contexts[key] = _load_context(verify, trust_env=trust_env)
         except OSError as error:
-            source = f"verify={verify!r}" if isinstance(verify, str) else _named(environment)
+            source, remedy = f"verify={verify!r}", "leave it out"
+            if not isinstance(verify, str):
+                name = "SSL_CERT_DIR" if isinstance(error, _NoFolderError) else "SSL_CERT_FILE"
+                source, remedy = f"{name}={os.environ.get(name)!r}", f"unset {name}"
             raise MiMoConfigurationError(
                 f"cannot load the certificates of {source}: {error.strerror or error}; correct the "
-                "path, or leave it out to trust the authorities of the operating system"
+                f"path, or {remedy} to trust the authorities of the operating system"
             ) from error
     return context
 
 
-def _named(environment: Iterable[str | None]) -> str:
-    pairs = zip(_CERTIFICATE_VARIABLES, environment, strict=True)
-    return " and ".join(f"{name}={value!r}" for name, value in pairs if value)
+class _NoFolderError(FileNotFoundError):
+    """SSL_CERT_DIR names no folder."""
 
 
 def _check_environment() -> None:
     """Refuse a folder that does not exist: OpenSSL would trust nobody, and say nothing.
 
+    httpx2 reads the folder only if SSL_CERT_FILE is not set.
+
     Raises:
-        FileNotFoundError: As for a file that does not exist.
+        _NoFolderError: There is none.
     """
-    folders = os.environ.get("SSL_CERT_DIR")
+    folders = None if os.environ.get("SSL_CERT_FILE") else os.environ.get("SSL_CERT_DIR")
     if folders and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folders)
+        raise _NoFolderError(errno.ENOENT, os.strerror(errno.ENOENT), folders)
 
 
 def _load_context(verify: bool | str, *, trust_env: bool) -> ssl.SSLContext:

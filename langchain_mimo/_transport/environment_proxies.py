@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from base64 import b64encode
 from urllib.parse import unquote
 from urllib.request import getproxies
 
 import httpx2
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}")
 
 
 def environment_proxies() -> dict[str, str | None]:
@@ -34,6 +37,46 @@ def environment_proxies() -> dict[str, str | None]:
         if pattern and _is_valid(pattern):
             proxies[pattern] = None
     return proxies
+
+
+def check_proxy(url: str) -> None:
+    """Check the URL of a proxy, before a client reads it: its own errors show the password.
+
+    Args:
+        url: The URL, with its scheme.
+
+    Raises:
+        ValueError: It is unusable; the message says why, without its user name and password.
+    """
+    scheme, separator, rest = url.strip().partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        raise ValueError("its URL must start with a scheme, as in http://host:port")
+    if scheme.lower() not in ("http", "https", "socks5", "socks5h"):
+        raise ValueError(f"its scheme must be http, https, socks5 or socks5h, got {scheme!r}")
+    userinfo, at, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    host, bracket, port = place.rpartition("]") if place[:1] == "[" else ("", "", place)
+    if place[:1] == "[" and not bracket:
+        raise ValueError('its IPv6 address has no closing "]"')
+    if not bracket:
+        host, _, port = place.partition(":")
+    elif port[:1] == ":":
+        port = port[1:]
+    if not host:
+        raise ValueError("its URL names no host, as http://host:port does")
+    if re.search(r"\s", host):
+        raise ValueError("the host in its URL contains a space")
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+        # An "@" or "/" in a password that is not escaped makes a part of it look like the port.
+        got = "" if at or "@" in url else f", got {port[:20]!r}"
+        raise ValueError(f"its port must be a number from 1 to 65535{got}")
+    try:
+        httpx2.Proxy(url)
+    except (ValueError, httpx2.InvalidURL):
+        remedy = "escape special characters in user name and password, as in %40 for @"
+        text = f"its URL is not valid; {remedy}" if userinfo else "its URL is not valid"
+    else:
+        return
+    raise ValueError(text)  # outside of the handler, whose error shows the URL
 
 
 class _ChosenError(Exception):

@@ -52,7 +52,11 @@ def client_error(
 def _explain(name: str, client: Any, error: Exception) -> str:
     """Say what is wrong and what to do."""
     if client.is_closed:
-        return "is closed"
+        block = "async with" if name == "http_async_client" else "with"
+        return (
+            "is closed, so ChatMiMo cannot use it; pass one that stays open as long as the model "
+            f'is used (do not leave its "{block}" block before)'
+        )
     if isinstance(error, UnicodeEncodeError):
         if not all(f"{each.name}{each.value}".isascii() for each in client.cookies.jar):
             return (

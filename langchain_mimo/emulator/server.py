@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import inspect
 import socket
 import threading
@@ -20,6 +19,7 @@ from langchain_mimo.emulator.conversation.reply import Reply
 from langchain_mimo.emulator.expected import shown
 from langchain_mimo.emulator.faults.queue import ArmedFault, FaultQueue, make_fault
 from langchain_mimo.emulator.http.connections import ConnectionLog
+from langchain_mimo.emulator.http.listener import open_listener
 from langchain_mimo.emulator.script import Responder, ResponderError, Script, make_reply
 from langchain_mimo.emulator.settings import (
     Settings,
@@ -305,19 +305,7 @@ class MiMoEmulator:
         """
         if self._thread is not None:
             raise RuntimeError("the emulator is already running")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # asyncio disables Nagle's algorithm (40 ms per response) only if the protocol is named.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self._host, self._requested_port))
-        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
-            listener.close()
-            code = error.errno if isinstance(error, OSError) else errno.EADDRNOTAVAIL
-            reason = error.strerror if isinstance(error, OSError) else "not a valid host name"
-            message = f"cannot listen on {self._host}:{self._requested_port}: {reason}"
-            raise OSError(code, message) from None
-        self._socket = listener
+        self._socket = listener = open_listener(self._host, self._requested_port)
         self._ready.clear()
         self.responder_errors.clear()
         self._thread = threading.Thread(

@@ -108,7 +108,7 @@ CONSTRUCTOR = [
     (19, model(verify=5), ["verify must be", "ssl.SSLContext", "got 5"]),
     (28, model(fps=30), ["fps must be a number from 0.1 to 10, got 30"]),
     (28, model(media_resolution="high"), ["media_resolution must be 'default' or 'max'", "'high'"]),
-    (46, closed_client, ["http_client is closed"]),
+    (46, closed_client, ["http_client is closed", "stays open as long as the model is used"]),
     (47, model(http_client=httpx2.AsyncClient()), ["must be an httpx2.Client", "AsyncClient"]),
     (65, model(api_key=f"{CANARY}\n"), ["api_key has", "a line break", "copy the key alone"]),
     (65, model(api_key=f"“{CANARY}”"), ["api_key has", "quotation mark", "copy the key alone"]),

@@ -200,7 +200,11 @@ def test_a_client_that_is_closed_while_it_is_used(caller):
         client.event_hooks = {"request": [close]}
 
     client._transport = caller.http.MockTransport(closed)
-    assert str(caller.fails(client)) == f"{caller.name} is closed"
+    block = "async with" if caller.name == "http_async_client" else "with"
+    assert str(caller.fails(client)) == (
+        f"{caller.name} is closed, so ChatMiMo cannot use it; pass one that stays open as long as "
+        f'the model is used (do not leave its "{block}" block before)'
+    )
 
 
 def closed(request):
