@@ -53,22 +53,9 @@ def check_proxy(url: str) -> None:
         raise ValueError("its URL must start with a scheme, as in http://host:port")
     if scheme.lower() not in ("http", "https", "socks5", "socks5h"):
         raise ValueError(f"its scheme must be http, https, socks5 or socks5h, got {scheme!r}")
-    userinfo, at, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
-    host, bracket, port = place.rpartition("]") if place[:1] == "[" else ("", "", place)
-    if place[:1] == "[" and not bracket:
-        raise ValueError('its IPv6 address has no closing "]"')
-    if not bracket:
-        host, _, port = place.partition(":")
-    elif port[:1] == ":":
-        port = port[1:]
-    if not host:
-        raise ValueError("its URL names no host, as http://host:port does")
-    if re.search(r"\s", host):
-        raise ValueError("the host in its URL contains a space")
-    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-        # An "@" or "/" in a password that is not escaped makes a part of it look like the port.
-        got = "" if at or "@" in url else f", got {port[:20]!r}"
-        raise ValueError(f"its port must be a number from 1 to 65535{got}")
+    userinfo, _, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    # An "@" or "/" in a password that is not escaped makes a part of it look like the port.
+    _check_place(place, shows_port="@" not in url)
     try:
         httpx2.Proxy(url)
     except (ValueError, httpx2.InvalidURL):
@@ -77,6 +64,24 @@ def check_proxy(url: str) -> None:
     else:
         return
     raise ValueError(text)  # outside of the handler, whose error shows the URL
+
+
+def _check_place(place: str, *, shows_port: bool) -> None:
+    """Check host and port of a proxy's URL, as `check_proxy` does."""
+    if place[:1] == "[":
+        host, bracket, port = place.rpartition("]")
+        port = port.removeprefix(":")
+        if not bracket:
+            raise ValueError('its IPv6 address has no closing "]"')
+    else:
+        host, _, port = place.partition(":")
+    if not host:
+        raise ValueError("its URL names no host, as http://host:port does")
+    if re.search(r"\s", host):
+        raise ValueError("the host in its URL contains a space")
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+        got = f", got {port[:20]!r}" if shows_port else ""
+        raise ValueError(f"its port must be a number from 1 to 65535{got}")
 
 
 class _ChosenError(Exception):
