@@ -7,6 +7,7 @@ The checks are pure and raise `ValueError`. Each caller converts it to its own e
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import operator
 import re
@@ -14,8 +15,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _KEY = re.compile(r"\b(sk|tp|ttp)-[A-Za-z0-9_-]{6,}")
@@ -155,8 +157,7 @@ def known_arguments(error: Callable[[str], Exception]) -> Callable[[type[T]], ty
             known: tuple[str, ...] = cls.__match_args__  # type: ignore[attr-defined]
             for name in named:
                 if name not in known:
-                    near = nearest(name, known)
-                    hint = f"did you mean {near!r}?" if near else f"it has {', '.join(known)}"
+                    hint = _nearest_hint(name, known) or f"it has {', '.join(known)}"
                     raise error(f"{cls.__name__} has no argument {name!r}; {hint}")
             construct(self, *values, **named)
 
@@ -164,6 +165,42 @@ def known_arguments(error: Callable[[str], Exception]) -> Callable[[type[T]], ty
         return cls
 
     return decorate
+
+
+def known_keywords(
+    error: Callable[[str], Exception], remedy: Callable[[str], str | None] = lambda _: None
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator of functions that names the nearest of a misspelt argument.
+
+    A wrapper, so that the function has no `**unknown` in its signature, which type checkers,
+    editors and LangChain's tools read.
+
+    Args:
+        error: Makes the exception that is raised in place of Python's TypeError.
+        remedy: What to do about a name that the function does not have, or None for the nearest.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        known = tuple(inspect.signature(function).parameters)
+        owner = function.__qualname__.removesuffix(".__init__")
+
+        @functools.wraps(function)
+        def checked(*arguments: P.args, **keywords: P.kwargs) -> T:
+            for name in keywords:
+                if name not in known:
+                    hint = remedy(name) or _nearest_hint(name, known)
+                    hint = hint or f"it takes {', '.join(known[1:])}"  # after `source` or `self`
+                    raise error(f"{owner} has no argument {name!r}; {hint}")
+            return function(*arguments, **keywords)
+
+        return checked
+
+    return decorate
+
+
+def _nearest_hint(name: str, known: Iterable[str]) -> str | None:
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else None
 
 
 def mask_keys(text: str) -> str:

@@ -12,7 +12,15 @@ import openai_wire
 import pytest
 
 from langchain_mimo import ChatMiMo, _checks
-from langchain_mimo._checks import integer, known_arguments, mask_keys, number, shown, warn_once
+from langchain_mimo._checks import (
+    integer,
+    known_arguments,
+    known_keywords,
+    mask_keys,
+    number,
+    shown,
+    warn_once,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +82,27 @@ def test_a_signature_stays_behind_the_check_of_names():
         LookupError, match="Settings has no argument 'secnd'; did you mean 'second'"
     ):
         checked(1, secnd=3)
+    with pytest.raises(TypeError):
+        checked()
+
+
+def test_a_function_names_the_nearest_of_a_misspelt_argument():
+    def cut(source, *, start: float = 0.0, end: float = 1.0) -> tuple[object, float, float]:
+        return (source, start, end)
+
+    plain = inspect.signature(cut)
+    cut.__qualname__ = "cut"
+    checked = known_keywords(LookupError, {"from_s": "it is start"}.get)(cut)
+    assert inspect.signature(checked) == plain
+    assert checked("a", end=2) == ("a", 0.0, 2)
+    for name, hint in {
+        "strat": "did you mean 'start'?",
+        "from_s": "it is start",
+        "x": "it takes start, end",
+    }.items():
+        with pytest.raises(LookupError) as caught:
+            checked("a", **{name: 1})
+        assert caught.value.args == (f"cut has no argument {name!r}; {hint}",)
     with pytest.raises(TypeError):
         checked()
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from langchain_mimo._checks import nearest
+from langchain_mimo._checks import known_keywords
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.errors import MiMoInputError
 
@@ -23,31 +22,13 @@ _DETAIL = frozenset({"detail", "resolution", "max_pixels", "min_pixels"})
 def naming_unknown_arguments(kind: MediaKind) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorate the function that creates a kind of block.
 
-    A wrapper, so that the function has no `**unknown` in its signature, which type checkers,
-    editors and LangChain's tools read.
-
     Args:
         kind: The kind of block.
     """
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        known = tuple(inspect.signature(function).parameters)
-
-        @functools.wraps(function)
-        def checked(*arguments: P.args, **keywords: P.kwargs) -> T:
-            for name in keywords:
-                if name not in known:
-                    raise MiMoInputError(
-                        f"{kind}_block has no argument {name!r}; {_remedy(kind, known[1:], name)}"
-                    )
-            return function(*arguments, **keywords)
-
-        return checked
-
-    return decorate
+    return known_keywords(MiMoInputError, partial(_remedy, kind))
 
 
-def _remedy(kind: MediaKind, known: Sequence[str], name: str) -> str:
+def _remedy(kind: MediaKind, name: str) -> str | None:
     if name in _RANGES and kind != "image":
         return f"cut the file with langchain_mimo.prepare.prepare_{kind}(path, start_s=…, end_s=…)"
     if name in _OF_VIDEOS:
@@ -59,6 +40,4 @@ def _remedy(kind: MediaKind, known: Sequence[str], name: str) -> str:
         )
     if name in _DETAIL and kind == "video":
         return 'MiMo calls it media_resolution, "default" or "max"'
-    if similar := nearest(name, known):
-        return f"did you mean {similar!r}?"
-    return f"it takes {', '.join(known)}"
+    return None

@@ -18,7 +18,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from typing_extensions import override
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import integer, number
+from langchain_mimo._checks import integer, known_keywords, number
 from langchain_mimo._transport.gates import Call, Outcome, Wait
 from langchain_mimo.catalogue import Currency, Price
 from langchain_mimo.cost.call_needs import (
@@ -118,6 +118,7 @@ class CallBudget(BaseRateLimiter):
         ```
     """
 
+    @known_keywords(MiMoConfigurationError)
     def __init__(
         self,
         *,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import choice, integer, number, shown
+from langchain_mimo._checks import choice, integer, known_keywords, number, shown
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo.catalogue import (
     FPS_RANGE,
@@ -40,6 +40,7 @@ from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 _Path: TypeAlias = str | os.PathLike[str]
 
 
+@known_keywords(MiMoInputError)
 def plan_corpus(
     paths: _Path | Iterable[_Path],
     *,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from langchain_mimo._checks import choice, number
+from langchain_mimo._checks import choice, known_keywords, number
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS, Price
 from langchain_mimo.cost.estimate import add_price, estimate_header
 from langchain_mimo.cost.estimate_result import Estimate
 from langchain_mimo.cost.files import Source, measure
-from langchain_mimo.errors import as_input_error
+from langchain_mimo.errors import MiMoInputError, as_input_error
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 
+@known_keywords(MiMoInputError)
 def estimate_file(
     source: Source,
     *,

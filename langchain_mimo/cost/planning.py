@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypedDict
 
-from langchain_mimo._checks import choice, integer, number
+from langchain_mimo._checks import choice, integer, known_keywords, number
 from langchain_mimo._media.media_info import MediaInfo
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.cost.files import MeasuredFile, Source, measure
@@ -24,6 +24,9 @@ from langchain_mimo.tokens import (
 Kind: TypeAlias = Literal["video", "audio"]
 
 _FPS_STEP = 0.1
+
+_BUDGET = dict.fromkeys(("budget", "max_tokens", "token_budget"), "did you mean 'budget_tokens'?")
+"""What the budget is called elsewhere; `prepare_video` takes `token_budget`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Segment:
     preparation: str | None = None
 
 
+@known_keywords(MiMoInputError, _BUDGET.get)
 def plan_video(
     source: Source,
     *,
@@ -180,6 +184,7 @@ def _candidates(
     ]
 
 
+@known_keywords(MiMoInputError, _BUDGET.get)
 def plan_segments(
     source: Source | float,
     *,

@@ -38,6 +38,7 @@ from langchain_mimo.prepare.output import (
     check_suffix,
     draft_file,
     finish,
+    naming_unknown_arguments,
     open_source,
     suffix_fits,
 )
@@ -101,6 +102,7 @@ class _Written:
     note: str
 
 
+@naming_unknown_arguments
 def prepare_audio(
     source: Source,
     output: Output = None,

@@ -33,6 +33,7 @@ from langchain_mimo.prepare.output import (
     check_limits,
     draft_file,
     finish,
+    naming_unknown_arguments,
     open_source,
     suffix_fits,
 )
@@ -47,6 +48,7 @@ _SHRINK_STEP = 0.8
 _MISSING_COLOUR = (128, 128, 128)
 
 
+@naming_unknown_arguments
 def prepare_image(
     source: Source,
     output: Output = None,

@@ -17,11 +17,11 @@ from typing import IO, Annotated, TypeAlias
 
 from pydantic.json_schema import SkipJsonSchema
 
-from langchain_mimo._checks import number
+from langchain_mimo._checks import known_keywords, number
 from langchain_mimo._media.formats import SUFFIXES
 from langchain_mimo._media.local_files import file_type, open_trusted_file
 from langchain_mimo._media.path_spelling import shown_path
-from langchain_mimo.errors import MediaError, as_input_error
+from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.prepare.drafts import new_draft
 
 Source: TypeAlias = str | os.PathLike[str] | bytes
@@ -36,6 +36,12 @@ no functions."""
 
 DEFAULT_TIME_LIMIT = 600.0
 """Default time limit of a prepare call, in seconds."""
+
+naming_unknown_arguments = known_keywords(
+    MiMoInputError,
+    dict.fromkeys(("budget", "budget_tokens", "max_tokens"), "did you mean 'token_budget'?").get,
+)
+"""Decorates the three functions; `plan_video` takes `budget_tokens`."""
 
 _BAR_WIDTH = 40
 _DISK_ERRORS = frozenset(

@@ -40,6 +40,7 @@ from langchain_mimo.prepare.output import (
     check_suffix,
     draft_file,
     finish,
+    naming_unknown_arguments,
     open_source,
     suffix_fits,
 )
@@ -59,6 +60,7 @@ _AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float"})
 _MAX_ATTEMPTS = 4
 
 
+@naming_unknown_arguments
 def prepare_video(
     source: Source,
     output: Output = None,
