@@ -83,8 +83,15 @@ class MiMoError(Exception):
     web_searches: int = 0
 
     def __str__(self) -> str:
-        """Return the message, and the number of attempts if there were several."""
-        return _joined(super().__str__(), self._tried())
+        """Return the message, where a partial message is, and the attempts if several."""
+        return _joined(_joined(super().__str__(), self._arrived()), self._tried())
+
+    def _arrived(self) -> str:
+        """Return a sentence about what had arrived, if there is any and the message lacks it."""
+        is_told = "partial_message" in super().__str__()
+        if is_told or getattr(self, "partial_message", None) is None:
+            return ""
+        return "What had arrived is in partial_message."
 
     def _tried(self) -> str:
         """Return a sentence about the attempts; "" if there was one, or a retry cannot help."""

@@ -19,6 +19,7 @@ Attempts for a forced tool call share their reasoning, which a stream gives out 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -40,6 +41,7 @@ from langchain_mimo._transport.response_head import ResponseHead
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo.errors import (
     MediaError,
+    MiMoAPIError,
     MiMoConnectionError,
     MiMoError,
     MiMoIncompleteStreamError,
@@ -227,6 +229,8 @@ class Totals:
 
     def tell(self, error: MiMoError, last: MiMoError | None) -> None:
         """Tell an error what the call did; `last` is the error of the last request."""
+        if self.head is not None:
+            _name_server(error, self.head.host)
         error.attempts = self.attempts_with(last)
         error.waited = self.waited + (last.waited if last else 0.0)
         partial: AIMessage | None = getattr(error, "partial_message", None)
@@ -293,3 +297,16 @@ class Totals:
                 "response_metadata": self.metadata(message.response_metadata, reasoning, outcome),
             }
         )
+
+
+_NAMELESS = re.compile(r"the (?:response|stream)(?= (?:is JSON|cannot be read|ended without))")
+
+
+def _name_server(error: MiMoError, host: str) -> None:
+    """Name the server in a decoder's error, which does not know where a response comes from."""
+    text = str(error.args[0]) if error.args else ""
+    if host and (found := _NAMELESS.match(text)):
+        text = f"{found[0]} from {host}{text[found.end() :]}"
+        error.args = (text, *error.args[1:])
+        if isinstance(error, MiMoAPIError):
+            error.message = text

@@ -27,15 +27,15 @@ from langchain_mimo._transport.error_responses import (
     error_from_event,
     error_from_response,
     invalid_response_error,
-    redirect_error,
 )
 from langchain_mimo._transport.http_packages import faults_of, hang_up_after_failure
 from langchain_mimo._transport.inflation import content_encoding
 from langchain_mimo._transport.logs import AttemptLog, logger
 from langchain_mimo._transport.own_clients import client_error
+from langchain_mimo._transport.redirects import redirect_error
 from langchain_mimo._transport.request_body import AsyncContent, RequestBody, SyncContent
 from langchain_mimo._transport.response_head import ResponseHead
-from langchain_mimo._transport.sse import EventDecoder, parse_json
+from langchain_mimo._transport.sse import CALL_AGAIN, EventDecoder, parse_json, starts_stream
 from langchain_mimo._transport.timeouts import AttemptTimer
 from langchain_mimo.errors import (
     MiMoError,
@@ -99,7 +99,7 @@ class Attempt:
         self._context = context
         self._body = body
         self._client: Any = None
-        self._decoder = EventDecoder(context.secrets)
+        self._decoder = EventDecoder(context.secrets, context.host)
         self._http = http
         self._is_whole = False
         self._settings = settings
@@ -155,7 +155,7 @@ class Attempt:
             extensions={"timeout": self.timer.timeout_extension()},
         )
         self._context = api_request.destination().context(api_request.tree, request.headers)
-        self._decoder = EventDecoder(self._context.secrets)
+        self._decoder = EventDecoder(self._context.secrets, self._context.host)
         return request
 
     # Status and headers of the response
@@ -175,9 +175,9 @@ class Attempt:
             # It has changed the headers since the request was built.
             secrets = (*self._context.secrets, *secrets_of(response.request.headers))
             self._context = replace(self._context, secrets=secrets)
-            self._decoder = EventDecoder(secrets)
+            self._decoder = EventDecoder(secrets, self._context.host)
         if 300 <= self._status < 400:
-            raise redirect_error(self._status, self.headers, self._context)
+            raise redirect_error(self._status, self.headers, self._context, str(self._url))
         is_error = self._status >= 400
         if is_error:
             self.timer.expire_in(ERROR_BODY_SECONDS)
@@ -195,7 +195,9 @@ class Attempt:
     def hand_on_head(self, api_request: ApiRequest) -> None:
         """Hand on the headers of an accepted response."""
         if api_request.on_head is not None:
-            api_request.on_head(ResponseHead(self.headers, self._context.secrets, self.number))
+            context = self._context
+            head = ResponseHead(self.headers, context.secrets, self.number, context.host)
+            api_request.on_head(head)
 
     def check(self) -> None:
         """Raise if a time limit has expired.
@@ -265,8 +267,9 @@ class Attempt:
         self.timer.received += len(chunk)
         if self.timer.received > STREAM_FACTOR * self.max_bytes:
             self._decoder.failure = MiMoIncompleteStreamError(
-                f"the stream has more than {STREAM_FACTOR * self.max_bytes:,} bytes; raise "
-                "max_response_bytes if such answers are expected",
+                f"the stream from {self._context.host} has more than "
+                f"{STREAM_FACTOR * self.max_bytes:,} bytes; raise max_response_bytes if such "
+                "answers are expected",
                 is_retryable=False,
             )
             return []
@@ -318,9 +321,14 @@ class Attempt:
 
     def _not_a_stream(self) -> MiMoError:
         """Return the error for a body without any event: an error object, a page, or nothing."""
-        if self._decoder.failure is not None and self._start is None:
-            return self._decoder.failure
-        body = bytes(self._start or b"")
+        failure, body = self._decoder.failure, bytes(self._start or b"")
+        is_cut = starts_stream(body, self.headers.get("content-type", ""))
+        if failure is not None and (is_cut or self._start is None):
+            return failure
+        if is_cut:
+            return MiMoIncompleteStreamError(
+                f"the stream from {self._context.host} ended before its first event; {CALL_AGAIN}"
+            )
         tree = parse_json(body)
         if isinstance(tree, dict) and tree.get("error"):
             return error_from_event(tree, self.headers, self._context)
@@ -383,7 +391,7 @@ class Attempt:
             body = b"not read before an event hook raised for the status"
         self._status, self.headers = response.status_code, response.headers
         if 300 <= self._status < 400:
-            return redirect_error(self._status, self.headers, self._context)
+            return redirect_error(self._status, self.headers, self._context, str(self._url))
         return self.error_response(body)
 
     def client_error(self, error: Exception) -> Exception:

@@ -21,6 +21,7 @@ from langchain_mimo._redaction import redact
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.environment_proxies import environment_proxy, proxy_credentials
 from langchain_mimo._transport.error_hints import ErrorContext
+from langchain_mimo._transport.sse import CALL_AGAIN
 from langchain_mimo.errors import MiMoConnectionError
 
 _LIMIT = 1200
@@ -242,7 +243,7 @@ def _after_break(route: Route, progress: str) -> str:
     """Say what to check if the other side hung up."""
     if route.url.scheme == "http" and not progress:
         return "if the server expects TLS, start base_url with https://; else see the server's log"
-    return "call again; if it happens often, check the server and the proxies in between"
+    return CALL_AGAIN
 
 
 def _refusal(fault: Exception, proxy: Proxy | None) -> _Diagnosis:

@@ -54,7 +54,7 @@ class Destination:
         self.host = self.url.netloc.decode("ascii")
         self.key = next(iter(_keys(headers).values()), "")
         self._given = (url, dict(headers))
-        self._known = _known_of(self.url.host, headers)
+        self._known = _known_of(self.host, headers)
         self._headers = (self._prepared(stream=False), self._prepared(stream=True))
 
     def serves(self, url: str, headers: Mapping[str, str]) -> bool:
@@ -94,7 +94,7 @@ class Destination:
             tree: Its body.
             headers: All of its headers, if the caller's own client adds some.
         """
-        known = self._known if headers is None else _known_of(self.url.host, headers)
+        known = self._known if headers is None else _known_of(self.host, headers)
         model, tools = tree.get("model"), tree.get("tools")
         return ErrorContext(
             **known,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from langchain_mimo.catalogue import (
@@ -21,7 +22,7 @@ class ErrorContext:
     """What is known about a request whose response is an error; only `secrets` is secret.
 
     Attributes:
-        host: Host of the server.
+        host: Host of the server, with its port if the URL has one.
         key_family: "sk-", "tp-" or "ttp-", the prefix of the key; "" if unknown.
         model: The requested model id; "" if the request names none.
         secrets: Strings to mask in what the server says.
@@ -43,9 +44,14 @@ class ErrorContext:
     own_auth: str = ""
 
     @property
+    def name(self) -> str:
+        """The host without its port."""
+        return re.sub(r":\d+$", "", self.host)
+
+    @property
     def is_mimo(self) -> bool:
         """Whether the host is MiMo's own."""
-        return self.host == MIMO_DOMAIN or self.host.endswith("." + MIMO_DOMAIN)
+        return self.name == MIMO_DOMAIN or self.name.endswith("." + MIMO_DOMAIN)
 
 
 def key_hint(context: ErrorContext) -> str:
@@ -69,7 +75,7 @@ def _key_family_hint(context: ErrorContext) -> str:
     """Explain which family of key was sent to which of MiMo's hosts."""
     family, host = context.key_family, context.host
     regions = ", ".join(f"{region} = {name}" for region, name in TOKEN_PLAN_HOSTS.items())
-    if family in ("tp-", "ttp-") and host not in TOKEN_PLAN_HOSTS.values():
+    if family in ("tp-", "ttp-") and context.name not in TOKEN_PLAN_HOSTS.values():
         return (
             f"A Token Plan key ({family}) was sent to {host}, which accepts pay-as-you-go keys "
             f"(sk-). Set region to that of your plan: {regions}."
@@ -79,7 +85,7 @@ def _key_family_hint(context: ErrorContext) -> str:
             f"A Token Plan key ({family}) was sent to {host}. Such a key is valid in one region "
             f"only; set region to that of your plan: {regions}."
         )
-    if family == "sk-" and host != GENERAL_HOST:
+    if family == "sk-" and context.name != GENERAL_HOST:
         return f"A pay-as-you-go key (sk-) was sent to {host}; send it to {GENERAL_HOST}."
     key = f"A key with the prefix {family}" if family else "A key with an unknown prefix"
     return f"{key} was sent to {host}; check in the console that it is complete and still valid."

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -50,7 +49,6 @@ from langchain_mimo.errors import (
     MiMoPermissionError,
     MiMoQuotaError,
     MiMoRateLimitError,
-    MiMoRedirectError,
     MiMoRiskControlError,
     MiMoServerError,
 )
@@ -87,25 +85,6 @@ def error_from_event(
     return _build(_status_in(body) or 500, headers, body, context)
 
 
-def redirect_error(
-    status: int, headers: Mapping[str, str], context: ErrorContext
-) -> MiMoRedirectError:
-    """Return the exception for a 3xx; it names only the host of the new location."""
-    location = headers.get("location", "")
-    try:
-        host = urlsplit(location).hostname or context.host
-    except ValueError:
-        host = "an invalid URL"
-    return MiMoRedirectError(
-        f"{context.host} redirects to {redact(host, context.secrets, 253)}",
-        status_code=status,
-        request_id=request_id(headers, None, context.secrets),
-        hint="Redirects are not followed, because the API key would be sent along. Set base_url to "
-        "the final address.",
-        response=_redacted_response(status, headers, b"", context),
-    )
-
-
 def invalid_response_error(
     status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
 ) -> MiMoInvalidResponseError:
@@ -121,7 +100,7 @@ def invalid_response_error(
         hint="It was cut off or changed on its way: call again, and check the proxies in between."
         if is_cut
         else "Check base_url, and whether a proxy or a login page is in between.",
-        response=_redacted_response(status, headers, text.encode(), context),
+        response=redacted_response(status, headers, text.encode(), context),
         is_retryable=is_cut,
     )
 
@@ -146,7 +125,7 @@ def _build(
         request_id=request_id(headers, body.request_id, context.secrets),
         hint=rule.hint(context) if callable(rule.hint) else rule.hint,
         retry_after=retry_after(headers, time.time()),
-        response=_redacted_response(status, headers, body.encoded(), context),
+        response=redacted_response(status, headers, body.encoded(), context),
         is_retryable=rule.retryable,
     )
 
@@ -155,7 +134,7 @@ def _status_in(body: ErrorBody) -> int | None:
     return int(body.code) if body.code and _STATUS.fullmatch(body.code) else None
 
 
-def _redacted_response(
+def redacted_response(
     status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext
 ) -> httpx2.Response:
     """Return a response without its request, with redacted headers and body."""

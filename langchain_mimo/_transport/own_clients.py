@@ -52,11 +52,7 @@ def client_error(
 def _explain(name: str, client: Any, error: Exception) -> str:
     """Say what is wrong and what to do."""
     if client.is_closed:
-        block = "async with" if name == "http_async_client" else "with"
-        return (
-            "is closed, so ChatMiMo cannot use it; pass one that stays open as long as the model "
-            f'is used (do not leave its "{block}" block before)'
-        )
+        return _explain_closed(name)
     if isinstance(error, UnicodeEncodeError):
         if not all(f"{each.name}{each.value}".isascii() for each in client.cookies.jar):
             return (
@@ -75,6 +71,24 @@ def _explain(name: str, client: Any, error: Exception) -> str:
         f"raised {type(error).__name__}: {error}; check its transport, auth and event hooks; those "
         "of an async client must be async"
     )
+
+
+def _explain_closed(name: str) -> str:
+    block = "async with" if name == "http_async_client" else "with"
+    return (
+        "is closed, so ChatMiMo cannot use it; pass one that stays open as long as the model is "
+        f'used (do not leave its "{block}" block before)'
+    )
+
+
+def check_open(name: str, client: Any) -> None:
+    """Check that a user's own client can be used; `name` is its argument.
+
+    Raises:
+        MiMoConfigurationError: It is closed.
+    """
+    if client.is_closed:
+        raise MiMoConfigurationError(f"{name} {_explain_closed(name)}")
 
 
 def warn_of_shared_client(given: str) -> None:

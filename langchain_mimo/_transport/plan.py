@@ -179,7 +179,7 @@ class Plan:
         total = self.api_request.timeouts.total
         if total is None or time.monotonic() + pause < self.started + total:
             return
-        raise error or MiMoTimeoutError("total", total, host=self.url.host, held_back=pause)
+        raise error or MiMoTimeoutError("total", total, host=self._host, held_back=pause)
 
     def _within_total(self, seconds: float | None, error: MiMoError | None) -> float | None:
         """Return how long a wait may last whose end nobody knows, or raise if none is left."""
@@ -188,7 +188,7 @@ class Plan:
             return seconds
         left = self.started + total - time.monotonic()
         if left <= 0:
-            raise error or MiMoTimeoutError("total", total, host=self.url.host, in_line=True)
+            raise error or MiMoTimeoutError("total", total, host=self._host, in_line=True)
         return left if seconds is None else min(seconds, left)
 
     # What the budget learns

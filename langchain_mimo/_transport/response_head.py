@@ -28,11 +28,13 @@ class ResponseHead:
         raw: The headers as the client has them.
         secrets: Values that must not appear, which a server may repeat.
         attempt: Number of the attempt that got the response, starting at 1.
+        host: Host of the server, with its port if the URL has one.
     """
 
     raw: Mapping[str, str]
     secrets: tuple[str, ...]
     attempt: int = 1
+    host: str = ""
 
     @property
     def request_id(self) -> str | None:

@@ -23,6 +23,10 @@ DONE = b"[DONE]"
 MAX_EVENT_BYTES = 64 << 20
 """Largest event accepted, in bytes; an event that carries audio can be large."""
 
+CALL_AGAIN = "call again; if it happens often, check the server and the proxies in between"
+"""What to do about a response that was cut."""
+
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 300
 
@@ -32,6 +36,7 @@ class EventDecoder:
 
     Args:
         secrets: Strings to mask in errors that quote the stream.
+        source: Host that sends the stream, for errors; "" if unknown.
 
     Attributes:
         done: Whether `[DONE]` was received; everything after it is ignored.
@@ -40,11 +45,12 @@ class EventDecoder:
     """
 
     __slots__ = (
-        "_ends_line", "_rest", "_secrets", "_skip_newline", "_start", "done", "failure",
+        "_ends_line", "_rest", "_secrets", "_skip_newline", "_start", "_stream", "done", "failure",
     )  # fmt: skip
 
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, secrets: Sequence[str] = (), source: str = "") -> None:
         self._secrets = secrets
+        self._stream = f"the stream from {source}" if source else "the stream"
         self.done = False
         self.failure: MiMoError | None = None
         self._rest = bytearray()  # not a list: servers may send two bytes at a time
@@ -122,7 +128,8 @@ class EventDecoder:
         objects = self._objects([_data_of(rest)])
         if self.failure is not None:
             self.failure = MiMoIncompleteStreamError(
-                f"the stream ended in the middle of an event: {self._excerpt(rest)}"
+                f"{self._stream} ended in the middle of an event: {self._excerpt(rest)!r}; "
+                f"{CALL_AGAIN}"
             )
         return objects
 
@@ -143,7 +150,7 @@ class EventDecoder:
         if len(self._rest) > MAX_EVENT_BYTES:
             self._rest.clear()
             self.failure = MiMoIncompleteStreamError(
-                f"the stream contains an event of more than {MAX_EVENT_BYTES >> 20} MiB"
+                f"{self._stream} contains an event of more than {MAX_EVENT_BYTES >> 20} MiB"
             )
 
     def _objects(self, payloads: Iterable[bytes]) -> list[dict[str, Any]]:
@@ -163,12 +170,26 @@ class EventDecoder:
                 event = parse_json(payload)
             if type(event) is not dict:
                 self.failure = MiMoIncompleteStreamError(
-                    "the stream contains an event that is not a JSON object: "
+                    f"{self._stream} contains an event that is not a JSON object: "
                     f"{self._excerpt(payload)}"
                 )
                 break
             objects.append(event)
         return objects
+
+
+def starts_stream(body: bytes, content_type: str) -> bool:
+    """Return whether a body without any event is the start of a stream, which was cut.
+
+    Args:
+        body: The body.
+        content_type: Its type, which tells of a body that ends before the first field does.
+    """
+    start = body.removeprefix(_BOM).lstrip()
+    is_stream = content_type.lower().startswith("text/event-stream")
+    return start.startswith(_FIELDS) or (
+        is_stream and any(field.startswith(start) for field in _FIELDS)
+    )
 
 
 def _payloads(blocks: bytes) -> Iterable[bytes]:

@@ -23,9 +23,9 @@ from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.destination import Destination
 from langchain_mimo._transport.http_packages import ClientKind, package_of
-from langchain_mimo._transport.own_clients import warn_of_shared_client
+from langchain_mimo._transport.own_clients import check_open, warn_of_shared_client
 from langchain_mimo._transport.plan import Plan
-from langchain_mimo.errors import MiMoConfigurationError, MiMoError
+from langchain_mimo.errors import MiMoError
 
 T = TypeVar("T")
 """Result of a successful attempt."""
@@ -207,8 +207,7 @@ class Transport:
             request = attempt.build_request(plan.api_request, stream=stream)
             response = clients.send(shared, request)
         else:
-            if client.is_closed:
-                raise MiMoConfigurationError("http_client is closed")
+            check_open("http_client", client)
             try:
                 request = attempt.build_request_with(client, plan.api_request, stream=stream)
                 response = client.send(request, stream=True, follow_redirects=False)
@@ -347,8 +346,7 @@ class Transport:
             request = attempt.build_request(plan.api_request, stream=stream)
             response = await clients.asend(shared, request)
         else:
-            if client.is_closed:
-                raise MiMoConfigurationError("http_async_client is closed")
+            check_open("http_async_client", client)
             try:
                 request = attempt.build_request_with(client, plan.api_request, stream=stream)
                 response = await client.send(request, stream=True, follow_redirects=False)

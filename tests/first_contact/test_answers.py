@@ -8,12 +8,15 @@ import asyncio
 import json
 import warnings
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 
 import httpx2
 import pytest
 from pydantic import BaseModel
 
 from langchain_mimo import ChatMiMo, RetryPolicy
+from langchain_mimo._wire.to_langchain.metadata import STOCK_REFUSAL
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoAuthenticationError,
@@ -124,7 +127,7 @@ ROWS = {
     ),
     "403 of another server": Row(
         57, 403, {"code": "403", "message": "Access denied"}, MiMoPermissionError,
-        ["llm.example refused", "what the key may do there", "firewall or gateway"],
+        ["llm.example:8000 refused", "what the key may do there", "firewall or gateway"],
         base_url=OWN,
     ),
     "content filter": Row(
@@ -172,14 +175,50 @@ ROWS = {
     ),
     "redirect": Row(
         62, 307, "", MiMoRedirectError,
-        ["api.xiaomimimo.com redirects to example.com", "the API key would be sent along",
-         "Set base_url"],
+        ["307 https://api.xiaomimimo.com redirects to https://example.com/[key]. Not followed",
+         "the API key would be sent along", "login page or a gateway"],
         headers={"location": f"https://example.com/{CANARY}"},
+    ),
+    "redirect to https": Row(
+        62, 301, "", MiMoRedirectError,
+        [("301 http://127.0.0.1:8123 redirects to https://127.0.0.1:8123/v1/chat/completions. Not "
+         "followed, because the API key would be sent along. If you trust that address, set "
+         'base_url="https://127.0.0.1:8123/v1".')],
+        base_url=LOCAL,
+        headers={"location": f"https://me:{CANARY}@127.0.0.1:8123/v1/chat/completions?k={CANARY}"},
     ),
     "cut stream": Row(
         63, 200, BEGIN, MiMoIncompleteStreamError,
-        ["ended without a finish_reason", "what arrived is in partial_message"],
-        retryable=True, streamed=True,
+        ["the stream from llm.example:8000 ended without a finish_reason", ("what arrived is in "
+         "partial_message; call again; if it happens often, check the server and the proxies")],
+        retryable=True, base_url=OWN, streamed=True,
+    ),
+    "stream that is cut inside its second event": Row(
+        63, 200, BEGIN + 'data: {"id": "1", "cho', MiMoIncompleteStreamError,
+        ["the stream from llm.example:8000 ended in the middle of an event: ", "; call again; if",
+         "What had arrived is in partial_message."],
+        retryable=True, base_url=OWN, streamed=True,
+    ),
+    "stream that is cut inside its first event": Row(
+        63, 200, f"data: {{{' ' * 100}" + '"id": "1", "cho', MiMoIncompleteStreamError,
+        ["the stream from llm.example:8000 ended in the middle of an event: ", "; call again; if"],
+        retryable=True, base_url=OWN, streamed=True,
+    ),
+    "stream of comments": Row(
+        63, 200, ": ping\n\n: ping\n\n", MiMoIncompleteStreamError,
+        ["the stream from llm.example:8000 ended before its first event; call again; if it"],
+        retryable=True, base_url=OWN, streamed=True,
+    ),
+    "stream that is empty": Row(
+        63, 200, "", MiMoIncompleteStreamError,
+        ["the stream from llm.example:8000 ended before its first event; call again; if it"],
+        retryable=True, base_url=OWN, streamed=True,
+        headers={"content-type": "text/event-stream; charset=utf-8"},
+    ),
+    "JSON of another API": Row(
+        60, 200, '{"status": "ok"}', MiMoInvalidResponseError,
+        ["the response from llm.example:8000 is JSON but not a chat completion", "base_url"],
+        base_url=OWN, streamed=False,
     ),
     "error in a stream": Row(
         63, 200, BEGIN + 'data: {"error": {"message": "boom"}}\n\n', MiMoIncompleteStreamError,
@@ -255,6 +294,17 @@ def answer(finish_reason, **message):
     return Row(0, 200, body, MiMoError, [])
 
 
+def filtered(content, *, is_streamed):
+    if not is_streamed:
+        return answer("content_filter", content=content)
+    events = [
+        {"id": "1", "choices": [{"index": 0, "delta": {"content": content}}]},
+        {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "content_filter"}]},
+    ]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    return Row(0, 200, body, MiMoError, [], headers={"content-type": "text/event-stream"})
+
+
 def test_66_an_answer_that_is_no_object_of_the_schema():
     class City(BaseModel):
         name: str
@@ -262,7 +312,36 @@ def test_66_an_answer_that_is_no_object_of_the_schema():
     llm = model(answer("stop", content="no JSON here"), [])
     with pytest.raises(ValueError, match="no JSON here") as caught:
         llm.with_structured_output(City).invoke("Hello")
-    assert "City" in str(caught.value)
+    for part in ("City", "Call again, describe the fields", "include_raw=True"):
+        assert part in str(caught.value)
+
+
+def test_66_an_answer_that_was_cut_off():
+    class City(BaseModel):
+        name: str
+
+    llm = model(answer("length", content='{"name": "Par'), [])
+    with pytest.raises(ValueError, match="raise max_completion_tokens") as caught:
+        llm.with_structured_output(City).invoke("Hello")
+    assert "Call again" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "It is", STOCK_REFUSAL])
+@pytest.mark.parametrize("call", ["invoke", "stream", "stream_events"])
+def test_67_an_answer_that_the_content_filter_stopped(content, call):
+    llm = model(filtered(content, is_streamed=call != "invoke"), [])
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        if call == "stream_events":
+            message = llm.stream_events("Hello", version="v3").output
+        else:
+            answered = getattr(llm, call)("Hello")
+            message = answered if call == "invoke" else reduce(add, answered)
+    assert message.text == ("" if content == STOCK_REFUSAL else content)
+    assert [each.filename for each in found] == [__file__]
+    text = str(found[0].message)
+    assert text.startswith("MiMo's content filter stopped the response (finish_reason 'content_")
+    assert text.endswith("Change the text or the media that it is about.")
 
 
 def test_67_reasoning_that_uses_up_the_tokens():

@@ -91,7 +91,7 @@ def test_a_cut_after_the_first_event_is_not_retried(shell):
         (b"", "empty body"),
         (b'{"id":"1","choices":[]}', "choices"),
         (b"garbage \xff\x00", "garbage"),
-        (b": ping\n\n: ping\n\n", "ping"),
+        (b": ping\n\n: ping\n\n", "ended before its first event"),
         (b'data: {"path": "/a', "path"),
     ],
 )

@@ -287,7 +287,8 @@ class StreamDecoder:
         if self._head.finish_reason is None:
             msg = (
                 "the stream ended without a finish_reason, so the response is incomplete; "
-                "what arrived is in partial_message"
+                "what arrived is in partial_message; call again; if it happens often, check the "
+                "server and the proxies in between"
             )
             raise MiMoIncompleteStreamError(msg)
         try:
