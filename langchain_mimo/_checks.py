@@ -124,8 +124,13 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> None:
         ValueError: The value is not one of them.
     """
     if not (isinstance(value, str) and value in choices):
-        wanted = " or ".join(map(repr, choices))
-        raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
+        raise ValueError(f"{name} must be {alternatives(choices)}, got {shown(value)}")
+
+
+def alternatives(values: Sequence[object]) -> str:
+    """Return values as a sentence lists them: `'a', 'b' or 'c'`."""
+    *others, last = map(repr, values)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def nearest(name: str, known: Iterable[str], similarity: float = 0.65) -> str | None:
@@ -219,28 +224,49 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=_program_level())
 
 
-def warn_once(message: str, key: str | None = None) -> None:
+def warn_once(message: str, key: str | None = None, *, per_place: bool = False) -> None:
     """Issue a `UserWarning` at the program's own line, once per process for each key.
 
     Args:
         message: The warning.
         key: What identifies the warning. Default: the message itself.
+        per_place: Whether each line of the program gets the warning once.
     """
-    key = message if key is None else key
-    if key not in _warned:
-        _warned.add(key)
+    if is_first(message if key is None else key, per_place=per_place):
         warn(message)
 
 
-def _program_level() -> int:
-    """Return the `stacklevel` of the innermost frame outside of LangChain and this package.
+def is_first(key: str, *, per_place: bool = False) -> bool:
+    """Return whether something happens for the first time in this process.
 
-    It counts from the caller. A call that a pool of threads runs has no frame of the program; the
-    warning then points at this package. (`skip_file_prefixes` needs Python 3.12.)
+    Args:
+        key: What identifies it.
+        per_place: Whether it counts anew for each line of the program.
+    """
+    if per_place:
+        key = f"{key}, {program_frame()[0]}"
+    is_new = key not in _warned
+    _warned.add(key)
+    return is_new
+
+
+def _program_level() -> int:
+    """Return the `stacklevel` of the program's own frame; it counts from the caller.
+
+    (`skip_file_prefixes` needs Python 3.12.)
+    """
+    return program_frame()[1] - 1
+
+
+def program_frame() -> tuple[str, int]:
+    """Return place and level of the innermost frame outside of LangChain and this package.
+
+    The level counts from the caller. A call that a pool of threads runs has no frame of the
+    program; the place is then in this package.
     """
     frame, level = sys._getframe(1), 1  # noqa: SLF001 - as the standard library does
     while frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS:
         if frame.f_back is None:
-            return 2
+            return "no frame of the program", 3
         frame, level = frame.f_back, level + 1
-    return level
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}", level

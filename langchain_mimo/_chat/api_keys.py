@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -18,13 +19,75 @@ ApiKey: TypeAlias = SecretStr | str | Callable[[], str] | Callable[[], Awaitable
 API_KEY_VARIABLES = ("MIMO_API_KEY", "XIAOMI_API_KEY")
 """Environment variables that may hold the key; the first one that is set wins."""
 
+_LABEL = re.compile(
+    r"(?:authorization\s*:\s*)?bearer[\s:]|authorization\s*:|api-key\s*:"
+    r"|(?:export\s+)?\w*api_?key\s*=",
+    re.IGNORECASE,
+)
+"""What is copied along with a key, in front of it: a header, or a line of a .env file."""
+
+_UNSENDABLE = re.compile(r"[^\x21-\x7e]")
+
 
 def env_api_key() -> SecretStr | None:
-    """Return the key from MIMO_API_KEY, then XIAOMI_API_KEY, or None."""
+    """Return the key from MIMO_API_KEY, then XIAOMI_API_KEY, or None.
+
+    Raises:
+        MiMoConfigurationError: A variable holds more than a key; the error does not show it.
+    """
     for variable in API_KEY_VARIABLES:
-        if value := os.environ.get(variable, "").strip():
-            return SecretStr(value)
+        if (key := key_in(variable)) is not None:
+            return key
     return None
+
+
+def key_in(variable: str) -> SecretStr | None:
+    """Return the key that a variable holds, or None if it is empty; see `env_api_key`."""
+    value = os.environ.get(variable, "").strip()  # files of keys often end in a line break
+    if not value:
+        return None
+    if wrong := wrong_in_key(value):
+        raise MiMoConfigurationError(f"{variable} {wrong}")
+    return SecretStr(value)
+
+
+def check_key(value: object) -> object:
+    """Return the key as a secret; anything but a string as it is.
+
+    Raises:
+        ValueError: It is empty or more than a key; the error does not show it.
+    """
+    if not isinstance(value, str | SecretStr):
+        return value
+    key = value if isinstance(value, str) else value.get_secret_value()
+    if not key:
+        variable = API_KEY_VARIABLES[0]
+        raise ValueError(f"api_key is empty; pass a key, or leave it out to use {variable}")
+    if wrong := wrong_in_key(key):
+        raise ValueError(f"api_key {wrong}")
+    return SecretStr(key)
+
+
+def wrong_in_key(key: str) -> str | None:
+    """Return what is wrong with a key, without showing more of it than one character; or None.
+
+    MiMo says "Invalid API Key" of all of these, and some cannot be sent in a header.
+    """
+    if label := _LABEL.match(key):
+        return f"begins with {label[0].strip()!r}; copy the key alone"
+    if key[0] in "\"'`" or key[-1] in "\"'`":
+        return "has a quotation mark at its start or end; copy the key alone"
+    if (found := _UNSENDABLE.search(key)) is None:
+        return None
+    character, position = found[0], found.start()
+    if not character.isascii():
+        return (
+            f"has a character that is not ASCII ({character!r} at position {position}); copy the "
+            "key alone"
+        )
+    names = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
+    name = names.get(character, f"the character {character!r}")
+    return f"has {name} at position {position}; copy the key alone"
 
 
 def fixed_key(api_key: ApiKey | None) -> str | None:
@@ -73,5 +136,8 @@ def _returned(key: Any) -> str:
     if not isinstance(value, str) or not value:
         kind = "an empty string" if value == "" else type(value).__name__
         msg = f"the function given as api_key must return the key as a string, got {kind}"
+        raise MiMoConfigurationError(msg)
+    if wrong := wrong_in_key(value):
+        msg = f"the key that the function given as api_key returned {wrong}"
         raise MiMoConfigurationError(msg)
     return value

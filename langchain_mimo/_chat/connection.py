@@ -96,6 +96,9 @@ class ConnectedFields(ModelHooks):
 
     def _completed(self, response: WholeResponse) -> AIMessage:
         """Send what a response asks for, and return its message."""
+        from langchain_mimo._transport.logs import log_blocked_loop
+
+        log_blocked_loop()
         while response.body is not None:
             if response.delay:
                 time.sleep(response.delay)
@@ -130,6 +133,9 @@ class ConnectedFields(ModelHooks):
 
     def _streamed(self, response: StreamedResponse[T]) -> Iterator[T]:
         """Send what a streamed response asks for, and yield what it makes of the events."""
+        from langchain_mimo._transport.logs import log_blocked_loop
+
+        log_blocked_loop()
         while response.body is not None:
             if response.delay:
                 time.sleep(response.delay)

@@ -22,21 +22,22 @@ from pydantic import (
 )
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.api_keys import ApiKey, env_api_key, fixed_key
+from langchain_mimo._chat.api_keys import ApiKey, check_key, env_api_key, fixed_key
 from langchain_mimo._chat.settings import (
     BASE_URL_VARIABLE,
     PARAMETERS,
     EmptyContent,
     check_address,
+    check_base_url,
     check_budget,
     check_client,
-    check_key,
     check_model,
     check_verify,
     checked_id,
     endpoints_of,
     env_base_url,
     env_max_retries,
+    missing_base_url,
     read_policy,
 )
 from langchain_mimo._chat.thinking import ReasoningEffort, combine_thinking, read_thinking
@@ -254,8 +255,8 @@ class ChatMiMoFields(BaseChatModel):
 
                 values["model"] = positional_model(type(self), args, values)
             for name in _FROM_ENVIRONMENT:
-                # An empty setting means the default, which may come from the environment.
-                if name in values and not values[name]:
+                # None means the default, which may come from the environment.
+                if name in values and values[name] is None:
                     del values[name]
             try:
                 super().__init__(**values)
@@ -265,6 +266,7 @@ class ChatMiMoFields(BaseChatModel):
                 raise configuration_error(error, type(self)) from error
 
     _checked_id = field_validator("model")(checked_id)
+    _given_url = field_validator("base_url")(check_base_url)
     _secret_key = field_validator("api_key", mode="before")(check_key)
     _known_policy = field_validator("retry_policy", mode="before")(read_policy)
     _known_timeout = field_validator("timeout", mode="before")(read_timeout)
@@ -361,6 +363,8 @@ class ChatMiMoFields(BaseChatModel):
     def _check_endpoint(self) -> Self:
         given = self.model_fields_set
         is_from_environment = "base_url" not in given
+        if self.base_url is None and self.server != "mimo":
+            raise missing_base_url(self.server)
         try:
             endpoints = self._endpoints
         except MiMoConfigurationError as error:
@@ -370,7 +374,6 @@ class ChatMiMoFields(BaseChatModel):
             raise MiMoConfigurationError(text) from None
         check_address(
             endpoints,
-            server=self.server,
             base_url=self.base_url,
             region=self.region,
             key_in_code=fixed_key(self.api_key) if "api_key" in given else None,

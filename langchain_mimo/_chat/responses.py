@@ -189,6 +189,11 @@ def _warn(metadata: Mapping[str, Any], *, is_empty: bool) -> None:
             "MiMo's answer is empty: reasoning used up max_completion_tokens (finish_reason "
             "'length'). Raise max_completion_tokens, or set thinking=False."
         )
+    if metadata.get("finish_reason") == "content_filter":
+        warn(
+            "MiMo's content filter stopped the response (finish_reason 'content_filter'), so it is "
+            "empty or incomplete. Change the text or the media that it is about."
+        )
     if metadata.get("finish_reason") == "repetition_truncation":
         warn(
             "MiMo cut the response because it repeated itself (finish_reason "

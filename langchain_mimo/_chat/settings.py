@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import SecretStr
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key
+from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key, key_in
 from langchain_mimo._checks import shown, warn_once
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._wire.endpoints import (
@@ -112,24 +112,6 @@ def read_policy(value: object) -> object:
         raise ValueError(f"retry_policy: {error}") from None
 
 
-def check_key(value: object) -> object:
-    """Return the key as a secret; anything but a string as it is.
-
-    Raises:
-        ValueError: It cannot be sent in a header; the error does not show it.
-    """
-    if not isinstance(value, str | SecretStr):
-        return value
-    key = secret_value(value)
-    if key.isascii() and key.isprintable() and key == key.strip():
-        return SecretStr(key)
-    msg = (
-        "api_key has a space at its start or end, a line break, or a character that is not ASCII, "
-        "such as a quotation mark of another language; copy the key alone"
-    )
-    raise ValueError(msg)
-
-
 def checked_id(value: str) -> str:
     """Return a model id as MiMo takes it.
 
@@ -207,10 +189,30 @@ def endpoints_of(
     return endpoints
 
 
+def missing_base_url(server: Server) -> MiMoConfigurationError:
+    """Return the error for a self-hosted server without a base URL."""
+    return MiMoConfigurationError(
+        f'server="{server}" needs base_url, such as "http://localhost:8000/v1" (no key is needed '
+        "there); without it, messages would go to MiMo's cloud"
+    )
+
+
+def check_base_url(value: str | None) -> str | None:
+    """Return the base URL as it is.
+
+    Raises:
+        ValueError: It is empty, which would mean MiMo's cloud unsaid.
+    """
+    if value == "":
+        raise ValueError(
+            "base_url is empty; pass a URL, or leave it out for MIMO_BASE_URL or MiMo's own host"
+        )
+    return value
+
+
 def check_address(
     endpoints: Endpoints,
     *,
-    server: Server,
     base_url: str | None,
     region: Region | None,
     key_in_code: str | None,
@@ -220,29 +222,22 @@ def check_address(
 
     Args:
         endpoints: Where requests go.
-        server: The kind of server.
         base_url: The base URL from argument or environment, or None.
         region: The cluster that the program names, or None.
         key_in_code: The key that the program passes, or None if the environment has it.
         is_from_environment: Whether the base URL comes from the environment.
 
     Raises:
-        MiMoConfigurationError: A self-hosted server has no base URL, or the base URL is not that of
-            the region or of the kind of key that the program names.
+        MiMoConfigurationError: The base URL is not that of the region or of the kind of key that
+            the program names.
     """
     if base_url is None:
-        if server != "mimo":
-            msg = (
-                f'server="{server}" needs base_url, such as "http://localhost:8000/v1"; without '
-                "it, messages and key would go to MiMo's cloud"
-            )
-            raise MiMoConfigurationError(msg)
         return
     named = BASE_URL_VARIABLE if is_from_environment else "base_url"
     remedy = f"unset {named} or pass base_url=" if is_from_environment else "remove one of them"
     if region is not None and endpoints.host != TOKEN_PLAN_HOSTS[region]:
         msg = (
-            f"region={region!r} means {TOKEN_PLAN_HOSTS[region]}, but {named} means "
+            f"region={region!r} means {TOKEN_PLAN_HOSTS[region]}, but {named} points to "
             f"{endpoints.host}; {remedy}"
         )
         raise MiMoConfigurationError(msg)
@@ -251,7 +246,9 @@ def check_address(
     wrong = {"tp": not is_plan_host, "sk": is_plan_host}.get(key_family(key_in_code), False)
     if is_from_environment and wrong:
         kind = "pay-as-you-go (sk-…)" if is_plan_host else "Token Plan (tp-…)"
-        msg = f"the api_key passed is a {kind} key, but {named} means {endpoints.host}; {remedy}"
+        msg = (
+            f"the api_key passed is a {kind} key, but {named} points to {endpoints.host}; {remedy}"
+        )
         raise MiMoConfigurationError(msg)
     if endpoints.is_plain and not endpoints.is_loopback:
         warn_once(
@@ -356,5 +353,4 @@ def unpickled_key(pickled: ApiKey | None) -> ApiKey | None:
     """Return the key for what `pickled_fields` stored; None if its variable is not set."""
     if not isinstance(pickled, str):
         return pickled
-    value = os.environ.get(pickled, "").strip()
-    return SecretStr(value) if value else None
+    return key_in(pickled)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from base64 import b64encode
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
@@ -41,6 +42,7 @@ class PillowImage(Protocol):
 
 
 _HASH_CHUNK = 1 << 20
+_OTHER_TYPE = re.compile(r"use a block of type '(\w+)'")
 
 _ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
     "image/png": ("PNG", frozenset({"1", "L", "LA", "P", "RGB", "RGBA"}), {}),
@@ -253,7 +255,10 @@ def _detect_mime_type(kind: MediaKind, reader: Reader, stated: str | None, name:
     try:
         return inspect(kind, stated, reader).mime_type
     except ValueError as error:
-        raise MediaError(f"{kind}_block cannot use {name}: {error}") from None
+        # Here, a block of another type comes from another function.
+        source = "…" if name.startswith("the given") else "path"
+        reason = _OTHER_TYPE.sub(rf"use \1_block({source})", str(error))
+        raise MediaError(f"{kind}_block cannot use {name}: {reason}") from None
 
 
 def _read_all(kind: MediaKind, source: IO[bytes]) -> bytes:

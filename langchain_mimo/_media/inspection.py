@@ -58,7 +58,7 @@ def inspect(
         ValueError: It is empty, too large, damaged, or not accepted by MiMo; the text is the
             reason.
     """
-    limits.check_base64_length(limits.base64_length(reader.size), limit)
+    limits.check_base64_length(limits.base64_length(reader.size), kind, limit)
     return inspect_headers(kind, stated_mime_type, reader)
 
 

@@ -27,6 +27,19 @@ MAX_URL_BYTES: dict[MediaKind, int] = {
 EMPTY = "it is empty (0 bytes); check how it was written"
 """The reason against files without a byte."""
 
+_TO_SHRINK: dict[MediaKind, str] = {
+    "image": "shrink it with langchain_mimo.prepare.prepare_image",
+    "video": (
+        "shrink it with langchain_mimo.prepare.prepare_video or cut it with "
+        "langchain_mimo.cost.plan_segments"
+    ),
+    "audio": (
+        "shrink it with langchain_mimo.prepare.prepare_audio or cut it with "
+        "langchain_mimo.cost.plan_segments"
+    ),
+}
+"""What to do about media that are too large."""
+
 LOWEST_AUDIO_BIT_RATE = 8_000
 """Bits per second below which `prepare_audio` encodes no audio."""
 
@@ -65,11 +78,12 @@ def longest_encoded(kind: MediaKind, *, has_audio: bool) -> float:
     return (bits - _FRAME_BITS) / LOWEST_TRACK_BIT_RATE if has_audio else math.inf
 
 
-def check_base64_length(encoded_length: int, limit: int | None = None) -> None:
+def check_base64_length(encoded_length: int, kind: MediaKind, limit: int | None = None) -> None:
     """Check that base64 of this length may be sent.
 
     Args:
         encoded_length: Characters of base64.
+        kind: The kind of the block, on which the remedy depends.
         limit: Most characters that the server accepts. Default: MiMo's limit.
 
     Raises:
@@ -82,13 +96,12 @@ def check_base64_length(encoded_length: int, limit: int | None = None) -> None:
     if limit is not None:
         raise ValueError(
             f"its base64 has {encoded_length:,} characters, but media_limits allows {limit:,} (a "
-            f"file of {limit // 4 * 3:,} bytes); shrink or cut it with langchain_mimo.prepare"
+            f"file of {limit // 4 * 3:,} bytes); {_TO_SHRINK[kind]}"
         )
     raise ValueError(
         f"its base64 has {encoded_length:,} characters, but MiMo accepts at most "
-        f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); plan it with "
-        "langchain_mimo.cost.estimate_file and shrink or cut it with langchain_mimo.prepare, or "
-        "give a public URL"
+        f"{MAX_BASE64_CHARACTERS:,} (a file of {MAX_INLINE_BYTES:,} bytes); {_TO_SHRINK[kind]}, "
+        "or give a public URL"
     )
 
 
@@ -111,5 +124,5 @@ def check_url_size(kind: MediaKind, size: int) -> None:
     if size > MAX_URL_BYTES[kind]:
         raise ValueError(
             f"it has {size:,} bytes, but MiMo accepts at most {MAX_URL_BYTES[kind]:,} by URL; "
-            "shrink or cut it with langchain_mimo.prepare"
+            f"{_TO_SHRINK[kind]}"
         )

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,17 +74,29 @@ def _resolve_folder(folder: object) -> str:
         resolved = os.path.realpath(Path(folder).expanduser(), strict=True)
         is_folder = Path(resolved).is_dir()
     except (OSError, ValueError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = f"cannot be used: {getattr(error, 'strerror', None) or error}"
+        if isinstance(error, FileNotFoundError):
+            why = "does not exist"
         raise ValueError(
-            f"allowed_media_dirs contains {shown(os.fspath(folder))}, which cannot be used: {why}; "
-            "create the folder or correct the path"
+            f"allowed_media_dirs contains {_looked_for(folder)}, which {why}; create the folder or "
+            "correct the path"
         ) from None
     if not is_folder:
         raise ValueError(
-            f"allowed_media_dirs contains {shown(os.fspath(folder))}, which is not a folder; allow "
-            "the folder that contains the file"
+            f"allowed_media_dirs contains {_looked_for(folder)}, which is not a folder; allow the "
+            "folder that contains the file"
         )
     return resolved
+
+
+def _looked_for(folder: str | os.PathLike[str]) -> str:
+    """Return a folder as it was given, and the absolute path that was looked for."""
+    given = os.fspath(folder)
+    with suppress(OSError, RuntimeError):  # no current directory, or no home directory
+        absolute = str(Path(folder).expanduser().absolute())
+        if absolute != given:
+            return f"{shown(given)}, that is {shown_path(absolute)}"
+    return shown_path(given)
 
 
 def open_allowed_file(file: LocalFile, allowed_dirs: Sequence[str | os.PathLike[str]]) -> int:
@@ -184,8 +197,11 @@ def check_source(function: str, source: Any) -> str | os.PathLike[str] | bytes:
 
 def _listed(folders: Sequence[str | os.PathLike[str]]) -> str:
     """Return folders for an error message, at most three of them."""
-    shown_folders = " or ".join(shown_path(os.fspath(folder)) for folder in folders[:3])
-    return shown_folders if len(folders) <= 3 else f"{shown_folders} or {len(folders) - 3} others"
+    first = [shown_path(os.fspath(folder)) for folder in folders[:3]]
+    if len(folders) > 3:
+        return f"{', '.join(first)} or {len(folders) - 3} others"
+    *others, last = first
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _allowed_root(resolved: str, allowed_dirs: Sequence[str | os.PathLike[str]]) -> str | None:

@@ -201,19 +201,19 @@ def _open(reference: MediaReference, policy: MediaPolicy) -> tuple[Reader, Encod
     if isinstance(source, RemoteURL):
         raise TypeError("a URL is sent unchanged; only base64 and local files are opened")
     if isinstance(source, InlineBase64):
-        limits.check_base64_length(len(source.text) - source.start, limit)
+        limits.check_base64_length(len(source.text) - source.start, reference.kind, limit)
         return Base64Reader(source), TextEncoder(source), None
-    return _open_file(source, limit, policy)
+    return _open_file(source, reference.kind, policy)
 
 
 def _open_file(
-    source: LocalFile, limit: int | None, policy: MediaPolicy
+    source: LocalFile, kind: MediaKind, policy: MediaPolicy
 ) -> tuple[Reader, Encoder, int]:
     descriptor = open_allowed_file(source, policy.allowed_dirs)
     try:
         reader = FileReader(descriptor)
         encoder = FileEncoder(reader, source)
-        limits.check_base64_length(encoder.encoded_length, limit)
+        limits.check_base64_length(encoder.encoded_length, kind, policy.limits.get(kind))
     except BaseException:
         os.close(descriptor)
         raise

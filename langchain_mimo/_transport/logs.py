@@ -1,4 +1,6 @@
-"""Log lines about requests, for the logger `langchain_mimo`: INFO for retries, DEBUG for requests.
+"""Log lines for the logger `langchain_mimo`: INFO for retries, DEBUG for requests.
+
+A WARNING says that a sync call blocks an event loop.
 
 No line contains a message, a header's value, a key, media, or the query of a URL, and no text of a
 server. The package configures nothing: a program that wants the lines sets the level.
@@ -6,12 +8,15 @@ server. The package configures nothing: a program that wants the lines sets the 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 import time
 from collections.abc import Mapping
 
 import httpx2
 
+from langchain_mimo._checks import is_first, program_frame
 from langchain_mimo._redaction import redact
 from langchain_mimo._transport.error_hints import ErrorContext
 from langchain_mimo._transport.response_head import request_id
@@ -73,6 +78,24 @@ class AttemptLog:
         )
         seconds = time.monotonic() - self._started
         logger.debug("%s: %s, %.3f s", self._what, ", ".join(filter(None, facts)), seconds)
+
+
+def log_blocked_loop() -> None:
+    """Log, once per line of the program, that a sync call blocks the event loop of its thread.
+
+    Notebooks run every cell in an event loop, where a sync call is no mistake.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    place, _ = program_frame()
+    if "IPython" not in sys.modules and is_first(f"blocked event loop, {place}"):
+        logger.warning(
+            "%s: this sync call blocks the running event loop until it ends; use ainvoke or "
+            "astream, or run it with asyncio.to_thread",
+            place,
+        )
 
 
 def log_retry(host: str, number: int, most: int, error: MiMoError, delay: float) -> None:

@@ -59,7 +59,7 @@ WRONG = [
     ("stop_sequences", ["a", 5], "stop_sequences.* must be .*string, got 5"),
     ("thinking", "high", "thinking must be True, False or None"),
     ("thinking", {"type": "on"}, "thinking must be True, False or None .* got {'type': 'on'}"),
-    ("reasoning_effort", "max", "reasoning_effort must be 'none' or 'low'"),
+    ("reasoning_effort", "max", "reasoning_effort must be 'none', 'low', 'medium' or 'high'"),
     ("fps", 30, "fps must be a number from 0.1 to 10, got 30"),
     ("media_resolution", "high", "media_resolution must be 'default' or 'max', got 'high'"),
     ("replay_reasoning", "x", "replay_reasoning must be 'tool_calls', 'always' or 'never'"),

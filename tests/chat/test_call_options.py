@@ -180,7 +180,7 @@ def test_turning_thinking_off_by_effort_does_not_warn():
 def test_other_efforts_are_refused(effort):
     with pytest.raises(MiMoInputError) as caught:
         call_options(fields(), None, {"reasoning_effort": effort})
-    accepted = "'none' or 'low' or 'medium' or 'high'"
+    accepted = "'none', 'low', 'medium' or 'high'"
     assert str(caught.value) == f"reasoning_effort must be {accepted}, got {effort!r}"
 
 

@@ -5,6 +5,7 @@ import json
 import httpx2
 import pytest
 from langchain_core.load import dumps, loads
+from pydantic import SecretStr
 
 from langchain_mimo._chat.api_keys import current_key
 from langchain_mimo._transport import MiMoTimeouts, RetryPolicy
@@ -78,13 +79,27 @@ def test_the_base_url_comes_from_the_environment(monkeypatch):
     assert api_request(llm).url == "https://reseller.example/api/v1/chat/completions"
 
 
-@pytest.mark.parametrize("empty", [None, ""])
-def test_an_empty_setting_means_the_default(monkeypatch, empty):
+def test_none_means_the_default(monkeypatch):
     monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
     monkeypatch.setenv("MIMO_API_KEY", CANARY)
-    llm = ChatMiMo(model="m", base_url=empty, api_key=empty)
+    llm = ChatMiMo(model="m", base_url=None, api_key=None)
     assert api_request(llm).url == "https://reseller.example/api/v1/chat/completions"
     assert api_request(llm).headers["Authorization"] == f"Bearer {CANARY}"
+
+
+@pytest.mark.parametrize("name", ["base_url", "api_key"])
+@pytest.mark.parametrize("empty", ["", SecretStr("")])
+def test_an_empty_argument_is_an_error(monkeypatch, name, empty):
+    """It is a variable that nothing filled; the default would be another server, or another key."""
+    monkeypatch.setenv("MIMO_BASE_URL", "https://reseller.example/api")
+    monkeypatch.setenv("MIMO_API_KEY", CANARY)
+    if name == "base_url":
+        empty = ""
+    with pytest.raises(MiMoConfigurationError, match=f"^{name} is empty; pass a .* leave it out"):
+        ChatMiMo(model="m", **{name: empty})
+    monkeypatch.setenv("MIMO_BASE_URL", " ")
+    monkeypatch.setenv("XIAOMI_API_KEY", "")
+    assert ChatMiMo(model="m").base_url is None
 
 
 @pytest.mark.parametrize("name", ["http_client", "http_async_client"])
@@ -126,7 +141,7 @@ def test_a_level_of_effort_warns_in_the_constructor():
 def test_an_unknown_effort_names_the_accepted_ones(value):
     with pytest.raises(MiMoConfigurationError) as caught:
         ChatMiMo(model="m", api_key=CANARY, reasoning_effort=value)
-    accepted = "'none' or 'low' or 'medium' or 'high'"
+    accepted = "'none', 'low', 'medium' or 'high'"
     assert str(caught.value) == f"reasoning_effort must be {accepted}, got {value!r}"
 
 

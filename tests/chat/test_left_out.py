@@ -157,7 +157,7 @@ def test_a_note_takes_its_place(block, note, place, server):
     before = copy.deepcopy(messages)
     api = ScriptedAPI("Hi.")
     for ask in (api.llm(server).invoke, lambda asked: list(api.llm(server).stream(asked))):
-        with pytest.raises(MiMoInputError, match=r"^messages\[.*; or set repair_history=True"):
+        with pytest.raises(MiMoInputError, match=r"^messages\[.* or set repair_history=True"):
             ask(messages)
     assert api.bodies == []
     assert api.llm(server, repair_history=True).invoke(messages).content == "Hi."

@@ -243,7 +243,7 @@ def test_other_currencies_are_refused(act):
 
 def test_other_groups_and_ledgers_are_refused():
     with pytest.raises(
-        MiMoInputError, match="group must be 'model' or 'tier' or 'tag', got 'tags'"
+        MiMoInputError, match="group must be 'model', 'tier' or 'tag', got 'tags'"
     ):
         Ledger().by("tags")
     with pytest.raises(MiMoInputError, match=r"other must be a Ledger, got \{\}"):

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from langchain_mimo import (
     ChatMiMo,
@@ -78,12 +79,32 @@ def closed_client():
     return model(http_client=client)().invoke("Hello")
 
 
+KEYS = [
+    (f"“{CANARY}”", "has a character that is not ASCII ('“' at position 0)"),
+    (f"{CANARY}\N{NO-BREAK SPACE}", "has a character that is not ASCII ('\\xa0' at position 20)"),
+    (f"{CANARY}\nsk-second", "has a line break at position 20"),
+    (f"{CANARY} # mine", "has a space at position 20"),
+    (f"{CANARY}\t1", "has a tab at position 20"),
+    (f"{CANARY}\x001", "has the character '\\x00' at position 20"),
+    (f'"{CANARY}"', "has a quotation mark at its start or end"),
+    (f"'{CANARY}'", "has a quotation mark at its start or end"),
+    (f"{CANARY}`", "has a quotation mark at its start or end"),
+    (f"Bearer {CANARY}", "begins with 'Bearer'"),
+    (f"Authorization: Bearer {CANARY}", "begins with 'Authorization: Bearer'"),
+    (f"api-key: {CANARY}", "begins with 'api-key:'"),
+    (f"MIMO_API_KEY={CANARY}", "begins with 'MIMO_API_KEY='"),
+    (f"export XIAOMI_API_KEY='{CANARY}'", "begins with 'export XIAOMI_API_KEY='"),
+]
+"""65: keys that were copied with something else, and what is said of them."""
+
 CONSTRUCTOR = [
     (1, model(api_key=None), ["api.xiaomimimo.com", "MIMO_API_KEY", "api_key="]),
     (3, model(api_key="tp-1"), ['region="cn"', 'region="sgp"', 'region="ams"', "base_url"]),
     (4, model(region="eu"), ["region must be 'cn', 'sgp' or 'ams', got 'eu'"]),
     (5, model(region="cn"), ["region='cn'", "Token Plan", "remove it"]),
     (7, model(server="vllm"), ['server="vllm" needs base_url', "http://localhost:8000/v1"]),
+    (7, model(server="sglang", api_key=None), ["(no key is needed there)", "to MiMo's cloud"]),
+    (7, model(base_url=""), ["base_url is empty; pass a URL, or leave it out"]),
     (8, model(temprature=1), ["'temprature'", "did you mean 'temperature'?"]),
     (10, model(model_kwargs={}), ["'model_kwargs'", "extra_body={...}"]),
     (11, model(request_timeout=5), ["'request_timeout'", "use timeout"]),
@@ -100,18 +121,23 @@ CONSTRUCTOR = [
     (14, model(stop=list("abcde")), ["stop must have at most 4 sequences, got 5"]),
     (17, model(model="mimo-v2.5-asr"), ["'mimo-v2.5-asr' transcribes speech", *SERVING]),
     (17, model(model="mimo-v2.5-tts"), ["'mimo-v2.5-tts' synthesizes speech", *SERVING]),
-    (18, model(allowed_media_dirs="media"), ["allowed_media_dirs", "'media'", "create the folder"]),
+    (
+        18,
+        model(allowed_media_dirs="media"),
+        ["allowed_media_dirs", "'media', that is '/", "/media', which does not exist"],
+    ),
     (18, model(allowed_media_dirs=5), ["allowed_media_dirs must be a folder or a list", "got 5"]),
     (19, model(timeout=(5, 5)), ["timeout must be", "MiMoTimeouts(...)", "got (5, 5)"]),
     (19, model(timeout={"conect": 5}), ["timeout", "'conect'", "did you mean 'connect'?"]),
     (19, lambda: MiMoTimeouts(conect=5), ["'conect'", "did you mean 'connect'?"]),
     (19, model(verify=5), ["verify must be", "ssl.SSLContext", "got 5"]),
+    (4, model(reasoning_effort="max"), ["must be 'none', 'low', 'medium' or 'high', got 'max'"]),
     (28, model(fps=30), ["fps must be a number from 0.1 to 10, got 30"]),
     (28, model(media_resolution="high"), ["media_resolution must be 'default' or 'max'", "'high'"]),
     (46, closed_client, ["http_client is closed", "stays open as long as the model is used"]),
     (47, model(http_client=httpx2.AsyncClient()), ["must be an httpx2.Client", "AsyncClient"]),
     (65, model(api_key=f"{CANARY}\n"), ["api_key has", "a line break", "copy the key alone"]),
-    (65, model(api_key=f"“{CANARY}”"), ["api_key has", "quotation mark", "copy the key alone"]),
+    *((65, model(api_key=key), [f"api_key {wrong}; copy the key alone"]) for key, wrong in KEYS),
 ]
 
 
@@ -128,6 +154,36 @@ def test_a_wrong_constructor_argument(wrong, parts):
     assert "pydantic" not in text
     assert "\n" not in text
     assert len(text) < 300
+
+
+@pytest.mark.parametrize("variable", ["MIMO_API_KEY", "XIAOMI_API_KEY"])
+@pytest.mark.parametrize(("key", "wrong"), [row for row in KEYS if "\0" not in row[0]])
+def test_65_a_key_of_the_environment_that_was_copied_with_something_else(
+    monkeypatch, variable, key, wrong
+):
+    monkeypatch.setenv(variable, key)
+    if key.strip() != key:  # spaces and line breaks around it are left out
+        assert ChatMiMo("mimo-v2.6-flash").api_key.get_secret_value() == CANARY
+        return
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo("mimo-v2.6-flash")
+    assert str(caught.value) == f"{variable} {wrong}; copy the key alone"
+
+
+@pytest.mark.parametrize(("key", "wrong"), KEYS)
+def test_65_a_key_that_a_function_returns(key, wrong):
+    for function in (lambda: key, lambda: SecretStr(key)):
+        with pytest.raises(MiMoConfigurationError) as caught:
+            model(api_key=function)().invoke("Hello")
+        text = f"the key that the function given as api_key returned {wrong}; copy the key alone"
+        assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("key", ["sk-a_B.c~d+e/f==", "bearer-of-my-own", "EMPTY", "key=x", "a:b"])
+def test_other_keys_pass(monkeypatch, key):
+    assert model(api_key=key)().api_key.get_secret_value() == key
+    monkeypatch.setenv("MIMO_API_KEY", f" {key}\n")
+    assert ChatMiMo("mimo-v2.6-flash").api_key.get_secret_value() == key
 
 
 CALLS = [
@@ -170,7 +226,11 @@ def test_6_a_region_in_the_program_against_a_host_of_the_environment(monkeypatch
     monkeypatch.setenv("MIMO_BASE_URL", "http://old-emulator.local:8123")
     with pytest.raises(MiMoConfigurationError) as caught:
         ChatMiMo("mimo-v2.6-flash", api_key="tp-canary", region="cn")
-    for part in ("region='cn'", "old-emulator.local", "unset MIMO_BASE_URL or pass base_url="):
+    for part in (
+        "region='cn'",
+        "MIMO_BASE_URL points to old-emulator.local",
+        "unset MIMO_BASE_URL or pass base_url=",
+    ):
         assert part in str(caught.value)
 
 

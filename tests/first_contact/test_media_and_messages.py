@@ -123,9 +123,9 @@ def test_probe_says_the_same(name, tmp_path):
 @pytest.mark.parametrize(
     ("function", "name", "parts"),
     [
-        (image_block, "video.mp4", ["it is MP4 (video with audio)", "block of type 'video'"]),
+        (image_block, "video.mp4", ["it is MP4 (video with audio)", "use video_block(path)"]),
         (prepare_image, "video.mp4", ["it is MP4 (video with audio), not an image", "prepare_video"]),
-        (video_block, "image.png", ["it is PNG (image)", "use a block of type 'image'"]),
+        (video_block, "image.png", ["it is PNG (image)", "use image_block(path)"]),
         (prepare_video, "image.png", ["it is PNG (image), not a video", "prepare_image"]),
         (prepare_audio, "image.png", ["it is PNG (image), not audio", "prepare_image"]),
     ],
@@ -222,7 +222,7 @@ def test_21_and_22_a_file_outside_the_allowed_folders(tmp_path):
 def test_25_a_file_that_is_too_large():
     text = refusal(image_block, PNG + bytes(40 * 10**6))
     assert "MiMo accepts at most 52,428,800" in text
-    assert "langchain_mimo.prepare" in text
+    assert text.endswith("with langchain_mimo.prepare.prepare_image, or give a public URL")
 
 
 def test_a_keyword_of_a_block_that_is_misspelt_or_unknown():
@@ -259,7 +259,7 @@ HISTORIES = {
     "38": ([HumanMessage("a"), CALL, HumanMessage("b")], HistoryError, ["messages[1]: tool call 'c1' (w) has no result", "repair_history=True"]),
     "39": ([HumanMessage("a"), ToolMessage("b", tool_call_id="c1")], HistoryError, ["messages[1]: this tool result has no call 'c1'", "repair_history=True"]),
     "42": ([], HistoryError, ["there are no messages; give at least one"]),
-    "43": ([SystemMessage([IMAGE]), HumanMessage("a")], MiMoInputError, ["messages[0], block 0: MiMo does not accept image content in a system message; move it into a user message"]),
+    "43": ([SystemMessage([IMAGE]), HumanMessage("a")], MiMoInputError, ["messages[0], block 0: MiMo accepts no image block in a system message; move it into a user message, or set repair_history=True to replace it with a note"]),
     "43, assistant": ([AIMessage([IMAGE]), HumanMessage("a")], MiMoInputError, ["messages[0], block 0: MiMo accepts no image block in an assistant message; move it"]),
     "24, result": ([HumanMessage("a"), CALL, ToolMessage([{"type": "file", **PDF}], tool_call_id="c1")], MediaError, ["messages[2], block 0: ", PAGES, "or set repair_history=True"]),
 }  # fmt: skip
@@ -282,6 +282,7 @@ TOOL = StructuredTool.from_function(weather)
 TOOLS = {
     "35": ([TOOL, weather], {}, ["tools[1]: another tool is named 'weather' too; give each"]),
     "36": ([TOOL], {"tool_choice": "wether"}, ["requires a call to 'wether', but the bound tools are: weather"]),
+    "36, none": ([], {"tool_choice": "any"}, ["requires a tool call, but no tools are bound; call bind_tools first"]),
     "no list": (TOOL, {}, ["tools must be a list of tools, got StructuredTool; put a single tool into a list"]),
     "no tool": ([5], {}, ["tools[0]: cannot be converted to a tool: 5 is no function, class, LangChain tool or dict"]),
     "search": ([{"type": "web_search_20250305"}], {}, ["tools[0]: MiMo has no tools of type 'web_search_20250305'; use functions or 'web_search'"]),
@@ -300,7 +301,7 @@ def test_a_mistake_with_tools(row):
 
 WARNED = {
     "37": ("a", {"parallel_tool_calls": False}, "does not document parallel_tool_calls, so it is not"),
-    "41": ("", {}, "The user's message is empty. It is sent as it is, and every request is billed"),
+    "41": ("", {}, "messages[0]: this user message is empty. It is sent as it is and billed"),
     "41, list": ([HumanMessage([])], {}, "check the variable or template that fills it."),
 }  # fmt: skip
 

@@ -59,7 +59,7 @@ def test_a_url_is_stored_unchanged():
 def test_the_size_of_a_url_is_checked_against_its_limit(make, megabytes):
     url = "https://a.example/x"
     assert make(url, size=megabytes * 2**20) == make(url)
-    with pytest.raises(MediaError, match="by URL; shrink or cut it"):
+    with pytest.raises(MediaError, match=r"by URL; shrink it with langchain_mimo.prepare.prepare_"):
         make(url, size=megabytes * 2**20 + 1)
 
 
@@ -181,7 +181,7 @@ BAD = [
     (image_block, "data:image/png,abc", {}, "data:<MIME type>;base64"),
     (image_block, "{folder}/text.png", {}, "it is text .no media., and MiMo accepts only"),
     (image_block, "{folder}/empty.png", {}, "it is empty"),
-    (image_block, "{folder}/voice.mp3", {}, "use a block of type 'audio'"),
+    (image_block, "{folder}/voice.mp3", {}, "in a block of type 'image'; use audio_block\\(path\\)"),
     (audio_block, "{folder}/voice.mp3", {"mime_type": "video/mp4"}, "states the MIME type"),
     (video_block, "{folder}/video.mkv", {}, "prepare_video"),
     (image_block, b"", {}, "it is empty"),

@@ -220,11 +220,34 @@ def test_every_alias_normalises_to_an_accepted_mime_type():
 
 
 def test_base64_may_have_52428800_characters():
-    limits.check_base64_length(50 * 2**20)
+    limits.check_base64_length(50 * 2**20, "image")
     with pytest.raises(ValueError, match="at most 52,428,800"):
-        limits.check_base64_length(50 * 2**20 + 4)
+        limits.check_base64_length(50 * 2**20 + 4, "image")
     with pytest.raises(ValueError, match=r"^it is empty \(0 bytes\); check how it was written$"):
-        limits.check_base64_length(0)
+        limits.check_base64_length(0, "image")
+
+
+TOO_LARGE = {
+    "image": "shrink it with langchain_mimo.prepare.prepare_image",
+    "video": "shrink it with langchain_mimo.prepare.prepare_video or cut it with "
+    "langchain_mimo.cost.plan_segments",
+    "audio": "shrink it with langchain_mimo.prepare.prepare_audio or cut it with "
+    "langchain_mimo.cost.plan_segments",
+}
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+def test_what_to_do_about_a_large_file_depends_on_its_kind(kind):
+    with pytest.raises(ValueError) as raised:
+        limits.check_base64_length(50 * 2**20 + 4, kind)
+    assert str(raised.value).endswith(f"; {TOO_LARGE[kind]}, or give a public URL")
+    for check in (
+        lambda: limits.check_base64_length(8, kind, 4),
+        lambda: limits.check_url_size(kind, 2**30),
+    ):
+        with pytest.raises(ValueError) as raised:
+            check()
+        assert str(raised.value).endswith(f"; {TOO_LARGE[kind]}")
 
 
 def test_urls_have_their_own_limits():

@@ -108,11 +108,12 @@ def test_a_pickle_read_where_the_folder_is_missing_refuses_at_the_first_use(fold
     [
         (
             "missing",
-            "'missing', which cannot be used: No such file or directory; create the folder",
+            "/missing', which does not exist; create the folder or correct the path",
         ),
-        (["media", "media/a.gif"], "'media/a.gif', which is not a folder"),
+        (["media", "media/a.gif"], "contains 'media/a.gif', that is '/"),
         ("", "an empty path"),
         (["media", ""], "an empty path"),
+        (["media", "media/a.gif"], "/media/a.gif', which is not a folder"),
         (["med\0ia"], "cannot be used"),
         ([b"media"], "must contain paths, got"),
         ([3], "must contain paths, got 3"),

@@ -1,13 +1,16 @@
 """What the logger `langchain_mimo` gets: requests at DEBUG, retries at INFO, never content."""
 
 import asyncio
+import contextlib
 import logging
 import re
+import sys
 
 import httpx2
 import pytest
 from api_requests import KEY, api_request, error_body
 
+from langchain_mimo import ChatMiMo, _checks
 from langchain_mimo._transport import RetryPolicy
 from langchain_mimo.errors import MiMoError
 
@@ -153,3 +156,56 @@ def test_the_package_configures_nothing():
     assert logger.level == logging.NOTSET
     assert logger.propagate
     assert [type(handler) for handler in logger.handlers] == [logging.NullHandler]
+
+
+def chat_model():
+    done = {"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}
+    body = {"id": "1", "choices": [done]}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=body))
+    return ChatMiMo("mimo-v2.6-flash", api_key=KEY, http_client=httpx2.Client(transport=transport))
+
+
+CALLS = {
+    "invoke": lambda llm: llm.invoke("Hello"),
+    "stream": lambda llm: list(llm.stream("Hello")),
+    "batch of one": lambda llm: llm.batch(["Hello"]),
+}
+
+
+@pytest.fixture
+def outside_notebooks(monkeypatch):
+    monkeypatch.setattr(_checks, "_warned", set())
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.usefixtures("outside_notebooks")
+def test_a_sync_call_in_an_event_loop_is_logged_once_for_each_line(call, caplog, monkeypatch):
+    llm = chat_model()
+
+    async def run():
+        for _ in range(2):
+            with contextlib.suppress(MiMoError):  # the response is no stream
+                CALLS[call](llm)
+        with contextlib.suppress(MiMoError):
+            CALLS["invoke"](llm)
+
+    asyncio.run(run())
+    texts = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(texts) == (1 if call == "invoke" else 2)
+    for text in texts:
+        assert text.startswith(f"{__file__}:")
+        assert "this sync call blocks the running event loop until it ends; use ainvoke" in text
+    caplog.clear()
+    _checks._warned.clear()
+    monkeypatch.setitem(sys.modules, "IPython", sys)
+    asyncio.run(run())
+    assert caplog.records == []
+
+
+@pytest.mark.usefixtures("outside_notebooks")
+def test_other_sync_calls_are_not_logged(caplog):
+    llm = chat_model()
+    llm.invoke("Hello")
+    asyncio.run(asyncio.to_thread(llm.invoke, "Hello"))
+    assert caplog.records == []

@@ -20,6 +20,11 @@ from langchain_mimo._json import without_lone_surrogates
 
 _EXCERPT = 200
 
+_REMEDY = (
+    "Call again, describe the fields in the prompt or in the class, or catch it with "
+    "include_raw=True."
+)
+
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):
     """Turns a response, or a tool call in it, into an object of a schema.
@@ -201,5 +206,5 @@ def _describe(message: BaseMessage, found: str) -> str:
     text = f"The response: {', '.join(facts) or 'no content'}."
     if reason == "length":
         text += " It reached the token limit: raise max_completion_tokens"
-        text += ", or set thinking=False." if reasoning else "."
-    return text
+        return text + (", or set thinking=False." if reasoning else ".")
+    return f"{text} {_REMEDY}"

@@ -134,8 +134,9 @@ def parse_tool_choice(
     if wanted in ("any", "web_search") and has_search:
         return "web_search"
     asked = "a tool call" if wanted == "any" else f"a call to {wanted!r}"
-    bound = ", ".join(functions + ["web_search"] * has_search) or "none"
-    raise MiMoInputError(f"tool_choice requires {asked}, but the bound tools are: {bound}")
+    bound = ", ".join(functions + ["web_search"] * has_search)
+    but = f"the bound tools are: {bound}" if bound else "no tools are bound; call bind_tools first"
+    raise MiMoInputError(f"tool_choice requires {asked}, but {but}")
 
 
 def _function_name(tool: Tool) -> str | None:

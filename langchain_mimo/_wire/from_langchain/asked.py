@@ -21,19 +21,21 @@ _IN_TEXT = re.compile(
 )
 
 
-def warn_about(content: str | Sequence[Part]) -> None:
-    """Warn, once each, about content that the program most likely did not mean.
+def warn_about(content: str | Sequence[Part], index: int) -> None:
+    """Warn about content that the program most likely did not mean; once per line of the program.
 
     That is no content, and text with the `repr` of a media block or a data URL that stands alone.
 
     Args:
         content: What the user asks now; nothing else is searched.
+        index: Index of the message.
     """
     if not content:
         warn_once(
-            "The user's message is empty. It is sent as it is, and every request is billed; check "
+            f"messages[{index}]: this user message is empty. It is sent as it is and billed; check "
             "the variable or template that fills it.",
             "empty user message",
+            per_place=True,
         )
         return
     # Of most requests the content is a string without a mark; nothing more is called for it.
@@ -43,11 +45,13 @@ def warn_about(content: str | Sequence[Part]) -> None:
         if not has_mark or not _IN_TEXT.search(text):
             continue
         warn_once(
-            "A text contains a media block or a data URL, which the model gets as text, as when a "
-            'prompt template puts a block into "{media}". Pass messages through a placeholder '
+            f"messages[{index}]: a text contains a media block or a data URL, which the model gets "
+            'as text, as when a prompt template puts a block into "{media}". Pass messages through '
+            "a placeholder "
             'instead: ChatPromptTemplate([("placeholder", "{messages}")]), with '
             "HumanMessage([image_block(path), ...]) in messages.",
             "media block in a text",
+            per_place=True,
         )
 
 

@@ -184,7 +184,7 @@ class _Cleaner:
         elif has_results and not parts:
             return index + 1
         if self._asked is not None:
-            warn_about(parts)
+            warn_about(parts, index)
         self._turns.append(UserTurn(parts, _name_of(message)))
         return index + 1
 
@@ -208,8 +208,8 @@ class _Cleaner:
         if isinstance(part, TextPart):
             return part
         error = MiMoInputError(
-            f"MiMo does not accept {part.reference.kind} content in a {role} message; move it into "
-            "a user message",
+            f"MiMo accepts no {part.reference.kind} block in a {role} message; move it into a user "
+            "message, or set repair_history=True to replace it with a note",
             index,
             part.reference.block_index,
         )

@@ -82,7 +82,7 @@ def test_a_function_named_like_the_search_is_the_function():
     ("tool_choice", "tools", "words"),
     [
         ("rain", [WEATHER, CLOCK, SEARCH], ["'rain'", "weather, clock, web_search"]),
-        ("any", [], ["a tool call", "none"]),
+        ("any", [], ["a tool call, but no tools are bound; call bind_tools first"]),
         ("web_search", [WEATHER], ["'web_search'", "weather"]),
         (7, [WEATHER], ["7", "not supported"]),
         ({"type": "allowed_tools"}, [WEATHER], ["allowed_tools", "not supported"]),

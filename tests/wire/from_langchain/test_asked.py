@@ -84,8 +84,22 @@ def test_only_what_is_asked_now_is_searched():
 @pytest.mark.parametrize("content", ["", [], [""], [{"type": "text", "text": ""}]])
 def test_an_empty_message_is_noticed(content):
     [text] = warnings_of([HumanMessage("Hi."), AIMessage("Hello."), HumanMessage(content)])
-    assert text.startswith("The user's message is empty. It is sent as it is")
-    assert warnings_of([HumanMessage(content)]) == []  # once
+    assert text.startswith(
+        "messages[2]: this user message is empty. It is sent as it is and billed"
+    )
+
+
+def test_a_warning_is_given_once_for_each_line_of_the_program():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            clean_history([HumanMessage("")], HistoryOptions("m"))
+            clean_history([AIMessage("a"), HumanMessage("")], HistoryOptions("m"))
+    assert [str(each.message).partition(":")[0] for each in caught] == [
+        "messages[0]",
+        "messages[1]",
+    ]
+    assert caught[1].lineno == caught[0].lineno + 1
 
 
 def test_an_empty_message_before_is_not(tmp_path):

@@ -86,7 +86,7 @@ REFUSED = {
     "no message": (["x"], r"messages\[0\]: a message must be a LangChain message, got str"),
     "system image": (
         [SystemMessage(["x", IMAGE])],
-        r"messages\[0\], block 1: MiMo does not accept image content in a system message",
+        r"messages\[0\], block 1: MiMo accepts no image block in a system message",
     ),
     "bad block": ([HumanMessage("x"), HumanMessage([{"type": "odd"}])], r"messages\[1\], block 0"),
     "function message alone": ([FunctionMessage("1", name="f")], "has no call"),
