@@ -63,6 +63,18 @@ def run(environment, tmp_path):
     return run
 
 
+def test_sample_media_says_what_to_install():
+    script = str(EXAMPLES / "sample_media.py")
+    program = f"import runpy, sys; sys.modules['av'] = None; runpy.run_path({script!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        'sample_media.py needs PyAV; run pip install ".[av]" in the folder of your clone'
+    )
+
+
 # -------------------------------------------------------------------------------- the video agent
 
 

@@ -112,7 +112,7 @@ def reader(media, lecture, tmp_path, monkeypatch):
         shutil.copy(source, tmp_path / name)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
-    with MiMoEmulator(media_root={"https://example.com/": tmp_path}) as emulator:
+    with MiMoEmulator() as emulator:  # as docs/getting-started.md starts it
         monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
         monkeypatch.setenv("MIMO_BASE_URL", emulator.base_url)
         yield emulator

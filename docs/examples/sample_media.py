@@ -12,9 +12,12 @@ from array import array
 from fractions import Fraction
 from pathlib import Path
 
-import av
-from av.audio.stream import AudioStream
-from av.video.stream import VideoStream
+try:
+    import av
+    from av.audio.stream import AudioStream
+    from av.video.stream import VideoStream
+except ImportError:
+    sys.exit('sample_media.py needs PyAV; run pip install ".[av]" in the folder of your clone')
 from PIL import Image, ImageDraw
 
 SKY, SEA, SUN = (250, 170, 90), (20, 60, 140), (255, 240, 120)

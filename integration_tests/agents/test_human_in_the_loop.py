@@ -1,10 +1,15 @@
-"""What docs/human-in-the-loop.md says about reasoning, edited calls and checkpoints on disk."""
+"""What docs/human-in-the-loop.md says about decisions, reasoning and checkpoints on disk."""
+
+import re
+from typing import get_args
 
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain.agents.middleware.human_in_the_loop import DecisionType
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
+from repository import ROOT
 
 THREAD = {"configurable": {"thread_id": "1"}}
 PROMPT = {"messages": [{"role": "user", "content": "Tell Ann when the demo is."}]}
@@ -22,6 +27,7 @@ PROMPT = {"messages": [{"role": "user", "content": "Tell Ann when the demo is."}
             ["bob@example.com"],
         ),
         ({"type": "reject", "message": "Not now."}, []),
+        ({"type": "respond", "message": "Ann was told by phone."}, []),
     ],
     ids=lambda value: value.get("type") if isinstance(value, dict) else "",
 )
@@ -57,4 +63,10 @@ def test_a_decision_of_another_day_keeps_the_reasoning(emulator, model, tmp_path
     assert sent == to
     assert [request.status for request in emulator.requests] == [200, 200]
     assert "Ann should know." in str(emulator.requests[1].body)
+    assert decision.get("message", "") in str(emulator.requests[1].body["messages"][-1])
     assert state["messages"][-1].text
+
+
+def test_the_page_lists_every_decision():
+    page = (ROOT / "docs" / "human-in-the-loop.md").read_text(encoding="utf-8")
+    assert re.findall(r'^\| `{"type": "(\w+)"', page, re.MULTILINE) == list(get_args(DecisionType))

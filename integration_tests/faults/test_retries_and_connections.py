@@ -10,7 +10,7 @@ import pytest
 from server_scripts import ONE, keep_alive
 
 from langchain_mimo._transport import Transport
-from langchain_mimo.errors import MiMoRedirectError, MiMoServerError
+from langchain_mimo.errors import MiMoInvalidRequestError, MiMoRedirectError, MiMoServerError
 
 pytestmark = pytest.mark.usefixtures("nothing_hangs")
 
@@ -141,6 +141,25 @@ def test_a_kept_connection_that_died_is_replaced(shell, server, make_request, ho
 
 
 # Secrets
+
+
+@pytest.mark.parametrize(("level", "shown"), [(logging.DEBUG, True), (logging.INFO, False)])
+def test_the_level_of_httpcore2_decides_whether_cookies_are_logged(
+    level, shown, shell, server, make_request, caplog
+):
+    """What docs/logging-and-tracing.md says."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(level, logger="httpcore2")
+
+    def script(connection, n):
+        while server.take(connection):
+            body = error_body(400, "no")
+            connection.respond(body, "400 Bad Request\r\nset-cookie: session=secret-cookie")
+
+    server.script = script
+    with pytest.raises(MiMoInvalidRequestError):
+        shell.request(make_request())
+    assert ("secret-cookie" in caplog.text) is shown
 
 
 def test_the_key_is_not_in_debug_logs(shell, server, make_request, caplog):

@@ -16,7 +16,7 @@ Two rules compare an output with what was printed:
 - Any white space equals any other, so long lines may be wrapped.
 
 `shown_form` makes the text of such a block: values that differ between runs (folders, ports, ids,
-digests, times) or between encoders (sizes, tones) become "…", lines are wrapped at 86 columns,
+digests, times, cached tokens) or between encoders (sizes, tones) become "…", lines are wrapped at 86 columns,
 which fit a page of the site, and a long output ends with "…".
 """
 
@@ -43,6 +43,7 @@ VARYING = (
     (re.compile(r"\b(?=\d*[a-f])[0-9a-f]{12,}\b"), "…"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"), "…"),
     (re.compile(r"\b[\d,]+(?= (bytes|bit/s)\b)|(?<='size': )\d+|(?<=about )\d+(?= Hz)"), "…"),
+    (re.compile(r"(?<='cache_read': )\d+"), "…"),
     (re.compile(r"([A-Za-z0-9+/]{40})[A-Za-z0-9+/]{80,}=*"), r"\1…"),
 )
 

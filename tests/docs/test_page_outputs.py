@@ -92,6 +92,7 @@ def test_an_output_agrees_with_what_is_printed(shown, printed, verdict):
         ("e3b0c44298fc1c149afbf4c8996fb924 100000000000", "… 100000000000\n"),
         ("2026-10-09 2026-10-09T12:30:00.123", "2026-10-09 …\n"),
         ("4.0 s, 41,590 bytes, a tone of about 361 Hz", "4.0 s, … bytes, a tone of about … Hz\n"),
+        ("{'cache_read': 320, 'video': 320}", "{'cache_read': …, 'video': 320}\n"),
         ("QUJD" * 40, "QUJD" * 10 + "…\n"),
         ("word " * 30, " ".join(["word"] * 17) + "\n" + " ".join(["word"] * 13) + "\n"),
     ],
@@ -116,6 +117,12 @@ def pages():
 def test_blocks_that_do_not_run_show_no_output():
     blocks = [block for page in pages() for block in blocks_of(page.read_text(encoding="utf-8"))]
     assert not [block for block in blocks if block.kind == "not run" and block.output]
+
+
+def test_no_output_depends_on_what_the_emulator_has_cached():
+    """Readers run several pages against one emulator. docs/caches.md is about the cache itself."""
+    for page in pages():
+        assert not re.search(r"'cache_read': \d", page.read_text(encoding="utf-8")), page
 
 
 def test_the_site_understands_the_first_line_of_every_block():
