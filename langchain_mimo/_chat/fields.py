@@ -28,11 +28,11 @@ from langchain_mimo._chat.settings import (
     PARAMETERS,
     EmptyContent,
     check_address,
+    check_authorities,
     check_base_url,
     check_budget,
     check_client,
     check_model,
-    check_verify,
     checked_id,
     endpoints_of,
     env_base_url,
@@ -270,7 +270,7 @@ class ChatMiMoFields(BaseChatModel):
     _secret_key = field_validator("api_key", mode="before")(check_key)
     _known_policy = field_validator("retry_policy", mode="before")(read_policy)
     _known_timeout = field_validator("timeout", mode="before")(read_timeout)
-    _known_authorities = field_validator("verify", mode="before")(check_verify)
+    _known_authorities = field_validator("verify", mode="before")(check_authorities)
 
     @field_validator(*PARAMETERS)
     @classmethod
@@ -292,7 +292,9 @@ class ChatMiMoFields(BaseChatModel):
     @field_validator("http_client", "http_async_client")
     @classmethod
     def _own_client(cls, value: Any, info: ValidationInfo) -> Any:
-        return value if value is None else check_client(info.field_name or "", value)
+        if value is None:
+            return None
+        return check_client(info.field_name or "", value, info.data.get("verify", True))
 
     @field_validator("budget")
     @classmethod

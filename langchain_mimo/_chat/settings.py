@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
@@ -62,12 +64,13 @@ def env_max_retries() -> int:
     return int(value)
 
 
-def check_client(name: str, value: object) -> object:
+def check_client(name: str, value: object, verify: object) -> object:
     """Return a user's own HTTP client, of httpx2 or httpx.
 
     Args:
         name: "http_client" or "http_async_client".
         value: The client.
+        verify: The field of that name, which has no effect on the client.
 
     Raises:
         ValueError: It is not a client of that kind.
@@ -78,6 +81,13 @@ def check_client(name: str, value: object) -> object:
     if package_of(value, kind) is None:
         msg = f"{name} must be an httpx2.{kind} or httpx.{kind}, got {type(value).__name__}"
         raise ValueError(msg)
+    if verify is not True:
+        warn_once(
+            f"verify= has no effect on {name}, which has its own setting; create the client with "
+            f"verify=ssl.create_default_context(cafile=...), or leave {name} out.",
+            "verify beside a client",
+            per_place=True,
+        )
     return value
 
 
@@ -96,6 +106,27 @@ def check_verify(value: object) -> bool | str | ssl.SSLContext:
         f"{shown(value)}"
     )
     raise ValueError(msg)
+
+
+def check_authorities(value: object) -> bool | str | ssl.SSLContext:
+    """Return the same for the constructor, where a path must exist.
+
+    Raises:
+        ValueError: It is of another kind, or a path of nothing.
+    """
+    checked = check_verify(value)
+    if isinstance(checked, str):
+        path = Path(checked)
+        with suppress(RuntimeError):  # the home directory of a user who is not known
+            path = path.expanduser()
+        if not path.exists():
+            named = "" if str(path) == checked and path.is_absolute() else f" ({path.absolute()})"
+            msg = (
+                f"verify names {checked!r}{named}, which does not exist; correct the path, or "
+                "leave it out to trust the authorities of the operating system"
+            )
+            raise ValueError(msg)
+    return checked
 
 
 def read_policy(value: object) -> object:
@@ -182,7 +213,7 @@ def endpoints_of(
     )
     if endpoints.is_mimo and not has_key:
         msg = (
-            f"no API key for {endpoints.host}: set {API_KEY_VARIABLES[0]} or pass api_key=; other "
+            f"no API key for {endpoints.place}: set {API_KEY_VARIABLES[0]} or pass api_key=; other "
             "servers need none"
         )
         raise MiMoConfigurationError(msg)
@@ -238,7 +269,7 @@ def check_address(
     if region is not None and endpoints.host != TOKEN_PLAN_HOSTS[region]:
         msg = (
             f"region={region!r} means {TOKEN_PLAN_HOSTS[region]}, but {named} points to "
-            f"{endpoints.host}; {remedy}"
+            f"{endpoints.place}; {remedy}"
         )
         raise MiMoConfigurationError(msg)
     # A base URL of the program is its own choice: resellers and tests take keys of any kind.
@@ -247,14 +278,14 @@ def check_address(
     if is_from_environment and wrong:
         kind = "pay-as-you-go (sk-…)" if is_plan_host else "Token Plan (tp-…)"
         msg = (
-            f"the api_key passed is a {kind} key, but {named} points to {endpoints.host}; {remedy}"
+            f"the api_key passed is a {kind} key, but {named} points to {endpoints.place}; {remedy}"
         )
         raise MiMoConfigurationError(msg)
     if endpoints.is_plain and not endpoints.is_loopback:
         warn_once(
             f"{named} sends all messages, and the API key if there is one, unencrypted to "
-            f"{endpoints.host} (http); use https.",
-            f"plain http {endpoints.host}",
+            f"{endpoints.place} (http); use https.",
+            f"plain http {endpoints.place}",
         )
 
 

@@ -65,6 +65,11 @@ class Endpoints(NamedTuple):
     models: str
 
     @property
+    def place(self) -> str:
+        """The host, with the port if the URL has one, for messages."""
+        return urlsplit(self.root).netloc
+
+    @property
     def is_mimo(self) -> bool:
         """Whether the host is MiMo's own, which always requires a key."""
         return self.host == MIMO_DOMAIN or self.host.endswith("." + MIMO_DOMAIN)

@@ -94,7 +94,7 @@ def test_a_region_and_another_address_in_the_program():
 
 def test_plain_http_warns_once_for_each_host():
     settings = {"base_url": "http://vllm.internal:8000/v1", "api_key": "sk-canary"}
-    with pytest.warns(UserWarning, match=r"unencrypted to vllm\.internal \(http\)") as caught:
+    with pytest.warns(UserWarning, match=r"unencrypted to vllm\.internal:8000 \(http\)") as caught:
         host(**settings)
     assert [warning.filename for warning in caught] == [__file__]
     assert "canary" not in str(caught[0].message)

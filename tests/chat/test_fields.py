@@ -1,6 +1,7 @@
 """The constructor: environment, keys, hosts, typos, and what stays secret."""
 
 import json
+import warnings
 
 import httpx2
 import pytest
@@ -223,10 +224,33 @@ def test_limits_and_retries_survive_dumps_and_loads():
     assert api_request(back).retry == llm.retry_policy
 
 
-def test_a_certificate_that_is_not_there_is_named(tmp_path):
-    llm = ChatMiMo(model="m", api_key=CANARY, verify=str(tmp_path / "gone.pem"))
-    with pytest.raises(MiMoConfigurationError, match=r"gone\.pem"):
+@pytest.mark.parametrize("path", ["gone.pem", "~nobody-of-that-name/gone.pem", "{}/gone.pem"])
+def test_a_certificate_that_is_not_there_is_named(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = path.format(tmp_path)
+    where = "" if path == str(tmp_path / "gone.pem") else f" ({tmp_path / path})"
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo(model="m", api_key=CANARY, verify=path)
+    assert f"verify names {path!r}{where}, which does not exist" in str(caught.value)
+
+
+def test_a_certificate_that_is_gone_since_is_named(tmp_path):
+    path = tmp_path / "company.pem"
+    path.touch()
+    llm = ChatMiMo(model="m", api_key=CANARY, verify=path)
+    path.unlink()
+    with pytest.raises(MiMoConfigurationError, match=r"certificates of verify='.*company\.pem'"):
         llm.invoke("x")
+
+
+def test_verify_beside_a_client_gets_one_warning():
+    clients = {"http_client": httpx2.Client(), "http_async_client": httpx2.AsyncClient()}
+    with pytest.warns(UserWarning, match="verify= has no effect on http_client, which") as found:
+        ChatMiMo(model="m", api_key=CANARY, verify=False, **clients)
+    assert len(found) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ChatMiMo(model="m", api_key=CANARY, **clients)
 
 
 def test_the_profile_is_the_catalogues():

@@ -131,6 +131,7 @@ CONSTRUCTOR = [
     (19, model(timeout={"conect": 5}), ["timeout", "'conect'", "did you mean 'connect'?"]),
     (19, lambda: MiMoTimeouts(conect=5), ["'conect'", "did you mean 'connect'?"]),
     (19, model(verify=5), ["verify must be", "ssl.SSLContext", "got 5"]),
+    (54, model(verify="/no/ca.pem"), ["verify names '/no/ca.pem', which does not exist"]),
     (4, model(reasoning_effort="max"), ["must be 'none', 'low', 'medium' or 'high', got 'max'"]),
     (28, model(fps=30), ["fps must be a number from 0.1 to 10, got 30"]),
     (28, model(media_resolution="high"), ["media_resolution must be 'default' or 'max'", "'high'"]),
@@ -298,8 +299,10 @@ def test_a_call_that_bypasses_the_client_warns_once(monkeypatch, is_sync):
         run(model()())
 
 
+@pytest.mark.filterwarnings("ignore:verify= has no effect")
 def test_what_users_bring_is_taken(tmp_path):
     client = answering(**NO_CALL)
+    (tmp_path / "company.pem").touch()
     llm = ChatMiMo(
         "mimo-v2.6-flash",
         api_key=CANARY,
