@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 from langchain_mimo._chat.api_keys import acurrent_key, current_key
 from langchain_mimo._chat.model_hooks import ModelHooks
 from langchain_mimo._chat.settings import check_verify, request_headers
-from langchain_mimo._transport.retries import default_policy
+from langchain_mimo._transport.retries import policy_of
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo.errors import MiMoError, MiMoMediaRejectedError
 
@@ -77,7 +77,7 @@ class ConnectedFields(ModelHooks):
             headers=request_headers(key, self.default_headers, api_format.headers),
             tree=body,
             timeouts=MiMoTimeouts.of(self.timeout),
-            retry=self.retry_policy or default_policy(self.max_retries),
+            retry=policy_of(self.retry_policy, self.max_retries),
             media=self._media_policy,
             max_response_bytes=self.max_response_bytes or MAX_RESPONSE_BYTES,
             on_head=on_head,

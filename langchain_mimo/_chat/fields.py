@@ -27,6 +27,7 @@ from langchain_mimo._chat.settings import (
     BASE_URL_VARIABLE,
     PARAMETERS,
     EmptyContent,
+    agreed_retries,
     check_address,
     check_authorities,
     check_base_url,
@@ -184,7 +185,8 @@ class ChatMiMoFields(BaseChatModel):
     """Retries after the first attempt, at least 0; default: MIMO_MAX_RETRIES, then 2."""
 
     retry_policy: RetryPolicy | None = None
-    """Replaces `max_retries`, to set delays and their limits too."""
+    """Delays of retries, and their limits. A policy without `max_retries` takes that of the model;
+    one that has it wins over MIMO_MAX_RETRIES, and must not contradict the argument."""
 
     max_response_bytes: int | None = Field(default=None, ge=1)
     """Largest response, in bytes after decompression; default 67,108,864. A stream may have eight
@@ -350,7 +352,10 @@ class ChatMiMoFields(BaseChatModel):
         return self
 
     @model_validator(mode="after")
-    def _check_server_and_thinking(self) -> Self:
+    def _check_combinations(self) -> Self:
+        if policy := self.retry_policy:
+            given = "max_retries" in self.model_fields_set
+            self.max_retries = agreed_retries(self.max_retries, policy, is_given=given)
         if self.reasoning_effort is not None:
             combine_thinking(self.thinking, self.reasoning_effort)
         # MiMo has every format, so most models never import the dialects.

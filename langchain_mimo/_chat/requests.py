@@ -15,7 +15,7 @@ from langchain_mimo._chat.fields import ChatMiMoFields
 from langchain_mimo._chat.structured_output.native import accepts_native_schema
 from langchain_mimo._chat.structured_output.request import FormatPlan, plan_response_format
 from langchain_mimo._chat.tool_choice.choice import ForcedChoice, plan_tool_choice
-from langchain_mimo._transport.retries import RetryPolicy, default_policy
+from langchain_mimo._transport.retries import RetryPolicy, policy_of
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.bound_tools import BoundTools, rename_calls
 from langchain_mimo._wire.dialects import Dialect, dialect_of
@@ -257,4 +257,4 @@ def _held_retries(fields: ChatMiMoFields) -> RetryPolicy | None:
     """Return how a held stream is sent again; a `total` limit covers one request only."""
     if MiMoTimeouts.of(fields.timeout).total is not None:
         return None
-    return fields.retry_policy or default_policy(fields.max_retries)
+    return policy_of(fields.retry_policy, fields.max_retries)

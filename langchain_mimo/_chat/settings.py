@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from langchain_mimo import catalogue
 from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key, key_in
 from langchain_mimo._checks import shown, warn_once
-from langchain_mimo._transport.retries import RetryPolicy
+from langchain_mimo._transport.retries import DEFAULT_MAX_RETRIES, RetryPolicy
 from langchain_mimo._wire.endpoints import (
     Endpoints,
     Server,
@@ -41,7 +41,6 @@ PARAMETERS = (
 
 BASE_URL_VARIABLE = "MIMO_BASE_URL"
 MAX_RETRIES_VARIABLE = "MIMO_MAX_RETRIES"
-DEFAULT_MAX_RETRIES = 2
 
 
 def env_base_url() -> str | None:
@@ -141,6 +140,27 @@ def read_policy(value: object) -> object:
         return RetryPolicy(**value)
     except MiMoConfigurationError as error:
         raise ValueError(f"retry_policy: {error}") from None
+
+
+def agreed_retries(max_retries: int, policy: RetryPolicy, *, is_given: bool) -> int:
+    """Return the number of retries of a model with a policy: the policy's, if it has one.
+
+    Args:
+        max_retries: The model's own number.
+        policy: The policy.
+        is_given: Whether the model's own is an argument, not from the environment.
+
+    Raises:
+        MiMoConfigurationError: Argument and policy contradict each other.
+    """
+    if policy.max_retries is None:
+        return max_retries
+    if is_given and policy.max_retries != max_retries:
+        raise MiMoConfigurationError(
+            f"max_retries={max_retries} and RetryPolicy(max_retries={policy.max_retries}) "
+            "contradict each other; remove one of them"
+        )
+    return policy.max_retries
 
 
 def checked_id(value: str) -> str:

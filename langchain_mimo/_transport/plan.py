@@ -122,7 +122,7 @@ class Plan:
             self.api_request.tree,
             self.body.text_bytes if self.counts_usage else 0,
             self._media_tokens,
-            policy.retry_after_cap if policy.max_retries else 0.0,
+            policy.retry_after_cap if policy.most_attempts > 1 else 0.0,
         )
         gate = self.api_request.gate or shared_backoff(self._host, call.key)
         failure = None
@@ -141,7 +141,7 @@ class Plan:
                 if delay is None:
                     raise
                 self._check_total(delay, error)
-                log_retry(self._host, self.attempts, policy.max_retries + 1, error, delay)
+                log_retry(self._host, self.attempts, policy.most_attempts, error, delay)
                 self._waited, failure = self._waited + delay, error
                 yield delay, None
 

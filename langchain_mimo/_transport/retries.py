@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from langchain_mimo._checks import integer, known_arguments, number
@@ -25,6 +25,8 @@ from langchain_mimo.errors import (
     as_configuration_error,
 )
 
+DEFAULT_MAX_RETRIES = 2
+
 
 @known_arguments(MiMoConfigurationError)
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class RetryPolicy:
     event of a stream has been yielded.
 
     Attributes:
-        max_retries: Number of attempts after the first; 0 for none.
+        max_retries: Number of attempts after the first; 0 for none. Default: that of the model,
+            which is its `max_retries`, then MIMO_MAX_RETRIES, then 2.
         initial_delay: Longest delay before the first retry, in seconds; it doubles with each
             attempt.
         max_delay: Longest delay, in seconds, unless the server sends Retry-After.
@@ -51,7 +54,7 @@ class RetryPolicy:
             account funds", with which MiMo also rejects bursts of requests on a Token Plan.
     """
 
-    max_retries: int = 2
+    max_retries: int | None = None
     initial_delay: float = 0.5
     max_delay: float = 8.0
     retry_after_cap: float = 60.0
@@ -64,11 +67,18 @@ class RetryPolicy:
             MiMoConfigurationError: A value has the wrong type, or is negative or not finite.
         """
         with as_configuration_error():
-            checked: dict[str, float] = {"max_retries": integer("max_retries", self.max_retries, 0)}
+            checked: dict[str, float] = {}
+            if self.max_retries is not None:
+                checked["max_retries"] = integer("max_retries", self.max_retries, 0)
             for name in ("initial_delay", "max_delay", "retry_after_cap"):
                 checked[name] = number(name, getattr(self, name), 0)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def most_attempts(self) -> int:
+        """Number of attempts, with the first."""
+        return 1 + (DEFAULT_MAX_RETRIES if self.max_retries is None else self.max_retries)
 
     def delay(self, attempt: int, error: BaseException, random: float) -> float | None:
         """Decide whether to retry.
@@ -81,7 +91,7 @@ class RetryPolicy:
         Returns:
             Seconds to wait before the next attempt, or None for no retry.
         """
-        if attempt > self.max_retries or not self.retries(error):
+        if attempt >= self.most_attempts or not self.retries(error):
             return None
         longest = min(self.max_delay, self.initial_delay * 2.0 ** (min(attempt, 64) - 1))
         asked = self.asked(error)
@@ -122,9 +132,13 @@ class RetryPolicy:
 
 
 @lru_cache(maxsize=64)
-def default_policy(max_retries: int) -> RetryPolicy:
-    """Return the policy of a model that sets only `max_retries`."""
-    return RetryPolicy(max_retries=max_retries)
+def policy_of(policy: RetryPolicy | None, max_retries: int) -> RetryPolicy:
+    """Return the policy of a model, with the model's `max_retries` if it has no number itself."""
+    if policy is None:
+        return RetryPolicy(max_retries=max_retries)
+    if policy.max_retries is None:
+        return replace(policy, max_retries=max_retries)
+    return policy
 
 
 class Backoff:
