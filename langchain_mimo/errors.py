@@ -42,20 +42,13 @@ from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata
 
+from langchain_mimo._error_texts import joined, response_text, timeout_text, with_partial
+
 if TYPE_CHECKING:
     _Refusal = core.ModelInvalidRequestError
 else:
     # Core has a class for refusals since 1.7.5.
     _Refusal = getattr(core, "ModelRefusalError", core.ModelInvalidRequestError)
-
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
-
-
-def _joined(text: str, sentence: str) -> str:
-    """Return a text and a sentence that follows it."""
-    if not sentence:
-        return text
-    return f"{text}{'' if text.endswith(_SENTENCE_ENDS) else '.'} {sentence}"
 
 
 def _rebuild(cls: type[MiMoError], args: tuple[Any, ...], state: dict[str, Any]) -> MiMoError:
@@ -84,14 +77,8 @@ class MiMoError(Exception):
 
     def __str__(self) -> str:
         """Return the message, where a partial message is, and the attempts if several."""
-        return _joined(_joined(super().__str__(), self._arrived()), self._tried())
-
-    def _arrived(self) -> str:
-        """Return a sentence about what had arrived, if there is any and the message lacks it."""
-        is_told = "partial_message" in super().__str__()
-        if is_told or getattr(self, "partial_message", None) is None:
-            return ""
-        return "What had arrived is in partial_message."
+        text = with_partial(super().__str__(), getattr(self, "partial_message", None))
+        return joined(text, self._tried())
 
     def _tried(self) -> str:
         """Return a sentence about the attempts; "" if there was one, or a retry cannot help."""
@@ -230,23 +217,10 @@ class MiMoTimeoutError(MiMoError, core.ModelTimeoutError):
         self.events = events
         self.received = received
         self.partial_message: AIMessage | None = None
-        source = f" from {host}" if host else ""
-        remedy = f"change it with timeout=MiMoTimeouts({limit}=...)"
-        if held_back is not None:
-            text = (
-                f"is shorter than the remaining wait of {held_back:.1f} s after an earlier 429"
-                f"{source}, which applies to all callers with this key; nothing was sent"
-            )
-        elif in_line:
-            text = f"expired while waiting for the call budget; nothing was sent; {remedy}"
-        elif limit == "connect":
-            text = f"expired while connecting to {host}; check the network, or {remedy}"
-        else:
-            text = (
-                f"expired while waiting for a response{source}, after {events} events "
-                f"({received} bytes); {remedy}"
-            )
-        super().__init__(f"time limit {limit!r} of {seconds:g} s {text}")
+        progress = f"{events} events ({received} bytes)"
+        super().__init__(
+            timeout_text(limit, seconds, host, progress, held_back=held_back, in_line=in_line)
+        )
 
 
 class MiMoIncompleteStreamError(MiMoError, core.ModelConnectionError):
@@ -341,20 +315,14 @@ class MiMoAPIError(MiMoError):
 
     def __str__(self) -> str:
         """Return status, fields of the body, request id, attempts and hint on one line."""
-        code = f" (code {self.code})" if self.code and self.code != str(self.status_code) else ""
-        parts = [f"{self.status_code}{code} {self.message or 'no message'}"]
-        parts += [
-            f"{name}: {value}"
-            for name, value in (
-                ("param", self.param),
-                ("type", self.type),
-                ("request id", self.request_id),
-                ("retry after", f"{self.retry_after:g} s" if self.retry_after else None),
-            )
-            if value
-        ]
-        text = "; ".join([*(part.rstrip(".") for part in parts[:-1]), parts[-1]])
-        return _joined(_joined(text, self._tried()), self.hint or "")
+        fields = (
+            ("param", self.param),
+            ("type", self.type),
+            ("request id", self.request_id),
+            ("retry after", f"{self.retry_after:g} s" if self.retry_after else None),
+        )
+        text = response_text(self.status_code, self.code, self.message, fields)
+        return joined(joined(text, self._tried()), self.hint or "")
 
 
 class MiMoAuthenticationError(MiMoAPIError, core.ModelAuthenticationError):
