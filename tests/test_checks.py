@@ -13,6 +13,8 @@ import pytest
 
 from langchain_mimo import ChatMiMo, _checks
 from langchain_mimo._checks import (
+    alternatives,
+    choice,
     integer,
     known_arguments,
     known_keywords,
@@ -42,6 +44,14 @@ def test_what_is_no_number(value):
     for limits, wanted in (((0,), " >= 0"), ((0, 3), " from 0 to 3"), ((-math.inf,), "")):
         with pytest.raises(ValueError, match=f"^x must be a number{wanted}, got "):
             number("x", value, *limits)
+
+
+def test_choices_are_listed_as_a_sentence_lists_them():
+    assert alternatives("a") == "'a'"
+    assert alternatives("ab") == "'a' or 'b'"
+    assert alternatives("abc") == "'a', 'b' or 'c'"
+    with pytest.raises(ValueError, match=r"^x must be 'a', 'b' or 'c', got 1$"):
+        choice("x", 1, "abc")
 
 
 class Three:
