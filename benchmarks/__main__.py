@@ -106,7 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="number of rounds in every group")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument(
-        "--publish", action="store_true", help="write the charts and the table of the docs"
+        "--publish", action="store_true", help="write the chart and the table of the docs"
     )
     arguments = parser.parse_args()
     if unknown := [each for each in arguments.groups if each not in GROUPS]:
@@ -132,9 +132,7 @@ def main() -> int:
     output = ROOT / "docs" / "assets" if arguments.publish else arguments.output
     output.mkdir(parents=True, exist_ok=True)
     caption = describe_run()
-    for name, columns in (("performance", 2), ("performance-narrow", 1)):
-        drawn = chart.draw(measures, caption, columns)
-        (output / f"{name}.svg").write_text(drawn, encoding="utf-8")
+    (output / "performance.svg").write_text(chart.draw(measures, caption), encoding="utf-8")
     results = {"about": caption, "measures": [each.as_json() for each in measures.values()]}
     text = json.dumps(results, indent=1, ensure_ascii=False)
     (output / "performance.json").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Draws the charts of the documentation as SVG: one with two columns, one for narrow screens."""
+"""Draws the chart of the documentation as SVG."""
 
 from __future__ import annotations
 
@@ -99,41 +99,31 @@ def _growth(measure: Measure, left: int, top: int) -> str:
     return "\n".join(parts)
 
 
-def draw(measures: Mapping[str, Measure], caption: str, columns: int = 2) -> str:
-    """Draw the panels whose measures were taken, above a caption.
-
-    Args:
-        measures: The measures, by name.
-        caption: Lines of text to show below the panels.
-        columns: Number of panels in a row.
-    """
+def draw(measures: Mapping[str, Measure], caption: str) -> str:
+    """Draw the panels whose measures were taken, two in a row, above a caption."""
     panels = [
         (measures[name], title, shown or tuple(measures[name].samples))
         for name, title, shown in PANELS
         if name in measures
     ]
     parts, top = [], MARGIN
-    for at in range(0, len(panels), columns):
-        row = panels[at : at + columns]
+    for at in range(0, len(panels), 2):
+        row = panels[at : at + 2]
         for column, (measure, title, shown) in enumerate(row):
             parts.append(_bars(measure, title, shown, MARGIN + column * COLUMN, top))
         top += HEAD + max(len(shown) for _, _, shown in row) * ROW + 18
     if GROWTH_NAME in measures:
         parts.append(_growth(measures[GROWTH_NAME], MARGIN, top))
         top += HEAD + LINES_HEIGHT + 40
-    lines = [line for text in caption.split("\n") for line in _wrap(text, 65 * columns)]
+    lines = [line for text in caption.split("\n") for line in textwrap.wrap(text, 130)]
     for at, line in enumerate(lines):
         y = top + 14 + at * 17
         parts.append(f'<text class="note" x="{MARGIN}" y="{y}">{escape(line)}</text>')
     height = top + 14 + len(lines) * 17
-    width = COLUMN * columns + 2 * MARGIN
+    width = 2 * (COLUMN + MARGIN)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="ChatMiMo beside other chat models"><style>{STYLE}</style>\n'
         + "\n".join(parts)
         + "\n</svg>\n"
     )
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width) or [""]
