@@ -21,6 +21,8 @@ from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoConnectionError,
     MiMoError,
+    MiMoIncompleteStreamError,
+    MiMoRedirectError,
     MiMoTimeoutError,
 )
 
@@ -327,3 +329,88 @@ def test_68_a_port_in_use():
     assert f"127.0.0.1:{port}: Address already in use; stop the program" in done.stderr
     assert "choose another port with --port (0 for a free one)" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+EVENT = b'data: {"id": "1", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}\n\n'
+
+
+def streamed(base_url, **fields):
+    """Return what a sync and an async stream raise."""
+    llm = ChatMiMo(model="mimo-v2.6-flash", base_url=base_url, api_key=KEY, **fields)
+    with pytest.raises(MiMoError) as caught:
+        list(llm.stream("Hello"))
+    found = [caught.value]
+
+    async def call():
+        with pytest.raises(MiMoError) as caught:
+            async for _ in llm.astream("Hello"):
+                pass
+        return caught.value
+
+    return [*found, asyncio.run(call())]
+
+
+@pytest.mark.parametrize("limit", ["idle", "total"])
+def test_55_a_stream_that_falls_silent(limit, servers):
+    def script(connection, n):
+        connection.read_request()
+        connection.head()
+        connection.chunk(EVENT)
+        connection.seconds_until_closed()
+
+    server = servers(script)
+    errors = streamed(
+        f"http://127.0.0.1:{server.port}/v1", timeout=MiMoTimeouts(**{limit: 0.3}), max_retries=0
+    )
+    parts = (f"from 127.0.0.1:{server.port}, after 1 events", f"MiMoTimeouts({limit}=...)")
+    place = "What had arrived is in partial_message."
+    check(errors, MiMoTimeoutError, f"{limit!r} of 0.3 s", *parts, place, retryable=True)
+    assert [error.partial_message.content for error in errors] == ["Hi", "Hi"]
+
+
+def test_62_a_redirect_to_https(servers):
+    def script(connection, n):
+        connection.read_request()
+        location = f"https://me:{PASSWORD}@127.0.0.1:{server.port}/v1/chat/completions?k={PASSWORD}"
+        connection.respond(b"", "301 Moved Permanently", f"Location: {location}")
+
+    server = servers(script)
+    place = f"127.0.0.1:{server.port}"
+    whole = (
+        f"301 http://{place} redirects to https://{place}/v1/chat/completions. Not followed, "
+        "because the API key would be sent along. If you trust that address, set "
+        f'base_url="https://{place}/v1".'
+    )
+    check(calls(f"http://{place}/v1"), MiMoRedirectError, whole, retryable=False)
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+@pytest.mark.parametrize(
+    ("sent", "partial"),
+    [
+        (b"", None),
+        (b": PROCESSING\n\n", None),
+        (b"data: {" + b" " * 193, None),
+        (EVENT, "Hi"),
+        (EVENT + EVENT[:40], "Hi"),
+    ],
+)
+def test_63_a_stream_that_is_cut(sent, partial, is_clean, servers):
+    def script(connection, n):
+        connection.read_request()
+        connection.head()
+        if sent:
+            connection.chunk(sent)
+        if is_clean:
+            connection.end()
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+    server = servers(script)
+    errors = streamed(f"http://127.0.0.1:{server.port}/v1", max_retries=0)
+    again = "call again; if it happens often, check the server and the proxies in between"
+    kind = MiMoConnectionError if partial is None and not is_clean else MiMoIncompleteStreamError
+    told = [] if partial is None else ["is in partial_message"]
+    check(errors, kind, f"127.0.0.1:{server.port} ", again, *told, retryable=True)
+    for error in errors:
+        message = getattr(error, "partial_message", None)
+        assert (message and message.content) == partial
