@@ -61,8 +61,10 @@ def check_key(value: object) -> object:
         return value
     key = value if isinstance(value, str) else value.get_secret_value()
     if not key:
-        variable = API_KEY_VARIABLES[0]
-        raise ValueError(f"api_key is empty; pass a key, or leave it out to use {variable}")
+        raise ValueError(
+            f"api_key is empty; pass a key, leave it out to use {API_KEY_VARIABLES[0]}, or pass "
+            '"none" to a server that needs no key'
+        )
     if wrong := wrong_in_key(key):
         raise ValueError(f"api_key {wrong}")
     return SecretStr(key)

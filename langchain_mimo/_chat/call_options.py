@@ -212,7 +212,7 @@ def _model(fields: ChatMiMoFields, given: str) -> str:
         ValueError: It is a speech model, and the host is MiMo's.
     """
     model = catalogue.strip_id(given)
-    check_model(model, is_mimo=fields._endpoints.is_mimo)  # noqa: SLF001 - the same class
+    check_model(model, fields._endpoints, fields.server)  # noqa: SLF001 - the same class
     return model
 
 

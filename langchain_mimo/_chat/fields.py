@@ -386,7 +386,7 @@ class ChatMiMoFields(BaseChatModel):
             key_in_code=fixed_key(self.api_key) if "api_key" in given else None,
             is_from_environment=is_from_environment,
         )
-        check_model(self.model, is_mimo=endpoints.is_mimo)
+        check_model(self.model, endpoints, self.server)
         return self
 
     @property

@@ -175,27 +175,31 @@ def checked_id(value: str) -> str:
     return model
 
 
-def check_model(model: str, *, is_mimo: bool) -> None:
+def check_model(model: str, endpoints: Endpoints, server: Server) -> None:
     """Check that MiMo's own hosts serve a model for chats; other hosts may serve any id.
 
-    Warns once about a retired model: the date is MiMo's announcement, and the server decides.
+    Warns once about a retired model: the date is MiMo's announcement, and the server decides. On
+    this machine too, where the emulator stands for MiMo.
 
     Args:
         model: The model id.
-        is_mimo: Whether the host is MiMo's own.
+        endpoints: Where requests go.
+        server: What is there.
 
     Raises:
         ValueError: It is a speech model.
     """
-    known = catalogue.find(model) if is_mimo else None
+    known = catalogue.find(model)
     if known is None:
         return
-    if not known.conversational:
+    if endpoints.is_mimo and not known.conversational:
         does = "transcribes" if "audio" in known.inputs else "synthesizes"
         raise ValueError(
             f"model {model!r} {does} speech and does not chat; ChatMiMo takes {chat_ids()}"
         )
-    if known.ended and known.ended_by(datetime.now(UTC)):
+    if not (known.ended and known.ended_by(datetime.now(UTC))):
+        return
+    if endpoints.is_mimo or (server == "mimo" and endpoints.is_loopback):
         warn_once(
             f"MiMo retired {known.id} on {known.ended:%Y-%m-%d}; use {known.successor}.",
             f"retired {known.id}",

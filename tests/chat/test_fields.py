@@ -8,7 +8,9 @@ import pytest
 from langchain_core.load import dumps, loads
 from pydantic import SecretStr
 
+from langchain_mimo import _checks
 from langchain_mimo._chat.api_keys import current_key
+from langchain_mimo._chat.call_options import call_options
 from langchain_mimo._transport import MiMoTimeouts, RetryPolicy
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.errors import MiMoConfigurationError
@@ -98,6 +100,21 @@ def test_an_empty_argument_is_an_error(monkeypatch, name, empty):
         empty = ""
     with pytest.raises(MiMoConfigurationError, match=f"^{name} is empty; pass a .* leave it out"):
         ChatMiMo(model="m", **{name: empty})
+
+
+@pytest.mark.parametrize("empty", ["", SecretStr("")])
+def test_a_server_of_ones_own_gets_no_key_of_the_environment(monkeypatch, empty):
+    monkeypatch.setenv("MIMO_API_KEY", CANARY)
+    own = {"model": "m", "base_url": "https://own.example/v1"}
+    with pytest.raises(MiMoConfigurationError) as caught:
+        ChatMiMo(**own, api_key=empty)
+    assert str(caught.value) == (
+        "api_key is empty; pass a key, leave it out to use MIMO_API_KEY, or pass "
+        '"none" to a server that needs no key'
+    )
+    headers = {"none": "Bearer none", None: f"Bearer {CANARY}"}
+    for key, header in headers.items():
+        assert api_request(ChatMiMo(**own, api_key=key)).headers["Authorization"] == header
     monkeypatch.setenv("MIMO_BASE_URL", " ")
     monkeypatch.setenv("XIAOMI_API_KEY", "")
     assert ChatMiMo(model="m").base_url is None
@@ -168,6 +185,28 @@ def test_retries_from_the_environment(monkeypatch):
 def test_a_retired_model_names_its_successor():
     with pytest.warns(UserWarning, match=r"mimo-v2\.5-pro.*2026-10-21.*mimo-v2\.6-pro"):
         ChatMiMo(model="MiMo-V2.5-Pro", api_key=CANARY)
+
+
+@pytest.mark.parametrize(
+    ("fields", "warns"),
+    [
+        ({"base_url": "http://127.0.0.1:8000/v1"}, True),  # the emulator
+        ({"base_url": "http://localhost:8000"}, True),
+        ({"base_url": "http://127.0.0.1:8000/v1", "server": "vllm"}, False),
+        ({"base_url": "https://reseller.example/v1"}, False),
+    ],
+)
+def test_retired_models_warn_where_mimos_ranges_hold(fields, warns, monkeypatch):
+    monkeypatch.setattr(_checks, "_warned", set())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        llm = ChatMiMo(model="mimo-v2.5", api_key="none", **fields)
+        for model in ("mimo-v2.5-pro", "mimo-v2.5-tts"):  # of a call; speech is not refused here
+            call_options(llm, None, {"model": model})
+    texts = [str(warning.message) for warning in caught]
+    successors = ("mimo-v2.5 on 2026-10-21; use mimo-v2.6-flash.", "use mimo-v2.6-pro.")
+    assert len(texts) == (2 if warns else 0)
+    assert all(end in text for end, text in zip(successors, texts, strict=False))
 
 
 def test_aliases():
