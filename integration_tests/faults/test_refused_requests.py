@@ -140,11 +140,11 @@ def test_web_search_that_is_off(way):
 @pytest.mark.parametrize(
     ("fields", "hint"),
     [
-        ({"api_key": "sk-wrong-canary"}, "The key was sent to 127.0.0.1"),
-        ({"api_key": None}, "No key was sent to 127.0.0.1; pass api_key or set MIMO_API_KEY."),
+        ({"api_key": "sk-wrong-canary"}, "The key was sent to 127.0.0.1:{port}"),
+        ({"api_key": None}, "No key was sent to 127.0.0.1:{port}; pass api_key or set MIMO_API_KEY."),
         (
             {"default_headers": {"api-key": "sk-other-canary"}},
-            "Different keys were sent to 127.0.0.1 in the headers api-key and authorization",
+            "Different keys were sent to 127.0.0.1:{port} in the headers api-key and authorization",
         ),
     ],
     ids=["wrong", "missing", "two"],
@@ -158,7 +158,7 @@ def test_a_key_that_is_refused(emulator, api_format, fields, hint, way, monkeypa
     assert isinstance(error, core.ModelAuthenticationError)
     assert (error.code, error.type) == ("401", "invalid_key")
     assert error.param == "Please provide valid API Key"
-    assert error.hint.startswith(hint)
+    assert error.hint.startswith(hint.format(port=emulator.port))
     assert "canary" not in str(error) + repr(error.__dict__)
 
 

@@ -13,6 +13,7 @@ from operator import add
 
 import httpx2
 import pytest
+from error_words import is_found_by_its_words
 from pydantic import BaseModel
 
 from langchain_mimo import ChatMiMo, RetryPolicy
@@ -86,7 +87,7 @@ CUT = '{"id": "1", "choices": [{"index": 0, "message": {"content": "Hel'
 ROWS = {
     "wrong key": Row(
         2, 401, WRONG_KEY, MiMoAuthenticationError,
-        ["401 Invalid API Key", "sent to 127.0.0.1", "check that it is a key of that server"],
+        ["401 Invalid API Key", "sent to 127.0.0.1:8123; ", "check that it is a key of that server"],
         base_url=LOCAL,
     ),
     "wrong key for MiMo": Row(
@@ -286,6 +287,7 @@ def test_an_answer_says_where_what_and_what_to_do(name, way, monkeypatch):
     assert error.is_retryable is row.retryable
     assert error.attempts == len(sent) == row.attempts
     assert "canary" not in text
+    assert is_found_by_its_words(text)
 
 
 def answer(finish_reason, **message):
