@@ -44,7 +44,7 @@ def timeout_text(
     if held_back is not None:
         text = (
             f"is shorter than the remaining wait of {held_back:.1f} s after an earlier 429"
-            f"{source}, which applies to all callers with this key; nothing was sent"
+            f"{source}, which applies to all callers with this key; nothing was sent; {remedy}"
         )
     elif in_line:
         text = f"expired while waiting for the call budget; nothing was sent; {remedy}"
@@ -53,6 +53,20 @@ def timeout_text(
     else:
         text = f"expired while waiting for a response{source}, after {progress}; {remedy}"
     return f"time limit {limit!r} of {seconds:g} s {text}"
+
+
+def no_time_text(total: float, pause: float | None) -> str:
+    """Return what to do when `total` leaves no time for another attempt.
+
+    Args:
+        total: The limit in seconds.
+        pause: Seconds to wait before that attempt; None if nobody knows.
+    """
+    wait = "for the call budget" if pause is None else f"of {pause:.1f} s"
+    return (
+        f"The next wait {wait} would pass total={total:g} s; raise it with "
+        "timeout=MiMoTimeouts(total=...)."
+    )
 
 
 def response_text(

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from langchain_mimo._error_texts import joined, no_time_text
 from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.clients import ClientSettings
@@ -179,7 +180,9 @@ class Plan:
         total = self.api_request.timeouts.total
         if total is None or time.monotonic() + pause < self.started + total:
             return
-        raise error or MiMoTimeoutError("total", total, host=self._host, held_back=pause)
+        if error is not None:
+            raise _out_of_time(error, total, pause)
+        raise MiMoTimeoutError("total", total, host=self._host, held_back=pause)
 
     def _within_total(self, seconds: float | None, error: MiMoError | None) -> float | None:
         """Return how long a wait may last whose end nobody knows, or raise if none is left."""
@@ -188,7 +191,9 @@ class Plan:
             return seconds
         left = self.started + total - time.monotonic()
         if left <= 0:
-            raise error or MiMoTimeoutError("total", total, host=self._host, in_line=True)
+            if error is not None:
+                raise _out_of_time(error, total, None)
+            raise MiMoTimeoutError("total", total, host=self._host, in_line=True)
         return left if seconds is None else min(seconds, left)
 
     # What the budget learns
@@ -213,6 +218,16 @@ class Plan:
         if ticket is not None:
             ticket.end(outcome, self._usage or None)
             self._usage = {}
+
+
+def _out_of_time(error: MiMoError, total: float, pause: float | None) -> MiMoError:
+    """Return the error of the last attempt, with the advice to raise `total`, not `max_retries`."""
+    text = no_time_text(total, pause)
+    if isinstance(error, MiMoAPIError):
+        error.hint = text
+    else:
+        error.args = (joined(str(error.args[0]), text), *error.args[1:])
+    return error
 
 
 def _outcome(error: MiMoError, http: Any) -> Outcome:

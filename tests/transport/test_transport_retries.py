@@ -1,5 +1,7 @@
 """What the transport retries, and how long it waits: the sync and the async shell do the same."""
 
+import pickle
+
 import httpx2
 import pytest
 from api_requests import KEY, api_request, error_body, parts
@@ -12,9 +14,9 @@ from langchain_mimo.errors import (
     MiMoAuthenticationError,
     MiMoConnectionError,
     MiMoContentFilterError,
+    MiMoError,
     MiMoRateLimitError,
     MiMoRedirectError,
-    MiMoServerError,
     MiMoTimeoutError,
 )
 
@@ -145,11 +147,31 @@ def test_waits_follow_the_policy(shell, monkeypatch):
     assert waits == [pytest.approx(1.65), 4.0]
 
 
-def test_a_wait_beyond_the_total_limit_is_not_started(shell):
-    side = shell(lambda n, request: httpx2.Response(503, headers={"retry-after": "30"}))
-    with pytest.raises(MiMoServerError):
-        side.request(api_request(timeouts=MiMoTimeouts(total=5)))
+NO_TIME = r"The next wait of {} s would pass total=5 s; raise it with timeout=MiMoTimeouts\(total="
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_beyond_the_total_limit_is_not_started(shell, status):
+    side = shell(lambda n, request: httpx2.Response(status, headers={"retry-after": "30"}))
+    with pytest.raises(MiMoAPIError, match=NO_TIME.format(r"3\d\.\d")) as caught:
+        side.request(api_request(url=f"https://s{status}.example", timeouts=MiMoTimeouts(total=5)))
     assert len(side.sent) == 1
+    assert "max_retries" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+def test_an_error_whose_retries_total_ends_advises_to_raise_it(shell, fault, monkeypatch):
+    """Its delays, not Retry-After, pass the limit; the sentence stays when it is pickled."""
+    monkeypatch.setattr(plan_module.random, "random", lambda: 1.0)
+    side = shell(lambda n, request: fault())
+    policy = RetryPolicy(max_retries=9, initial_delay=6.0)
+    request = api_request(url="https://total.example", retry=policy, timeouts=MiMoTimeouts(total=5))
+    with pytest.raises(MiMoError, match=NO_TIME.format(r"6\.0")) as caught:
+        side.request(request)
+    assert len(side.sent) == 1
+    assert "max_retries" not in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    assert str(caught.value).endswith("MiMoTimeouts(total=...).")
 
 
 def test_one_429_makes_another_caller_wait(shell, monkeypatch):
@@ -181,6 +203,8 @@ def test_the_error_for_a_wait_beyond_total_names_its_reason(shell):
     with pytest.raises(MiMoRateLimitError):
         limited.request(api_request(url=url, retry=RetryPolicy(max_retries=0)))
     fine = shell(lambda n, request: httpx2.Response(200, json={}))
-    with pytest.raises(MiMoTimeoutError, match=r"'total' of 1 s .* earlier 429 from busy\.example"):
+    with pytest.raises(
+        MiMoTimeoutError, match=r"'total' of 1 s .* earlier 429 from busy\.example.*; change it"
+    ):
         fine.request(api_request(url=url, timeouts=MiMoTimeouts(total=1)))
     plan_module.shared_backoff("busy.example", f"Bearer {KEY}")._until = 0
