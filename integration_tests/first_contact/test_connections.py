@@ -13,6 +13,7 @@ import sys
 
 import httpx2
 import pytest
+from error_words import is_found_by_its_words
 from raw_server import RawServer
 
 from langchain_mimo import ChatMiMo, MiMoTimeouts, RetryPolicy
@@ -119,6 +120,7 @@ def check(errors, kind, *parts, retryable):
         shown = text + repr(error.__cause__) + repr(getattr(error.__cause__, "args", ""))
         assert "canary" not in shown
         assert "[Errno" not in text
+        assert is_found_by_its_words(text), text
 
 
 def answer(body=b"", status="200 OK"):

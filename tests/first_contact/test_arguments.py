@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import httpx2
 import pytest
+from error_words import is_found_by_its_words
 from pydantic import SecretStr
 
 from langchain_mimo import (
@@ -155,6 +156,7 @@ def test_a_wrong_constructor_argument(wrong, parts):
     assert "pydantic" not in text
     assert "\n" not in text
     assert len(text) < 300
+    assert is_found_by_its_words(text)
 
 
 @pytest.mark.parametrize("variable", ["MIMO_API_KEY", "XIAOMI_API_KEY"])
@@ -221,6 +223,7 @@ def test_a_wrong_call_argument(wrong, expected, parts):
     for part in parts:
         assert part in str(caught.value)
     assert "canary" not in str(caught.value)
+    assert is_found_by_its_words(str(caught.value))
 
 
 def test_6_a_region_in_the_program_against_a_host_of_the_environment(monkeypatch):
@@ -266,6 +269,7 @@ def test_what_is_no_error_warns_at_the_programs_own_line(fields, keywords, words
         assert llm.invoke("Hello", **keywords).content == "Hello"
     assert [warning.filename for warning in caught] == [__file__]
     assert words in str(caught[0].message)
+    assert is_found_by_its_words(str(caught[0].message))
 
 
 @pytest.mark.parametrize("is_sync", [True, False])

@@ -13,6 +13,7 @@ import zipfile
 
 import media_files
 import pytest
+from error_words import is_found_by_its_words
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import StructuredTool
 from scripted_api import ScriptedAPI
@@ -96,6 +97,7 @@ def refusal(function, *arguments, **options):
     with pytest.raises(MiMoInputError) as raised:
         function(*arguments, **options)
     assert "\n" not in str(raised.value)
+    assert is_found_by_its_words(str(raised.value))
     return str(raised.value)
 
 
@@ -193,6 +195,7 @@ def asked_error(messages, **fields):
         api.llm(**fields).invoke(messages)
     assert api.bodies == []
     assert "\n" not in str(raised.value)
+    assert is_found_by_its_words(str(raised.value))
     return raised.value
 
 
@@ -297,6 +300,7 @@ def test_a_mistake_with_tools(row):
         api.llm().bind_tools(tools, **options).invoke("a")
     assert api.bodies == []
     assert all(part in str(raised.value) for part in parts), raised.value
+    assert is_found_by_its_words(str(raised.value))
 
 
 WARNED = {
