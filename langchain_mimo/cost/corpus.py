@@ -59,8 +59,9 @@ def plan_corpus(
     """Plan what it takes to send files to a model once, each in a request of its own.
 
     Only the files' headers are read; nothing is sent. A file costs what `estimate_file` says about
-    it, and one that is cut what `plan_segments` says about its segments, without overlap. Nothing
-    is assumed to come from the prompt cache.
+    it, and one that is cut what `plan_segments` says about its segments, without overlap. Of a
+    video that fits into one request, MiMo looks at 2,048 frames, and `tokens.frame_limit` of its
+    file says so; `segment_seconds` cuts it. Nothing is assumed to come from the prompt cache.
 
     Args:
         paths: A file, a folder with all that is in it, a pattern such as "talks/**/*.mp4", or
@@ -270,7 +271,8 @@ class _Cutter:
         """Return the requests of a video or audio file, and the tokens of its segments."""
         least, most = whole.duration_range or (0.0, 0.0)
         likely = whole.duration or 0.0
-        if self._segments(file, whole, most) == 1:
+        fits = whole.high <= self.budget and most <= min(self.longest, file.longest_s)
+        if fits or self._segments(file, whole, most) == 1:
             return 1, whole
         sums = {s: self._sum(file, whole, s) for s in {least, likely, most}}
         media = sums[likely]
@@ -281,6 +283,7 @@ class _Cutter:
             marks=media.marks,
             low=sums[least].low,
             high=sums[most].high,
+            frame_limit=media.frame_limit,
         )
 
     def _segments(self, file: MeasuredFile, whole: MediaEstimate, seconds: float) -> int:
@@ -316,4 +319,5 @@ class _Cutter:
             marks=one.marks * count,
             low=one.low * count,
             high=one.high * count,
+            frame_limit=one.frame_limit,
         )

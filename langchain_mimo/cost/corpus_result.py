@@ -12,7 +12,8 @@ from langchain_mimo._media.references import MediaKind
 from langchain_mimo.catalogue import AccountLimits, Tier
 from langchain_mimo.cost.estimate_result import MediaEstimate
 from langchain_mimo.cost.ledger_table import aligned
-from langchain_mimo.cost.prices import Money
+from langchain_mimo.cost.prices import Money, unknown_price
+from langchain_mimo.tokens import MAX_FRAMES
 
 _SHOWN_REASONS = 5
 
@@ -163,8 +164,13 @@ class CorpusEstimate:
         lines = [f"Upload: {self.upload_bytes / 1e6:,.1f} MB of base64."]
         if prepared:
             lines.append(f"Files to prepare or cut first: {prepared:,}.")
+        if limited := sum(file.tokens.frame_limit is not None for file in self.files):
+            lines.append(
+                f"Videos of which MiMo looks at only {MAX_FRAMES:,} frames: {limited:,}; "
+                "segment_seconds cuts them."
+            )
         if self.likely is None:
-            lines.append(f"Cost: unknown, because no price of {self.model!r} is known.")
+            lines.append(f"Cost: unknown, because {unknown_price(self.model)}")
         else:
             bounds = "" if self.low == self.high else f", at least {self.low}, at most {self.high}"
             lines.append(

@@ -18,7 +18,8 @@ from langchain_mimo._wire.from_langchain.left_out import left_out
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
-from langchain_mimo.cost.prices import check_prices, list_price, token_cost
+from langchain_mimo.cost.plan_texts import frame_limit
+from langchain_mimo.cost.prices import check_prices, list_price, token_cost, unknown_price
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
@@ -101,9 +102,8 @@ def estimate_turns(
                 text += text_tokens(left_out(part, error).text)
                 continue
             media = _sum(media, known[key])
-            if known[key].note is not None:
-                place = f"messages[{reference.message_index}], block {reference.block_index}"
-                notes.append(f"{place}: {known[key].note}")
+            place = f"messages[{reference.message_index}], block {reference.block_index}"
+            notes += (f"{place}: {note}" for note in known[key].notes)
     message_marks = MESSAGE_MARKS * len(turns)
     estimate = Estimate(
         text,
@@ -123,7 +123,7 @@ def estimate_turns(
 def add_price(
     estimate: Estimate, model: str, output_tokens: int, prices: Mapping[str, Price] | None
 ) -> Estimate:
-    """Add what the tokens of an estimate and those of the response cost.
+    """Add what the tokens of an estimate and those of the response cost, or why nobody knows.
 
     Raises:
         MiMoInputError: As `estimate_turns`.
@@ -131,7 +131,7 @@ def add_price(
     output_tokens = check_price_arguments(output_tokens, prices)
     price = list_price(model, prices)
     if price is None:
-        return estimate
+        return replace(estimate, notes=(*estimate.notes, unknown_price(model, prices)))
     cost = token_cost(price, estimate.total, 0, output_tokens)
     return replace(estimate, cost_usd=cost, price_as_of=price.as_of)
 
@@ -296,6 +296,7 @@ def _video(header: AVHeader, why: str, fps: float, resolution: MediaResolution) 
         width=size[0],
         height=size[1],
         note=f"assumed {' and '.join(assumed)}, because {why}" if assumed else None,
+        frame_limit=frame_limit(seconds.counted, fps),
     )
 
 

@@ -23,6 +23,7 @@ class MediaEstimate:
         width: Measured or assumed pixels; None for audio.
         height: Measured or assumed pixels; None for audio.
         note: What was assumed, or None.
+        frame_limit: What MiMo's limit of 2,048 frames does to a video, or None.
     """
 
     image: int = 0
@@ -36,6 +37,12 @@ class MediaEstimate:
     height: int | None = None
     note: str | None = None
     duration_range: tuple[float, float] | None = None
+    frame_limit: str | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Both notes, as far as there are any."""
+        return tuple(note for note in (self.note, self.frame_limit) if note is not None)
 
     @property
     def total(self) -> int:
@@ -58,7 +65,8 @@ class Estimate:
         cost_usd: US dollars for the uncached prompt and for `output_tokens`; None when the price is
             unknown.
         price_as_of: The date the price was read, or None.
-        notes: What was assumed, one sentence each.
+        notes: What was assumed, where MiMo's limit of frames leaves some out, and whether no price
+            is known, one sentence each.
     """
 
     text: int

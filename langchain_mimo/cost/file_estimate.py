@@ -39,7 +39,8 @@ def estimate_file(
 
     Returns:
         The tokens of the file alone, without text and message marks. Where its length or size is
-        not known exactly, `notes` says what was assumed, and `low` and `high` bound the total.
+        not known exactly, `notes` says what was assumed, and `low` and `high` bound the total. It
+        also says where MiMo's limit of 2,048 frames leaves some out, and if no price is known.
 
     Raises:
         MediaError: The source is not a local file or bytes, cannot be measured, or can neither be
@@ -55,7 +56,9 @@ def estimate_file(
     )
     is_video = file.kind == "video"
     sampling = {"fps": fps, "media_resolution": media_resolution} if is_video else {}
-    assumed = None if media.note is None else f"{file.name}: {media.note}"
+    notes = [f"{file.name}: {note}" for note in media.notes]
+    if (advice := file.advice(**sampling)) is not None:
+        notes.append(advice)
     estimate = Estimate(
         text=0,
         image=media.image,
@@ -66,6 +69,6 @@ def estimate_file(
         high=media.high,
         cost_usd=None,
         price_as_of=None,
-        notes=tuple(note for note in (assumed, file.advice(**sampling)) if note is not None),
+        notes=tuple(notes),
     )
     return add_price(estimate, model, output_tokens, prices)

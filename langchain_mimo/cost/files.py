@@ -56,6 +56,33 @@ class MeasuredFile:
         is_large = self.info.size > limits.SAFE_INLINE_BYTES
         return is_large and (self.seconds or 0.0) > self.longest_s
 
+    def planned_seconds(self) -> float:
+        """Return the seconds that are planned.
+
+        Raises:
+            MediaError: It has not the length or the size that its kind needs.
+        """
+        info, kind, seconds = self.info, self.kind, self.seconds
+        reason = None
+        if info.kind == "image":
+            reason = (
+                f"it is an image ({info.format}) and has no length; price it with estimate_file, "
+                "or make a video of an animation with prepare_video first"
+            )
+        elif kind == "video" and info.kind == "audio":
+            reason = f"it is audio ({info.format}), not video; plan it with plan_segments"
+        elif kind == "audio" and not info.has_audio:
+            reason = "it has no audio; plan it as video"
+        elif not seconds or (kind == "video" and not (info.width and info.height)):
+            what = "duration and size" if kind == "video" else "duration"
+            reason = (
+                f"its header does not state its {what}; convert it with "
+                f"langchain_mimo.prepare.prepare_{kind} and plan the result"
+            )
+        if reason is not None:
+            raise MediaError(f"{self.name} cannot be planned: {reason}")
+        return seconds or 0.0
+
     @property
     def header(self) -> MediaHeader | None:
         """What its headers say that counts for the cost."""

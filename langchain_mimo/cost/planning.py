@@ -12,7 +12,14 @@ from langchain_mimo._checks import choice, integer, known_keywords, number
 from langchain_mimo._media.media_info import MediaInfo
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.cost.files import MeasuredFile, Source, measure
-from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
+from langchain_mimo.cost.plan_texts import (
+    LEAST_SEGMENT_S,
+    frame_limit,
+    most_seconds,
+    no_segments,
+    over_budget,
+)
+from langchain_mimo.errors import MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
     MediaResolution,
@@ -91,7 +98,8 @@ def plan_video(
 
     Returns:
         The first settings that fit. If none fit, the cheapest, with `fits` False and a suggestion
-        in `explanation`. Where the headers give a range of durations, the longest counts.
+        in `explanation`, which also says where MiMo's limit of 2,048 frames leaves some out. Where
+        the headers give a range of durations, the longest counts.
 
     Raises:
         MediaError: The source is not a local file, bytes or a `MediaInfo`, cannot be measured, is
@@ -100,10 +108,10 @@ def plan_video(
     """
     with as_input_error():
         number("budget_tokens", budget_tokens, 1)
-        number("fps", fps, *FPS_RANGE)
+        fps = number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
     file = measure("plan_video", source, "video")
-    seconds = _check_length(file)
+    seconds = file.planned_seconds()
 
     def cost(fps: float, resolution: MediaResolution) -> int:
         return _video_tokens(file, seconds, fps, resolution).total
@@ -113,48 +121,29 @@ def plan_video(
     tokens = _video_tokens(file, seconds, *chosen)
     fits = tokens.total <= budget_tokens
     length = f"{seconds:.1f} s" if file.info.duration_s else f"At most {seconds:.1f} s"
-    explanation = f'{length} at {chosen[0]:g} fps and "{chosen[1]}" cost {tokens.total} tokens'
-    if not fits:
-        explanation += (
-            f", more than the budget of {budget_tokens}; cut it with plan_segments and "
-            "prepare_video, or shrink it with prepare_video."
-        )
-    elif chosen == (fps, media_resolution):
-        explanation += f", within the budget of {budget_tokens}, as requested."
+    explanation = f'{length} at {chosen[0]:g} fps and "{chosen[1]}" cost {tokens.total} tokens, '
+    sampling: _Sampling = {"fps": chosen[0], "media_resolution": chosen[1]}
+    if fits:
+        explanation += f"within the budget of {budget_tokens}"
+        if chosen != (fps, media_resolution):
+            explanation += (
+                f'; {fps:g} fps and "{media_resolution}" would cost {cost(fps, media_resolution)}'
+            )
+        limit, advice = frame_limit(seconds, chosen[0]), file.advice(**sampling)
+        explanation = ". ".join(filter(None, (explanation, limit))) + "."
+        explanation += f" {advice}" if advice else ""
     else:
-        explanation += (
-            f', within the budget of {budget_tokens}; {fps:g} fps and "{media_resolution}" would '
-            f"cost {cost(fps, media_resolution)}."
+        explanation += over_budget(
+            lambda s, width, height: video_tokens(
+                s, width, height, **sampling, mute=not file.info.has_audio
+            ),
+            seconds,
+            (file.info.width or 1, file.info.height or 1),
+            budget_tokens,
+            fits_a_block=not file.is_too_long,
         )
-    sampling = {"fps": chosen[0], "media_resolution": chosen[1]}
-    if advice := file.advice(**sampling):
-        explanation += f" {advice}"
     fits = fits and not file.is_too_long
     return VideoPlan(*chosen, tokens, fits, explanation, file.preparation(**sampling))
-
-
-def _check_length(file: MeasuredFile) -> float:
-    """Check that a file has the length and the size that its kind needs, and return its seconds."""
-    info, kind, seconds = file.info, file.kind, file.seconds
-    reason = None
-    if info.kind == "image":
-        reason = (
-            f"it is an image ({info.format}) and has no length; price it with estimate_file, or "
-            "make a video of an animation with prepare_video first"
-        )
-    elif kind == "video" and info.kind == "audio":
-        reason = f"it is audio ({info.format}), not video; plan it with plan_segments"
-    elif kind == "audio" and not info.has_audio:
-        reason = "it has no audio; plan it as video"
-    elif not seconds or (kind == "video" and not (info.width and info.height)):
-        what = "duration and size" if kind == "video" else "duration"
-        reason = (
-            f"its header does not state its {what}; convert it with "
-            f"langchain_mimo.prepare.prepare_{kind} and plan the result"
-        )
-    if reason is not None:
-        raise MediaError(f"{file.name} cannot be planned: {reason}")
-    return seconds or 0.0
 
 
 def _video_tokens(
@@ -217,8 +206,10 @@ def plan_segments(
         media_resolution: "default" or "max".
         mute: Whether the video has no audio, with a number of seconds. Default: it has.
         overlap: Seconds that adjacent segments share, so that nothing is lost at a boundary.
-        max_seconds: Maximum duration of a segment. Segments of a file are not longer than what
-            fits into a block when it is encoded: about 2.3 hours of video with audio.
+        max_seconds: Maximum duration of a segment. Segments of video are not longer than 2,048
+            frames at `fps`, the most that MiMo looks at (17 minutes at 2 fps), and those of a file
+            not longer than what fits into a block when it is encoded: about 2.3 hours of video
+            with audio.
 
     Returns:
         The segments in order, without gaps: the first starts at 0, the last ends at the end.
@@ -232,9 +223,9 @@ def plan_segments(
     """
     with as_input_error():
         number("budget_tokens", budget_tokens, 1)
-        number("overlap", overlap, 0)
-        number("max_seconds", max_seconds, 0, allow_infinity=True)
-        number("fps", fps, *FPS_RANGE)
+        overlap = number("overlap", overlap, 0)
+        max_seconds = number("max_seconds", max_seconds, 0, allow_infinity=True)
+        fps = number("fps", fps, *FPS_RANGE)
         if kind is not None:
             choice("kind", kind, ("video", "audio"))
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
@@ -244,12 +235,22 @@ def plan_segments(
     def cost(seconds: float) -> int:
         return whole.tokens(seconds, sampling)
 
-    longest = max_seconds if whole.file is None else min(max_seconds, whole.file.longest_s)
-    segments = _fewest_segments(whole.seconds, overlap, longest, budget_tokens, cost)
+    longest = whole.longest(max_seconds, fps)
+    segments = _fewest_segments(whole.seconds, overlap, longest[0], budget_tokens, cost)
     if segments is None:
         raise MiMoInputError(
-            f"budget_tokens={budget_tokens} and max_seconds={max_seconds:g} allow no {whole.kind} "
-            f"segment with overlap={overlap:g}; raise them, or lower overlap or fps"
+            no_segments(
+                lambda s, fps, media_resolution: whole.tokens(
+                    s, {"fps": fps, "media_resolution": media_resolution}
+                ),
+                shortest=_equal_length(
+                    whole.seconds, overlap, _most_segments(whole.seconds, overlap)
+                ),
+                overlap=overlap,
+                budget=budget_tokens,
+                longest=longest,
+                sampling=(fps, media_resolution),
+            )
         )
     return [replace(each, preparation=whole.cut(each, sampling)) for each in segments]
 
@@ -274,6 +275,17 @@ class _Whole:
         if self.kind == "audio":
             return audio_tokens(seconds)
         return video_tokens(seconds, *self.size, **sampling, mute=self.mute).total
+
+    def longest(self, max_seconds: float, fps: float) -> tuple[float, str]:
+        """Return the seconds that a segment may have, and what limits them."""
+        limits = [(max_seconds, f"max_seconds={max_seconds:g}")]
+        if self.kind == "video":
+            seconds = most_seconds(fps)
+            limits.append((seconds, f"what MiMo samples at {fps:g} fps ({seconds:.4g} s)"))
+        if self.file is not None:
+            seconds = self.file.longest_s
+            limits.append((seconds, f"what fits into a block ({seconds:.4g} s)"))
+        return min(limits, key=lambda limit: limit[0])
 
     def cut(self, segment: Segment, sampling: _Sampling) -> str | None:
         """Return the call that cuts a segment; None where nothing has to be done."""
@@ -301,7 +313,7 @@ def _whole(
         if (*size, mute) != (None, None, None):
             raise MiMoInputError("width, height and mute are read from the file; leave them out")
         file = measure("plan_segments", source, kind)
-        info, seconds = file.info, _check_length(file)
+        info, seconds = file.info, file.planned_seconds()
         found: Kind = "video" if file.kind == "video" else "audio"
         return _Whole(file, found, seconds, (info.width or 1, info.height or 1), not info.has_audio)
     with as_input_error():
@@ -336,28 +348,35 @@ def _min_count(duration: float, overlap: float, fits: Callable[[float], bool]) -
     Costs grow with the duration, except for rounding. Doubling and then bisecting therefore finds a
     count that fits while one less does not.
     """
-    shortest = max(overlap * 1.01, 0.1)
-    max_count = (
-        max(1, int((duration - overlap) / (shortest - overlap))) if duration > overlap else 1
-    )
+    max_count = _most_segments(duration, overlap)
     low, high = 0, 1
-    while not fits((duration + (high - 1) * overlap) / high):
+    while not fits(_equal_length(duration, overlap, high)):
         if high >= max_count:
             return None
         low, high = high, min(high * 2, max_count)
     while high - low > 1:
         middle = (low + high) // 2
-        if fits((duration + (middle - 1) * overlap) / middle):
+        if fits(_equal_length(duration, overlap, middle)):
             high = middle
         else:
             low = middle
     return high
 
 
+def _most_segments(duration: float, overlap: float) -> int:
+    """Return the largest number of segments that are neither too short nor mostly overlap."""
+    shortest = max(overlap * 1.01, LEAST_SEGMENT_S)
+    return max(1, int((duration - overlap) / (shortest - overlap))) if duration > overlap else 1
+
+
+def _equal_length(duration: float, overlap: float, count: int) -> float:
+    return (duration + (count - 1) * overlap) / count
+
+
 def _equal_segments(
     duration: float, overlap: float, count: int, cost: Callable[[float], int]
 ) -> list[Segment]:
-    length = (duration + (count - 1) * overlap) / count
+    length = _equal_length(duration, overlap, count)
     starts = [index * (length - overlap) for index in range(count)]
     ends = [*(start + length for start in starts[:-1]), duration]
     return [Segment(a, b, cost(b - a)) for a, b in zip(starts, ends, strict=True)]

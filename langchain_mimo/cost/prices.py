@@ -10,7 +10,7 @@ from typing import get_args
 from langchain_core.messages.ai import UsageMetadata
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import choice, integer, number, shown
+from langchain_mimo._checks import choice, integer, nearest, number, shown
 from langchain_mimo.catalogue import Currency, Price, Tier
 from langchain_mimo.errors import MiMoInputError, as_input_error
 
@@ -88,6 +88,19 @@ def list_price(
     if prices is not None and model in prices:
         return prices[model] if prices[model].currency == currency else None
     return catalogue.PRICES.get((model, tier, currency))
+
+
+def unknown_price(model: str, prices: Mapping[str, Price] | None = None) -> str:
+    """Return that a model has no price, as a sentence, with the model that may have been meant.
+
+    Args:
+        model: Model id, as given.
+        prices: Prices by model id, as given.
+    """
+    text = f"no price of {model!r} is known"
+    known = {name for name, _, _ in catalogue.PRICES} | set(prices or ())
+    near = nearest(model, sorted(known - {model}), 0.8) if isinstance(model, str) else None
+    return f"{text}; did you mean {near!r}?" if near else f"{text}."
 
 
 def price_of(

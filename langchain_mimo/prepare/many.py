@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 from langchain_mimo._checks import integer
-from langchain_mimo.errors import MediaError, as_input_error
+from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.prepare.output import Prepared
 
 
@@ -24,8 +25,9 @@ def prepare_many(
         ]
         for prepared in prepare_many(calls): ...
 
-    FFmpeg and Pillow let other threads run while they decode and encode. A call of `prepare_video`
-    keeps one core busy, so more workers than cores gain nothing.
+    The result is an iterator: no call runs before the first result is taken.
+
+    FFmpeg and Pillow let other threads run while they decode and encode.
 
     Calls are taken from `calls` as workers become free, at most twice as many as there are workers
     ahead of the result that is yielded. So any number of calls needs the memory of a few: give each
@@ -39,7 +41,10 @@ def prepare_many(
         For each call its result, or the MediaError that it raised.
 
     Raises:
-        MiMoInputError: `max_workers` is not an integer or is less than 1.
+        MiMoInputError: `max_workers` is not an integer or is less than 1, or two calls have the
+            same `output`, which is found in `functools.partial` of a prepare function: at once for
+            calls in a list, tuple or another sequence; of others, when the second one is taken from
+            `calls`, before it runs.
         Exception: What else a call raises, such as MiMoConfigurationError without PyAV, is raised
             when its turn comes. No further calls are started, and those that run are waited for.
     """
@@ -47,7 +52,39 @@ def prepare_many(
         workers = integer(
             "max_workers", os.cpu_count() or 1 if max_workers is None else max_workers, 1
         )
-    return _results(iter(calls), workers)
+    if isinstance(calls, Sequence):
+        deque(_distinct(calls), maxlen=0)
+    return _results(_distinct(calls), workers)
+
+
+def _distinct(calls: Iterable[Callable[[], Prepared]]) -> Iterator[Callable[[], Prepared]]:
+    """Yield the calls.
+
+    Raises:
+        MiMoInputError: The next one has the output of an earlier one.
+    """
+    earlier: dict[str, int] = {}
+    for number, call in enumerate(calls):
+        path = _output(call)
+        if path is not None:
+            first = earlier.setdefault(path, number)
+            if first != number:
+                raise MiMoInputError(
+                    f"calls[{first}] and calls[{number}] write to the same output, {path!r}; give "
+                    "each its own"
+                )
+        yield call
+
+
+def _output(call: Callable[[], Prepared]) -> str | None:
+    """Return the file to which a partial call of a prepare function writes, with links resolved."""
+    if not isinstance(call, partial) or not str(call.func.__module__).startswith(__package__):
+        return None
+    output = call.keywords.get("output", call.args[1] if len(call.args) > 1 else None)
+    try:
+        return os.path.realpath(os.fspath(output))  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # the call itself says what is wrong with it
+        return None
 
 
 def _results(

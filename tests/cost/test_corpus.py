@@ -182,6 +182,8 @@ def test_unknown_prices_are_unknown_and_own_ones_count(folder):
     corpus = plan_corpus(folder, model="mimo-v9")
     assert (corpus.low, corpus.likely, corpus.high, corpus.price_as_of) == (None,) * 4
     assert "Cost: unknown, because no price of 'mimo-v9' is known." in str(corpus)
+    misspelt = str(plan_corpus(folder, model="mimo-v2.6-flas"))
+    assert "no price of 'mimo-v2.6-flas' is known; did you mean 'mimo-v2.6-flash'?" in misspelt
     day = PRICES[MODEL, "realtime", "USD"].as_of
     own = {"mimo-v9": Price(0, 1.0, 1.0, day)}
     assert plan_corpus(folder, model="mimo-v9", prices=own).likely.amount == pytest.approx(
@@ -197,6 +199,24 @@ def test_what_exceeds_the_context_window_is_cut(tmp_path):
     (file,) = plan_corpus(path, model=MODEL, prompt_tokens=1_048_576 - room).files
     assert file.requests == len(plan_segments(path, budget_tokens=room)) > 2
     assert whole.requests == 1
+
+
+def test_the_limit_of_frames_is_said_of_a_file(tmp_path):
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(make_video("mp4", seconds=300, size=(32, 32), rate=1))
+    line = "Videos of which MiMo looks at only 2,048 frames: 1; segment_seconds cuts them."
+    corpus = plan_corpus(path, model=MODEL, fps=10)
+    (file,) = corpus.files
+    assert file.requests == 1
+    assert file.tokens.frame_limit == (
+        "MiMo looks at only 2,048 frames, one in 0.15 s; plan_segments keeps 10 fps"
+    )
+    assert line in str(corpus).splitlines()
+    cut = plan_corpus(path, model=MODEL, fps=10, segment_seconds=200)
+    assert (cut.files[0].requests, cut.files[0].tokens.frame_limit) == (2, None)
+    assert cut.files[0].tokens.video > file.tokens.video
+    assert line not in str(cut)
+    assert line not in str(plan_corpus(path, model=MODEL, fps=5))
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,8 @@ def test_notes_name_the_block():
 
 
 def test_an_unknown_price_is_none_and_not_zero():
-    assert estimate_turns([], model="mimo-v9", policy=NO_FILES).cost_usd is None
+    estimate = estimate_turns([], model="mimo-v9", policy=NO_FILES)
+    assert (estimate.cost_usd, estimate.notes) == (None, ("no price of 'mimo-v9' is known.",))
     assert estimate_turns([], model="mimo-v9", policy=NO_FILES).price_as_of is None
 
 
@@ -242,3 +243,19 @@ def test_a_file_referenced_in_every_turn_is_opened_once(tmp_path, monkeypatch):
     estimate = estimate_turns(turns, model="x", policy=MediaPolicy([tmp_path]))
     assert estimate.image == 9 * image_tokens(333, 77)
     assert opened.count("drawing.png") == 1
+
+
+def test_the_limit_of_frames_is_a_note_of_the_block():
+    data = media_files.make_video("mp4", seconds=300, size=(32, 32), rate=1)
+    reference = MediaReference(
+        "video", InlineBase64(base64.b64encode(data).decode()), "video/mp4", 2, 1
+    )
+    url = MediaReference("video", RemoteURL("https://a.example/x.mp4"), None, 2, 2)
+    parts = [MediaPart(reference, fps=10), MediaPart(reference, fps=5), MediaPart(url, fps=10)]
+    estimate = estimate_turns([UserTurn(parts)], model="mimo-v2.6-flash", policy=NO_FILES)
+    limit, assumed = estimate.notes
+    assert limit == (
+        "messages[2], block 1: MiMo looks at only 2,048 frames, one in 0.15 s; plan_segments "
+        "keeps 10 fps"
+    )
+    assert "assumed" in assumed

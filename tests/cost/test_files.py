@@ -75,7 +75,7 @@ def test_the_estimate_is_the_bill_of_what_prepare_makes(file):
 def test_a_plan_costs_what_it_says(file):
     plan = plan_video(file.data, budget_tokens=40, fps=5)
     prepared = run(plan.preparation, file.data)
-    assert plan.preparation in plan.explanation
+    assert (plan.preparation in plan.explanation) == plan.fits
     sampling = {"fps": plan.fps, "media_resolution": plan.media_resolution}
     bill = ask_emulator("video", prepared.source, prepared.mime_type, **sampling)
     if file.name in ROUGH:
@@ -179,9 +179,10 @@ def test_what_is_too_long_for_a_block_is_to_be_cut():
     assert not plan.fits
     assert plan.preparation is None
     assert plan.explanation.endswith("36000 s are too long for one block.")
-    (note,) = estimate_file(info, model=MODEL).notes
+    limit, note = estimate_file(info, model=MODEL).notes
+    assert limit.endswith("one in 17.6 s; plan_segments keeps 2 fps")
     assert note == "Cut it with plan_segments: 36000 s are too long for one block."
-    segments = plan_segments(info, budget_tokens=10**6)
+    segments = plan_segments(info, budget_tokens=10**6, fps=0.2)
     assert len(segments) == 5
     assert all(segment.end_s - segment.start_s < 8300 for segment in segments)
     assert segments[0].preparation.startswith("prepare_video('day.mkv', start_s=0.0, end_s=7200")
@@ -235,4 +236,17 @@ def test_invalid_arguments_of_an_estimate_are_refused(options):
 def test_a_model_without_a_price_costs_none():
     estimate = estimate_file(make("video.mp4"), model="somebody/else")
     assert (estimate.cost_usd, estimate.price_as_of) == (None, None)
+    assert estimate.notes == ("no price of 'somebody/else' is known.",)
     assert estimate.total == video_tokens(2.0, 96, 64).total
+
+
+@pytest.mark.parametrize("model", ["mimo-v2.6-flas", "mimo-2.6-flash", "mimo-v2.6-flush"])
+def test_a_misspelt_model_is_said(model):
+    text = f"no price of {model!r} is known; did you mean 'mimo-v2.6-flash'?"
+    estimate = estimate_file(make("video.mp4"), model=model)
+    assert (estimate.cost_usd, estimate.notes) == (None, (text,))
+    llm = ChatMiMo(model=model, api_key="sk-x")
+    estimate = llm.estimate([HumanMessage("Hello")])
+    assert (estimate.cost_usd, estimate.notes) == (None, (text,))
+    own = {model: PRICES[MODEL, "realtime", "USD"]}
+    assert estimate_file(make("video.mp4"), model=model, prices=own).notes == ()

@@ -1,5 +1,6 @@
 """Fitting video and audio into a token budget."""
 
+import dataclasses
 import itertools
 import math
 import re
@@ -8,10 +9,13 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from media_files import make
+from media_files import make, make_video
 
+from langchain_mimo.cost import estimate_file
 from langchain_mimo.cost.planning import plan_segments, plan_video
 from langchain_mimo.errors import MediaError, MiMoInputError
+from langchain_mimo.media import probe
+from langchain_mimo.prepare import prepare_video
 from langchain_mimo.tokens import video_tokens
 
 
@@ -25,7 +29,9 @@ def test_requested_settings_that_fit_are_kept(tmp_path):
     plan = plan_video(path, budget_tokens=10_000)
     assert (plan.fps, plan.media_resolution, plan.fits) == (2.0, "max", True)
     assert plan.tokens.total == cost()
-    assert plan.explanation.endswith("as requested.")
+    assert plan.explanation == (
+        f'2.0 s at 2 fps and "max" cost {cost()} tokens, within the budget of 10000.'
+    )
 
 
 def test_a_small_budget_lowers_resolution_and_fps():
@@ -40,7 +46,145 @@ def test_a_budget_that_is_too_small_is_reported():
     plan = plan_video(make("video.mp4"), budget_tokens=5)
     assert not plan.fits
     assert plan.fps == 0.1
-    assert "plan_segments" in plan.explanation
+    assert plan.explanation == (
+        '2.0 s at 0.1 fps and "default" cost 34 tokens, more than the budget of 5, and no settings '
+        "cost less (12 for 2 frames, 13 for its audio, 9 for timestamps and markers); even a "
+        "segment of 0.1 s costs 22, so raise budget_tokens."
+    )
+
+
+def measured(seconds, size=(1920, 1080), **changes):
+    return dataclasses.replace(
+        probe(make("video.mkv")),
+        duration_s=seconds,
+        width=size[0],
+        height=size[1],
+        source="talk.mkv",
+        **changes,
+    )
+
+
+CUT = "cut it with plan_segments and prepare_video"
+
+
+@pytest.mark.parametrize(
+    ("info", "budget", "remedy"),
+    [
+        (measured(60.0), 100, "even a segment of 0.1 s costs 286, so raise budget_tokens."),
+        (measured(60.0), 400, f"; {CUT}."),
+        (
+            measured(60.0),
+            1200,
+            f"; {CUT}, or shrink its frames with prepare_video(fps=0.1, token_budget=1200).",
+        ),
+        (measured(36_000.0, size=(64, 64)), 100_000, f"; {CUT}."),
+    ],
+)
+def test_only_what_helps_is_advised(info, budget, remedy):
+    plan = plan_video(info, budget_tokens=budget)
+    assert not plan.fits
+    assert plan.explanation.endswith(remedy)
+    assert "Prepare it first" not in plan.explanation
+    if "cut" in remedy:
+        segments = plan_segments(info, budget_tokens=budget, fps=0.1)
+        assert all(segment.tokens <= budget for segment in segments)
+
+
+def test_a_video_that_is_to_be_shrunk_can_be_shrunk_so_far():
+    data = make_video("matroska", seconds=8, size=(640, 360))
+    whole = plan_video(data, budget_tokens=10**6, fps=0.1, media_resolution="default")
+    refused = 0
+    for budget in range(60, whole.tokens.total, 20):
+        plan = plan_video(data, budget_tokens=budget)
+        if "shrink" not in plan.explanation:
+            refused += 1
+            continue
+        options = {"fps": 0.1, "token_budget": budget}
+        assert f"prepare_video(fps=0.1, token_budget={budget})" in plan.explanation
+        shrunk = probe(prepare_video(data, **options).source)
+        size = shrunk.width, shrunk.height
+        assert video_tokens(shrunk.duration_s, *size, fps=0.1).total <= budget
+    assert refused
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fps", "interval"),
+    [(7200.1, 2, "3.5"), (1025, 2, "0.50"), (300, 10, "0.15"), (36_000, 0.1, "17.6")],
+)
+def test_the_limit_of_frames_is_said_wherever_it_bites(seconds, fps, interval):
+    info = measured(seconds, (320, 180))
+    limit = f"MiMo looks at only 2,048 frames, one in {interval} s; plan_segments keeps {fps:g} fps"
+    plan = plan_video(info, budget_tokens=10**6, fps=fps)
+    assert plan.tokens.frames == 2048
+    assert f". {limit}. " in plan.explanation
+    notes = estimate_file(info, model="mimo-v2.6-flash", fps=fps).notes
+    assert notes[0].endswith(f"talk.mkv': {limit}")
+    segments = plan_segments(info, budget_tokens=10**6, fps=fps)
+    assert len(segments) >= math.ceil(seconds * fps / 2048) > 1
+    for segment in segments:
+        length = segment.end_s - segment.start_s
+        assert length * fps <= 2048 + 1e-6
+        one = measured(length, (320, 180))
+        assert "looks at only" not in plan_video(one, budget_tokens=10**6, fps=fps).explanation
+
+
+def test_a_video_within_the_limit_of_frames_has_no_note():
+    info = measured(1024.0, size=(320, 180))
+    assert "looks at only" not in plan_video(info, budget_tokens=10**6).explanation
+    (note,) = estimate_file(info, model="mimo-v2.6-flash").notes
+    assert note.startswith("Prepare it first")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"budget_tokens": 50},
+            (
+                "budget_tokens=50 is too low: the shortest segment, 0.1 s, costs 286 tokens; raise it "
+                "to 286 or more"
+            ),
+        ),
+        (
+            {"budget_tokens": 400, "media_resolution": "max"},
+            (
+                "budget_tokens=400 is too low: the shortest segment, 0.1 s, costs 2050 tokens; raise "
+                'it to 2050 or more, or set media_resolution="default"'
+            ),
+        ),
+        (
+            {"overlap": 6, "fps": 10},
+            (
+                "budget_tokens=1000 is too low: the shortest segment with overlap=6, 6.061 s, costs "
+                "8815 tokens; raise it to 8815 or more, or lower overlap, or lower fps"
+            ),
+        ),
+        (
+            {"max_seconds": 5, "overlap": 6},
+            (
+                "max_seconds=5 is less than the shortest segment with overlap=6, 6.061 s; raise it, or "
+                "lower overlap"
+            ),
+        ),
+        (
+            {"max_seconds": 0.05},
+            "max_seconds=0.05 is less than the shortest segment, 0.1 s; raise it",
+        ),
+        (
+            {"overlap": 300, "fps": 10, "budget_tokens": 10**6},
+            (
+                "what MiMo samples at 10 fps (204.8 s) is less than the shortest segment with "
+                "overlap=300, 303 s; lower fps, or lower overlap"
+            ),
+        ),
+    ],
+)
+def test_the_limit_that_allows_no_segment_is_named(options, text):
+    with pytest.raises(MiMoInputError) as raised:
+        plan_segments(1000, **{"budget_tokens": 1000, **options})
+    assert re.sub(r"6\.06\d? s", "6.061 s", str(raised.value)) == text
+    if found := re.search(r"raise it to (\d+)", text):
+        plan_segments(1000, **{**options, "budget_tokens": int(found[1])})
 
 
 @settings(deadline=None)
@@ -155,9 +299,9 @@ def test_segments_cover_the_duration_within_the_budget(
 
 def test_there_are_no_more_segments_than_needed():
     assert len(plan_segments(60, budget_tokens=10**6)) == 1
-    single = plan_segments(3600, budget_tokens=10**6, width=640, height=360)
+    single = plan_segments(1000, budget_tokens=10**6, width=640, height=360)
     assert len(single) == 1
-    halves = plan_segments(3600, budget_tokens=single[0].tokens - 1, width=640, height=360)
+    halves = plan_segments(1000, budget_tokens=single[0].tokens - 1, width=640, height=360)
     assert len(halves) == 2
 
 

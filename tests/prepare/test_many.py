@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from media_files import make
@@ -91,6 +92,57 @@ def test_other_errors_are_raised_in_turn_and_nothing_is_started_after():
 def test_invalid_numbers_of_workers_are_refused(workers):
     with pytest.raises(MiMoInputError, match="max_workers"):
         prepare_many([], max_workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("options", "others"),
+    [
+        ({"output": "part.mp4"}, {"output": "./folder/../part.mp4"}),
+        ({"output": "part.mp4"}, {"output": Path("link.mp4")}),
+        ({"output": Path("part.mp4")}, {"output": "part.mp4"}),
+    ],
+)
+def test_two_calls_never_write_to_one_output(options, others, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("link.mp4").symlink_to("part.mp4")
+    video = make("video.mkv")
+    calls = [
+        functools.partial(prepare_video, video, "first.mp4"),
+        functools.partial(prepare_video, video, **options),
+        functools.partial(functools.partial(prepare_video, end_s=1.0), video, others["output"]),
+    ]
+    text = f"calls[1] and calls[2] write to the same output, {str(tmp_path / 'part.mp4')!r}; give"
+    with pytest.raises(MiMoInputError) as caught:
+        prepare_many(calls)
+    assert str(caught.value).startswith(text)
+    assert not Path("first.mp4").exists()
+
+    written = prepare_many((call for call in calls), max_workers=1)
+    with pytest.raises(MiMoInputError) as caught:
+        list(written)
+    assert str(caught.value).startswith(text)
+    # Whatever was written, the third call, which ends after a second, has not replaced it.
+    assert not Path("part.mp4").exists() or probe("part.mp4").duration_s == pytest.approx(
+        2.0, abs=0.1
+    )
+
+
+def test_calls_without_an_output_or_with_a_wrong_one_are_left_to_themselves():
+    video = make("video.mkv")
+    calls = [
+        functools.partial(prepare_video, video, output=output) for output in (None, None, 5, 5)
+    ]
+    results = list(prepare_many([*calls, lambda: prepare_video(video)]))
+    assert [type(result) for result in results] == [Prepared] * 2 + [MediaError] * 2 + [Prepared]
+
+
+def test_no_call_runs_before_a_result_is_taken():
+    started = []
+    results = prepare_many([lambda: started.append(1) or result(1)])
+    assert not started
+    assert next(results) == result(1)
+    assert started == [1]
 
 
 def test_no_calls_have_no_results():
