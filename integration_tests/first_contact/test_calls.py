@@ -9,6 +9,7 @@ import sys
 import warnings
 
 import pytest
+from error_words import is_found_by_its_words
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel
 
@@ -79,3 +80,4 @@ def test_45_a_sync_call_in_an_event_loop(emulator, caplog, monkeypatch):
     [record] = [each for each in caplog.records if each.name == "langchain_mimo"]
     assert record.levelno == logging.WARNING
     assert record.getMessage().startswith(f"{__file__}:")
+    assert is_found_by_its_words(record.getMessage())

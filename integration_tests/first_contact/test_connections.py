@@ -330,6 +330,7 @@ def test_68_a_port_in_use():
     assert done.returncode != 0
     assert f"127.0.0.1:{port}: Address already in use; stop the program" in done.stderr
     assert "choose another port with --port (0 for a free one)" in done.stderr
+    assert is_found_by_its_words(done.stderr)
     assert "Traceback" not in done.stderr
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+from error_words import is_found_by_its_words
 
 from langchain_mimo import ChatMiMo, MiMoTimeouts, RetryPolicy, _checks
 from langchain_mimo.emulator import MiMoEmulator
@@ -46,6 +47,7 @@ def test_a_long_retry_after_advises_to_raise_total(emulator):
     assert "retry after: 20 s. The next wait of 2" in text
     assert text.endswith("would pass total=3 s; raise it with timeout=MiMoTimeouts(total=...).")
     assert "max_retries" not in text
+    assert is_found_by_its_words(text)
     assert len(emulator.requests) == 1
 
 
@@ -61,8 +63,9 @@ def test_a_retired_model_warns_before_the_emulator_refuses_it(emulator):
 
 def test_the_key_of_the_environment_stays_at_home(emulator, monkeypatch):
     monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
-    with pytest.raises(MiMoConfigurationError, match='or pass "none" to a server that needs no'):
+    with pytest.raises(MiMoConfigurationError, match='or pass "none" to a server that') as caught:
         model(emulator, api_key="")
+    assert is_found_by_its_words(str(caught.value))
     model(emulator, api_key=None).invoke("Hello")
     with pytest.raises(MiMoError):
         model(emulator, api_key="none").invoke("Hello")

@@ -316,6 +316,7 @@ def test_66_an_answer_that_is_no_object_of_the_schema():
         llm.with_structured_output(City).invoke("Hello")
     for part in ("City", "Call again, describe the fields", "include_raw=True"):
         assert part in str(caught.value)
+    assert is_found_by_its_words(str(caught.value))
 
 
 def test_66_an_answer_that_was_cut_off():
@@ -326,6 +327,7 @@ def test_66_an_answer_that_was_cut_off():
     with pytest.raises(ValueError, match="raise max_completion_tokens") as caught:
         llm.with_structured_output(City).invoke("Hello")
     assert "Call again" not in str(caught.value)
+    assert is_found_by_its_words(str(caught.value))
 
 
 @pytest.mark.parametrize("content", ["", "It is", STOCK_REFUSAL])
@@ -344,6 +346,7 @@ def test_67_an_answer_that_the_content_filter_stopped(content, call):
     text = str(found[0].message)
     assert text.startswith("MiMo's content filter stopped the response (finish_reason 'content_")
     assert text.endswith("Change the text or the media that it is about.")
+    assert is_found_by_its_words(text)
 
 
 def test_67_reasoning_that_uses_up_the_tokens():
@@ -353,3 +356,4 @@ def test_67_reasoning_that_uses_up_the_tokens():
     texts = " ".join(str(each.message) for each in found)
     for part in ("reasoning used up max_completion_tokens", "Raise", "thinking=False"):
         assert part in texts
+    assert is_found_by_its_words(texts)

@@ -248,10 +248,12 @@ def test_29_and_30_an_extra_that_is_missing(monkeypatch):
         prepare_audio(media_files.make_video("mp3", None, "libmp3lame"))
     command = 'run pip install ".[{}]" in the folder of your clone of langchain-mimo'
     assert str(raised.value) == f"PyAV is required but not installed; {command.format('av')}"
+    assert is_found_by_its_words(str(raised.value))
     monkeypatch.setattr(settings, "_is_installed", lambda name: name != "uvicorn")
     with pytest.raises(ImportError) as raised:
         settings.require_extra()
     assert str(raised.value) == f"the emulator needs uvicorn; {command.format('emulator')}"
+    assert is_found_by_its_words(str(raised.value))
 
 
 # --- Messages and tools ---------------------------------------------------------------------------
@@ -317,6 +319,7 @@ def test_what_is_sent_with_a_warning(row):
     with pytest.warns(UserWarning, match=re.escape(text)) as caught:
         assert api.llm().bind_tools([TOOL], **options).invoke(asked).text == "Hi."
     assert caught[0].filename == __file__
+    assert is_found_by_its_words(str(caught[0].message))
 
 
 @pytest.mark.filterwarnings("error")
