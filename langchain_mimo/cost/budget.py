@@ -30,7 +30,13 @@ from langchain_mimo.cost.call_needs import (
 )
 from langchain_mimo.cost.ledger import Ledger
 from langchain_mimo.cost.lines import FREE, UNSENT, Lines
-from langchain_mimo.cost.prices import Money, list_price, search_cost, token_cost
+from langchain_mimo.cost.prices import (
+    Money,
+    check_prices,
+    list_price,
+    search_cost,
+    token_cost,
+)
 from langchain_mimo.cost.windows import (
     Ask,
     BudgetStore,
@@ -147,6 +153,7 @@ class CallBudget(BaseRateLimiter):
         Raises:
             MiMoConfigurationError: A limit is of the wrong type or too small, or the file cannot be
                 used.
+            MiMoInputError: `prices` is not a dict of model ids to `Price`.
         """
         with as_configuration_error():
             self._requests = _limit("requests_per_minute", requests_per_minute)
@@ -157,6 +164,7 @@ class CallBudget(BaseRateLimiter):
                 money = Money(number("max_cost", money, 0))
         self._max_cost: float | None = None if money is None else money.amount
         self._currency: Currency = "USD" if money is None else money.currency
+        check_prices(prices)
         self._prices = dict(prices or {})
         self._share = None if share is None else str(Path(share).absolute())
         self._store: BudgetStore = MemoryStore()

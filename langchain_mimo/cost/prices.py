@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import get_args
 
 from langchain_core.messages.ai import UsageMetadata
 
 from langchain_mimo import catalogue
-from langchain_mimo._checks import choice, integer, nearest, number, shown
+from langchain_mimo._checks import (
+    choice,
+    integer,
+    known_arguments,
+    known_keywords,
+    nearest,
+    number,
+    shown,
+)
 from langchain_mimo.catalogue import Currency, Price, Tier
 from langchain_mimo.errors import MiMoInputError, as_input_error
 
@@ -18,6 +27,7 @@ CURRENCIES: tuple[Currency, ...] = get_args(Currency)
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
+@known_arguments(MiMoInputError)
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in one currency. Amounts of two currencies are never added or compared.
@@ -103,6 +113,7 @@ def unknown_price(model: str, prices: Mapping[str, Price] | None = None) -> str:
     return f"{text}; did you mean {near!r}?" if near else f"{text}."
 
 
+@known_keywords(MiMoInputError)
 def price_of(
     usage: UsageMetadata | None,
     model: str,
@@ -183,14 +194,18 @@ def check_prices(prices: object, currency: Currency | None = None) -> None:
 
     Raises:
         MiMoInputError: They are not a mapping of model ids to `Price`, one is of another currency,
-            or an amount is not a number >= 0.
+            an amount is not a number >= 0, or `as_of` is not a date.
     """
     if prices is None:
         return
-    if not isinstance(prices, Mapping) or not all(isinstance(p, Price) for p in prices.values()):
+    if (
+        not isinstance(prices, Mapping)
+        or not all(isinstance(model, str) and model for model in prices)
+        or not all(isinstance(price, Price) for price in prices.values())
+    ):
         raise MiMoInputError(
             "prices must be a dict of model ids to "
-            "langchain_mimo.catalogue.Price(cache_hit, input, output, as_of)"
+            f"langchain_mimo.catalogue.Price(cache_hit, input, output, as_of), got {shown(prices)}"
         )
     for model, price in prices.items():
         if currency is not None and price.currency != currency:
@@ -202,3 +217,8 @@ def check_prices(prices: object, currency: Currency | None = None) -> None:
             choice(f"the currency of {model!r}", price.currency, CURRENCIES)
             for name in ("cache_hit", "input", "output"):
                 number(f"the {name} price of {model!r}", getattr(price, name), 0)
+            if type(price.as_of) is not date:  # a datetime cannot be compared with a date
+                raise ValueError(
+                    f"as_of of the price of {model!r} must be a datetime.date, got "
+                    f"{shown(price.as_of)}"
+                )

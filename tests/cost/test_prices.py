@@ -1,13 +1,15 @@
 """The price of a response, against MiMo's list (docs/api-facts.md, docs/models.md)."""
 
 import math
+from datetime import date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_mimo.catalogue import MODELS, PRICES, UNIT_PRICES
-from langchain_mimo.cost import price_of
+from langchain_mimo.catalogue import MODELS, PRICES, UNIT_PRICES, Price
+from langchain_mimo.cost import CallBudget, Ledger, plan_corpus, price_of
+from langchain_mimo.errors import MiMoInputError
 
 COUNTS = st.integers(0, 10_000_000)
 
@@ -60,3 +62,36 @@ def test_unknown_prices_are_none(model):
 
 def test_unknown_usage_is_none_even_with_searches():
     assert price_of(None, "mimo-v2.6-flash", 3) is None
+
+
+NO_PRICES = "prices must be a dict of model ids to langchain_mimo.catalogue.Price("
+DAY = date(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda prices: CallBudget(prices=prices),
+        lambda prices: Ledger(prices=prices),
+        lambda prices: price_of(None, "m", prices=prices),
+        lambda prices: plan_corpus([], model="m", prices=prices),
+    ],
+    ids=["budget", "ledger", "price_of", "plan_corpus"],
+)
+@pytest.mark.parametrize(
+    ("prices", "complaint"),
+    [
+        ({"m": 1}, NO_PRICES), ({1: 2}, NO_PRICES), ("x", NO_PRICES), ([("a", 1)], NO_PRICES), (5, NO_PRICES),
+        ({"m": (1, 2, 3)}, NO_PRICES), ({1: Price(1, 2, 3, DAY)}, NO_PRICES), ({"": Price(1, 2, 3, DAY)}, NO_PRICES),
+        ({"m": Price(1, -2, 3, DAY)}, "the input price of 'm' must be a number >= 0, got -2"),
+        ({"m": Price(1, 2, math.inf, DAY)}, "the output price of 'm' must be a number >= 0, got inf"),
+        ({"m": Price(1, 2, 3, DAY, "EUR")}, "the currency of 'm' must be 'USD' or 'CNY', got 'EUR'"),
+        ({"m": Price(1, 2, 3, "today")}, "as_of of the price of 'm' must be a datetime.date, got 'today'"),
+        ({"m": Price(1, 2, 3, datetime(2026, 1, 1))}, "as_of of the price of 'm' must be a datetime.date, got "),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_own_prices_are_checked_alike_by_all_who_take_them(take, prices, complaint):
+    with pytest.raises(MiMoInputError) as caught:
+        take(prices)
+    assert str(caught.value).startswith(complaint)
