@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from langchain_mimo._checks import choice, integer, shown
+from langchain_mimo._checks import choice, integer, known_keywords, shown
 from langchain_mimo.catalogue import Currency, Price, Tier
 from langchain_mimo.cost.ledger_rows import LedgerCost, LedgerCounts, LedgerRow, cost_of, tags_of
 from langchain_mimo.cost.ledger_table import table
@@ -47,12 +47,14 @@ class Ledger:
         ```
     """
 
+    @known_keywords(MiMoInputError)
     def __init__(self, *, prices: Mapping[str, Price] | None = None) -> None:
         check_prices(prices)
         self._prices = dict(prices or {})
         self._rows: dict[tuple[str, Tier, tuple[str, ...]], LedgerCounts] = {}
         self._lock = threading.Lock()
 
+    @known_keywords(MiMoInputError)
     def add(
         self,
         model: str,

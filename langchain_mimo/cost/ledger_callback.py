@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
 
-from langchain_mimo._checks import shown
+from langchain_mimo._checks import known_keywords, shown
 from langchain_mimo.cost.ledger import Ledger
 from langchain_mimo.cost.ledger_rows import tags_of
 from langchain_mimo.errors import MiMoInputError, MiMoTimeoutError, as_input_error
@@ -77,6 +77,7 @@ class LedgerCallback(BaseCallbackHandler):
     run_inline = True
     """In async programs too: a dictionary is changed, and nothing waits."""
 
+    @known_keywords(MiMoInputError)
     def __init__(
         self,
         ledger: Ledger | None = None,

@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
-from langchain_mimo._checks import integer
+from langchain_mimo._checks import integer, known_keywords
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.prepare.output import Prepared
 
 
+@known_keywords(MiMoInputError)
 def prepare_many(
     calls: Iterable[Callable[[], Prepared]], *, max_workers: int | None = None
 ) -> Iterator[Prepared | MediaError]:

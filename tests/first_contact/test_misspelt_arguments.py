@@ -6,9 +6,19 @@ import pickle
 import pytest
 
 from langchain_mimo._wire.tool_definitions import wire_tools
-from langchain_mimo.cost import CallBudget, estimate_file, plan_corpus, plan_segments, plan_video
+from langchain_mimo.cost import (
+    CallBudget,
+    Ledger,
+    LedgerCallback,
+    Money,
+    estimate_file,
+    plan_corpus,
+    plan_segments,
+    plan_video,
+    price_of,
+)
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
-from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
+from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_many, prepare_video
 
 MISSPELT = {
     "budget": (plan_video, {"budget": 9}, "plan_video has no argument 'budget'; did you mean 'budget_tokens'?"),
@@ -38,7 +48,20 @@ def test_a_misspelt_argument_of_a_function_for_media(row):
     assert pickle.loads(pickle.dumps(function)) is function
 
 
-def test_a_misspelt_argument_of_a_budget():
-    with pytest.raises(MiMoConfigurationError) as raised:
-        CallBudget(max_costs=1)
-    assert str(raised.value) == "CallBudget has no argument 'max_costs'; did you mean 'max_cost'?"
+OBJECTS = {
+    "budget": (CallBudget, {"max_costs": 1}, "CallBudget has no argument 'max_costs'; did you mean 'max_cost'?"),
+    "ledger": (Ledger, {"price": {}}, "Ledger has no argument 'price'; did you mean 'prices'?"),
+    "add": (Ledger().add, {"model": "m", "usage": None, "tag": ()}, "Ledger.add has no argument 'tag'; did you mean 'tags'?"),
+    "callback": (LedgerCallback, {"tag": "a"}, "LedgerCallback has no argument 'tag'; did you mean 'tags'?"),
+    "money": (Money, {"amout": 1}, "Money has no argument 'amout'; did you mean 'amount'?"),
+    "price": (price_of, {"usage": None, "curency": "CNY"}, "price_of has no argument 'curency'; did you mean 'currency'?"),
+    "many": (prepare_many, {"calls": [], "workers": 2}, "prepare_many has no argument 'workers'; did you mean 'max_workers'?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", OBJECTS)
+def test_a_misspelt_argument_of_what_counts_and_prices(row):
+    function, options, text = OBJECTS[row]
+    with pytest.raises((MiMoConfigurationError, MiMoInputError)) as raised:
+        function(**options)
+    assert str(raised.value) == text
