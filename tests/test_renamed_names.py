@@ -9,6 +9,7 @@ import inspect
 import pytest
 
 from langchain_mimo.cost import Segment
+from langchain_mimo.errors import MiMoInputError
 from langchain_mimo.prepare import prepare_audio, prepare_video
 
 RENAMED = {
@@ -80,5 +81,10 @@ def test_the_new_parameter_replaces_the_old_one(old, new):
     names = inspect.signature(function).parameters
     assert new in names
     assert old_name not in names
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{old_name}'"):
+    refusals = {
+        TypeError: f"unexpected keyword argument '{old_name}'",
+        MiMoInputError: f"has no argument '{old_name}'; did you mean '{new}'",
+    }
+    kind = TypeError if function is Segment else MiMoInputError
+    with pytest.raises(kind, match=refusals[kind]):
         function(**{old_name: 1})
