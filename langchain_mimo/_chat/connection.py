@@ -83,6 +83,7 @@ class ConnectedFields(ModelHooks):
             on_head=on_head,
             gate=self.budget,
             measure=measure,
+            is_mimos=self.server == "mimo",
         )
 
     @property

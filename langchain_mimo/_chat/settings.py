@@ -349,6 +349,11 @@ def check_budget(budget: object, rate_limiter: object) -> object:
     Raises:
         MiMoConfigurationError: It is not, or it does.
     """
+    if isinstance(budget, type):
+        raise MiMoConfigurationError(
+            f"budget must be a CallBudget, got the class {budget.__name__}; pass "
+            f"{budget.__name__}() with its limits"
+        )
     if not callable(getattr(budget, "admit", None)):
         raise MiMoConfigurationError(
             f"budget must be a langchain_mimo.cost.CallBudget, got {type(budget).__name__}"

@@ -36,6 +36,7 @@ class ApiRequest:
         on_head: Called with the headers of each accepted response, before its body is read.
         gate: What each attempt passes before it is sent. Default: the pause after a 429, which all
             requests with the same key and host share.
+        is_mimos: Whether the server is MiMo's; for a gate.
         measure: For a gate that counts tokens: returns those of the request's media.
     """
 
@@ -50,6 +51,7 @@ class ApiRequest:
     on_head: Callable[[ResponseHead], None] | None = None
     gate: Gate | None = None
     measure: Measure | None = None
+    is_mimos: bool = True
 
     def key(self) -> str:
         """Return the API key that the server reads, or ""."""

@@ -122,7 +122,7 @@ def rate_limit_hint(context: ErrorContext) -> str:
     """Say what to do about a 429."""
     return (
         f"{context.host or 'The server'} limits requests and tokens per minute: send fewer at once "
-        "(max_concurrency of batch, rate_limiter), or raise max_retries."
+        "(max_concurrency of batch, rate_limiter, budget=CallBudget(...)), or raise max_retries."
     )
 
 

@@ -27,6 +27,7 @@ class Call(NamedTuple):
         tree: The request's JSON tree.
         text_bytes: Bytes of the request's JSON without its media.
         media_tokens: Estimated tokens of its media: the likely number and the highest possible one.
+        is_mimos: Whether the server is MiMo's, so that MiMo's limits and prices apply.
         longest_pause: Seconds that the caller is ready to wait after a 429 of another call.
     """
 
@@ -36,6 +37,7 @@ class Call(NamedTuple):
     text_bytes: int = 0
     media_tokens: tuple[int, int] = (0, 0)
     longest_pause: float = 0.0
+    is_mimos: bool = True
 
 
 class Ticket(Protocol):

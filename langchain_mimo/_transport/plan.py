@@ -124,6 +124,7 @@ class Plan:
             self.body.text_bytes if self.counts_usage else 0,
             self._media_tokens,
             policy.retry_after_cap if policy.most_attempts > 1 else 0.0,
+            self.api_request.is_mimos,
         )
         gate = self.api_request.gate or shared_backoff(self._host, call.key)
         failure = None

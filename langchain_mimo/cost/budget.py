@@ -11,94 +11,44 @@ import asyncio
 import os
 from collections.abc import Generator, Mapping
 from concurrent import futures
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from langchain_core.rate_limiters import BaseRateLimiter
 from typing_extensions import override
 
-from langchain_mimo import catalogue
-from langchain_mimo._checks import integer, known_keywords, number
-from langchain_mimo._transport.gates import Call, Outcome, Wait
+from langchain_mimo._checks import integer, known_keywords, number, warn_once
+from langchain_mimo._transport.gates import Call, Wait
 from langchain_mimo.catalogue import Currency, Price
+from langchain_mimo.cost.budget_terms import Terms, Ticket, one_at_a_time, terms_of
 from langchain_mimo.cost.call_needs import (
     account_name,
     highest_cost,
     likely_input,
     output_asked,
-    used,
 )
 from langchain_mimo.cost.ledger import Ledger
-from langchain_mimo.cost.lines import FREE, UNSENT, Lines
+from langchain_mimo.cost.lines import FREE, Lines
 from langchain_mimo.cost.prices import (
     Money,
     check_prices,
     list_price,
-    search_cost,
-    token_cost,
 )
+from langchain_mimo.cost.share_path import share_path
 from langchain_mimo.cost.windows import (
     Ask,
     BudgetStore,
     Later,
     MemoryStore,
-    Settlement,
     Spending,
 )
 from langchain_mimo.errors import (
     MiMoBudgetError,
     MiMoConfigurationError,
     as_configuration_error,
+    as_input_error,
 )
 
-REQUESTS_ALONE = 100
-"""Requests per minute of a budget that is used as `rate_limiter`, which is not told the model: what
-MiMo allows for each of its chat models (docs/api-facts.md)."""
-
-_MOST_OUTPUT = 128 * 1024
-"""Output tokens that a model which is not in the catalogue may write."""
-
 _MANY = 1000
-
-
-class _Terms(NamedTuple):
-    """What applies to a model of an account."""
-
-    account: str
-    window: str
-    requests: int | None
-    tokens: int | None
-    output: int
-    price: Price | None
-
-
-class _Ticket:
-    """An attempt that was let through, as `_transport.gates.Ticket`."""
-
-    __slots__ = ("_lines", "_model", "_price", "_reservation", "_window")
-
-    def __init__(
-        self, lines: Lines, window: str, model: str, price: Price | None, reservation: Any
-    ) -> None:
-        self._lines, self._window, self._model = lines, window, model
-        self._price, self._reservation = price, reservation
-
-    def end(self, outcome: Outcome, usage: Mapping[str, Any] | None) -> None:
-        """Settle the attempt."""
-        if outcome == "unsent":
-            settlement = UNSENT
-        elif outcome == "refused":
-            settlement = FREE
-        elif (counts := used(usage)) is None:
-            settlement = Settlement(billed=(self._model, usage))
-        else:
-            read, cached, written, searches = counts
-            cost, price = 0.0, self._price
-            if price is not None:
-                cost = token_cost(price, read, cached, written)
-                cost += search_cost(searches, price.currency) if searches else 0.0
-            settlement = Settlement(read + written, cost, billed=(self._model, usage))
-        self._lines.settle(self._window, self._reservation, settlement)
 
 
 class CallBudget(BaseRateLimiter):
@@ -112,7 +62,8 @@ class CallBudget(BaseRateLimiter):
     `max_cost` is a ceiling over everything. Limits that are not passed are those of the catalogue
     for the model of the call.
 
-    It is a LangChain rate limiter too: as `rate_limiter=` of any model it counts requests alone.
+    It is a LangChain rate limiter too: as `rate_limiter=` of any model it counts requests alone, so
+    only `requests_per_minute`, `share` and `pause` have an effect there.
 
     Example:
         ```python
@@ -139,16 +90,17 @@ class CallBudget(BaseRateLimiter):
 
         Args:
             requests_per_minute: Requests per minute for each account and model, at least 1.
-                Default: what the catalogue knows of the model, which may be no limit; for
-                `rate_limiter=`, 100.
+                Default: what the catalogue knows of MiMo's model; none for other servers, and
+                for `rate_limiter=`.
             tokens_per_minute: Tokens of input and output per minute, likewise.
             max_concurrency: Requests in progress for each account and model, at least 1. Default:
                 no limit; MiMo has one, but does not publish it.
             max_cost: Ceiling of what all calls together may cost, at least 0: US dollars, or
                 `Money`. Default: none.
             prices: Prices by model id, which replace those of the catalogue.
-            share: A file that all processes of this host share, created when it is missing.
-                Default: the budget belongs to this process.
+            share: A file that all processes of this host share, created when it is missing, for
+                its owner alone. It counts one currency. Default: the budget belongs to this
+                process.
 
         Raises:
             MiMoConfigurationError: A limit is of the wrong type or too small, or the file cannot be
@@ -159,21 +111,23 @@ class CallBudget(BaseRateLimiter):
             self._requests = _limit("requests_per_minute", requests_per_minute)
             self._tokens = _limit("tokens_per_minute", tokens_per_minute)
             self._concurrency = _limit("max_concurrency", max_concurrency)
+            self._share = None if share is None else share_path(share)
             money = max_cost
             if money is not None and not isinstance(money, Money):
                 money = Money(number("max_cost", money, 0))
         self._max_cost: float | None = None if money is None else money.amount
-        self._currency: Currency = "USD" if money is None else money.currency
+        currency = None if money is None else money.currency
         check_prices(prices)
         self._prices = dict(prices or {})
-        self._share = None if share is None else str(Path(share).absolute())
         self._store: BudgetStore = MemoryStore()
         if self._share is not None:
             from langchain_mimo.cost.budget_file import FileStore  # noqa: PLC0415 - imports sqlite3
 
-            self._store = FileStore(self._share)
+            self._store = store = FileStore(self._share, currency=currency)
+            currency = store.currency
+        self._currency: Currency = currency or "USD"
         self._lines = Lines(self._store)
-        self._terms: dict[int, _Terms] = {}
+        self._terms: dict[int, Terms] = {}
 
     def __repr__(self) -> str:
         """Return the limits that were passed."""
@@ -204,6 +158,10 @@ class CallBudget(BaseRateLimiter):
             )
         return _rebuilt, ({**self._limits(), "prices": self._prices},)
 
+    def __copy__(self) -> CallBudget:
+        """Return the budget itself, as `__deepcopy__` does."""
+        return self
+
     def __deepcopy__(self, memo: dict[int, Any]) -> CallBudget:
         """Return the budget itself, since copies of a model share it."""
         return self
@@ -212,13 +170,18 @@ class CallBudget(BaseRateLimiter):
 
     @property
     def spent(self) -> Money:
-        """What the attempts whose usage is known cost; 0 without `max_cost`."""
+        """What the attempts cost whose usage and price are known, with `max_cost` or without.
+
+        Raises:
+            MiMoError: Another program has locked the file of the budget for some seconds.
+        """
         return self._money(self._spending().spent)
 
     @property
     def reserved(self) -> Money:
         """What those that run, or ended without a usage, may cost at most; 0 without `max_cost`."""
-        return self._money(self._spending().reserved)
+        spending = self._spending()
+        return self._money(spending.lost + spending.running)
 
     @property
     def ledger(self) -> Ledger:
@@ -227,7 +190,7 @@ class CallBudget(BaseRateLimiter):
         Attempts that leave no message are in it. With `share`, it is of all processes since the
         file was created.
         """
-        ledger = Ledger(prices=self._prices)
+        ledger = Ledger(prices=self._prices, currency=self._currency)
         ledger.add_rows(self._lines.call(self._store.rows))
         return ledger
 
@@ -275,16 +238,16 @@ class CallBudget(BaseRateLimiter):
             entering.close()
 
     def _enter_unknown(self, *, waits: bool) -> Generator[Wait, None, bool]:
-        ask = Ask("", "", self._requests or REQUESTS_ALONE)
+        ask = Ask("", "", self._requests)
         answer = yield from self._lines.enter(ask, waits=waits)
         if isinstance(answer, Later):
             return False
-        self._lines.settle(ask.window, answer, FREE)
+        self._lines.settle(answer, FREE)
         return True
 
     # The transport's gate
 
-    def admit(self, call: Call) -> Generator[Wait, None, _Ticket]:
+    def admit(self, call: Call) -> Generator[Wait, None, Ticket]:
         """Let an attempt of `ChatMiMo` pass, as `_transport.gates.Gate` says.
 
         Raises:
@@ -292,24 +255,32 @@ class CallBudget(BaseRateLimiter):
         """
         model = call.tree.get("model")
         model = model if isinstance(model, str) else ""
-        terms = self._terms_of(call.host, call.key, model)
+        terms = self._terms_of(call, model)
         ask = self._ask(call, model, terms)
         answer = yield from self._lines.enter(ask)
         if isinstance(answer, Spending):
             raise self._too_costly(ask, answer)
-        price = None if self._max_cost is None else terms.price
-        return _Ticket(self._lines, ask.window, model, price, answer)
+        return Ticket(self._lines, terms, answer)
 
     def pause(self, seconds: float, call: Call | None = None) -> None:
         """Let no request start for some seconds.
 
         Args:
-            seconds: How long.
+            seconds: How long, at least 0. 0 ends all pauses, also those after a 429, and in the
+                file of the budget. A shorter pause than the one that runs changes nothing.
             call: A request whose account the pause is for. Default: it is for all accounts.
-        """
-        self._lines.pause("" if call is None else account_name(call.host, call.key), seconds)
 
-    def _ask(self, call: Call, model: str, terms: _Terms) -> Ask:
+        Raises:
+            MiMoInputError: `seconds` is not a finite number >= 0.
+        """
+        with as_input_error():
+            number("seconds", seconds, 0)
+        if call is None:
+            self._lines.pause("", seconds)
+        elif seconds:  # a server that asks for no wait ends no pause
+            self._lines.pause(account_name(call.host, call.key), seconds)
+
+    def _ask(self, call: Call, model: str, terms: Terms) -> Ask:
         """Return what an attempt needs.
 
         Raises:
@@ -325,10 +296,13 @@ class CallBudget(BaseRateLimiter):
                     f"that {model or 'the model'} may use per minute; shorten it, lower "
                     "max_completion_tokens, or raise tokens_per_minute of the CallBudget"
                 )
+            if asked is None and tokens + output > terms.tokens:
+                warn_once(one_at_a_time(model, output, terms.tokens), f"one at a time {model}")
             tokens = min(tokens + output, terms.tokens)
         cost = 0.0
         if self._max_cost is not None:
-            cost = highest_cost(call, terms.price or self._no_price(model), output)
+            price = terms.price or self._no_price(model, terms.name)
+            cost = highest_cost(call, price, output)
         return Ask(
             terms.account,
             terms.window,
@@ -340,24 +314,21 @@ class CallBudget(BaseRateLimiter):
             self._max_cost,
         )
 
-    def _terms_of(self, host: str, key: str, model: str) -> _Terms:
-        name = hash((host, key, model))
-        terms = self._terms.get(name)
+    def _terms_of(self, call: Call, model: str) -> Terms:
+        key = hash((call.host, call.key, call.is_mimos, model))
+        terms = self._terms.get(key)
         if terms is None:
-            known = catalogue.find(model)
-            limits = known.limits if known is not None else catalogue.AccountLimits()
-            account = account_name(host, key)
-            terms = _Terms(
-                account,
-                f"{account} {model}",
-                self._requests or limits.requests_per_minute,
-                self._tokens or limits.tokens_per_minute,
-                known.default_output_tokens if known is not None else _MOST_OUTPUT,
-                list_price(model, self._prices, currency=self._currency),
+            terms = terms_of(
+                call,
+                model,
+                requests=self._requests,
+                tokens=self._tokens,
+                prices=self._prices,
+                currency=self._currency,
             )
             if len(self._terms) >= _MANY:
                 self._terms.clear()
-            self._terms[name] = terms
+            self._terms[key] = terms
         return terms
 
     # Errors
@@ -367,15 +338,15 @@ class CallBudget(BaseRateLimiter):
         return MiMoBudgetError(
             f"the request could cost up to {money(ask.cost)} and so pass max_cost="
             f"{money(self._max_cost or 0.0)}, of which {money(spending.spent)} is spent and "
-            f"{money(spending.reserved)} reserved for requests that run or ended without a usage; "
-            "lower max_completion_tokens, let running requests end, or raise max_cost"
+            f"{money(spending.lost)} reserved for requests that ended without a usage; lower "
+            "max_completion_tokens, or raise max_cost"
         )
 
-    def _no_price(self, model: str) -> Price:
+    def _no_price(self, model: str, name: str) -> Price:
         others = [
             currency
             for currency in ("USD", "CNY")
-            if currency != self._currency and list_price(model, self._prices, currency=currency)
+            if currency != self._currency and list_price(name, self._prices, currency=currency)
         ]
         also = (
             f"; its price in {others[0]} is known: pass max_cost=Money(..., {others[0]!r})"
@@ -383,7 +354,7 @@ class CallBudget(BaseRateLimiter):
             else ""
         )
         raise MiMoBudgetError(
-            f"max_cost needs the price of {model!r} in {self._currency}, which is unknown; pass "
+            f"max_cost needs the price of {name!r} in {self._currency}, which is unknown; pass "
             f"prices={{{model!r}: Price(...)}} to the CallBudget{also}"
         )
 

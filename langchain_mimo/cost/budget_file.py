@@ -24,16 +24,21 @@ from typing import Any
 
 import orjson
 
+from langchain_mimo.catalogue import Currency
 from langchain_mimo.cost.call_needs import ledger_row
 from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
+from langchain_mimo.cost.share_path import create_private, unusable
 from langchain_mimo.cost.windows import MARGIN, PERIOD, Ask, Later, Settlement, Spending
-from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.errors import MiMoError
 
 APPLICATION = 0x4D694D6F
 """SQLite's `application_id` of these files: "MiMo"."""
 
-VERSION = 1
-BUSY_SECONDS = 30.0
+VERSION = 2
+BUSY_SECONDS = 5.0
+"""Seconds after which a file is given up that another program has locked; a transaction takes less
+than a millisecond."""
+
 FOREIGN_SECONDS = 3600.0
 """Seconds after which an attempt is given up whose process cannot be seen from here: it runs in
 another container, or on Windows."""
@@ -48,33 +53,47 @@ CREATE TABLE attempts (id INTEGER PRIMARY KEY, window TEXT, entry INT, tokens IN
     at REAL, place TEXT, pid INT, began TEXT);
 CREATE INDEX attempts_by_window ON attempts (window);
 CREATE TABLE pauses (account TEXT PRIMARY KEY, until REAL);
-CREATE TABLE spending (spent REAL, lost REAL, ahead REAL, ticks REAL);
+CREATE TABLE spending (spent REAL, lost REAL, ahead REAL, ticks REAL, currency TEXT);
 CREATE TABLE ledger (model TEXT, tier TEXT, tags TEXT, counts TEXT,
     PRIMARY KEY (model, tier, tags));
-INSERT INTO spending VALUES (0, 0, 0, 0);
+INSERT INTO spending VALUES (0, 0, 0, 0, '');
 """
 
 
 class FileStore:
-    """A `BudgetStore` in a file."""
+    """A `BudgetStore` in a file.
+
+    Attributes:
+        currency: The currency of the file, which the budget that creates it decides.
+    """
 
     is_shared = True
 
-    def __init__(self, path: str, period: float = PERIOD + MARGIN) -> None:
+    def __init__(
+        self, path: str, period: float = PERIOD + MARGIN, currency: Currency | None = None
+    ) -> None:
         """Open the file, or create it.
 
         Args:
             path: The file; its folder must exist, on a disk of this host.
             period: Seconds that an entry stays.
+            currency: The currency of the budget. Default: that of the file, or "USD" for a new one.
 
         Raises:
-            MiMoConfigurationError: The file cannot be used.
+            MiMoConfigurationError: The file cannot be used, or its currency is another one.
         """
         self._path = path
         self._period = period
         self._opened: tuple[int, sqlite3.Connection] | None = None
-        with self._transaction():
-            pass
+        with self._transaction() as (db, _):
+            known = db.execute("SELECT currency FROM spending").fetchone()[0]
+            self.currency: Currency = known or currency or "USD"
+            db.execute("UPDATE spending SET currency = ?", (self.currency,))
+        if currency not in (None, self.currency):
+            raise self._error(
+                f"it counts {self.currency}, and max_cost is in {currency}; use one currency in "
+                "all processes, or another file"
+            )
 
     def __del__(self) -> None:
         """Close the file, which then is one file again; a fork leaves it to its parent."""
@@ -88,15 +107,15 @@ class FileStore:
         """Reserve what an attempt needs, as `BudgetStore.reserve`; the reservation is a number."""
         with self._transaction() as (db, now):
             if (left := _paused(db, ask.account, now)) > 0:
-                return Later(left)
-            if ask.max_cost is not None:
-                spending = _spending(db)
-                if sum(spending) + ask.cost > ask.max_cost:
-                    return spending
-            if left := self._missing(db, ask, now):
-                return Later(left)
+                return Later(left, "pause")
+            if ask.max_cost is not None and (answer := _spending(db).answer(ask)) is not None:
+                _give_up_dead(db, now)
+                if (answer := _spending(db).answer(ask)) is not None:
+                    return answer
+            if (missing := self._missing(db, ask, now)) is not None:
+                return missing
             if ask.max_concurrency is not None and not _has_place(db, ask, now):
-                return Later(None)
+                return Later(None, "max_concurrency")
             entry = _add_entry(db, ask.window, now, 1, ask.tokens)
             values = (ask.window, entry, ask.tokens, ask.cost, now, *_this_process())
             added = db.execute(
@@ -123,8 +142,11 @@ class FileStore:
                 _add_row(db, ledger_row(settlement.billed))
 
     def pause(self, account: str, seconds: float) -> None:
-        """Let no attempt of an account start for some seconds; "" stands for all accounts."""
+        """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""
         with self._transaction() as (db, now):
+            if not seconds:
+                db.execute("DELETE FROM pauses WHERE ? IN (account, '')", (account,))
+                return
             db.execute(
                 "INSERT INTO pauses VALUES (?, ?)"
                 " ON CONFLICT (account) DO UPDATE SET until = max(until, excluded.until)",
@@ -156,6 +178,7 @@ class FileStore:
 
         Raises:
             MiMoConfigurationError: The file cannot be used.
+            MiMoError: Another program has locked it.
         """
         try:
             db = self._connection()
@@ -178,8 +201,7 @@ class FileStore:
             if self._opened[0] == os.getpid():
                 return self._opened[1]
             _inherited.append(self._opened[1])
-        if not Path(self._path).parent.is_dir():
-            raise self._error(f"its folder {Path(self._path).parent} does not exist")
+        create_private(self._path)
         db = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -212,29 +234,30 @@ class FileStore:
             )
         db.execute("COMMIT")
 
-    def _error(self, reason: str) -> MiMoConfigurationError:
-        return MiMoConfigurationError(f"the budget file {self._path} cannot be used: {reason}")
+    def _error(self, reason: str) -> MiMoError:
+        return unusable(self._path, reason)
 
-    def _missing(self, db: sqlite3.Connection, ask: Ask, now: float) -> float:
-        """Return the seconds until there is room in the window of an attempt; 0 if there is."""
+    def _missing(self, db: sqlite3.Connection, ask: Ask, now: float) -> Later | None:
+        """Return how long there is no room in the window of an attempt; None if there is."""
         most = ask.requests_per_minute, ask.tokens_per_minute
         if most == (None, None):
-            return 0.0
+            return None
         sums = db.execute(
             "SELECT total(requests), total(tokens) FROM entries WHERE window = ?", (ask.window,)
         ).fetchone()
         requests = 0 if most[0] is None else sums[0] + 1 - most[0]
         tokens = 0 if most[1] is None else sums[1] + ask.tokens - most[1]
         if requests <= 0 and tokens <= 0:
-            return 0.0
+            return None
         for at, freed, spared in db.execute(
             "SELECT at, requests, tokens FROM entries WHERE window = ? ORDER BY at", (ask.window,)
         ):
+            reason = "tokens_per_minute" if tokens > 0 else "requests_per_minute"
             requests -= freed
             tokens -= spared
             if requests <= 0 and tokens <= 0:
-                return float(at + self._period - now)
-        return 0.0
+                return Later(float(at + self._period - now), reason)
+        return None
 
 
 _inherited: list[sqlite3.Connection] = []
@@ -265,7 +288,7 @@ def _paused(db: sqlite3.Connection, account: str, now: float) -> float:
 
 def _spending(db: sqlite3.Connection) -> Spending:
     spent, lost = db.execute("SELECT spent, lost FROM spending").fetchone()
-    return Spending(spent, lost + db.execute("SELECT total(cost) FROM attempts").fetchone()[0])
+    return Spending(spent, lost, db.execute("SELECT total(cost) FROM attempts").fetchone()[0])
 
 
 def _add_entry(

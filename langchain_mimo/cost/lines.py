@@ -10,6 +10,7 @@ also asks it again after a while. It is called in a thread of its own, as it may
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import deque
@@ -27,6 +28,9 @@ PLACE_SECONDS = 0.1
 WINDOW_SECONDS = 1.0
 """The same, when it waits for a window: others may need less than they have reserved."""
 
+LOGGED_SECONDS = 3.0
+"""Seconds from which on a wait is logged when it begins."""
+
 UNSENT = Settlement(0, 0.0, is_sent=False)
 """How an attempt ends of which the server got nothing."""
 
@@ -34,13 +38,17 @@ FREE = Settlement(0, 0.0)
 """How an attempt ends that used no tokens and cost nothing."""
 
 
-class _Waiter:
-    """One in a line; `woken` is what it waits for."""
+_logger = logging.getLogger("langchain_mimo")
 
-    __slots__ = ("woken",)
+
+class _Waiter:
+    """One in a line; `woken` is what it waits for, and `logged` what the log said about it."""
+
+    __slots__ = ("logged", "woken")
 
     def __init__(self) -> None:
         self.woken: Future[None] | None = None
+        self.logged = ""
 
     def wake(self) -> None:
         if self.woken is not None and not self.woken.done():
@@ -49,6 +57,14 @@ class _Waiter:
     def sleep(self) -> Future[None]:
         self.woken = Future()
         return self.woken
+
+    def log(self, answer: Later) -> None:
+        """Log a long wait when it begins, once for each reason."""
+        if (answer.seconds or 0.0) >= LOGGED_SECONDS and answer.reason != self.logged:
+            self.logged = answer.reason
+            _logger.info(
+                "waiting up to %.0f s for the call budget (%s)", answer.seconds, answer.reason
+            )
 
 
 class Lines:
@@ -102,9 +118,16 @@ class Lines:
                     answer = Later(None)
                 if not waits:
                     return answer
-                yield answer.seconds, woken
+                waiter.log(answer)
+                yield self._seconds(answer, is_first), woken
         finally:
             self._leave(ask.window, waiter)
+
+    def _seconds(self, answer: Later, is_first: bool) -> float | None:
+        """Return how long to wait: a shared store is asked again in a while, whatever it says."""
+        if not self._store.is_shared or not is_first:
+            return answer.seconds
+        return PLACE_SECONDS if answer.seconds is None else min(answer.seconds, WINDOW_SECONDS)
 
     def _leave(self, window: str, waiter: _Waiter) -> None:
         with self._lock:
@@ -130,24 +153,25 @@ class Lines:
             return self._store.reserve(ask)
         yield  # a generator, as `_reserve_in_thread`
 
-    def settle(self, window: str, reservation: Any, settlement: Settlement) -> None:
+    def settle(self, reservation: Any, settlement: Settlement) -> None:
         """End an attempt, and let the next one in."""
         if self._store.is_shared:
             ending = self._in_thread(self._store.settle, reservation, settlement)
-            ending.add_done_callback(lambda done: self._settled(window, done))
+            ending.add_done_callback(self._settled)
             return
         with self._lock:
             self._store.settle(reservation, settlement)
         if self._lines:
-            self.wake(window)
+            self.wake()  # in all lines, since `max_cost` is one ceiling over all windows
 
     def pause(self, account: str, seconds: float) -> None:
-        """Let no attempt of an account start for some seconds; "" stands for all accounts."""
+        """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""
         if self._store.is_shared:
-            self._in_thread(self._store.pause, account, seconds).add_done_callback(self._keep)
+            self._in_thread(self._store.pause, account, seconds).add_done_callback(self._settled)
             return
         with self._lock:
             self._store.pause(account, seconds)
+        self.wake()
 
     def call(self, method: Callable[..., Any], *args: Any) -> Any:
         """Return what a method of the store returns; this waits for a shared store."""
@@ -159,7 +183,7 @@ class Lines:
     # A shared store
 
     def _reserve_in_thread(self, ask: Ask) -> Generator[Wait, None, Any]:
-        """Ask a shared store in its thread; `Later` then ends in a while, whatever it says."""
+        """Ask a shared store in its thread."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -171,11 +195,7 @@ class Lines:
         except GeneratorExit:
             pending.add_done_callback(self._give_back)
             raise
-        answer = _value(pending)
-        if isinstance(answer, Later):
-            seconds = answer.seconds
-            return Later(PLACE_SECONDS if seconds is None else min(seconds, WINDOW_SECONDS))
-        return answer
+        return _value(pending)
 
     def _give_back(self, pending: Future[Any]) -> None:
         """Return the reservation of a waiter who left while the store was asked."""
@@ -183,9 +203,9 @@ class Lines:
         if not isinstance(answer, Later | Exception | tuple):
             self._in_thread(self._store.settle, answer, UNSENT).add_done_callback(self._keep)
 
-    def _settled(self, window: str, done: Future[Any]) -> None:
+    def _settled(self, done: Future[Any]) -> None:
         self._keep(done)
-        self.wake(window)
+        self.wake()
 
     def _keep(self, done: Future[Any]) -> None:
         """Keep what went wrong with nobody waiting for it: the next attempt raises it."""

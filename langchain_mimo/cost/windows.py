@@ -55,16 +55,25 @@ class Ask(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """Money, in the currency of the ceiling.
+    """Money, in the currency of the budget.
 
     Attributes:
         spent: Cost of the attempts whose usage is known.
-        reserved: The highest possible cost of those that run, and of those that ended without a
-            usage, which nobody knows.
+        lost: The highest possible cost of those that ended without a usage, which nobody knows.
+        running: The highest possible cost of those that run.
     """
 
     spent: float = 0.0
-    reserved: float = 0.0
+    lost: float = 0.0
+    running: float = 0.0
+
+    def answer(self, ask: Ask) -> Spending | Later | None:
+        """Return what the ceiling says to an attempt: no, not while others run, or nothing."""
+        if ask.max_cost is None or self.spent + self.lost + self.running + ask.cost <= ask.max_cost:
+            return None
+        if self.spent + self.lost + ask.cost <= ask.max_cost:
+            return Later(None, "max_cost")
+        return self
 
 
 class Later(NamedTuple):
@@ -72,9 +81,11 @@ class Later(NamedTuple):
 
     Attributes:
         seconds: Seconds until there is room at the latest; None when an attempt has to end first.
+        reason: What it waits for: the name of a limit, or "pause".
     """
 
     seconds: float | None
+    reason: str = ""
 
 
 class Settlement(NamedTuple):
@@ -107,15 +118,18 @@ class BudgetStore(Protocol):
         """Reserve what an attempt needs.
 
         Returns:
-            `Later`, or `Spending` when the ceiling could be passed; else the reservation, an
-            object for `settle`.
+            `Later`, or `Spending` when the ceiling could be passed whatever the attempts that run
+            will cost; else the reservation, an object for `settle`.
         """
 
     def settle(self, reservation: Any, settlement: Settlement) -> None:
         """End an attempt."""
 
     def pause(self, account: str, seconds: float) -> None:
-        """Let no attempt of an account start for some seconds; "" stands for all accounts."""
+        """Let no attempt of an account start for some seconds; "" stands for all accounts.
+
+        0 seconds end the pauses of the account; those of all accounts, for "".
+        """
 
     def spending(self) -> Spending:
         """Return what has been spent and reserved."""
@@ -170,8 +184,8 @@ class _Window:
             self.tokens -= entry.tokens
             entry.is_over = True
 
-    def missing(self, ask: Ask, now: float) -> float:
-        """Return the seconds until there is room for a request; 0 if there is."""
+    def missing(self, ask: Ask, now: float) -> Later | None:
+        """Return how long there is no room for a request; None if there is."""
         most = ask.requests_per_minute
         requests = 0 if most is None else self.requests + 1 - most
         most = ask.tokens_per_minute
@@ -179,12 +193,12 @@ class _Window:
         for entry in self.entries:
             if requests <= 0 and tokens <= 0:
                 break
+            reason = "tokens_per_minute" if tokens > 0 else "requests_per_minute"
             requests -= entry.requests
             tokens -= entry.tokens
-            left = entry.at + self.period - now
             if requests <= 0 and tokens <= 0:
-                return left
-        return 0.0
+                return Later(entry.at + self.period - now, reason)
+        return None
 
 
 class MemoryStore:
@@ -205,7 +219,8 @@ class MemoryStore:
         self._period = period
         self._windows: dict[str, _Window] = {}
         self._pauses: dict[str, float] = {}
-        self._spent = self._reserved = 0.0
+        self._spent = self._lost = self._running = 0.0
+        self._number = 0
         self._ledger = Ledger()
         self._bills: list[Bill] = []
 
@@ -213,21 +228,22 @@ class MemoryStore:
         """Reserve what an attempt needs, as `BudgetStore.reserve`."""
         now = self._clock()
         if self._pauses and (left := self._paused(ask.account, now)) > 0:
-            return Later(left)
-        if ask.max_cost is not None and self._spent + self._reserved + ask.cost > ask.max_cost:
-            return Spending(self._spent, self._reserved)
+            return Later(left, "pause")
+        if ask.max_cost is not None and (answer := self.spending().answer(ask)) is not None:
+            return answer
         window = self._windows.get(ask.window)
         if window is None:
             if len(self._windows) >= _MANY:
                 self._forget_idle(now)
             window = self._windows[ask.window] = _Window(self._period)
         window.forget(now)
-        if left := window.missing(ask, now):
-            return Later(left)
+        if (missing := window.missing(ask, now)) is not None:
+            return missing
         if ask.max_concurrency is not None and window.running >= ask.max_concurrency:
-            return Later(None)
+            return Later(None, "max_concurrency")
         window.running += 1
-        self._reserved += ask.cost
+        self._number += 1
+        self._running += ask.cost
         return _Entry(window, now, 1, ask.tokens, ask.cost)
 
     def _forget_idle(self, now: float) -> None:
@@ -256,8 +272,12 @@ class MemoryStore:
                 window.reduce(reservation, 0, -more)
         if not settlement.is_sent:
             window.reduce(reservation, 1, 0)
-        if settlement.cost is not None:
-            self._reserved -= reservation.cost
+        self._number = max(self._number - 1, 0)
+        # Sums of floats are not exact, and a rest would be waited for.
+        self._running = max(self._running - reservation.cost, 0.0) if self._number else 0.0
+        if settlement.cost is None:
+            self._lost += reservation.cost
+        else:
             self._spent += settlement.cost
         if settlement.billed is not None:
             self._bills.append(settlement.billed)
@@ -270,13 +290,16 @@ class MemoryStore:
         self._ledger.add_rows(ledger_row(bill) for bill in bills)
 
     def pause(self, account: str, seconds: float) -> None:
-        """Let no attempt of an account start for some seconds; "" stands for all accounts."""
+        """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""
+        if not seconds:
+            self._pauses = {} if not account else self._pauses | {account: 0.0}
+            return
         until = self._clock() + seconds
         self._pauses[account] = max(self._pauses.get(account, until), until)
 
     def spending(self) -> Spending:
         """Return what has been spent and reserved."""
-        return Spending(self._spent, max(self._reserved, 0.0))
+        return Spending(self._spent, self._lost, self._running)
 
     def rows(self) -> Sequence[LedgerRow]:
         """Return the rows of the ledger."""
@@ -287,3 +310,4 @@ class MemoryStore:
         """Forget the attempts that run, as `BudgetStore.forked`."""
         for window in self._windows.values():
             window.running = 0
+        self._lost, self._running, self._number = self._lost + self._running, 0.0, 0

@@ -54,7 +54,7 @@ STEPS = st.lists(
         st.tuples(st.just("pass"), st.sampled_from([0.5, 7.0, 30.0, 61.0])),
         st.tuples(st.just("reserve"), st.sampled_from("ab"), st.integers(0, 60)),
         st.tuples(st.just("settle"), st.sampled_from([None, 0, 20, 90]), st.booleans()),
-        st.tuples(st.just("pause"), st.sampled_from(["a", "b", ""]), st.sampled_from([1.0, 20.0])),
+        st.tuples(st.just("pause"), st.sampled_from(["a", "b", ""]), st.sampled_from([0, 1.0, 20.0])),
     ),
     max_size=30,
 )
@@ -103,17 +103,17 @@ def test_a_clock_that_is_set_changes_no_window_and_no_pause(clock, path, jump):
     store.reserve(ask)
     clock.pass_by(20)
     clock.wall += jump
-    assert store.reserve(ask) == pytest.approx(Later(41.0))
+    assert store.reserve(ask) == pytest.approx(Later(41.0, "requests_per_minute"))
     store.pause("a", 50)
     clock.wall -= jump
     clock.pass_by(10)
-    assert FileStore(path).reserve(ask) == pytest.approx(Later(40.0))
+    assert FileStore(path).reserve(ask) == pytest.approx(Later(40.0, "pause"))
 
 
 def test_nothing_lasts_longer_than_a_window_after_a_restart_with_a_wrong_clock(clock, path):
     FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1))
     clock.wall, clock.ticks = clock.wall - 1e6, 3.0
-    assert FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1)) == Later(61.0)
+    assert FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1)) == Later(61.0, "requests_per_minute")
 
 
 # ------------------------------------------------------------------------------------ processes
@@ -131,10 +131,10 @@ def test_a_dead_process_gives_its_places_back_and_keeps_its_costs_reserved(path)
     child.start()
     child.join()
     store = FileStore(path)
-    assert store.spending() == Spending(0.0, 2.0)
+    assert store.spending() == Spending(0.0, 0.0, 2.0)
     assert isinstance(store.reserve(ask), int)
-    assert store.spending() == Spending(0.0, 4.0)
-    assert store.reserve(ask) == Later(None)  # this process lives
+    assert store.spending() == Spending(0.0, 2.0, 2.0)
+    assert store.reserve(ask) == Later(None, "max_concurrency")  # this process lives
 
 
 def test_a_process_that_cannot_be_seen_keeps_its_place_for_an_hour(clock, path, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_process_that_cannot_be_seen_keeps_its_place_for_an_hour(clock, path, 
         FileStore(path).reserve(ask)
     store = FileStore(path)
     clock.pass_by(3599)
-    assert store.reserve(ask) == Later(None)
+    assert store.reserve(ask) == Later(None, "max_concurrency")
     clock.pass_by(2)
     assert isinstance(store.reserve(ask), int)
 
@@ -171,7 +171,9 @@ def test_budgets_with_one_file_share_everything(path):
     one, other = CallBudget(max_cost=1.0, share=path), CallBudget(max_cost=1.0, share=path)
     reservation = one._store.reserve(Ask("a", "a m", cost=0.75, max_cost=1.0))
     assert other.reserved.amount == 0.75
-    assert isinstance(other._store.reserve(Ask("a", "a m", cost=0.75, max_cost=1.0)), Spending)
+    asked = Ask("a", "a m", cost=0.75, max_cost=1.0)
+    assert other._store.reserve(asked) == Later(None, "max_cost")
+    assert isinstance(other._store.reserve(asked._replace(cost=1.5)), Spending)
     usage = {"prompt_tokens": 10, "completion_tokens": 5}
     one._store.settle(reservation, Settlement(15, 0.25, billed=("mimo-v2.6-flash", usage)))
     assert other.spent.amount == 0.25
@@ -228,7 +230,7 @@ def test_a_file_in_no_folder_is_refused(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(MiMoConfigurationError, match="unable to open"):
+    with pytest.raises(MiMoConfigurationError, match="it is a folder; add the name of a file"):
         CallBudget(share=tmp_path)
 
 
@@ -250,8 +252,8 @@ def test_a_database_of_another_program_is_refused(path):
 def test_a_newer_version_is_refused(path):
     CallBudget(share=path)
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 2")
-    with pytest.raises(MiMoConfigurationError, match="its version is 2, and this langchain-mimo"):
+        db.execute("PRAGMA user_version = 3")
+    with pytest.raises(MiMoConfigurationError, match="its version is 3, and this langchain-mimo"):
         CallBudget(share=path)
 
 

@@ -37,7 +37,7 @@ def test_a_request_leaves_its_window_a_second_after_a_minute(clock):
     store = MemoryStore(clock)
     assert not isinstance(store.reserve(ask(requests_per_minute=1)), Later)
     clock.now += 20
-    assert store.reserve(ask(requests_per_minute=1)) == Later(41.0)
+    assert store.reserve(ask(requests_per_minute=1)) == Later(41.0, "requests_per_minute")
     clock.now += 40.9
     assert isinstance(store.reserve(ask(requests_per_minute=1)), Later)
     clock.now += 0.1
@@ -48,7 +48,7 @@ def test_an_answer_frees_no_request_but_the_tokens_that_were_not_used(clock):
     store = MemoryStore(clock)
     wanted = ask(requests_per_minute=3, tokens_per_minute=100, tokens=60)
     first = store.reserve(wanted)
-    assert store.reserve(wanted) == Later(61.0)
+    assert store.reserve(wanted) == Later(61.0, "tokens_per_minute")
     store.settle(first, Settlement(tokens=40))
     assert not isinstance(store.reserve(wanted), Later)
     assert isinstance(store.reserve(wanted), Later)
@@ -59,9 +59,9 @@ def test_tokens_beyond_the_reservation_are_charged_when_they_are_known(clock):
     first = store.reserve(ask(tokens_per_minute=100, tokens=10))
     clock.now += 30
     store.settle(first, Settlement(tokens=95))
-    assert store.reserve(ask(tokens_per_minute=100, tokens=10)) == Later(31.0)
+    assert store.reserve(ask(tokens_per_minute=100, tokens=10)) == Later(31.0, "tokens_per_minute")
     clock.now += 31  # the ten reserved have left, the 85 have not
-    assert store.reserve(ask(tokens_per_minute=100, tokens=20)) == Later(30.0)
+    assert store.reserve(ask(tokens_per_minute=100, tokens=20)) == Later(30.0, "tokens_per_minute")
     assert not isinstance(store.reserve(ask(tokens_per_minute=100, tokens=15)), Later)
 
 
@@ -96,25 +96,41 @@ def test_the_ceiling_counts_what_is_spent_and_what_is_reserved(clock):
     store = MemoryStore(clock)
     first = store.reserve(ask(cost=2.0, max_cost=5.0))
     second = store.reserve(ask(cost=2.0, max_cost=5.0))
-    assert store.reserve(ask(cost=2.0, max_cost=5.0)) == Spending(0.0, 4.0)
+    assert store.reserve(ask(cost=2.0, max_cost=5.0)) == Later(None, "max_cost")
+    assert store.reserve(ask(cost=5.5, max_cost=5.0)) == Spending(0.0, 0.0, 4.0)
     store.settle(first, Settlement(cost=0.5))
     store.settle(second, Settlement(cost=1.5))
-    assert not isinstance(store.reserve(ask(cost=2.0, max_cost=5.0)), Spending)
-    assert store.reserve(ask(cost=2.0, max_cost=5.0)) == Spending(2.0, 2.0)
+    third = store.reserve(ask(cost=2.0, max_cost=5.0))
+    assert store.reserve(ask(cost=2.0, max_cost=5.0)) == Later(None, "max_cost")
+    store.settle(third, Settlement())  # nobody knows what it cost
+    assert store.reserve(ask(cost=2.0, max_cost=5.0)) == Spending(2.0, 2.0, 0.0)
 
 
 def test_a_pause_stops_all_windows_of_its_account(clock):
     store = MemoryStore(clock)
     store.pause("one", 10)
     store.pause("one", 5)  # a shorter one does not end it
-    assert store.reserve(Ask("one", "one pro")) == Later(10.0)
-    assert store.reserve(Ask("one", "one flash")) == Later(10.0)
+    assert store.reserve(Ask("one", "one pro")) == Later(10.0, "pause")
+    assert store.reserve(Ask("one", "one flash")) == Later(10.0, "pause")
     assert not isinstance(store.reserve(Ask("two", "two flash")), Later)
-    assert store.reserve(Ask("", "")) == Later(10.0)  # an unknown account may be any
+    assert store.reserve(Ask("", "")) == Later(10.0, "pause")  # an unknown account may be any
     store.pause("", 20)
-    assert store.reserve(Ask("two", "two flash")) == Later(20.0)
+    assert store.reserve(Ask("two", "two flash")) == Later(20.0, "pause")
     clock.now += 20
     assert not isinstance(store.reserve(Ask("one", "one pro")), Later)
+
+
+def test_a_pause_of_no_seconds_ends_pauses(clock):
+    store = MemoryStore(clock)
+    for account in ("one", "two", ""):
+        store.pause(account, 1e12)
+    store.pause("", 0)
+    assert not isinstance(store.reserve(Ask("one", "one pro")), Later)
+    store.pause("one", 1e12)
+    store.pause("two", 5)
+    store.pause("one", 0)
+    assert not isinstance(store.reserve(Ask("one", "one pro")), Later)
+    assert store.reserve(Ask("two", "two pro")) == Later(5.0, "pause")
 
 
 def test_idle_windows_are_forgotten(clock):
@@ -256,7 +272,7 @@ def test_threads_share_the_lines():
             time.sleep(0.002)
             with lock:
                 running[0] -= 1
-            lines.settle("w", entering.answer, Settlement(0))
+            lines.settle(entering.answer, Settlement(0))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

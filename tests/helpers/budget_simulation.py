@@ -89,7 +89,7 @@ class Simulation:
         def end():
             attempt.ended = self.now
             attempt.steps = began, next(self._numbers)
-            self.lines.settle(attempt.ask.window, answer, Settlement(attempt.used))
+            self.lines.settle(answer, Settlement(attempt.used))
 
         if not isinstance(answer, tuple):
             self.at(self.now + attempt.lasts, end)
