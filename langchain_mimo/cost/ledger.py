@@ -32,9 +32,12 @@ class Ledger:
     Args:
         prices: Prices by model id, which replace those of the catalogue in every tier and
             currency. Default: none.
+        currency: "USD" or "CNY", in which `cost`, `table` and `print` show what it costs. Default:
+            "USD".
 
     Raises:
-        MiMoInputError: `prices` is not a mapping of model ids to `Price`.
+        MiMoInputError: `prices` is not a mapping of model ids to `Price`, or the currency is
+            another one.
 
     Example:
         ```python
@@ -48,8 +51,11 @@ class Ledger:
     """
 
     @known_keywords(MiMoInputError)
-    def __init__(self, *, prices: Mapping[str, Price] | None = None) -> None:
+    def __init__(
+        self, *, prices: Mapping[str, Price] | None = None, currency: Currency = "USD"
+    ) -> None:
         check_prices(prices)
+        self._currency = _checked(currency)
         self._prices = dict(prices or {})
         self._rows: dict[tuple[str, Tier, tuple[str, ...]], LedgerCounts] = {}
         self._lock = threading.Lock()
@@ -69,7 +75,7 @@ class Ledger:
         Args:
             model: Model id, for the price.
             usage: Its `usage_metadata`, or None when nobody stated it: such a response is counted
-                in `without_usage`.
+                in `without_usage`, as is one whose tokens of input or output are not counts.
             tier: "realtime" or "batch". Default: "realtime".
             tags: The program's own tags. After 10,000 combinations of models, tiers and tags,
                 further ones are counted under "(other tags)".
@@ -95,7 +101,14 @@ class Ledger:
 
         Args:
             rows: The rows.
+
+        Raises:
+            MiMoInputError: They are not rows; then none is counted.
         """
+        rows = list(rows) if isinstance(rows, Iterable) else [rows]
+        for row in rows:
+            if not isinstance(row, LedgerRow) or not isinstance(row.counts, LedgerCounts):
+                raise MiMoInputError(f"rows must be rows of a Ledger, got {shown(row)}")
         with self._lock:
             for row in rows:
                 key = row.model, row.tier, row.tags
@@ -124,11 +137,11 @@ class Ledger:
         """The sum of all rows."""
         return sum((row.counts for row in self.rows), LedgerCounts())
 
-    def cost(self, currency: Currency = "USD") -> LedgerCost:
+    def cost(self, currency: Currency | None = None) -> LedgerCost:
         """Return what all of it costs by MiMo's price list.
 
         Args:
-            currency: "USD" or "CNY", in which MiMo bills the account. Default: "USD".
+            currency: "USD" or "CNY", in which MiMo bills the account. Default: that of the ledger.
 
         Returns:
             The cost with a pay-as-you-go key, and which responses it does not contain, because
@@ -137,9 +150,7 @@ class Ledger:
         Raises:
             MiMoInputError: The currency is another one.
         """
-        with as_input_error():
-            choice("currency", currency, CURRENCIES)
-        return cost_of(self.rows, currency, self._prices)
+        return cost_of(self.rows, _checked(currency, self._currency), self._prices)
 
     def by(self, group: Literal["model", "tier", "tag"]) -> dict[str, Ledger]:
         """Return a ledger for each model, tier or tag.
@@ -157,21 +168,22 @@ class Ledger:
         for row in self.rows:
             names = (row.tags or (NO_TAG,)) if group == "tag" else (getattr(row, group),)
             for name in names:
-                found.setdefault(name, Ledger(prices=self._prices)).add_rows([row])
+                found.setdefault(name, self._empty()).add_rows([row])
         return found
 
-    def table(self, currency: Currency = "USD") -> str:
+    def _empty(self) -> Ledger:
+        return Ledger(prices=self._prices, currency=self._currency)
+
+    def table(self, currency: Currency | None = None) -> str:
         """Return a table for terminals: a column for each model, and a total.
 
         Args:
-            currency: "USD" or "CNY". Default: "USD".
+            currency: "USD" or "CNY". Default: that of the ledger.
 
         Raises:
             MiMoInputError: The currency is another one.
         """
-        with as_input_error():
-            choice("currency", currency, CURRENCIES)
-        return table(self.rows, currency, self._prices)
+        return table(self.rows, _checked(currency, self._currency), self._prices)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rows as JSON values, for `from_dict`; prices are not part of them."""
@@ -179,19 +191,24 @@ class Ledger:
 
     @classmethod
     def from_dict(
-        cls, data: Mapping[str, Any], *, prices: Mapping[str, Price] | None = None
+        cls,
+        data: Mapping[str, Any],
+        *,
+        prices: Mapping[str, Price] | None = None,
+        currency: Currency = "USD",
     ) -> Ledger:
         """Return the ledger that `to_dict` described.
 
         Args:
             data: What `to_dict` returned, also after a round trip through JSON.
             prices: As for the constructor.
+            currency: As for the constructor.
 
         Raises:
             MiMoInputError: `data` is not such a dict, or of a newer version; the error names the
                 place.
         """
-        ledger = cls(prices=prices)
+        ledger = cls(prices=prices, currency=currency)
         version = data.get("version") if isinstance(data, Mapping) else None
         rows = data.get("rows") if isinstance(data, Mapping) else None
         if version != _VERSION or not isinstance(rows, list):
@@ -205,7 +222,7 @@ class Ledger:
         return ledger
 
     def __str__(self) -> str:
-        """Return the table in US dollars."""
+        """Return the table in the currency of the ledger."""
         return self.table()
 
     def __repr__(self) -> str:
@@ -223,9 +240,22 @@ class Ledger:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickles and copies keep; the copy counts on its own."""
-        return {"rows": self.rows, "prices": self._prices}
+        return {"rows": self.rows, "prices": self._prices, "currency": self._currency}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled ledger."""
-        Ledger.__init__(self, prices=state["prices"])
+        Ledger.__init__(self, prices=state["prices"], currency=state.get("currency", "USD"))
         self.add_rows(state["rows"])
+
+
+def _checked(currency: Currency | None, default: Currency | None = None) -> Currency:
+    """Return the currency, or the default for None.
+
+    Raises:
+        MiMoInputError: It is not one of MiMo's.
+    """
+    if currency is None and default is not None:
+        return default
+    with as_input_error():
+        choice("currency", currency, CURRENCIES)
+    return currency  # type: ignore[return-value]

@@ -10,7 +10,14 @@ from typing import Any
 
 from langchain_mimo._checks import choice, integer, shown
 from langchain_mimo.catalogue import Currency, Price, Tier
-from langchain_mimo.cost.prices import TIERS, Money, list_price, search_cost, token_cost
+from langchain_mimo.cost.prices import (
+    MAX_COUNT,
+    TIERS,
+    Money,
+    list_price,
+    search_cost,
+    token_cost,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +26,8 @@ class LedgerCounts:
 
     Attributes:
         responses: Responses that were added, those without usage included.
-        without_usage: Those of them whose usage nobody stated: their tokens are not known.
+        without_usage: Those of them whose usage nobody stated, or only in part: their other tokens
+            are not known.
         input: Tokens of the whole prompt.
         image: Tokens of images, a part of `input`.
         video: Tokens of the frames of videos, a part of `input`.
@@ -63,24 +71,28 @@ class LedgerCounts:
         """Count one response.
 
         Args:
-            usage: Its `usage_metadata`; what is not a count in it counts as 0.
+            usage: Its `usage_metadata`. Without `input_tokens` and `output_tokens` that are counts,
+                the response is one without usage; what is known of it counts.
             web_searches: Its web searches.
         """
         if not usage:
             return cls(responses=1, without_usage=1, web_searches=web_searches)
-        read = usage.get("input_token_details") or {}
-        written = usage.get("output_token_details") or {}
-        tokens = _count(usage.get("input_tokens"))
+        stated = usage.get("input_tokens"), usage.get("output_tokens")
+        tokens, output = map(_count, stated)
+        read = usage.get("input_token_details")
+        # Parts are never more than the whole, whatever a gateway reports.
+        image = _part(read, "image", tokens)
+        video = _part(read, "video", tokens - image)
         return cls(
             responses=1,
+            without_usage=0 if all(map(_is_count, stated)) else 1,
             input=tokens,
-            image=_count(read.get("image")),
-            video=_count(read.get("video")),
-            audio=_count(read.get("audio")),
-            # Never more than the whole input, whatever a gateway reports.
-            cached=min(_count(read.get("cache_read")), tokens),
-            output=_count(usage.get("output_tokens")),
-            reasoning=_count(written.get("reasoning")),
+            image=image,
+            video=video,
+            audio=_part(read, "audio", tokens - image - video),
+            cached=_part(read, "cache_read", tokens),
+            output=output,
+            reasoning=_part(usage.get("output_token_details"), "reasoning", output),
             web_searches=web_searches,
         )
 
@@ -89,8 +101,16 @@ _FIELDS = tuple(each.name for each in fields(LedgerCounts))
 _values = attrgetter(*_FIELDS)
 
 
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_COUNT
+
+
 def _count(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0
+    return value if _is_count(value) else 0  # type: ignore[return-value]
+
+
+def _part(details: object, name: str, whole: int) -> int:
+    return min(_count(details.get(name)), whole) if isinstance(details, Mapping) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +188,8 @@ class LedgerCost:
         money: The cost of all responses whose price and usage are known.
         unknown: Responses whose price in this currency is unknown, by model: none of their cost is
             in `money`.
-        without_usage: Responses whose usage nobody stated: only their web searches are in `money`.
+        without_usage: Responses whose usage nobody stated: only their web searches, and tokens that
+            were stated, are in `money`.
         as_of: The oldest date of the prices that were used, or None.
     """
 

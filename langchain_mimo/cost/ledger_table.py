@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from unicodedata import category, east_asian_width
 
 from langchain_mimo.catalogue import Currency, Price
 from langchain_mimo.cost.ledger_rows import LedgerCost, LedgerCounts, LedgerRow, cost_of
@@ -36,16 +37,26 @@ def table(rows: Sequence[LedgerRow], currency: Currency, prices: Mapping[str, Pr
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table, its first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(
-            [
-                first.ljust(widths[0]),
-                *(cell.rjust(w) for cell, w in zip(rest, widths[1:], strict=True)),
-            ]
-        ).rstrip()
-        for first, *rest in lines
-    ]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    rows = []
+    for first, *rest in lines:
+        cells = [first + " " * (widths[0] - _width(first))]
+        cells += [
+            " " * (width - _width(cell)) + cell
+            for cell, width in zip(rest, widths[1:], strict=True)
+        ]
+        rows.append("  ".join(cells).rstrip())
+    return rows
+
+
+def _width(text: str) -> int:
+    """Return the columns that a text takes in a terminal: two for each Chinese character."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if category(char) in ("Mn", "Me", "Cf") else 1 + (east_asian_width(char) in "WF")
+        for char in text
+    )
 
 
 def _amount(cost: LedgerCost) -> str:

@@ -26,6 +26,9 @@ from langchain_mimo.errors import MiMoInputError, as_input_error
 CURRENCIES: tuple[Currency, ...] = get_args(Currency)
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
+MAX_COUNT = 2**53
+"""The most tokens that a usage may state; larger numbers are mistakes."""
+
 
 @known_arguments(MiMoInputError)
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ def price_of(
     """Return what a response costs by MiMo's price list, as `response_metadata["cost_usd"]` says.
 
     Args:
-        usage: The response's `usage_metadata`, or None when the server sent none.
+        usage: The response's `usage_metadata`, or None or {} when the server sent none.
         model: Model id.
         web_searches: Number of web searches, at least 0; each is billed on its own. MiMo counts
             them in `response_metadata["web_search_usage"]["tool_usage"]`.
@@ -140,7 +143,8 @@ def price_of(
         dated; None when the usage is unknown, or the model's price in this tier and currency.
 
     Raises:
-        MiMoInputError: `web_searches` is not an integer >= 0, the tier or the currency is another
+        MiMoInputError: `usage` is not a `usage_metadata`, `model` is not a string, a count is not
+            an integer >= 0, the tier or the currency is another
             one, or `prices` is not a mapping of model ids to `Price`.
 
     Example:
@@ -152,17 +156,39 @@ def price_of(
         ```
     """
     with as_input_error():
+        if not isinstance(model, str):
+            raise ValueError(f"model must be a model id, got {shown(model)}")  # noqa: TRY004
+        billed = _billed(usage)
         integer("web_searches", web_searches, 0)
         choice("tier", tier, TIERS)
         choice("currency", currency, CURRENCIES)
     check_prices(prices)
     price = list_price(model, prices, tier=tier, currency=currency)
-    if usage is None or price is None:
+    if billed is None or price is None:
         return None
+    return token_cost(price, *billed) + search_cost(web_searches, currency)
+
+
+def _billed(usage: object) -> tuple[int, int, int] | None:
+    """Return the input tokens, those of them from the cache, and the output tokens.
+
+    Raises:
+        ValueError: `usage` is not a `usage_metadata`, or one of them is not a count.
+    """
+    if usage is not None and not isinstance(usage, Mapping):
+        raise ValueError(f"usage must be a usage_metadata or None, got {shown(usage)}")
+    if not usage:
+        return None
+    read, written = (
+        integer(f"usage[{name!r}]", usage.get(name), 0, MAX_COUNT)
+        for name in ("input_tokens", "output_tokens")
+    )
+    details = usage.get("input_token_details") or {}
+    if not isinstance(details, Mapping):
+        raise ValueError(f"usage['input_token_details'] must be a dict, got {shown(details)}")  # noqa: TRY004
+    cached = integer("the cache_read of usage", details.get("cache_read") or 0, 0, MAX_COUNT)
     # Never more than the whole input, whatever a gateway reports.
-    cached = min(usage.get("input_token_details", {}).get("cache_read", 0), usage["input_tokens"])
-    tokens = token_cost(price, usage["input_tokens"], cached, usage["output_tokens"])
-    return tokens + search_cost(web_searches, currency)
+    return read, min(cached, read), written
 
 
 def token_cost(price: Price, input_tokens: float, cached: float, output_tokens: float) -> float:

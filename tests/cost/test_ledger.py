@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_mimo.catalogue import PRICES, Price
-from langchain_mimo.cost import Ledger, LedgerCounts, Money, price_of
+from langchain_mimo.cost import CallBudget, Ledger, LedgerCounts, Money, price_of
 from langchain_mimo.cost.ledger import MAX_ROWS
 from langchain_mimo.errors import MiMoInputError
 
@@ -170,15 +170,48 @@ def test_rows_are_limited_and_nothing_is_lost():
 @pytest.mark.parametrize(
     "usage",
     [
+        {},
         {"input_tokens": None, "output_tokens": "7", "input_token_details": None},
         {"input_tokens": -5, "output_tokens": True, "input_token_details": {"image": 1.5}},
+        {"input_tokens": "x", "output_tokens": float("nan"), "input_token_details": 5},
+        {"input_tokens": 1e300, "output_tokens": 10**400, "output_token_details": [1]},
         {"total_tokens": 9},
     ],
 )
-def test_what_is_no_count_is_zero(usage):
+def test_a_usage_without_counts_is_no_usage(usage):
     ledger = Ledger()
-    ledger.add("some-model", usage)
-    assert ledger.total == LedgerCounts(responses=1)
+    ledger.add("mimo-v2.6-pro", usage)
+    assert ledger.total == LedgerCounts(responses=1, without_usage=1)
+    assert not ledger.cost().is_complete
+
+
+def test_half_a_usage_counts_and_is_not_complete():
+    ledger = Ledger()
+    ledger.add("mimo-v2.6-pro", {"input_tokens": 9, "output_tokens": -1})
+    assert ledger.total == LedgerCounts(responses=1, without_usage=1, input=9)
+    assert ledger.table().splitlines()[-3].split() == ["USD", ">=", "0.00000391"]
+
+
+def test_parts_are_never_more_than_the_whole():
+    ledger = Ledger()
+    parts = {"image": 70, "video": 70, "audio": 70}
+    usage = {"input_tokens": 100, "output_tokens": 5, "input_token_details": parts}
+    ledger.add("mimo-v2.6-pro", {**usage, "output_token_details": {"reasoning": 9}})
+    total = ledger.total
+    assert (total.image, total.video, total.audio, total.text) == (70, 30, 0, 0)
+    assert (total.output, total.reasoning) == (5, 5)
+    assert ledger.cost().is_complete
+
+
+@pytest.mark.parametrize("rows", [[1], 5, None, "x", [None], [{"model": "m"}]], ids=str)
+def test_rows_of_something_else_are_refused_and_none_counts(rows):
+    ledger, good = Ledger(), Ledger()
+    good.add("m", None)
+    with pytest.raises(MiMoInputError, match="rows must be rows of a Ledger, got "):
+        ledger.add_rows(rows)
+    with pytest.raises(MiMoInputError, match="rows must be rows of a Ledger, got 1"):
+        ledger.add_rows([*good.rows, 1])
+    assert ledger == Ledger()
 
 
 def test_more_cached_than_sent_is_no_credit():
@@ -242,9 +275,7 @@ def test_other_currencies_are_refused(act):
 
 
 def test_other_groups_and_ledgers_are_refused():
-    with pytest.raises(
-        MiMoInputError, match="group must be 'model', 'tier' or 'tag', got 'tags'"
-    ):
+    with pytest.raises(MiMoInputError, match="group must be 'model', 'tier' or 'tag', got 'tags'"):
         Ledger().by("tags")
     with pytest.raises(MiMoInputError, match=r"other must be a Ledger, got \{\}"):
         Ledger().merge({})
@@ -291,6 +322,34 @@ def test_the_table_says_what_it_does_not_know():
         "Responses whose price in CNY is unknown, by model: gpt-9 (1).",
         "Responses whose tokens are unknown: 1.",
         f"Prices of {DAY}.",
+    ]
+
+
+def test_a_ledger_has_a_currency():
+    ledger = Ledger(currency="CNY")
+    ledger.add("mimo-v2.6-flash", {"input_tokens": 1_000, "output_tokens": 50})
+    twin = Ledger.from_dict(ledger.to_dict(), currency="CNY")
+    for each in (ledger, copy.copy(ledger), ledger.by("model")["mimo-v2.6-flash"], twin):
+        assert each.cost() == ledger.cost("CNY") != ledger.cost("USD")
+        assert str(each) == ledger.table("CNY")
+    assert "\nUSD  " in ledger.table("USD")
+    with pytest.raises(MiMoInputError, match="currency must be 'USD' or 'CNY', got None"):
+        Ledger(currency=None)
+
+
+def test_the_ledger_of_a_budget_is_in_the_currency_of_its_ceiling():
+    assert CallBudget(max_cost=Money(1, "CNY")).ledger.cost().money == Money(0, "CNY")
+    assert CallBudget().ledger.cost().money == Money(0, "USD")
+
+
+def test_wide_characters_take_two_columns():
+    ledger = Ledger()
+    ledger.add("小米-pro", {"input_tokens": 1, "output_tokens": 2})
+    ledger.add("e\u0301", {"input_tokens": 3, "output_tokens": 4})
+    lines = ledger.table().splitlines()
+    assert lines[:2] == [
+        "               小米-pro        e\u0301    total",
+        "responses             1        1        2",
     ]
 
 

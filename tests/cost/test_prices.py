@@ -1,7 +1,7 @@
 """The price of a response, against MiMo's list (docs/api-facts.md, docs/models.md)."""
 
 import math
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -87,7 +87,7 @@ DAY = date(2026, 11, 1)
         ({"m": Price(1, 2, math.inf, DAY)}, "the output price of 'm' must be a number >= 0, got inf"),
         ({"m": Price(1, 2, 3, DAY, "EUR")}, "the currency of 'm' must be 'USD' or 'CNY', got 'EUR'"),
         ({"m": Price(1, 2, 3, "today")}, "as_of of the price of 'm' must be a datetime.date, got 'today'"),
-        ({"m": Price(1, 2, 3, datetime(2026, 1, 1))}, "as_of of the price of 'm' must be a datetime.date, got "),
+        ({"m": Price(1, 2, 3, datetime(2026, 1, 1, tzinfo=UTC))}, "as_of of the price of 'm' must be a datetime.date, got "),
     ],
     ids=str,
 )  # fmt: skip
@@ -95,3 +95,32 @@ def test_own_prices_are_checked_alike_by_all_who_take_them(take, prices, complai
     with pytest.raises(MiMoInputError) as caught:
         take(prices)
     assert str(caught.value).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"usage": "x"}, "usage must be a usage_metadata or None, got 'x'"),
+        ({"usage": [1]}, "usage must be a usage_metadata or None, got [1]"),
+        ({"usage": {"output_tokens": 1}}, "usage['input_tokens'] must be an integer from 0 to "),
+        ({"usage": usage(-5)}, "usage['input_tokens'] must be an integer from 0 to "),
+        ({"usage": usage(1, -5)}, "usage['output_tokens'] must be an integer from 0 to "),
+        ({"usage": usage(10**400)}, "usage['input_tokens'] must be an integer from 0 to "),
+        ({"usage": usage(1, 1, -1)}, "the cache_read of usage must be an integer from 0 to "),
+        ({"usage": usage(1, 1) | {"input_token_details": 5}}, "usage['input_token_details'] must be a dict, got 5"),
+        ({"model": 1}, "model must be a model id, got 1"),
+        ({"model": ["m"]}, "model must be a model id, got ['m']"),
+        ({"web_searches": -1}, "web_searches must be an integer >= 0, got -1"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_has_no_price_is_refused(arguments, complaint):
+    with pytest.raises(MiMoInputError) as caught:
+        price_of(**({"usage": usage(1, 1), "model": "mimo-v2.6-pro"} | arguments))
+    assert str(caught.value).startswith(complaint)
+
+
+def test_an_empty_usage_is_unknown():
+    assert price_of({}, "mimo-v2.6-flash") is None
+    nothing = {**usage(1_000_000), "input_token_details": None}
+    assert price_of(nothing, "mimo-v2.6-flash") == pytest.approx(0.14)
