@@ -113,7 +113,7 @@ def test_a_file_over_the_limit_is_planned_and_priced(large):
 
 def test_the_error_of_an_estimate_of_a_block_names_what_plans_the_file(large):
     llm = ChatMiMo(model=MODEL, api_key="sk-x", allowed_media_dirs=[large.parent])
-    with pytest.raises(MediaError, match=r"plan it with langchain_mimo\.cost\.estimate_file"):
+    with pytest.raises(MediaError, match=r"cut it with langchain_mimo\.cost\.plan_segments"):
         llm.estimate([HumanMessage([video_block(large)])])
 
 

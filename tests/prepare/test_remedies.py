@@ -20,7 +20,9 @@ PREPARE = {
     "video": prepare.prepare_video,
     "audio": prepare.prepare_audio,
 }
-_CALLS = re.compile(r"prepare_(image|video|audio)|use a block of type '(image|video|audio)'")
+_CALLS = re.compile(
+    r"prepare_(image|video|audio)|use (?:a block of type ')?(image|video|audio)(?:'|_block\()"
+)
 FILES = media_collection.collection()
 DAMAGED_BEHIND_THE_START = {"half.avif", "half.tiff", "no_key_frame.ts", "absurd_block.wav"}
 """The block knows them by their first bytes; that nothing decodes, only prepare finds out."""
