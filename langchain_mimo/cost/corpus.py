@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,8 @@ from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 _Path: TypeAlias = str | os.PathLike[str]
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
+
 
 @known_keywords(MiMoInputError)
 def plan_corpus(
@@ -65,7 +68,9 @@ def plan_corpus(
 
     Args:
         paths: A file, a folder with all that is in it, a pattern such as "talks/**/*.mp4", or
-            several of them. A file that is named twice counts once.
+            several of them. A file that is named twice counts once. Hidden files and folders, whose
+            names begin with ".", count only if they are named. Links to files count as files; links
+            to folders count if a pattern or a path names them, not within a folder.
         model: Model id, for the price, the context window and the limits.
         fps: Frames sampled per second of video, 0.1 to 10. Default: 2, MiMo's own.
         media_resolution: "default" or "max". Default: "default", MiMo's own.
@@ -81,17 +86,17 @@ def plan_corpus(
         prices: Prices by model id, which replace those of the catalogue. Default: none.
 
     Returns:
-        Files, requests, tokens, money, hours and bytes. What cannot be measured is in `unreadable`
-        with the reason, and is not counted.
+        Files, requests, tokens, money, hours and bytes. What cannot be measured, such as an empty
+        folder or a URL, is in `unreadable` with the reason, and is not counted.
 
     Raises:
         MiMoInputError: An argument has a wrong type or value.
     """
-    if isinstance(paths, bytes) or not isinstance(paths, str | os.PathLike | Iterable):
+    if isinstance(paths, bytes | Mapping) or not isinstance(paths, str | os.PathLike | Iterable):
         raise MiMoInputError(f"paths must be paths of files or folders, got {shown(paths)}")
     with as_input_error():
-        if not isinstance(model, str):
-            raise ValueError(f"model must be a model id, got {shown(model)}")  # noqa: TRY004
+        if not isinstance(model, str) or not model:
+            raise ValueError(f"model must be a model id, got {shown(model)}")
         number("fps", fps, *FPS_RANGE)
         choice("media_resolution", media_resolution, MEDIA_RESOLUTIONS)
         if segment_seconds is not None:
@@ -190,34 +195,98 @@ def _found(paths: Iterable[_Path]) -> Iterator[tuple[Path, str | None]]:
     """Yield each file once, with the reason if it is none."""
     seen: set[str] = set()
     for given in paths:
-        if not isinstance(given, str | os.PathLike):
-            raise MiMoInputError(f"paths must be paths of files or folders, got {shown(given)}")
-        for path, reason in _expanded(os.fspath(given)):
-            name = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
-            if name not in seen:
-                seen.add(name)
+        for path, reason in _expanded(_text_of(given)):
+            if (unique := _unique(path)) not in seen:
+                seen.add(unique)
                 yield Path(path), reason
 
 
+def _unique(path: str) -> str:
+    """Return the path with its folders resolved: so that linked ones count once."""
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
+
+
+def _text_of(path: object) -> str:
+    """Return a path as a string.
+
+    Raises:
+        MiMoInputError: It is none.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise MiMoInputError(f"paths must be paths of files or folders, got {shown(path)}")
+    return text
+
+
 def _expanded(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the files that a path stands for."""
-    if os.path.isdir(text):  # noqa: PTH112
-        errors: list[OSError] = []
-        for folder, folders, names in os.walk(text, onerror=errors.append):
-            folders.sort()
-            yield from ((os.path.join(folder, name), None) for name in sorted(names))  # noqa: PTH118
-        yield from ((str(e.filename), f"it cannot be read: {e.strerror}") for e in errors)
-    elif os.path.lexists(text):
+    """Yield the files that a path stands for, or the path with the reason why there are none."""
+    if _URL.match(text):
+        yield text, "URLs cannot be planned; download the file and give its path"
+    elif os.path.isdir(text):  # noqa: PTH112
+        yield from _in_folder(text)
+    elif (missing := _missing(text)) is None:
         yield text, None
     elif glob.has_magic(text):
-        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute ones too
-        if not matches:
-            yield text, "no file matches it"
-        for match in matches:
-            if not os.path.isdir(match):  # noqa: PTH112 - "**" matches folders and what is in them
-                yield match, None
+        yield from _matches(text)
     else:
-        yield text, "there is no such file"
+        yield text, missing
+
+
+def _missing(text: str) -> str | None:
+    """Return why a path leads to nothing, or None if it leads to something."""
+    try:
+        os.lstat(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such file"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return None
+
+
+def _in_folder(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield what is in a folder and its folders, apart from hidden files and folders."""
+    errors: list[OSError] = []
+    is_empty = True
+    for folder, folders, names in os.walk(text, onerror=errors.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                is_empty = False
+                yield os.path.join(folder, name), None  # noqa: PTH118
+    yield from ((str(error.filename), f"it cannot be read: {error.strerror}") for error in errors)
+    if is_empty and not errors:
+        yield text, "empty: it has no files, apart from hidden ones"
+
+
+def _matches(pattern: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the files that match a pattern, and folders of it that cannot be read."""
+    locked = list(_locked(pattern))
+    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute ones too
+    if not matches and not locked:
+        yield pattern, "no file matches it"
+    # The longest first, so that of the paths through links that lead back the shortest stays.
+    found = {_unique(match): match for match in sorted(matches, key=len, reverse=True)}
+    # "**" matches folders and what is in them; links that lead back too often only resolved ones.
+    yield from ((found[path], None) for path in sorted(found) if not os.path.isdir(path))  # noqa: PTH112
+    yield from locked
+
+
+def _locked(pattern: str) -> Iterator[tuple[str, str]]:
+    """Yield the folders of a pattern that cannot be read, which `glob` passes over."""
+    folder = os.path.dirname(pattern)  # noqa: PTH120
+    while True:
+        is_pattern = glob.has_magic(folder)
+        for path in glob.glob(folder, recursive=True) if is_pattern else [folder or "."]:  # noqa: PTH207
+            try:
+                os.scandir(path).close()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                yield path, f"it cannot be read: {error.strerror}"
+        if not is_pattern:
+            return
+        folder = os.path.dirname(folder)  # noqa: PTH120
 
 
 def _without_name(text: str, path: Path) -> str:

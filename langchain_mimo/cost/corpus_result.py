@@ -160,6 +160,8 @@ class CorpusEstimate:
         return lines
 
     def _summary(self) -> list[str]:
+        if not self.files and not self.unreadable:
+            return ["Nothing is planned: no paths were given."]
         prepared = sum(file.advice is not None for file in self.files)
         lines = [f"Upload: {self.upload_bytes / 1e6:,.1f} MB of base64."]
         if prepared:

@@ -225,6 +225,11 @@ def test_the_limit_of_frames_is_said_of_a_file(tmp_path):
         ({"paths": 7}, "paths must be paths of files or folders, got 7"),
         ({"paths": b"a.png"}, "paths must be paths of files or folders, got b'a.png'"),
         ({"paths": ["a.png", 7]}, "paths must be paths of files or folders, got 7"),
+        ({"paths": {"a.png": 1}}, "paths must be paths of files or folders, got {'a.png': 1}"),
+        ({"paths": ["a.png", ""]}, "paths must be paths of files or folders, got ''"),
+        ({"paths": ""}, "paths must be paths of files or folders, got ''"),
+        ({"paths": "a\0b.png"}, "paths must be paths of files or folders, got 'a"),
+        ({"model": ""}, "model must be a model id, got ''"),
         ({"model": None}, "model must be a model id, got None"),
         ({"fps": 0}, "fps must be a number from 0.1 to 10, got 0"),
         ({"media_resolution": "low"}, "media_resolution must be 'default' or 'max', got 'low'"),
@@ -245,10 +250,68 @@ def test_bad_arguments_are_refused(arguments, complaint):
     assert str(caught.value).startswith(complaint)
 
 
-def test_an_empty_corpus_costs_nothing(tmp_path):
+def test_an_empty_corpus_costs_nothing_and_says_so(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".DS_Store").write_bytes(b"x")
     corpus = plan_corpus(tmp_path, model=MODEL)
     assert (corpus.requests, corpus.likely, corpus.hours) == (0, Money(0.0), 0.0)
     assert "Cost: 0.00 USD" in str(corpus)
+    reason = "empty: it has no files, apart from hidden ones"
+    assert [(file.path, file.reason) for file in corpus.unreadable] == [(tmp_path, reason)]
+    assert str(corpus).splitlines()[-1] == f"- {tmp_path}: {reason}"
+    nothing = plan_corpus([], model=MODEL)
+    assert (nothing.requests, nothing.likely, nothing.unreadable) == (0, Money(0.0), ())
+    assert str(nothing).splitlines()[-1] == "Nothing is planned: no paths were given."
+
+
+def test_hidden_files_count_only_when_named(folder):
+    (folder / ".thumbs").mkdir()
+    for name in (".a.png", ".thumbs/b.png"):
+        (folder / name).write_bytes(make("drawing.png"))
+    assert len(plan_corpus([folder, str(folder / "**")], model=MODEL).files) == 3
+    named = plan_corpus([folder, folder / ".a.png", folder / ".thumbs"], model=MODEL)
+    assert len(named.files) == 5
+
+
+def test_links_to_files_count_and_linked_folders_count_once(folder):
+    (folder / "twin.png").symlink_to(folder / "a.png")
+    (folder / "b" / "loop").symlink_to(folder, target_is_directory=True)
+    for paths in (folder, str(folder / "**"), [folder, folder / "b" / "loop"]):
+        names = sorted(file.path.name for file in plan_corpus(paths, model=MODEL).files)
+        assert names == ["a.png", "c.wav", "talk.mp4", "twin.png"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host/a.png", "HTTP://host/a.mp4", "s3://b/k*.wav", "file:///a.png", "data:image/png;base64,AA"]
+)  # fmt: skip
+def test_urls_are_listed_as_such(url, folder):
+    corpus = plan_corpus([url, folder / "a.png"], model=MODEL)
+    assert len(corpus.files) == 1
+    assert [file.reason for file in corpus.unreadable] == [
+        "URLs cannot be planned; download the file and give its path"
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["b/*.png", "*/*.png", "**/*.png", "b/**", "b/*/x.png"])
+def test_folders_that_cannot_be_read_are_listed_with_patterns(folder, pattern, monkeypatch):
+    def scan(path, scandir=os.scandir):
+        if str(path).rstrip("/").endswith("/b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)  # root may read everything
+    corpus = plan_corpus(str(folder / pattern), model=MODEL)
+    reasons = [(file.path, file.reason) for file in corpus.unreadable]
+    assert reasons == [(folder / "b", "it cannot be read: Permission denied")]
+
+
+def test_a_path_in_a_folder_that_may_not_be_entered_says_so(folder, monkeypatch):
+    def lstat(path, **kwargs):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    (file,) = plan_corpus(folder / "a.png", model=MODEL).unreadable
+    assert file.reason == "it cannot be read: Permission denied"
 
 
 def test_the_table_of_a_corpus(folder):
