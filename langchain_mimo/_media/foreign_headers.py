@@ -12,12 +12,13 @@ from typing import IO, Any, cast
 from langchain_mimo._media.av_container import (
     ffmpeg_errors,
     open_container,
-    packets_of,
     pixel_format,
 )
+from langchain_mimo._media.cutting.index import MAX_PRIMING
 from langchain_mimo._media.headers.images import MAX_FRAMES_COUNTED
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, StreamInfo
 from langchain_mimo._media.joined_streams import joined_seconds, may_be_joined
+from langchain_mimo._media.shown_length import counted_seconds, seconds_by_ends
 from langchain_mimo.errors import MediaError
 
 _WITHOUT_DURATION = frozenset(
@@ -42,7 +43,6 @@ _MAX_START = 0.1
 _UNROTATED = frozenset({"avi", "asf", "flv", "mpeg", "mpegts", "ogg"})
 """Containers that cannot say that a video is to be rotated."""
 
-_MAX_PACKETS = 20_000
 _MAX_READ = 64 << 20
 """Bytes that FFmpeg may read; where a file is damaged or empty, it would search all of it."""
 
@@ -116,8 +116,10 @@ def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
         measured = _with_duration(header, container, main)
         name, is_joinable = container.format.long_name, may_be_joined(container)
         positions = [stream.index for stream in main]
-    if bounded.is_exhausted:
-        return header, name
+        if bounded.is_exhausted:
+            return header, name
+        if video is not None and _has_duration(container):
+            measured = _as_shown(measured, bounded, container, main)
     if is_joinable:
         is_joined, seconds = joined_seconds(file, positions)
         measured = replace(measured, duration=seconds) if is_joined else measured
@@ -127,13 +129,32 @@ def measure_container(file: IO[bytes]) -> tuple[AVHeader, str]:
 def _with_duration(header: AVHeader, container: Any, main: list[Any]) -> AVHeader:
     """Add the duration, as far as it is known."""
     names = _names(container)
-    if names & _WITHOUT_DURATION or (container.duration or 0) <= 0:  # damage may make it negative
-        return replace(header, duration=_counted_seconds(container, main))
+    if not _has_duration(container):
+        return replace(header, duration=counted_seconds(container, main))
     seconds = container.duration / 1_000_000
     start = (container.start_time or 0) / 1_000_000
     if _FROM_ZERO in names and start > _MAX_START:
         return replace(header, duration_range=(max(0.0, seconds - start), seconds))
     return replace(header, duration=seconds)
+
+
+def _has_duration(container: Any) -> bool:
+    # Damage may make it negative.
+    return not _names(container) & _WITHOUT_DURATION and (container.duration or 0) > 0
+
+
+def _as_shown(header: AVHeader, file: _BoundedFile, container: Any, main: list[Any]) -> AVHeader:
+    """Return the header of a video with the seconds that are shown, or with their bounds."""
+    seconds = None
+    with suppress(MediaError), ffmpeg_errors("its end cannot be read"):
+        seconds = seconds_by_ends(container, main)
+    if seconds is not None and not file.is_exhausted:
+        return replace(header, duration=seconds, duration_range=None)
+    if header.has_audio is False or header.duration is None:
+        return header
+    slack = float(MAX_PRIMING)
+    bounds = (max(0.0, header.duration - slack), header.duration + slack)
+    return replace(header, duration=None, duration_range=bounds)
 
 
 def stated_seconds(file: IO[bytes]) -> float | None:
@@ -142,19 +163,6 @@ def stated_seconds(file: IO[bytes]) -> float | None:
     with closing(open_container(file)) as container:
         seconds = (container.duration or 0) / 1_000_000
         return seconds or None if _names(container) & _STATING_DURATION else None
-
-
-def _counted_seconds(container: Any, main: list[Any]) -> float | None:
-    """Return the duration by the times of all packets, if there are not too many."""
-    begin, end = None, 0.0
-    for count, packet in enumerate(packets_of(container, main)):
-        if count == _MAX_PACKETS:
-            return None
-        if packet.pts is not None and packet.time_base is not None:
-            at = float(packet.pts * packet.time_base)
-            begin = at if begin is None else min(begin, at)
-            end = max(end, at + float((packet.duration or 0) * packet.time_base))
-    return end - begin if begin is not None and end > begin else None
 
 
 def _names(container: Any) -> frozenset[str]:

@@ -68,9 +68,8 @@ class MediaInfo:
             applied; None for images, and where it is not known exactly.
         duration_range_s: Least and most seconds. Both are `duration_s` where that is known. A
             range stands alone for a truncated file, which holds at most what its header says; for
-            an unfinished AVI with too many frames to count; and for a Matroska that starts late,
-            whose header may count from there or from 0. None for images, and where nothing is
-            known.
+            an unfinished AVI with too many frames to count; and for a file of which the last
+            packets cannot be read. None for images, and where nothing is known.
         width: Pixels of the image or of the first video stream as coded, which is what MiMo's
             prices depend on.
         height: As `width`.
