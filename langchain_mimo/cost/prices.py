@@ -179,10 +179,8 @@ def _billed(usage: object) -> tuple[int, int, int] | None:
         raise ValueError(f"usage must be a usage_metadata or None, got {shown(usage)}")
     if not usage:
         return None
-    read, written = (
-        integer(f"usage[{name!r}]", usage.get(name), 0, MAX_COUNT)
-        for name in ("input_tokens", "output_tokens")
-    )
+    read = integer("usage['input_tokens']", usage.get("input_tokens"), 0, MAX_COUNT)
+    written = integer("usage['output_tokens']", usage.get("output_tokens"), 0, MAX_COUNT)
     details = usage.get("input_token_details") or {}
     if not isinstance(details, Mapping):
         raise ValueError(f"usage['input_token_details'] must be a dict, got {shown(details)}")  # noqa: TRY004
