@@ -235,7 +235,7 @@ while time.monotonic() < end:
             _wait(*next(entering))
     except StopIteration as admitted:
         time.sleep(0.01)
-        lines.settle("window", admitted.value, Settlement(100))
+        lines.settle(admitted.value, Settlement(100))
 """
 LOG = """
 CREATE TABLE log (at REAL);

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import random
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ import time
 import httpx2
 import pytest
 from api_requests import parts
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.load import dumpd
@@ -24,13 +25,19 @@ from langchain_mimo import (
     ChatMiMo,
     MiMoBudgetError,
     MiMoConfigurationError,
+    MiMoInputError,
+    MiMoRateLimitError,
     MiMoTimeouts,
+    RetryPolicy,
     image_block,
 )
+from langchain_mimo._transport.gates import Call
 from langchain_mimo.catalogue import PRICES, Price
 from langchain_mimo.cost import CallBudget
 from langchain_mimo.cost.call_needs import ledger_row, used
+from langchain_mimo.cost.lines import Lines
 from langchain_mimo.cost.prices import Money
+from langchain_mimo.cost.windows import Ask, MemoryStore, Settlement, Spending
 from langchain_mimo.errors import MiMoError, MiMoTimeoutError
 
 FLASH = PRICES["mimo-v2.6-flash", "realtime", "USD"]
@@ -477,3 +484,206 @@ def calls_of_invoke(budget, number):
 def test_a_budget_adds_few_calls_however_long_the_conversation(number):
     budget = CallBudget(max_concurrency=10, max_cost=1.0)
     assert calls_of_invoke(budget, number) - calls_of_invoke(None, number) <= 32
+
+
+# --------------------------------------------------------------------------------- the first day
+
+
+def test_a_call_waits_for_what_running_calls_have_reserved():
+    ask = Ask("a", "a m", cost=0.75, max_cost=1.0)
+    lines = Lines(MemoryStore())
+    (first,) = entered(lines.enter(ask))
+    entering = lines.enter(ask._replace(window="a n"))
+    seconds, woken = next(entering)
+    assert seconds is None
+    assert not woken.done()
+    lines.settle(first, Settlement(10, 0.25))
+    assert woken.done()  # though it waits in another line
+    assert not isinstance(entered(entering)[0], tuple)
+
+
+def entered(entering):
+    with pytest.raises(StopIteration) as end:
+        next(entering)
+    return (end.value.value,)
+
+
+@given(
+    st.integers(1, 60),
+    st.floats(0.1, 10),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=60)
+def test_the_ceiling_is_never_passed_and_nobody_waits_for_ever(number, max_cost, seed):
+    pick = random.Random(seed)
+    lines = Lines(store := MemoryStore())
+    waiting, running, refused = [], [], []
+    for _ in range(number):
+        ask = Ask("a", f"w{pick.randrange(3)}", None, None, pick.choice((None, 2)))
+        ask = ask._replace(cost=pick.uniform(0.0, 3.0), max_cost=max_cost)
+        waiting.append([ask, lines.enter(ask), None])
+    while waiting or running:
+        is_moved = False
+        for waiter in list(waiting):
+            ask, entering, woken = waiter
+            if woken is not None and not woken.done():
+                continue
+            is_moved = True
+            try:
+                _, waiter[2] = next(entering)
+            except StopIteration as end:
+                waiting.remove(waiter)
+                said = end.value
+                if isinstance(said, Spending):
+                    refused.append(said.spent + said.lost + ask.cost)
+                else:
+                    running.append((ask, said))
+            spending = store.spending()
+            assert sum(spending) <= max_cost
+            assert spending.running == pytest.approx(sum(ask.cost for ask, _ in running))
+        if running:
+            is_moved = True
+            ask, reservation = running.pop(pick.randrange(len(running)))
+            cost = pick.choice((None, 0.0, ask.cost, ask.cost * pick.random()))
+            lines.settle(reservation, Settlement(1, cost))
+        assert is_moved  # else all wait, and nobody runs
+    assert store.spending().running == 0
+    assert all(cost > max_cost for cost in refused)
+    assert len(refused) < number or max_cost < 3
+
+
+def test_a_batch_waits_below_a_ceiling_that_only_holds_one_call():
+    most = [0, 0]
+    lock = threading.Lock()
+
+    def handler(request):
+        with lock:
+            most[0] += 1
+            most[1] = max(most)
+        time.sleep(0.002)
+        with lock:
+            most[0] -= 1
+        return answer()
+
+    budget = CallBudget(max_cost=0.05)  # a call may cost 0.037 dollars
+    results = model(budget, handler).batch(["Hi"] * 20)
+    assert [result.content for result in results] == ["Hello"] * 20
+    assert most[1] == 1
+    assert amounts(budget) == (round(20 * COST, 9), 0.0)
+
+
+def test_the_total_limit_bounds_the_wait_for_a_reservation():
+    budget = CallBudget(max_cost=0.05)
+    held = model(budget, lambda request: stream()).stream("Hi")
+    next(held)
+    with pytest.raises(MiMoTimeoutError, match="waiting for the call budget; nothing was sent"):
+        model(budget, timeout=MiMoTimeouts(total=0.05)).invoke("Hi")
+    list(held)
+
+
+def test_a_refusal_below_a_ceiling_of_nothing_advises_what_helps():
+    with pytest.raises(MiMoBudgetError) as caught:
+        model(CallBudget(max_cost=0)).invoke("Hi")
+    assert "running" not in str(caught.value)
+    assert str(caught.value).endswith("; lower max_completion_tokens, or raise max_cost")
+
+
+def test_a_small_window_without_an_output_limit_warns():
+    budget = CallBudget(tokens_per_minute=100_000)
+    said = r"reserves 131,072 tokens of output, and tokens_per_minute .* is 100,000: so one call a "
+    with pytest.warns(UserWarning, match=said) as caught:
+        model(budget).invoke("Hi")
+    assert len(caught) == 1
+    # With one, the window has room at once.
+    model(budget, timeout=MiMoTimeouts(total=30), max_completion_tokens=9).invoke("Hi")
+
+
+def test_what_was_spent_is_known_without_a_ceiling():
+    budget = CallBudget()
+    model(budget).invoke("Hi")
+    model(budget, model="mimo-unheard-of").invoke("Hi")
+    assert amounts(budget) == (round(COST, 9), 0.0)
+    assert budget.ledger.cost().money.amount == pytest.approx(COST)
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -5, "60", None, True])
+def test_a_pause_needs_a_number(seconds):
+    with pytest.raises(MiMoInputError, match="seconds must be a number >= 0, got"):
+        CallBudget().pause(seconds)
+
+
+def test_a_pause_of_no_seconds_lets_those_who_wait_go_on():
+    budget = CallBudget()
+    budget.pause(1e12)
+    waiting = threading.Thread(
+        target=model(budget, timeout=MiMoTimeouts(total=60)).invoke, args=["Hi"]
+    )
+    waiting.start()
+    while not budget._lines._lines:
+        time.sleep(0.001)
+    budget.pause(0)
+    waiting.join(30)
+    assert not waiting.is_alive()
+    assert budget.spent.amount > 0
+
+
+@pytest.mark.parametrize(("cap", "expected"), [(60.0, 60.0), (2.0, 2.0)])
+def test_a_long_retry_after_pauses_for_no_longer_than_the_cap(cap, expected):
+    budget = CallBudget()
+    refusal = httpx2.Response(
+        429, headers={"retry-after": "3600"}, json={"error": {"message": "no"}}
+    )
+    policy = RetryPolicy(max_retries=0, retry_after_cap=cap)
+    with pytest.raises(MiMoRateLimitError, match=r"budget=CallBudget"):
+        model(budget, lambda request: refusal, retry_policy=policy).invoke("Hi")
+    left = budget._store.reserve(Ask("", "")).seconds
+    assert expected - 1 < left <= expected
+
+
+def test_a_429_that_asks_for_no_wait_ends_no_pause():
+    budget = CallBudget()
+    call = Call("api.xiaomimimo.com", "sk-x", {})
+    budget.pause(50, call)
+    budget.pause(0, call)
+    assert budget._store.reserve(Ask("", "")).seconds > 49
+
+
+def test_a_long_wait_is_logged_when_it_begins(caplog):
+    caplog.set_level("INFO", logger="langchain_mimo")
+    budget = CallBudget(requests_per_minute=1)
+    llm = model(budget, timeout=MiMoTimeouts(total=0.05))
+    llm.invoke("Hi")
+    for reason in ("requests_per_minute", "pause"):
+        caplog.clear()
+        with pytest.raises(MiMoTimeoutError):
+            llm.invoke("Hi")
+        (line,) = [text for text in caplog.messages if "call budget" in text]
+        assert line.startswith("waiting up to 6")
+        assert line.endswith(f" s for the call budget ({reason})")
+        budget.pause(65)
+
+
+def test_a_server_of_ones_own_has_none_of_mimos_limits_and_prices():
+    def own(budget):
+        return model(budget, server="vllm", base_url="http://127.0.0.1:1/v1")
+
+    budget = CallBudget()
+    own(budget).invoke("Hi")
+    assert next(iter(budget._terms.values()))[3:5] == (None, None)
+    assert budget.spent.amount == 0
+    assert budget.ledger.cost().unknown == {"mimo-v2.6-flash (self-hosted)": 1}
+    with pytest.raises(MiMoBudgetError, match=r"of 'mimo-v2\.6-flash \(self-hosted\)' in USD"):
+        own(CallBudget(max_cost=1)).invoke("Hi")
+    priced = CallBudget(max_cost=1, prices={"mimo-v2.6-flash": FLASH})
+    own(priced).invoke("Hi")
+    assert amounts(priced) == (round(COST, 9), 0.0)
+    assert priced.ledger.cost().money.amount == pytest.approx(COST)
+
+
+def test_the_class_is_no_budget_and_copies_are_the_same():
+    with pytest.raises(
+        MiMoConfigurationError, match=r"got the class CallBudget; pass CallBudget\("
+    ):
+        ChatMiMo(model="m", api_key="sk-x", budget=CallBudget)
+    budget = CallBudget()
+    assert copy.copy(budget) is copy.deepcopy(budget) is budget

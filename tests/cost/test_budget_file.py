@@ -8,13 +8,14 @@ import pickle
 import sqlite3
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_mimo import MiMoConfigurationError
-from langchain_mimo.cost import CallBudget, budget_file
+from langchain_mimo import MiMoConfigurationError, MiMoError
+from langchain_mimo.cost import CallBudget, Money, budget_file
 from langchain_mimo.cost.budget_file import FileStore
 from langchain_mimo.cost.windows import Ask, Later, MemoryStore, Settlement, Spending
 
@@ -54,7 +55,9 @@ STEPS = st.lists(
         st.tuples(st.just("pass"), st.sampled_from([0.5, 7.0, 30.0, 61.0])),
         st.tuples(st.just("reserve"), st.sampled_from("ab"), st.integers(0, 60)),
         st.tuples(st.just("settle"), st.sampled_from([None, 0, 20, 90]), st.booleans()),
-        st.tuples(st.just("pause"), st.sampled_from(["a", "b", ""]), st.sampled_from([0, 1.0, 20.0])),
+        st.tuples(
+            st.just("pause"), st.sampled_from(["a", "b", ""]), st.sampled_from([0, 1.0, 20.0])
+        ),
     ),
     max_size=30,
 )
@@ -113,7 +116,9 @@ def test_a_clock_that_is_set_changes_no_window_and_no_pause(clock, path, jump):
 def test_nothing_lasts_longer_than_a_window_after_a_restart_with_a_wrong_clock(clock, path):
     FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1))
     clock.wall, clock.ticks = clock.wall - 1e6, 3.0
-    assert FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1)) == Later(61.0, "requests_per_minute")
+    assert FileStore(path).reserve(Ask("a", "a m", requests_per_minute=1)) == Later(
+        61.0, "requests_per_minute"
+    )
 
 
 # ------------------------------------------------------------------------------------ processes
@@ -277,3 +282,76 @@ def test_a_full_disk_is_an_error_of_the_next_attempt(path):
 
     with pytest.raises(MiMoConfigurationError, match=r"budget\.db cannot be used: .*full"):
         fill()
+
+
+# --------------------------------------------------------------------------------- the first day
+
+
+def test_a_file_counts_one_currency(path):
+    CallBudget(share=path, max_cost=Money(1, "CNY"))
+    said = r"it counts CNY, and max_cost is in USD; use one currency in all processes, or another"
+    with pytest.raises(MiMoConfigurationError, match=said):
+        CallBudget(share=path, max_cost=1)
+    assert CallBudget(share=path).spent == Money(0, "CNY")
+    assert CallBudget(share=path, max_cost=Money(2, "CNY")).spent.currency == "CNY"
+
+
+def test_a_file_without_a_ceiling_counts_dollars(path):
+    CallBudget(share=path)
+    CallBudget(share=path, max_cost=1)
+    with pytest.raises(MiMoConfigurationError, match="it counts USD, and max_cost is in CNY"):
+        CallBudget(share=path, max_cost=Money(1, "CNY"))
+
+
+def test_a_pause_of_no_seconds_ends_pauses_for_all(path):
+    one, other = CallBudget(share=path), CallBudget(share=path)
+    one.pause(1e12)
+    assert not other.acquire(blocking=False)
+    other.pause(0)
+    assert other.acquire(blocking=False)
+    assert one.acquire(blocking=False)
+
+
+def test_a_locked_file_is_an_error_that_may_pass(path, monkeypatch):
+    monkeypatch.setattr(budget_file, "BUSY_SECONDS", 0.05)
+    budget = CallBudget(share=path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        for use in (lambda: budget.spent, budget.acquire, lambda: CallBudget(share=path)):
+            with pytest.raises(MiMoError, match="is locked by another program") as caught:
+                use()
+            assert not isinstance(caught.value, MiMoConfigurationError)
+            assert caught.value.is_retryable
+    assert budget.spent.amount == 0
+
+
+@pytest.mark.parametrize("share", ["", " ", 5, b"x.db", True, "a\0b", ":memory:", "file:x.db"])
+def test_what_is_no_path_is_refused(share, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MiMoConfigurationError, match=r"^share must be the path of a file, got "):
+        CallBudget(share=share)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_home_folder_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    CallBudget(share="~/budget.db")
+    assert (tmp_path / "budget.db").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no modes")
+def test_only_its_owner_may_read_a_new_file(path):
+    budget = CallBudget(share=path)
+    budget.acquire()
+    files = list(Path(path).parent.iterdir())
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_a_folder_that_cannot_be_written_says_permission(path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(MiMoConfigurationError, match="no permission to write in its folder"):
+        CallBudget(share=path)
