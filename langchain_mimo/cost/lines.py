@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 from langchain_mimo._transport.gates import Wait
 from langchain_mimo.cost.windows import Ask, BudgetStore, Later, Settlement
+from langchain_mimo.errors import MiMoError
 
 PLACE_SECONDS = 0.1
 """Seconds after which the first in line asks a shared store again, when it waits for a place."""
@@ -87,6 +88,7 @@ class Lines:
         self._lines: dict[str, deque[_Waiter]] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._failure: Exception | None = None
+        self._owed: deque[tuple[Any, Settlement]] = deque()
 
     def enter(self, ask: Ask, *, waits: bool = True) -> Generator[Wait, None, Any]:
         """Wait in line, and return what the store says: a reservation, or `Spending`.
@@ -156,7 +158,7 @@ class Lines:
     def settle(self, reservation: Any, settlement: Settlement) -> None:
         """End an attempt, and let the next one in."""
         if self._store.is_shared:
-            ending = self._in_thread(self._store.settle, reservation, settlement)
+            ending = self._in_thread(self._settle_owed, (reservation, settlement))
             ending.add_done_callback(self._settled)
             return
         with self._lock:
@@ -187,7 +189,7 @@ class Lines:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        pending = self._in_thread(self._store.reserve, ask)
+        pending = self._in_thread(self._reserve_shared, ask)
         try:
             yield None, pending
             while not pending.done():
@@ -201,7 +203,23 @@ class Lines:
         """Return the reservation of a waiter who left while the store was asked."""
         answer = pending.result()
         if not isinstance(answer, Later | Exception | tuple):
-            self._in_thread(self._store.settle, answer, UNSENT).add_done_callback(self._keep)
+            self._in_thread(self._settle_owed, (answer, UNSENT)).add_done_callback(self._keep)
+
+    def _reserve_shared(self, ask: Ask) -> Any:
+        self._settle_owed()
+        return self._store.reserve(ask)
+
+    def _settle_owed(self, *more: tuple[Any, Settlement]) -> None:
+        """Settle attempts, and those that ended while another program had the store locked."""
+        self._owed.extend(more)
+        while self._owed:
+            owed = self._owed.popleft()
+            try:
+                self._store.settle(*owed)
+            except MiMoError as error:
+                if error.is_retryable:
+                    self._owed.appendleft(owed)
+                raise
 
     def _settled(self, done: Future[Any]) -> None:
         self._keep(done)
@@ -209,8 +227,9 @@ class Lines:
 
     def _keep(self, done: Future[Any]) -> None:
         """Keep what went wrong with nobody waiting for it: the next attempt raises it."""
-        if isinstance(done.result(), Exception):
-            self._failure = done.result()
+        error = done.result()
+        if isinstance(error, Exception) and not getattr(error, "is_retryable", False):
+            self._failure = error
 
     def _in_thread(self, method: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run a method of the store in its thread; an exception is a result of the future."""

@@ -325,6 +325,20 @@ def test_a_locked_file_is_an_error_that_may_pass(path, monkeypatch):
     assert budget.spent.amount == 0
 
 
+def test_what_ends_while_the_file_is_locked_is_settled_later(path, monkeypatch):
+    monkeypatch.setattr(budget_file, "BUSY_SECONDS", 0.05)
+    budget = CallBudget(share=path, max_cost=1.0)
+    ask = Ask("a", "a m", max_concurrency=1, cost=1.0, max_cost=1.0)
+    reservation = budget._store.reserve(ask)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        budget._lines.settle(reservation, Settlement(1, 0.25))
+        with pytest.raises(MiMoError, match="locked"):
+            budget.acquire()
+    assert budget.acquire()
+    assert (budget.spent.amount, budget.reserved.amount) == (0.25, 0.0)
+
+
 @pytest.mark.parametrize("share", ["", " ", 5, b"x.db", True, "a\0b", ":memory:", "file:x.db"])
 def test_what_is_no_path_is_refused(share, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
