@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import math
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -22,6 +20,7 @@ from langchain_mimo.catalogue import (
     Price,
     Tier,
 )
+from langchain_mimo.cost.corpus_paths import found_files
 from langchain_mimo.cost.corpus_result import CorpusEstimate, CorpusFile, UnreadableFile
 from langchain_mimo.cost.estimate import estimate_header
 from langchain_mimo.cost.estimate_result import MediaEstimate
@@ -39,8 +38,6 @@ from langchain_mimo.errors import MiMoError, MiMoInputError, as_input_error
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 _Path: TypeAlias = str | os.PathLike[str]
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
 @known_keywords(MiMoInputError)
@@ -180,7 +177,7 @@ def _measured(
     """Measure every file once; what cannot be measured does not end it."""
     files: list[CorpusFile] = []
     unreadable: list[UnreadableFile] = []
-    for path, missing in _found(paths):
+    for path, missing in found_files(paths):
         if missing is not None:
             unreadable.append(UnreadableFile(path, missing))
             continue
@@ -189,104 +186,6 @@ def _measured(
         except (MiMoError, OSError) as error:
             unreadable.append(UnreadableFile(path, _without_name(str(error), path)))
     return files, unreadable
-
-
-def _found(paths: Iterable[_Path]) -> Iterator[tuple[Path, str | None]]:
-    """Yield each file once, with the reason if it is none."""
-    seen: set[str] = set()
-    for given in paths:
-        for path, reason in _expanded(_text_of(given)):
-            if (unique := _unique(path)) not in seen:
-                seen.add(unique)
-                yield Path(path), reason
-
-
-def _unique(path: str) -> str:
-    """Return the path with its folders resolved: so that linked ones count once."""
-    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
-    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
-
-
-def _text_of(path: object) -> str:
-    """Return a path as a string.
-
-    Raises:
-        MiMoInputError: It is none.
-    """
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise MiMoInputError(f"paths must be paths of files or folders, got {shown(path)}")
-    return text
-
-
-def _expanded(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the files that a path stands for, or the path with the reason why there are none."""
-    if _URL.match(text):
-        yield text, "URLs cannot be planned; download the file and give its path"
-    elif os.path.isdir(text):  # noqa: PTH112
-        yield from _in_folder(text)
-    elif (missing := _missing(text)) is None:
-        yield text, None
-    elif glob.has_magic(text):
-        yield from _matches(text)
-    else:
-        yield text, missing
-
-
-def _missing(text: str) -> str | None:
-    """Return why a path leads to nothing, or None if it leads to something."""
-    try:
-        os.lstat(text)
-    except (FileNotFoundError, NotADirectoryError):
-        return "there is no such file"
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
-    return None
-
-
-def _in_folder(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield what is in a folder and its folders, apart from hidden files and folders."""
-    errors: list[OSError] = []
-    is_empty = True
-    for folder, folders, names in os.walk(text, onerror=errors.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                is_empty = False
-                yield os.path.join(folder, name), None  # noqa: PTH118
-    yield from ((str(error.filename), f"it cannot be read: {error.strerror}") for error in errors)
-    if is_empty and not errors:
-        yield text, "empty: it has no files, apart from hidden ones"
-
-
-def _matches(pattern: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the files that match a pattern, and folders of it that cannot be read."""
-    locked = list(_locked(pattern))
-    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute ones too
-    if not matches and not locked:
-        yield pattern, "no file matches it"
-    # The longest first, so that of the paths through links that lead back the shortest stays.
-    found = {_unique(match): match for match in sorted(matches, key=len, reverse=True)}
-    # "**" matches folders and what is in them; links that lead back too often only resolved ones.
-    yield from ((found[path], None) for path in sorted(found) if not os.path.isdir(path))  # noqa: PTH112
-    yield from locked
-
-
-def _locked(pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield the folders of a pattern that cannot be read, which `glob` passes over."""
-    folder = os.path.dirname(pattern)  # noqa: PTH120
-    while True:
-        is_pattern = glob.has_magic(folder)
-        for path in glob.glob(folder, recursive=True) if is_pattern else [folder or "."]:  # noqa: PTH207
-            try:
-                os.scandir(path).close()
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                yield path, f"it cannot be read: {error.strerror}"
-        if not is_pattern:
-            return
-        folder = os.path.dirname(folder)  # noqa: PTH120
 
 
 def _without_name(text: str, path: Path) -> str:
