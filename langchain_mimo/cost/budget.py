@@ -268,7 +268,7 @@ class CallBudget(BaseRateLimiter):
         Args:
             seconds: How long, at least 0. 0 ends all pauses, also those after a 429, and in the
                 file of the budget. A shorter pause than the one that runs changes nothing.
-            call: A request whose account the pause is for. Default: it is for all accounts.
+            call: For the transport; leave it out. Default: the pause is for all accounts.
 
         Raises:
             MiMoInputError: `seconds` is not a finite number >= 0.
