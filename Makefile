@@ -80,7 +80,7 @@ demo: $(DEMO_ENV)/.made  ## Run the tour: image, video, audio, streaming, tools,
 
 .PHONY: test
 test: $(TEST_ENV)/.made  ## Run all tests: tests/ without sockets, integration_tests/ with the emulator
-	$(TEST_ENV)/bin/python -m pytest tests $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest tests -n $(WORKERS) $(ARGS)
 	$(TEST_ENV)/bin/python -m pytest integration_tests -n $(WORKERS) $(ARGS)
 
 .PHONY: fuzz

@@ -141,7 +141,10 @@ def test_web_search_that_is_off(way):
     ("fields", "hint"),
     [
         ({"api_key": "sk-wrong-canary"}, "The key was sent to 127.0.0.1:{port}"),
-        ({"api_key": None}, "No key was sent to 127.0.0.1:{port}; pass api_key or set MIMO_API_KEY."),
+        (
+            {"api_key": None},
+            "No key was sent to 127.0.0.1:{port}; pass api_key or set MIMO_API_KEY.",
+        ),
         (
             {"default_headers": {"api-key": "sk-other-canary"}},
             "Different keys were sent to 127.0.0.1:{port} in the headers api-key and authorization",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import os
+import ssl
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -12,11 +14,13 @@ from langchain_core.language_models.base import LangSmithParams
 from typing_extensions import override
 
 from langchain_mimo import catalogue
+from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key, key_in
 from langchain_mimo._chat.fields import ChatMiMoFields
-from langchain_mimo._chat.settings import PARAMETERS, pickled_fields, unpickled_key
+from langchain_mimo._chat.settings import PARAMETERS
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT
+from langchain_mimo.errors import MiMoConfigurationError
 
 _IDENTIFYING = (
     *("model", "server", "api_format", "dialect", "base_url", "region"),
@@ -142,10 +146,60 @@ class ModelHooks(ChatMiMoFields):
                 secrets or the caller's own clients.
         """
         state = super().__getstate__()
-        return {**state, "__dict__": pickled_fields(state["__dict__"])}
+        return {**state, "__dict__": _pickled_fields(state["__dict__"])}
 
     @override
     def __setstate__(self, state: dict[Any, Any]) -> None:
         """Unpickle; the key comes from this process's environment."""
-        fields = {**state["__dict__"], "api_key": unpickled_key(state["__dict__"]["api_key"])}
+        fields = {**state["__dict__"], "api_key": _unpickled_key(state["__dict__"]["api_key"])}
         super().__setstate__({**state, "__dict__": fields})
+
+
+def _pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's fields in the form in which they are pickled.
+
+    Args:
+        fields: The fields by name.
+
+    Returns:
+        The fields; a key that is in the environment is replaced by the name of its variable.
+
+    Raises:
+        MiMoConfigurationError: The pickle would contain a secret in plain text and
+            `allow_key_in_pickle` is not set, or the model has the caller's own client or
+            `ssl.SSLContext`, which cannot be pickled.
+    """
+    for name in ("http_client", "http_async_client"):
+        if fields[name] is not None:
+            msg = f"a ChatMiMo with {name} cannot be pickled; create the model where it is used"
+            raise MiMoConfigurationError(msg)
+    if isinstance(fields["verify"], ssl.SSLContext):
+        msg = (
+            "a ChatMiMo with verify=ssl.SSLContext cannot be pickled; pass the path of the "
+            "certificates"
+        )
+        raise MiMoConfigurationError(msg)
+    pickled = dict(fields)
+    plain = ["default_headers"] if fields["default_headers"] else []
+    # A function that returns the key is pickled by reference, without a key.
+    value = fixed_key(fields["api_key"])
+    if value is not None:
+        variables = [v for v in API_KEY_VARIABLES if os.environ.get(v, "").strip() == value]
+        if variables:
+            pickled["api_key"] = variables[0]
+        else:
+            plain.append("the API key")
+    if plain and not fields["allow_key_in_pickle"]:
+        msg = (
+            f"pickling this ChatMiMo would store {' and '.join(plain)} in plain text: set "
+            f"{API_KEY_VARIABLES[0]}, or pass allow_key_in_pickle=True"
+        )
+        raise MiMoConfigurationError(msg)
+    return pickled
+
+
+def _unpickled_key(pickled: ApiKey | None) -> ApiKey | None:
+    """Return the key for what `_pickled_fields` stored; None if its variable is not set."""
+    if not isinstance(pickled, str):
+        return pickled
+    return key_in(pickled)

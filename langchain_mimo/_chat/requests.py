@@ -177,8 +177,7 @@ def build_request(
         MiMoInputError: MiMo cannot take a message, block or keyword.
     """
     options = call_options(fields, stop, keywords)
-    api_format = API_FORMATS[fields.api_format]
-    dialect = dialect_of(fields.server, fields.dialect)
+    api_format, dialect = API_FORMATS[fields.api_format], dialect_of(fields.server, fields.dialect)
     history = clean_history(messages, options.history)
     tools = BoundTools(options.tools) if options.tools else None
     plan = plan_tool_choice(

@@ -1,4 +1,4 @@
-"""Settings of a ChatMiMo: arguments, environment variables, endpoints, headers and pickles."""
+"""Settings of a ChatMiMo: arguments, environment variables, endpoints and headers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import SecretStr
 
 from langchain_mimo import catalogue
-from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key, key_in
+from langchain_mimo._chat.api_keys import API_KEY_VARIABLES
 from langchain_mimo._checks import shown, warn_once
 from langchain_mimo._transport.retries import DEFAULT_MAX_RETRIES, RetryPolicy
 from langchain_mimo._wire.endpoints import (
@@ -364,53 +364,3 @@ def check_budget(budget: object, rate_limiter: object) -> object:
             "request twice; pass it as budget alone"
         )
     return budget
-
-
-def pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's fields in the form in which they are pickled.
-
-    Args:
-        fields: The fields by name.
-
-    Returns:
-        The fields; a key that is in the environment is replaced by the name of its variable.
-
-    Raises:
-        MiMoConfigurationError: The pickle would contain a secret in plain text and
-            `allow_key_in_pickle` is not set, or the model has the caller's own client or
-            `ssl.SSLContext`, which cannot be pickled.
-    """
-    for name in ("http_client", "http_async_client"):
-        if fields[name] is not None:
-            msg = f"a ChatMiMo with {name} cannot be pickled; create the model where it is used"
-            raise MiMoConfigurationError(msg)
-    if isinstance(fields["verify"], ssl.SSLContext):
-        msg = (
-            "a ChatMiMo with verify=ssl.SSLContext cannot be pickled; pass the path of the "
-            "certificates"
-        )
-        raise MiMoConfigurationError(msg)
-    pickled = dict(fields)
-    plain = ["default_headers"] if fields["default_headers"] else []
-    # A function that returns the key is pickled by reference, without a key.
-    value = fixed_key(fields["api_key"])
-    if value is not None:
-        variables = [v for v in API_KEY_VARIABLES if os.environ.get(v, "").strip() == value]
-        if variables:
-            pickled["api_key"] = variables[0]
-        else:
-            plain.append("the API key")
-    if plain and not fields["allow_key_in_pickle"]:
-        msg = (
-            f"pickling this ChatMiMo would store {' and '.join(plain)} in plain text: set "
-            f"{API_KEY_VARIABLES[0]}, or pass allow_key_in_pickle=True"
-        )
-        raise MiMoConfigurationError(msg)
-    return pickled
-
-
-def unpickled_key(pickled: ApiKey | None) -> ApiKey | None:
-    """Return the key for what `pickled_fields` stored; None if its variable is not set."""
-    if not isinstance(pickled, str):
-        return pickled
-    return key_in(pickled)
