@@ -23,6 +23,10 @@ class Reader(Protocol):
         """Return up to `length` bytes from `offset`; fewer only at the end of the data."""
 
 
+_LARGEST_OFFSET = 1 << 62
+"""No file is larger. Damaged headers state lengths of 64 bits, and operating systems take 63."""
+
+
 class MemoryReader:
     """Bytes in memory."""
 
@@ -66,6 +70,8 @@ class FileReader:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`."""
+        if offset > _LARGEST_OFFSET:
+            return b""
         if hasattr(os, "pread"):
             return os.pread(self._descriptor, length, offset)
         with self._lock:  # Windows has no pread
@@ -86,6 +92,8 @@ class SeekingReader:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`."""
+        if offset >= self.size:  # file systems refuse to seek far beyond the end
+            return b""
         self._file.seek(offset)
         return self._file.read(length)
 
