@@ -2,7 +2,8 @@
 
 A process that is forked while another thread holds a lock inherits the lock, but not the thread
 that would release it. Python holds one for each module that is being imported, and OpenSSL holds
-some while it makes a context. What needs them for the first time takes `fork_lock` around it.
+some while it makes a context. SQLite remembers which locks of a file its process holds. What takes
+such locks holds `fork_lock` meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 
 fork_lock = threading.RLock()
-"""Held by whoever imports modules or makes a TLS context; `os.fork` waits until it is free."""
+"""Held by imports, the making of a TLS context and transactions; `os.fork` waits for it."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(

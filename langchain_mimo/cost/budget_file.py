@@ -24,6 +24,7 @@ from typing import Any
 
 import orjson
 
+from langchain_mimo._forks import fork_lock
 from langchain_mimo.catalogue import Currency
 from langchain_mimo.cost.call_needs import ledger_row
 from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
@@ -181,17 +182,19 @@ class FileStore:
             MiMoError: Another program has locked it.
         """
         try:
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                now = _now(db)
-                db.execute("DELETE FROM entries WHERE at <= ?", (now - self._period,))
-                yield db, now
-                db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
+            # A fork waits: SQLite in the child would take the parent's locks for its own, for ever.
+            with fork_lock:
+                db = self._connection()
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    now = _now(db)
+                    db.execute("DELETE FROM entries WHERE at <= ?", (now - self._period,))
+                    yield db, now
+                    db.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        db.execute("ROLLBACK")
+                    raise
         except sqlite3.Error as error:
             raise self._error(str(error)) from error
 

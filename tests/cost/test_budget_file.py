@@ -169,6 +169,26 @@ def test_a_fork_opens_the_file_for_itself(path):
     ]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_waits_for_a_transaction_of_another_thread(path):
+    budget = CallBudget(requests_per_minute=4, share=path)
+    begun, ended = threading.Event(), threading.Event()
+
+    def transact():
+        with budget._store._transaction():
+            begun.set()
+            ended.wait(0.3)
+
+    thread = threading.Thread(target=transact)
+    thread.start()
+    assert begun.wait(10)
+    child = multiprocessing.get_context("fork").Process(target=budget.acquire)
+    child.start()
+    child.join(30)
+    thread.join()
+    assert child.exitcode == 0
+
+
 # ------------------------------------------------------------------------- one file, many users
 
 
