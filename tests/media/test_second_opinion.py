@@ -43,6 +43,10 @@ DURATIONS = {
     "late_start.mp4": "ffprobe counts an empty edit before the first frame and audio",
     "late_start.wmv": "ffprobe counts from time 0, where the first packet does not begin",
     "audio_first.wmv": "ffprobe counts the start of the video twice",
+    "h264.flv": "ffprobe counts from time 0, where the first packet does not begin",
+    "late_start.mkv": "ffprobe counts from time 0, where the first packet does not begin",
+    "without_length.flv": "ffprobe guesses from the bit rate where no length is stated",
+    "cut.mkv": "ffprobe trusts the length in the header, and the last packets are missing",
 }
 """Files whose duration ffprobe takes for another, and why."""
 
