@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import sample_media
@@ -246,6 +247,15 @@ END;
 """
 
 
+def wait_for_attempt(path, pid):
+    """Wait until a process has an attempt under way, so that killing it leaves one behind."""
+    deadline = time.monotonic() + 30
+    with closing(sqlite3.connect(path, timeout=30)) as db:
+        while not db.execute("SELECT 1 FROM attempts WHERE pid = ?", (pid,)).fetchone():
+            assert time.monotonic() < deadline, "the process made no attempt"
+            time.sleep(0.001)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_processes_keep_one_limit_when_one_of_them_is_killed(tmp_path):
@@ -255,7 +265,7 @@ def test_processes_keep_one_limit_when_one_of_them_is_killed(tmp_path):
         db.executescript(LOG)
     workers = [subprocess.Popen([sys.executable, "-c", WORKER, path, "8"]) for _ in range(4)]
     try:
-        time.sleep(4)
+        wait_for_attempt(path, workers[0].pid)
         os.kill(workers[0].pid, signal.SIGKILL)
         assert [worker.wait(60) for worker in workers] == [-signal.SIGKILL, 0, 0, 0]
     finally:
