@@ -8,7 +8,7 @@ import inspect
 
 import pytest
 
-from langchain_mimo.cost import Segment
+from langchain_mimo.cost import MediaSegment
 from langchain_mimo.errors import MiMoInputError
 from langchain_mimo.prepare import prepare_audio, prepare_video
 
@@ -19,7 +19,8 @@ RENAMED = {
     "langchain_mimo.media.content_blocks.audio_block": "langchain_mimo.media.audio_block",
     "langchain_mimo.estimate.Estimate": "langchain_mimo.cost.Estimate",
     "langchain_mimo.estimate.MediaEstimate": "langchain_mimo.cost.MediaEstimate",
-    "langchain_mimo.planning.Segment": "langchain_mimo.cost.Segment",
+    "langchain_mimo.planning.Segment": "langchain_mimo.cost.MediaSegment",
+    "langchain_mimo.cost.Segment": "langchain_mimo.cost.MediaSegment",
     "langchain_mimo.planning.VideoPlan": "langchain_mimo.cost.VideoPlan",
     "langchain_mimo.planning.plan_segments": "langchain_mimo.cost.plan_segments",
     "langchain_mimo.planning.plan_video": "langchain_mimo.cost.plan_video",
@@ -49,8 +50,8 @@ RENAMED_PARAMETERS = {
     (prepare_video, "end"): "end_s",
     (prepare_audio, "start"): "start_s",
     (prepare_audio, "end"): "end_s",
-    (Segment, "start"): "start_s",
-    (Segment, "end"): "end_s",
+    (MediaSegment, "start"): "start_s",
+    (MediaSegment, "end"): "end_s",
 }
 
 
@@ -85,6 +86,6 @@ def test_the_new_parameter_replaces_the_old_one(old, new):
         TypeError: f"unexpected keyword argument '{old_name}'",
         MiMoInputError: f"has no argument '{old_name}'; did you mean '{new}'",
     }
-    kind = TypeError if function is Segment else MiMoInputError
+    kind = TypeError if function is MediaSegment else MiMoInputError
     with pytest.raises(kind, match=refusals[kind]):
         function(**{old_name: 1})

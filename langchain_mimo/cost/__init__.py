@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from langchain_mimo.cost.ledger import Ledger
     from langchain_mimo.cost.ledger_callback import LedgerCallback
     from langchain_mimo.cost.ledger_rows import LedgerCost, LedgerCounts, LedgerRow
-    from langchain_mimo.cost.planning import Segment, VideoPlan, plan_segments, plan_video
+    from langchain_mimo.cost.planning import VideoPlan, plan_segments, plan_video
     from langchain_mimo.cost.prices import Money, price_of
+    from langchain_mimo.cost.segments import MediaSegment
 
 _MODULES = {
     "CallBudget": "budget",
@@ -31,8 +32,8 @@ _MODULES = {
     "LedgerCounts": "ledger_rows",
     "LedgerRow": "ledger_rows",
     "MediaEstimate": "estimate_result",
+    "MediaSegment": "segments",
     "Money": "prices",
-    "Segment": "planning",
     "UnreadableFile": "corpus_result",
     "VideoPlan": "planning",
     "estimate_file": "file_estimate",
@@ -44,7 +45,7 @@ _MODULES = {
 
 __all__ = [
     "CallBudget", "CorpusEstimate", "CorpusFile", "Estimate", "Ledger", "LedgerCallback",
-    "LedgerCost", "LedgerCounts", "LedgerRow", "MediaEstimate", "Money", "Segment",
+    "LedgerCost", "LedgerCounts", "LedgerRow", "MediaEstimate", "MediaSegment", "Money",
     "UnreadableFile", "VideoPlan", "estimate_file", "plan_corpus", "plan_segments", "plan_video",
     "price_of",
 ]  # fmt: skip

@@ -105,16 +105,16 @@ class Ledger:
         Raises:
             MiMoInputError: They are not rows; then none is counted.
         """
-        rows = list(rows) if isinstance(rows, Iterable) else [rows]
-        for row in rows:
+        found: dict[tuple[str, Tier, tuple[str, ...]], list[LedgerCounts]] = {}
+        for row in rows if isinstance(rows, Iterable) else [rows]:
             if not isinstance(row, LedgerRow) or not isinstance(row.counts, LedgerCounts):
                 raise MiMoInputError(f"rows must be rows of a Ledger, got {shown(row)}")
+            found.setdefault((row.model, row.tier, row.tags), []).append(row.counts)
         with self._lock:
-            for row in rows:
-                key = row.model, row.tier, row.tags
+            for key, counts in found.items():
                 if key not in self._rows and len(self._rows) >= MAX_ROWS:
-                    key = row.model, row.tier, OTHER_TAGS
-                self._rows[key] = self._rows.get(key, LedgerCounts()) + row.counts
+                    key = (*key[:2], OTHER_TAGS)  # noqa: PLW2901
+                self._rows[key] = LedgerCounts.sum((self._rows.get(key, LedgerCounts()), *counts))
 
     def merge(self, other: Ledger) -> None:
         """Add all that another ledger counted; the other one stays as it is.
@@ -135,7 +135,7 @@ class Ledger:
     @property
     def total(self) -> LedgerCounts:
         """The sum of all rows."""
-        return sum((row.counts for row in self.rows), LedgerCounts())
+        return LedgerCounts.sum(row.counts for row in self.rows)
 
     def cost(self, currency: Currency | None = None) -> LedgerCost:
         """Return what all of it costs by MiMo's price list.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
-from operator import add, attrgetter
+from operator import attrgetter
 from typing import Any
 
 from langchain_mimo._checks import choice, integer, shown
@@ -64,7 +64,12 @@ class LedgerCounts:
 
     def __add__(self, other: LedgerCounts) -> LedgerCounts:
         """Return the sum of two counts."""
-        return LedgerCounts(*map(add, _values(self), _values(other)))
+        return LedgerCounts.sum((self, other))
+
+    @classmethod
+    def sum(cls, counts: Iterable[LedgerCounts]) -> LedgerCounts:
+        """Return the sum of any number of counts."""
+        return cls(*map(sum, zip(*map(_values, counts), strict=True)))
 
     @classmethod
     def of(cls, usage: Mapping[str, Any] | None, web_searches: int = 0) -> LedgerCounts:
@@ -77,40 +82,33 @@ class LedgerCounts:
         """
         if not usage:
             return cls(responses=1, without_usage=1, web_searches=web_searches)
-        stated = usage.get("input_tokens"), usage.get("output_tokens")
-        tokens, output = map(_count, stated)
-        read = usage.get("input_token_details")
+        read, written = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+        tokens, output = read or 0, written or 0
+        details = _details(usage, "input_token_details")
         # Parts are never more than the whole, whatever a gateway reports.
-        image = _part(read, "image", tokens)
-        video = _part(read, "video", tokens - image)
-        return cls(
-            responses=1,
-            without_usage=0 if all(map(_is_count, stated)) else 1,
-            input=tokens,
-            image=image,
-            video=video,
-            audio=_part(read, "audio", tokens - image - video),
-            cached=_part(read, "cache_read", tokens),
-            output=output,
-            reasoning=_part(usage.get("output_token_details"), "reasoning", output),
-            web_searches=web_searches,
-        )
+        image = min(_count(details, "image") or 0, tokens)
+        video = min(_count(details, "video") or 0, tokens - image)
+        audio = min(_count(details, "audio") or 0, tokens - image - video)
+        cached = min(_count(details, "cache_read") or 0, tokens)
+        details = _details(usage, "output_token_details")
+        reasoning = min(_count(details, "reasoning") or 0, output)
+        unknown = int(read is None or written is None)
+        media = image, video, audio
+        return cls(1, unknown, tokens, *media, cached, output, reasoning, web_searches)
 
 
 _FIELDS = tuple(each.name for each in fields(LedgerCounts))
 _values = attrgetter(*_FIELDS)
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_COUNT
+def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    details = usage.get(name)
+    return details if details and isinstance(details, Mapping) else {}
 
 
-def _count(value: object) -> int:
-    return value if _is_count(value) else 0  # type: ignore[return-value]
-
-
-def _part(details: object, name: str, whole: int) -> int:
-    return min(_count(details.get(name)), whole) if isinstance(details, Mapping) else 0
+def _count(values: Mapping[str, Any], name: str) -> int | None:
+    value = values.get(name)
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
 @dataclass(frozen=True, slots=True)

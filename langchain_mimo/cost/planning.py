@@ -19,6 +19,7 @@ from langchain_mimo.cost.plan_texts import (
     no_segments,
     over_budget,
 )
+from langchain_mimo.cost.segments import MediaSegment
 from langchain_mimo.errors import MiMoInputError, as_input_error
 from langchain_mimo.tokens import (
     DEFAULT_FPS,
@@ -55,24 +56,6 @@ class VideoPlan:
     tokens: VideoTokens
     fits: bool
     explanation: str
-    preparation: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A time range of a video or of audio.
-
-    Attributes:
-        start_s: Start in seconds.
-        end_s: End in seconds.
-        tokens: The tokens of the segment.
-        preparation: The call that cuts it from its file; None if the segment is a whole file that
-            MiMo takes as it is, and where no file was given.
-    """
-
-    start_s: float
-    end_s: float
-    tokens: int
     preparation: str | None = None
 
 
@@ -186,7 +169,7 @@ def plan_segments(
     mute: bool | None = None,
     overlap: float = 0.0,
     max_seconds: float = math.inf,
-) -> list[Segment]:
+) -> list[MediaSegment]:
     """Split a video or audio file, or a duration, into the fewest equal segments within a budget.
 
     Any file that `prepare_video` or `prepare_audio` reads can be planned, of any size and format;
@@ -287,7 +270,7 @@ class _Whole:
             limits.append((seconds, f"what fits into a block ({seconds:.4g} s)"))
         return min(limits, key=lambda limit: limit[0])
 
-    def cut(self, segment: Segment, sampling: _Sampling) -> str | None:
+    def cut(self, segment: MediaSegment, sampling: _Sampling) -> str | None:
         """Return the call that cuts a segment; None where nothing has to be done."""
         file, options = self.file, dict(sampling) if self.kind == "video" else {}
         if file is None:
@@ -331,7 +314,7 @@ def _fewest_segments(
     max_seconds: float,
     budget_tokens: int,
     cost: Callable[[float], int],
-) -> list[Segment] | None:
+) -> list[MediaSegment] | None:
     """Return the fewest equal segments within the limits, or None if there are none."""
     count = _min_count(duration, overlap, lambda s: s <= max_seconds and cost(s) <= budget_tokens)
     if count is None:
@@ -375,8 +358,8 @@ def _equal_length(duration: float, overlap: float, count: int) -> float:
 
 def _equal_segments(
     duration: float, overlap: float, count: int, cost: Callable[[float], int]
-) -> list[Segment]:
+) -> list[MediaSegment]:
     length = _equal_length(duration, overlap, count)
     starts = [index * (length - overlap) for index in range(count)]
     ends = [*(start + length for start in starts[:-1]), duration]
-    return [Segment(a, b, cost(b - a)) for a, b in zip(starts, ends, strict=True)]
+    return [MediaSegment(a, b, cost(b - a)) for a, b in zip(starts, ends, strict=True)]
