@@ -16,15 +16,19 @@ _INPUT_DETAILS = {
     "video_tokens": "video",
     "audio_tokens": "audio",
 }
-_MODALITIES = ("image", "video", "audio")
+_MODALITIES = {name: name for name in ("image", "video", "audio")}
+_OUTPUT_DETAILS = {"reasoning_tokens": "reasoning"}
 
 
 def _renamed_counts(details: object, names: Mapping[str, str]) -> dict[str, int]:
     """Return the counts in `details` under LangChain's names; what is not a count is skipped."""
-    if not isinstance(details, Mapping):
+    if not details or not isinstance(details, Mapping):
         return {}
-    counts = {ours: count(details.get(theirs)) for theirs, ours in names.items()}
-    return {name: number for name, number in counts.items() if number is not None}
+    return {
+        ours: number
+        for theirs, ours in names.items()
+        if (number := count(details.get(theirs))) is not None
+    }
 
 
 def usage_metadata(usage: object) -> UsageMetadata | None:
@@ -60,13 +64,10 @@ def usage_metadata(usage: object) -> UsageMetadata | None:
     details = usage.get("prompt_tokens_details")
     input_details = _renamed_counts(details, _INPUT_DETAILS)
     if isinstance(details, Mapping):
-        modalities = {name: name for name in _MODALITIES}
-        input_details |= _renamed_counts(details.get("multimodal_tokens"), modalities)
+        input_details |= _renamed_counts(details.get("multimodal_tokens"), _MODALITIES)
     if input_details:
         result["input_token_details"] = cast("InputTokenDetails", input_details)
-    output_details = _renamed_counts(
-        usage.get("completion_tokens_details"), {"reasoning_tokens": "reasoning"}
-    )
+    output_details = _renamed_counts(usage.get("completion_tokens_details"), _OUTPUT_DETAILS)
     if output_details:
         result["output_token_details"] = cast("OutputTokenDetails", output_details)
     return result
