@@ -11,6 +11,7 @@ from langchain_mimo._checks import choice, number
 from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import pixel_format
 from langchain_mimo._media.cutting.index import is_cover, streams_to_cut
+from langchain_mimo._media.cutting.known_indexes import index_of
 from langchain_mimo._media.cutting.planning import CannotCopyError
 from langchain_mimo._media.cutting.verification import inspect_file
 from langchain_mimo._media.headers.codec_names import codec_name
@@ -28,7 +29,6 @@ from langchain_mimo.prepare.av_streams import (
     resolve_time_range,
     survey_packets,
 )
-from langchain_mimo.prepare.known_indexes import index_of
 from langchain_mimo.prepare.output import (
     DEFAULT_TIME_LIMIT,
     Output,

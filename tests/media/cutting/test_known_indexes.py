@@ -7,7 +7,8 @@ import time
 import pytest
 from media_files import make, make_video
 
-from langchain_mimo.prepare import known_indexes, prepare_many, prepare_video, video
+from langchain_mimo._media.cutting import known_indexes
+from langchain_mimo.prepare import prepare_many, prepare_video, video
 
 
 @pytest.fixture
