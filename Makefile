@@ -24,6 +24,7 @@ TEST_ENV ?= .venv-test
 DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
 CLIENT_ENV ?= .venv-clients
+STORE_ENV ?= .venv-stores
 DOCS_ENV ?= .venv-docs
 BENCHMARK_ENV ?= .venv-benchmark
 BUILD_ENV ?= .venv-build
@@ -74,6 +75,9 @@ $(DOCS_ENV)/.made: pyproject.toml constraints.txt
 $(CLIENT_ENV)/.made: pyproject.toml constraints.txt constraints-clients.txt
 	$(call make_environment,$(CLIENT_ENV),emulator,test-clients,constraints-clients.txt)
 
+$(STORE_ENV)/.made: pyproject.toml constraints.txt constraints-stores.txt
+	$(call make_environment,$(STORE_ENV),av$(comma)emulator,test-stores,constraints-stores.txt)
+
 .PHONY: demo
 demo: $(DEMO_ENV)/.made  ## Run the tour: image, video, audio, streaming, tools, usage and cost
 	@$(DEMO_ENV)/bin/python docs/examples/tour.py
@@ -123,6 +127,10 @@ test-newest:  ## Run all tests with what pip resolves today, nothing pinned, on 
 .PHONY: test-clients
 test-clients: $(CLIENT_ENV)/.made  ## Run litellm's and agno's MiMo clients and ChatOpenAI against the emulator
 	$(CLIENT_ENV)/bin/python -m pytest -c client_tests/pytest.ini client_tests $(ARGS)
+
+.PHONY: test-stores
+test-stores: $(STORE_ENV)/.made  ## Index media documents in Chroma, and search by time
+	$(STORE_ENV)/bin/python -m pytest -c store_tests/pytest.ini store_tests $(ARGS)
 
 .PHONY: lint
 lint: $(TEST_ENV)/.made  ## Check style: ruff
@@ -188,6 +196,7 @@ constraints:  ## Update the pinned sets with pip's current resolution, on the ol
 	$(call resolve,constraints.txt,$(OLDEST),$(DEVELOPMENT))
 	$(call resolve,constraints-newest.txt,$(NEWEST),$(DEVELOPMENT))
 	$(call resolve,constraints-clients.txt,$(OLDEST),-e '.[emulator]' --group test-clients)
+	$(call resolve,constraints-stores.txt,$(OLDEST),-e '.[av$(comma)emulator]' --group test-stores)
 
 # The benchmarks also measure other packages, so this environment has its own pinned versions.
 $(BENCHMARK_ENV)/.made: pyproject.toml benchmarks/requirements.txt
@@ -204,5 +213,5 @@ benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory against other cha
 
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets created
-	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel .venv-newest .venv-newest-pins dist .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(STORE_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel .venv-newest .venv-newest-pins dist .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
