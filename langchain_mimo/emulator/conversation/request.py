@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +34,23 @@ class MediaInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """A range of a media file in which nothing changes much.
+
+    Attributes:
+        start: When it begins, in seconds after the start of the file; 0 for an image.
+        end: When it ends.
+        looks: What it looks like, in words; "" for audio.
+        sound: What is heard, in words; "" for silence, and without audio.
+    """
+
+    start: float
+    end: float
+    looks: str = ""
+    sound: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaItem:
     """One image, video or audio item of a request.
 
@@ -46,6 +64,8 @@ class MediaItem:
         info: What opening it showed.
         fps: The requested frames per second, or None.
         media_resolution: `default`, `max` or None.
+        find_scenes: Returns its scenes, without gaps; None if there is only one. It decodes the
+            file, and may raise a refusal.
     """
 
     kind: MediaKind
@@ -56,6 +76,9 @@ class MediaItem:
     info: MediaInfo
     fps: float | None = None
     media_resolution: str | None = None
+    find_scenes: Callable[[], tuple[Scene, ...]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

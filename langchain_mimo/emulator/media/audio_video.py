@@ -54,33 +54,40 @@ def inspect_audio_video(kind: MediaKind, container: str, data: bytes, clock: Clo
     """
     if container in {"MP4", "MOV"}:
         check_tables(data)
-    with _open(WatchedBytes(data, clock), _DEMUXERS[container]) as source:
+    with open_container(container, data, clock) as source:
         inspect = _inspect_video if kind == "video" else _inspect_audio
         return inspect(container, source, clock)
 
 
-def _open(file: WatchedBytes, demuxer: str) -> Any:
+def open_container(container: str, data: bytes, clock: Clock) -> Any:
+    """Open a file with PyAV; the container is what its first bytes show, in upper case."""
     # Tags may be in any encoding, and nothing depends on them. PyAV 19 decodes them on demand.
     old = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
     opened = cast("Any", av.open)
-    return opened(file, mode="r", format=demuxer, options=_DECODER_LIMITS, **old)
+    return opened(
+        WatchedBytes(data, clock),
+        mode="r",
+        format=_DEMUXERS[container],
+        options=_DECODER_LIMITS,
+        **old,
+    )
 
 
 def _inspect_video(container: str, source: Any, clock: Clock) -> MediaInfo:
-    streams = [stream for stream in _moving(source) if stream.codec_context is not None]
+    streams = [stream for stream in moving(source) if stream.codec_context is not None]
     if not streams:
         raise param_incorrect(VIDEO_FORMAT)
     stream = streams[0]
-    audio_stream = next(iter(_audible(source)), None)
+    audio_stream = next(iter(audible(source)), None)
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_FRAME_PIXELS:
         raise beyond_limit(f"frames of more than {MAX_FRAME_PIXELS} pixels")
     check_image_size(width, height)
-    video = VideoStart(_track(stream))
-    audio = None if audio_stream is None else AudioStart(_track(audio_stream))
-    starts: list[VideoStart | AudioStart] = [video] if audio is None else [video, audio]
-    read_packets(source, starts, clock)
-    duration = _video_seconds(container, source, [start.track for start in starts])
+    video = VideoStart(track_of(stream))
+    audio = None if audio_stream is None else AudioStart(track_of(audio_stream))
+    readers: list[VideoStart | AudioStart] = [video] if audio is None else [video, audio]
+    read_packets(source, readers, clock)
+    duration = _video_seconds(container, source, [reader.track for reader in readers])
     if video.colours is None or video.track.is_unusable or duration <= 0:
         raise damaged_media()
     details = [stream.codec_context.name]
@@ -95,10 +102,10 @@ def _inspect_video(container: str, source: Any, clock: Clock) -> MediaInfo:
 
 
 def _inspect_audio(container: str, source: Any, clock: Clock) -> MediaInfo:
-    streams = _audible(source)
-    if not streams or _moving(source):
+    streams = audible(source)
+    if not streams or moving(source):
         raise param_incorrect(AUDIO_FORMAT)
-    audio = AudioStart(_track(streams[0]))
+    audio = AudioStart(track_of(streams[0]))
     read_packets(source, [audio], clock)
     duration = _audio_seconds(source, audio.track)
     if audio.track.is_unusable or duration <= 0:
@@ -108,17 +115,18 @@ def _inspect_audio(container: str, source: Any, clock: Clock) -> MediaInfo:
     )
 
 
-def _moving(source: Any) -> list[Any]:
+def moving(source: Any) -> list[Any]:
     """Return the video streams that are not cover images or the images of chapters."""
     return [stream for stream in source.streams.video if not stream.disposition & _STILL_IMAGES]
 
 
-def _audible(source: Any) -> list[Any]:
+def audible(source: Any) -> list[Any]:
     """Return the audio streams whose codec FFmpeg knows."""
     return [stream for stream in source.streams.audio if stream.codec_context is not None]
 
 
-def _track(stream: Any) -> Track:
+def track_of(stream: Any) -> Track:
+    """Return the track of a stream, whose decoder is limited in memory."""
     stream.codec_context.options = dict(_DECODER_LIMITS)
     stream.codec_context.thread_count = 1  # more threads would hold more frames
     return Track(stream)

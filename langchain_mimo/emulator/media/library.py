@@ -13,10 +13,17 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from langchain_mimo.emulator.conversation.request import MediaInfo, MediaItem, MediaKind
+from langchain_mimo.emulator.conversation.request import (
+    MediaInfo,
+    MediaItem,
+    MediaKind,
+    Scene,
+)
 from langchain_mimo.emulator.media.containers import (
     FORMAT_REFUSALS,
     MIME_FORMATS,
@@ -42,6 +49,7 @@ NOMINAL_INFO: dict[MediaKind, MediaInfo] = {
 responses in MiMo's documentation: 1024 for the image, 25 for the audio, 1144 video and 19 audio
 tokens for the video."""
 
+_Value = TypeVar("_Value")
 _DATA_URL = re.compile(r"data:([^;,]*);base64,", re.IGNORECASE)
 
 
@@ -78,9 +86,8 @@ class MediaLibrary:
         self, roots: Mapping[str, str | Path] | None = None, *, cache_size: int = 128
     ) -> None:
         self._roots = {prefix: Path(folder).resolve() for prefix, folder in (roots or {}).items()}
-        self._cache_size = cache_size
-        self._inspected: OrderedDict[tuple[str, MediaKind], MediaInfo] = OrderedDict()
-        self._lock = threading.Lock()
+        self._inspected: _Cache[MediaInfo] = _Cache(cache_size)
+        self._scenes: _Cache[tuple[Scene, ...]] = _Cache(cache_size)
         self._gate = Gate()
         self._clock = Clock()
 
@@ -195,26 +202,18 @@ class MediaLibrary:
     ) -> MediaItem:
         container = check_container(kind, mime_type, data)
         digest = hashlib.sha256(data).hexdigest()
-        info = self._inspect(kind, container, data, digest)
-        return MediaItem(kind, url, mime_type, data, digest, info, fps, media_resolution)
+        info = self._inspected.get((digest, kind)) or self._inspect(kind, container, data, digest)
+        scenes = None if kind == "image" else partial(self._find_scenes, kind, data, digest, info)
+        return MediaItem(kind, url, mime_type, data, digest, info, fps, media_resolution, scenes)
 
     def _inspect(self, kind: MediaKind, container: str, data: bytes, digest: str) -> MediaInfo:
-        key = (digest, kind)
-        with self._lock:
-            known = self._inspected.get(key)
-            if known is not None:
-                self._inspected.move_to_end(key)
-                return known
         try:
             info = self._look_into(kind, container, data)
         except Refusal:
             raise
         except Exception:  # noqa: BLE001 - Pillow and PyAV raise errors of many types
             raise damaged_media() from None
-        with self._lock:
-            self._inspected[key] = info
-            while len(self._inspected) > self._cache_size:
-                self._inspected.popitem(last=False)
+        self._inspected.put((digest, kind), info)
         return info
 
     def _look_into(self, kind: MediaKind, container: str, data: bytes) -> MediaInfo:
@@ -226,3 +225,48 @@ class MediaLibrary:
             return inspect_image(container, data, self._clock, self._gate)
         with self._gate.admit(AUDIO_VIDEO_SHARE), self._clock.running():
             return inspect_audio_video(kind, container, data, self._clock)
+
+    def _find_scenes(
+        self, kind: MediaKind, data: bytes, digest: str, info: MediaInfo
+    ) -> tuple[Scene, ...]:
+        known = self._scenes.get((digest, kind))
+        if known is not None:
+            return known
+        from langchain_mimo.emulator.media.scenes import find_scenes  # noqa: PLC0415
+
+        try:
+            with self._gate.admit(AUDIO_VIDEO_SHARE), self._clock.running():
+                scenes = find_scenes(kind, data, info, self._clock)
+        except Refusal:
+            raise
+        except Exception:  # noqa: BLE001 - as above
+            raise damaged_media() from None
+        self._scenes.put((digest, kind), scenes)
+        return scenes
+
+
+class _Cache(Generic[_Value]):
+    """What was found out about files, by their digest and kind; the oldest leave it first.
+
+    Args:
+        size: Number of values kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[tuple[str, MediaKind], _Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, MediaKind]) -> _Value | None:
+        """Return the value of a file, or None if it is not known."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: tuple[str, MediaKind], value: _Value) -> None:
+        """Keep the value of a file."""
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)

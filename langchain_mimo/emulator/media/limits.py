@@ -63,6 +63,22 @@ DECODED_FRAMES = 100
 DECODED_FRAME_PIXELS = 64 * 10**6
 """Most pixels of those frames together; one frame is always decoded."""
 
+SCENE_PIXELS = 500 * 10**6
+"""Most pixels of the frames that are decoded to find scenes; beyond it, key frames are, and as many
+pixels again between those that differ."""
+
+SCENE_FRAME_PIXELS = 25_000
+"""What a smaller frame counts as there."""
+
+SCENE_AUDIO_SECONDS = 600.0
+"""Audio is decoded for so many seconds to find scenes."""
+
+SCENE_AUDIO_SAMPLES = 80 * 10**6
+"""Most samples of all channels there: 600 s of 2 channels at 64 kHz."""
+
+MAX_SCENES = 100
+"""Most scenes of a file; the last takes in the rest."""
+
 MAX_BAD_SHARE = 2 / 3
 """Largest share of the packets tried that may fail to decode. FFmpeg's own tool draws the line here
 (`-max_error_rate`); where MiMo draws it is not known."""

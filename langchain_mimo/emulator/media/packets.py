@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import av
 from av.audio.resampler import AudioResampler
@@ -39,6 +39,7 @@ class Track:
     Attributes:
         stream: The stream, as PyAV opened it.
         count: Number of packets that are shown: an edit list may hide some.
+        keys: How many of them are key frames.
         untimed: How many of them state no duration.
         decoded: Number of frames that were decoded.
         failed: Number of packets that did not decode.
@@ -46,6 +47,7 @@ class Track:
 
     stream: Any
     count: int = 0
+    keys: int = 0
     untimed: int = 0
     decoded: int = 0
     failed: int = 0
@@ -58,6 +60,7 @@ class Track:
         """Count a packet that is shown."""
         duration = packet.duration or 0
         self.count += 1
+        self.keys += bool(packet.is_keyframe)
         self.untimed += not duration
         self._sum += duration
         time = packet.dts if packet.pts is None else packet.pts
@@ -104,6 +107,19 @@ class Track:
         return self.decoded == 0 or self.failed > MAX_BAD_SHARE * tried
 
 
+class Reader(Protocol):
+    """What reads the packets of one track."""
+
+    track: Track
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more is decoded; packets are counted to the end."""
+
+    def take(self, frame: Any) -> None:
+        """Look at a decoded frame."""
+
+
 @dataclass(slots=True)
 class VideoStart:
     """Decodes the first frames of a video.
@@ -125,9 +141,7 @@ class VideoStart:
 
     def take(self, frame: Any) -> None:
         """Look at a decoded frame."""
-        pixels = frame.width * frame.height
-        if pixels > MAX_FRAME_PIXELS:
-            raise beyond_limit(f"frames of more than {MAX_FRAME_PIXELS} pixels")
+        pixels = frame_pixels(frame)
         self._pixels += pixels
         if self.colours is None:
             small = pixels <= _SMALL_FRAME_PIXELS
@@ -141,11 +155,17 @@ class AudioStart:
 
     Attributes:
         track: Its track.
+        most_seconds: Seconds that are decoded at most.
+        most_samples: Samples of all channels that are decoded at most.
         samples: What was decoded, as mono 16-bit samples at `SAMPLE_RATE`.
+        first: When the first of them is heard, in seconds.
     """
 
     track: Track
+    most_seconds: float = DECODED_SECONDS
+    most_samples: int = DECODED_SAMPLES
     samples: array[int] = field(default_factory=lambda: array("h"))
+    first: float | None = None
     _taken: int = 0
     _resampler: AudioResampler | None = None
     _form: tuple[object, ...] = ()
@@ -153,8 +173,8 @@ class AudioStart:
     @property
     def is_done(self) -> bool:
         """Whether enough was decoded."""
-        enough = len(self.samples) >= DECODED_SECONDS * SAMPLE_RATE
-        return enough or self._taken >= DECODED_SAMPLES
+        enough = len(self.samples) >= self.most_seconds * SAMPLE_RATE
+        return enough or self._taken >= self.most_samples
 
     def take(self, frame: Any) -> None:
         """Look at a decoded frame."""
@@ -162,6 +182,8 @@ class AudioStart:
             raise beyond_limit(f"frames of more than {2 * DECODED_SECONDS:g} seconds")
         if frame.sample_rate > MAX_SAMPLE_RATE:
             raise beyond_limit(f"more than {MAX_SAMPLE_RATE} samples per second")
+        if self.first is None:
+            self.first = frame.time
         self._taken += frame.samples * len(frame.layout.channels)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._resampler is None or form != self._form:
@@ -172,7 +194,19 @@ class AudioStart:
             self.samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
 
 
-def read_packets(source: Any, starts: list[VideoStart | AudioStart], clock: Clock) -> None:
+def frame_pixels(frame: Any) -> int:
+    """Return the number of pixels of a frame.
+
+    Raises:
+        Refusal: There are too many.
+    """
+    pixels = int(frame.width * frame.height)
+    if pixels > MAX_FRAME_PIXELS:
+        raise beyond_limit(f"frames of more than {MAX_FRAME_PIXELS} pixels")
+    return pixels
+
+
+def read_packets(source: Any, readers: Sequence[Reader], clock: Clock) -> None:
     """Read every packet once; decode the first ones of each track.
 
     As in FFmpeg's own tool, a packet that does not decode is left out, and a read error ends the
@@ -180,29 +214,30 @@ def read_packets(source: Any, starts: list[VideoStart | AudioStart], clock: Cloc
 
     Args:
         source: The container, as PyAV opened it.
-        starts: What decodes each of the tracks; other tracks are skipped.
+        readers: What decodes each of the tracks; other tracks are skipped.
         clock: The time that is left.
 
     Raises:
         Refusal: A limit of the emulator is exceeded.
     """
-    by_index = {start.track.stream.index: start for start in starts}
-    streams = [start.track.stream for start in starts]
-    for number, packet in enumerate(_tolerant(source.demux(*streams))):
+    by_index = {reader.track.stream.index: reader for reader in readers}
+    streams = [reader.track.stream for reader in readers]
+    for number, packet in enumerate(tolerant(source.demux(*streams))):
         if number % _PACKETS_PER_CHECK == 0:
             clock.check()
         if number >= MAX_PACKETS:
             raise beyond_limit(f"more than {MAX_PACKETS} packets")
-        start = by_index[packet.stream.index]
+        reader = by_index[packet.stream.index]
         if packet.size and not packet.is_discard:
-            start.track.add(packet)
-        if not start.is_done:
-            _decode(packet, start.track, start.take)
+            reader.track.add(packet)
+        if not reader.is_done:
+            _decode(packet, reader.track, reader.take)
 
 
-def _tolerant(packets: Iterator[Any]) -> Iterator[Any]:
+def tolerant(items: Iterator[Any]) -> Iterator[Any]:
+    """Yield packets or frames up to the first error of FFmpeg."""
     try:
-        yield from packets
+        yield from items
     except (av.FFmpegError, OSError, ValueError):
         return
 
