@@ -138,7 +138,7 @@ def test_any_error_of_pillow_or_pyav_is_a_refusal(kind, mime_type, error, monkey
         raise error("from below")
 
     monkeypatch.setattr(images, "_open_header", fail)
-    monkeypatch.setattr(audio_video, "_open", fail)
+    monkeypatch.setattr(audio_video, "open_container", fail)
     data = {
         "image": hostile_media.png(16, 16),
         "audio": hostile_media.wav(8000, rate=8000),
