@@ -25,10 +25,22 @@ read again while a request is sent, if it is in a folder that the model allows:
 
     info = probe("media/lecture.mkv")
     print(info.duration_s, info.width, info.height, info.refusal)
+
+`identify` tells by a file's first bytes whether it is an image, a video or audio at all.
 """
 
 from langchain_mimo._media.content_blocks import audio_block, image_block, video_block
 from langchain_mimo._media.headers.reader import StreamInfo
 from langchain_mimo._media.media_info import MediaInfo, probe
+from langchain_mimo._media.media_types import MediaType, identify
 
-__all__ = ["MediaInfo", "StreamInfo", "audio_block", "image_block", "probe", "video_block"]
+__all__ = [
+    "MediaInfo",
+    "MediaType",
+    "StreamInfo",
+    "audio_block",
+    "identify",
+    "image_block",
+    "probe",
+    "video_block",
+]

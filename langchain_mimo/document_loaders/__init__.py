@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_mimo.cost.segments import MediaSegment
+    from langchain_mimo.document_loaders.blobs import MediaBlobLoader
 
 _MODULES = {
+    "MediaBlobLoader": "langchain_mimo.document_loaders.blobs",
     "MediaSegment": "langchain_mimo.cost.segments",
 }
 
 __all__ = [
+    "MediaBlobLoader",
     "MediaSegment",
 ]
 
