@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from langchain_mimo.emulator.answers.media_values import describe_all, media_facts
+from langchain_mimo.emulator.answers.media_values import about_media, describe_all, media_facts
 from langchain_mimo.emulator.answers.pattern_values import complete_match
 from langchain_mimo.emulator.answers.patterns import Steps
 from langchain_mimo.emulator.answers.schema_values import value_for
@@ -67,7 +68,7 @@ def json_answer(conversation: Conversation, task: Task) -> str | None:
     own. Without both, the prompt must ask for JSON and contain a schema.
     """
     if conversation.json_schema is not None:
-        offered = _offered_values(conversation, task)
+        offered = _offered_values(task)
         return _constrained(conversation.json_schema, offered, thinking=conversation.thinking)
     prompt = f"{conversation.system_text}\n{task.text}"
     if conversation.json_mode:
@@ -76,7 +77,7 @@ def json_answer(conversation: Conversation, task: Task) -> str | None:
         )
         value = None
         if "json" in full_text.lower():
-            offered = _offered_values(conversation, task)
+            offered = _offered_values(task)
             value = _value_for_prompt(prompt, offered)
             if value is None:
                 value = _value_for_prompt(full_text, offered)
@@ -86,7 +87,7 @@ def json_answer(conversation: Conversation, task: Task) -> str | None:
     schema = next(iter(schemas_in(prompt)), None)
     if schema is None:
         return None
-    return _dump(value_for(schema, _offered_values(conversation, task)))
+    return _dump(value_for(schema, _offered_values(task)))
 
 
 def _constrained(schema: Mapping[str, Any], offered: PromptValues, *, thinking: bool) -> str:
@@ -155,7 +156,7 @@ def _value_for_prompt(text: str, offered: PromptValues) -> Any:
     return None
 
 
-def _offered_values(conversation: Conversation, task: Task) -> PromptValues:
+def _offered_values(task: Task) -> PromptValues:
     """Return the values to answer with: of the prompt, of tool results and of media."""
     offered = PromptValues.read(_without_json_instructions(task.text))
     offered.facts = json_facts(task.results)
@@ -163,11 +164,10 @@ def _offered_values(conversation: Conversation, task: Task) -> PromptValues:
         if offered.has_values():
             break
         offered.fill_gaps(PromptValues.read(text))
-    recent = [item for turn in conversation.exchange for item in turn.media]
-    media = recent or conversation.media
-    offered.descriptions = describe_all(media)
-    if media:
-        offered.facts = media_facts(media[0]) | offered.facts
+    offered.descriptions = describe_all(task.media)
+    if task.media:
+        offered.facts = media_facts(task.media[0]) | offered.facts
+        offered.about_media = partial(about_media, task.media)
     return offered
 
 

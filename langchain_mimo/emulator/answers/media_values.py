@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from langchain_mimo.emulator.conversation.request import MediaItem
+from langchain_mimo.emulator.answers.moments import Moment
+from langchain_mimo.emulator.conversation.request import MediaItem, Scene
 
 _COLOURS = "mainly "
 """How the detail that names the main colours of an image begins."""
@@ -37,14 +38,53 @@ def describe(item: MediaItem, number: int) -> str:
 def media_facts(item: MediaItem) -> dict[str, Any]:
     """Return what is known about a media item by the lower-case name of a field."""
     info = item.info
-    colours = [text.removeprefix(_COLOURS) for text in info.details if text.startswith(_COLOURS)]
+    colours = _colours(info.details)
     facts = {
         "kind": item.kind,
         "format": info.format,
         "width": info.width,
         "height": info.height,
         "duration": info.duration,
-        "colour": "".join(colours),
-        "color": "".join(colours),
+        "colour": colours,
+        "color": colours,
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _colours(details: Iterable[str]) -> str:
+    return "".join(text.removeprefix(_COLOURS) for text in details if text.startswith(_COLOURS))
+
+
+def about_media(media: Sequence[MediaItem]) -> Moment:
+    """Return what is known of media and of their scenes.
+
+    The description is of all media. Times, scenes and facts are those of the first video; without
+    one, of the first audio; without both, of the first image.
+
+    Args:
+        media: At least one image, video or audio.
+
+    Raises:
+        Refusal: Finding the scenes takes more than the emulator spends on a request.
+    """
+    item = min(media, key=lambda one: ("video", "audio", "image").index(one.kind))
+    description = " ".join(describe_all(media))
+    scenes = item.find_scenes() if item.find_scenes is not None else ()
+    facts = media_facts(item)
+    parts = tuple(
+        _moment_of(item, scene, f"Scene {number} of {len(scenes)}", facts)
+        for number, scene in enumerate(scenes, 1)
+    )
+    speech = "; ".join(dict.fromkeys(scene.sound for scene in scenes if scene.sound))
+    return Moment(0.0, item.info.duration, description, speech, facts, parts)
+
+
+def _moment_of(item: MediaItem, scene: Scene, label: str, facts: dict[str, Any]) -> Moment:
+    size = [f"{item.info.width}×{item.info.height} pixels"] if item.kind == "video" else []
+    seen = [scene.looks] if scene.looks else [scene.sound or "silence"]
+    description = (
+        f"{label}, from {scene.start:.2f} to {scene.end:.2f} seconds: {', '.join(seen + size)}."
+    )
+    colours = _colours([scene.looks])
+    known = {**facts, "colour": colours, "color": colours} if colours else facts
+    return Moment(scene.start, scene.end, description, scene.sound, known)

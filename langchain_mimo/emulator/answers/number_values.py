@@ -26,6 +26,19 @@ def in_bounds(number: float, schema: Mapping[str, Any]) -> bool:
     )
 
 
+def nearest_in_bounds(number: float, schema: Mapping[str, Any], *, integer: bool) -> int | float:
+    """Return the number within the bounds of a schema that is near another one."""
+    step = _exact(schema.get("multipleOf") or (1 if integer else 0))
+    lowest, highest = schema.get("minimum"), schema.get("maximum")
+    near = number if lowest is None else max(number, lowest)
+    near = near if highest is None else min(near, highest)
+    if step:
+        near = _multiple(round(_exact(near) / step), float(step))
+    if not in_bounds(near, schema) or (integer and not float(near).is_integer()):
+        return number_in_range(schema, integer=integer)
+    return int(near) if float(near).is_integer() else near
+
+
 def number_in_range(schema: Mapping[str, Any], *, integer: bool) -> int | float:
     """Return a plain number within the bounds of a schema: 1 or 0 if possible."""
     for candidate in _candidates(schema):

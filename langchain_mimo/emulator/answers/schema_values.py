@@ -1,26 +1,24 @@
 """Generates values that fit a JSON schema, from the values that the prompt offers.
 
 Numbers, quoted strings and names are taken from the prompt in order; where the prompt offers
-nothing, the value is a plain one that the schema allows.
+nothing, the value is a plain one that the schema allows. If the schema asks for ranges of a media
+file and the request has one, nothing is taken from the prompt: all values are about the file.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from langchain_mimo.emulator.answers.number_values import in_bounds, number_in_range
-from langchain_mimo.emulator.answers.pattern_values import matching_text
-from langchain_mimo.emulator.answers.patterns import Steps
-from langchain_mimo.emulator.answers.property_names import (
-    DATES,
-    FREE_TEXT,
-    LINKS,
-    is_proper_name,
-    name_pattern,
-    words_of,
+from langchain_mimo.emulator.answers.moments import Moment, asks_for_ranges, is_range
+from langchain_mimo.emulator.answers.number_values import in_bounds
+from langchain_mimo.emulator.answers.property_names import DATES, LINKS, name_pattern, words_of
+from langchain_mimo.emulator.answers.scalar_values import (
+    MAX_TEXT,
+    NEGATION,
+    STRING,
+    ScalarValues,
 )
 from langchain_mimo.emulator.answers.schema_references import (
     MAX_DEPTH,
@@ -37,26 +35,8 @@ _HARD_LIMIT = 60
 MAX_VALUES, MAX_ITEMS = 5_000, 1_000
 """Values in an answer and in one of its arrays; further ones are null or left out."""
 
-MAX_CHARACTERS = 200_000
-"""Characters of all strings and constants of an answer; what comes after them is null or short."""
-
 _MAX_READ = 300
 """Values for which the prompt is read; later ones are plain, and optional ones are left out."""
-
-_MAX_TEXT = 200
-_STRING = r"\"[^\"]+\"|'[^'\n]+'|“[^”]+”|「[^」]+」"
-_EXPRESSION_NAME = re.compile(r"expression|formula|equation|calculation", re.IGNORECASE)
-_EXPRESSION = re.compile(r"[-(]*\d[\d\s.+\-*/×÷^%()]*[\d)]")
-_NEGATION = r"(?:no|not|without|don't|disable|off)"
-_FORMATS = {
-    "date": "2026-01-01",
-    "date-time": "2026-01-01T00:00:00Z",
-    "time": "12:00:00",
-    "email": "user@example.com",
-    "uri": "https://example.com/",
-    "url": "https://example.com/",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-}
 
 
 def value_for(
@@ -75,30 +55,28 @@ def value_for(
         offered: The values to use; those that are used are removed.
         shape: Changes each string that has a `pattern`, given the string and the pattern.
     """
-    return _Filler(schema, offered, shape).fill(schema, "", 0)
+    if offered.about_media is not None and asks_for_ranges(schema, Resolver(schema)):
+        offered = PromptValues("", moment=offered.about_media())
+    return _Filler(schema, ScalarValues(offered, shape)).fill(schema, "", 0)
 
 
 class _Filler:
-    def __init__(
-        self,
-        root: Mapping[str, Any],
-        offered: PromptValues,
-        shape: Callable[[str, str], str] | None,
-    ) -> None:
+    def __init__(self, root: Mapping[str, Any], scalars: ScalarValues) -> None:
         self._resolver = Resolver(root)
-        self._offered = offered
-        self._shape = shape
-        self._steps = Steps()
+        self._scalars = scalars
         self._values = 0
         self._read = 0
-        self._characters = MAX_CHARACTERS
+
+    @property
+    def _offered(self) -> PromptValues:
+        return self._scalars.offered
 
     def fill(self, schema: Any, name: str, depth: int) -> Any:
         self._values += 1
-        if self._values > MAX_VALUES or self._characters <= 0:
+        if self._values > MAX_VALUES or self._scalars.characters <= 0:
             return None
-        if self._values == _MAX_READ:
-            self._offered = PromptValues("")
+        if self._values == _MAX_READ and self._offered.moment is None:
+            self._scalars.offered = PromptValues("")
         schema = self._resolver.resolve(schema)
         if depth > _HARD_LIMIT or "const" in schema:
             return self._counted(schema.get("const", schema.get("default")))
@@ -111,11 +89,13 @@ class _Filler:
 
     def _counted(self, value: Any) -> Any:
         """Count the characters of a value, and return it; None if there is no room for it."""
-        self._characters -= len(value) if isinstance(value, str) else len(dump(value))
-        return value if self._characters > 0 else None
+        self._scalars.characters -= len(value) if isinstance(value, str) else len(dump(value))
+        return value if self._scalars.characters > 0 else None
 
     def _may_read(self) -> bool:
         """Return whether the prompt is read for one more property."""
+        if self._offered.moment is not None:
+            return True
         self._read += 1
         return self._read <= _MAX_READ
 
@@ -126,13 +106,13 @@ class _Filler:
             case "array":
                 value = self._array(schema, name, depth)
             case "integer" | "number":
-                value = self._number(schema, name, integer=kind == "integer")
+                value = self._scalars.number(schema, name, integer=kind == "integer")
             case "boolean":
-                value = self._boolean(schema, name)
+                value = self._scalars.boolean(schema, name)
             case "null":
                 value = None
             case _:
-                value = self._string(schema, name)
+                value = self._scalars.string(schema, name)
         return value
 
     def _from_enum(self, schema: Mapping[str, Any]) -> Any:
@@ -175,7 +155,7 @@ class _Filler:
         # Required properties choose first among the values that the prompt offers.
         for name in properties:
             if name in required:
-                self._characters -= len(name)
+                self._scalars.characters -= len(name)
                 values[name] = self.fill(properties[name], name, depth + 1)
         for name in properties:
             if depth > MAX_DEPTH or not self._may_read():
@@ -185,9 +165,11 @@ class _Filler:
         return {name: values[name] for name in properties if name in values}
 
     def _should_fill(self, schema: Any, name: str) -> bool:
-        """Return whether the prompt calls for an optional property."""
+        """Return whether the prompt calls for an optional property; about media, all are filled."""
+        if self._offered.moment is not None:
+            return True
         text = self._offered.text
-        if re.search(rf"\b{_NEGATION}\s+(?:\w+\s+)?{name_pattern(name)}", text, re.IGNORECASE):
+        if re.search(rf"\b{NEGATION}\s+(?:\w+\s+)?{name_pattern(name)}", text, re.IGNORECASE):
             return type_of(self._resolver.resolve(schema)) == "boolean"
         if len(name) > 1 and mentions(text, name):
             return True
@@ -215,6 +197,9 @@ class _Filler:
     def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
         if schema.get("prefixItems"):
             return [self.fill(item, name, depth + 1) for item in schema["prefixItems"]]
+        moment = self._offered.moment
+        if moment is not None and is_range(schema.get("items"), self._resolver):
+            return self._ranges(schema, moment, name, depth)
         items = self._resolver.resolve(schema.get("items"))
         least = (
             schema.get("minItems", 0) if depth > MAX_DEPTH else max(schema.get("minItems", 1), 1)
@@ -226,15 +211,28 @@ class _Filler:
             values.append(self.fill(items, name, depth + 1))
         return values
 
+    def _ranges(
+        self, schema: Mapping[str, Any], moment: Moment, name: str, depth: int
+    ) -> list[Any]:
+        """Return an object for each part of a media file."""
+        least = min(int(schema.get("minItems", 0)), MAX_ITEMS)
+        most = least if depth > MAX_DEPTH else int(schema.get("maxItems", MAX_ITEMS))
+        whole, values = self._offered, []
+        for part in moment.split(least, most):
+            self._scalars.offered = PromptValues("", moment=part)
+            values.append(self.fill(schema["items"], name, depth + 1))
+        self._scalars.offered = whole
+        return values
+
     def _listed_strings(self, items: Mapping[str, Any], name: str) -> list[Any]:
         """Find quoted strings that follow the property's name."""
         special = items.keys() & {"enum", "anyOf", "oneOf", "const", "format", "pattern"}
         if not (name and self._offered.text) or special or type_of(items) != "string":
             return []
-        listed = rf"\b{name_pattern(name)}s?\W{{1,3}}((?:(?:{_STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
+        listed = rf"\b{name_pattern(name)}s?\W{{1,3}}((?:(?:{STRING})(?:\s*,?\s*(?:and\s+)?)?)+)"
         match = re.search(listed, self._offered.text, re.IGNORECASE)
         values = (
-            [one.strip("\"'“”「」") for one in re.findall(_STRING, match.group(1))] if match else []
+            [one.strip("\"'“”「」") for one in re.findall(STRING, match.group(1))] if match else []
         )
         self._offered.quoted = [one for one in self._offered.quoted if one not in values]
         return _with_valid_length(values, items)
@@ -259,141 +257,7 @@ class _Filler:
             return _with_valid_length(values, items)
         return []
 
-    def _number(self, schema: Mapping[str, Any], name: str, *, integer: bool) -> int | float:
-        value = self._number_found(name)
-        if value is not None:
-            value = int(value) if integer or value.is_integer() else value
-            if in_bounds(value, schema):
-                if value in self._offered.numbers:
-                    self._offered.numbers.remove(value)
-                return value
-        for index, number in enumerate(self._offered.numbers):
-            if in_bounds(number, schema) and (not integer or float(number).is_integer()):
-                del self._offered.numbers[index]
-                return int(number) if integer else number
-        default = schema.get("default")
-        if isinstance(default, bool) or not isinstance(default, int | float):
-            default = None
-        if default is not None and in_bounds(default, schema):
-            return default
-        return number_in_range(schema, integer=integer)
-
-    def _number_found(self, name: str) -> float | None:
-        """Return the number that the prompt or a fact gives for a property, or None."""
-        found = self._labelled_value(name, r"-?\d+(?:\.\d+)?") or self._offered.facts.get(
-            name.lower()
-        )
-        if not isinstance(found, str | int | float) or isinstance(found, bool):
-            return None
-        try:
-            value = float(found)
-        except (ValueError, OverflowError):
-            return None
-        return value if math.isfinite(value) else None
-
-    def _boolean(self, schema: Mapping[str, Any], name: str) -> bool:
-        phrase = re.sub(r"[_-]+", " ", name)
-        if self._offered.text and re.search(
-            rf"\b{_NEGATION}\s+(?:\w+\s+)?{re.escape(phrase)}", self._offered.text, re.IGNORECASE
-        ):
-            return False
-        found = self._labelled_value(name, r"\w+")
-        if found:
-            return found.lower() in {"true", "yes", "on", "1"}
-        fact = self._offered.facts.get(name.lower())
-        if isinstance(fact, bool):
-            return fact
-        if mentions(self._offered.text, name):
-            return True
-        default = schema.get("default")
-        return default if isinstance(default, bool) else True
-
-    def _string(self, schema: Mapping[str, Any], name: str) -> str:
-        value = self._string_found(schema, name)
-        least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", _MAX_TEXT))
-        value = value[:most].ljust(min(least, self._characters), ".")
-        self._characters -= len(value)
-        pattern = schema.get("pattern")
-        return value if self._shape is None or not pattern else self._shape(value, pattern)
-
-    def _string_found(self, schema: Mapping[str, Any], name: str) -> str:
-        offered = self._offered
-        found = self._labelled_value(name, rf"{_STRING}|[\w@./:+-]+") or self._followed_by_string(
-            name
-        )
-        if found:
-            value = found.strip("\"'“”「」")
-            offered.quoted = [one for one in offered.quoted if one != value]
-            return value
-        if name.lower() in offered.facts:
-            return str(offered.facts[name.lower()])
-        form = schema.get("format")
-        if form in _FORMATS:
-            pool = offered.dates if "date" in form or form == "time" else offered.links
-            return pool.pop(0) if pool else _FORMATS[form]
-        if schema.get("pattern"):
-            return self._matching(schema["pattern"], schema)
-        return self._free_text(schema, name)
-
-    def _free_text(self, schema: Mapping[str, Any], name: str) -> str:
-        offered = self._offered
-        if _EXPRESSION_NAME.search(name) and (match := _EXPRESSION.search(offered.text)):
-            return match.group().strip()
-        pool = next((pool for pool in self._pools(name) if pool), None)
-        if pool is not None:
-            return pool.pop(0)
-        default = schema.get("default")
-        return default if isinstance(default, str) else offered.text or name or "text"
-
-    def _pools(self, name: str) -> list[list[str]]:
-        """Return the lists to take a string from, chosen by the property's name."""
-        offered = self._offered
-        words = words_of(name)
-        last = words[-1] if words else ""
-        if last in FREE_TEXT:
-            return [offered.quoted, offered.descriptions]
-        if LINKS.intersection(words):
-            return [offered.links, offered.quoted]
-        if DATES.intersection(words) and offered.dates:
-            return [offered.dates]
-        if is_proper_name(name):
-            return [offered.names, offered.quoted, offered.objects]
-        return [
-            *(offered.quoted, offered.names, offered.objects, offered.dates, offered.links),
-            offered.descriptions,
-        ]
-
-    def _followed_by_string(self, name: str) -> str | None:
-        """Find a quoted string right after the property's name, such as `titled 'x'`."""
-        words = words_of(name)
-        for label in (name_pattern(name), re.escape(words[-1]) if words else ""):
-            if not (label and self._offered.text):
-                continue
-            pattern = rf"\b{label}(?:d|ed)?\s+({_STRING})"
-            match = re.search(pattern, self._offered.text, re.IGNORECASE)
-            if match:
-                return match.group(1)
-        return None
-
-    def _matching(self, pattern: str, schema: Mapping[str, Any]) -> str:
-        offered = self._offered
-        candidates = [*offered.quoted, *offered.names, *offered.dates, *offered.links]
-        candidates += [str(number) for number in offered.numbers] + offered.text.split()
-        candidates += [str(example) for example in schema.get("examples") or ()]
-        candidates.append(str(schema.get("default", "text")))
-        return matching_text(pattern, candidates, self._steps)
-
-    def _labelled_value(self, name: str, value: str) -> str | None:
-        """Find `name = value`, `name: value`, or, for longer names, `name is value`."""
-        if not (name and self._offered.text):
-            return None
-        link = r"\s*[\"'`]?\s*[=:]\s*" if len(name) < 3 else r"\s*[\"'`]?\s*(?:[=:]|\bis\b)\s*"
-        match = re.search(
-            rf"(?<!\w){name_pattern(name)}{link}({value})", self._offered.text, re.IGNORECASE
-        )
-        return match.group(1) if match else None
-
 
 def _with_valid_length(values: list[str], schema: Mapping[str, Any]) -> list[str]:
-    least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_TEXT)
+    least, most = schema.get("minLength", 0), schema.get("maxLength", MAX_TEXT)
     return [value for value in values if least <= len(value) <= most]

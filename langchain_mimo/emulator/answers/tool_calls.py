@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
 import orjson
 
+from langchain_mimo.emulator.answers.media_values import about_media
 from langchain_mimo.emulator.answers.property_names import is_proper_name
 from langchain_mimo.emulator.answers.schema_references import required_names
 from langchain_mimo.emulator.answers.schema_values import value_for
@@ -27,7 +28,7 @@ from langchain_mimo.emulator.answers.words import (
     name_words,
     sentences,
 )
-from langchain_mimo.emulator.conversation.request import Conversation, Tool, Turn
+from langchain_mimo.emulator.conversation.request import Conversation, MediaItem, Tool, Turn
 
 _NAME_SCORE = 10
 _NAME_WORD_SCORE = 3
@@ -95,6 +96,7 @@ class Task:
         rounds: Number of assistant turns with tool calls since then.
         called: Names of the tools called since then.
         results: Texts of the tool results since then, in order.
+        media: The media since the last finished answer; without any, those of all turns.
     """
 
     text: str
@@ -102,6 +104,7 @@ class Task:
     rounds: int
     called: tuple[str, ...]
     results: tuple[str, ...]
+    media: tuple[MediaItem, ...] = ()
 
 
 def current_task(conversation: Conversation) -> Task:
@@ -122,12 +125,14 @@ def current_task(conversation: Conversation) -> Task:
         elif turn.role == "tool":
             results.append(turn.text)
     earlier = [turn.text for turn in conversation.turns if turn.role == "user"]
+    media = [item for turn in conversation.exchange for item in turn.media] or conversation.media
     return Task(
         "\n".join(texts),
         tuple(reversed(earlier[: len(earlier) - len(texts)])),
         len(calls),
         tuple(call.name for turn in calls for call in turn.calls),
         tuple(results),
+        tuple(media),
     )
 
 
@@ -321,6 +326,8 @@ def _offered_values(text: str, names: Sequence[str], task: Task) -> PromptValues
         if offered.has_values():
             break
         offered.fill_gaps(PromptValues.read(earlier, names))
+    if task.media:
+        offered.about_media = partial(about_media, task.media)
     return offered
 
 

@@ -7,12 +7,14 @@ so that a test can predict how the emulator reads a prompt. They are frozen: no 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import orjson
+
+from langchain_mimo.emulator.answers.moments import Moment
 
 
 def _word_set(words: str) -> frozenset[str]:
@@ -182,6 +184,9 @@ class PromptValues:
         objects: Phrases that follow a preposition, in order.
         facts: Values from the JSON results of tools and from media, by lower-case key.
         descriptions: Descriptions of media, in order.
+        about_media: Looks into the media of the request, for an answer about its scenes; None
+            without media.
+        moment: The range of a media file that all values are about, if they are about one.
     """
 
     text: str
@@ -193,6 +198,8 @@ class PromptValues:
     objects: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     descriptions: list[str] = field(default_factory=list)
+    about_media: Callable[[], Moment] | None = None
+    moment: Moment | None = None
 
     @classmethod
     def read(cls, text: str, excluded: Collection[str] = ()) -> PromptValues:

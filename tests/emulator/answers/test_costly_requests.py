@@ -6,7 +6,8 @@ import pytest
 from emulator_requests import function, message, post, request
 
 from langchain_mimo.emulator import MiMoEmulator
-from langchain_mimo.emulator.answers.schema_values import MAX_CHARACTERS, MAX_ITEMS, MAX_VALUES
+from langchain_mimo.emulator.answers.scalar_values import MAX_CHARACTERS
+from langchain_mimo.emulator.answers.schema_values import MAX_ITEMS, MAX_VALUES
 from langchain_mimo.emulator.answers.words import both_ends
 
 
