@@ -11,15 +11,61 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_mimo.cost.segments import MediaSegment
     from langchain_mimo.document_loaders.blobs import MediaBlobLoader
+    from langchain_mimo.document_loaders.journal import MediaJournal
+    from langchain_mimo.document_loaders.journal_claims import Claim
+    from langchain_mimo.document_loaders.journal_entries import (
+        Answer,
+        Entry,
+        SegmentInfo,
+        media_key,
+    )
+    from langchain_mimo.document_loaders.journal_report import JournalReport, JournalRow
+    from langchain_mimo.document_loaders.parsers import MiMoMediaParser
+    from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
+    from langchain_mimo.document_loaders.schemas import MediaDescription, MediaOverview, MediaScene
+    from langchain_mimo.document_loaders.segments import plan_media
+    from langchain_mimo.document_loaders.transcripts import Cue
 
 _MODULES = {
+    "Answer": "langchain_mimo.document_loaders.journal_entries",
+    "Claim": "langchain_mimo.document_loaders.journal_claims",
+    "Cue": "langchain_mimo.document_loaders.transcripts",
+    "Entry": "langchain_mimo.document_loaders.journal_entries",
+    "JournalReport": "langchain_mimo.document_loaders.journal_report",
+    "JournalRow": "langchain_mimo.document_loaders.journal_report",
     "MediaBlobLoader": "langchain_mimo.document_loaders.blobs",
+    "MediaDescription": "langchain_mimo.document_loaders.schemas",
+    "MediaJournal": "langchain_mimo.document_loaders.journal",
+    "MediaOverview": "langchain_mimo.document_loaders.schemas",
+    "MediaPlan": "langchain_mimo.document_loaders.plans",
+    "MediaScene": "langchain_mimo.document_loaders.schemas",
     "MediaSegment": "langchain_mimo.cost.segments",
+    "MiMoMediaParser": "langchain_mimo.document_loaders.parsers",
+    "PlanOptions": "langchain_mimo.document_loaders.plans",
+    "SegmentInfo": "langchain_mimo.document_loaders.journal_entries",
+    "media_key": "langchain_mimo.document_loaders.journal_entries",
+    "plan_media": "langchain_mimo.document_loaders.segments",
 }
 
 __all__ = [
+    "Answer",
+    "Claim",
+    "Cue",
+    "Entry",
+    "JournalReport",
+    "JournalRow",
     "MediaBlobLoader",
+    "MediaDescription",
+    "MediaJournal",
+    "MediaOverview",
+    "MediaPlan",
+    "MediaScene",
     "MediaSegment",
+    "MiMoMediaParser",
+    "PlanOptions",
+    "SegmentInfo",
+    "media_key",
+    "plan_media",
 ]
 
 

@@ -1,0 +1,89 @@
+"""The arguments of MiMoMediaParser: checks, and what becomes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel
+
+from langchain_mimo._checks import shown
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
+from langchain_mimo.document_loaders.prompts import MODALITIES
+from langchain_mimo.document_loaders.schemas import MediaDescription, MediaOverview, check_schema
+from langchain_mimo.document_loaders.segments import plan_media
+from langchain_mimo.document_loaders.transcripts import TranscriptSource
+from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+from langchain_mimo.media import MediaInfo
+
+
+def check_options(options: Any) -> PlanOptions:
+    """Return the options of the plan, if they are those of `plan_media` and in range."""
+    given = {} if options is None else options
+    if not isinstance(given, Mapping):
+        raise MiMoConfigurationError(
+            f"plan must be a dict of arguments of plan_media, got {shown(options)}"
+        )
+    sample = MediaInfo("image", "PNG", "image/png", None, 100, width=32, height=32)
+    try:
+        plan_media(sample, **{name: value for name, value in given.items() if name != "hints"})
+    except MiMoInputError as error:
+        raise MiMoConfigurationError(f"plan: {error}") from None
+    return PlanOptions(**given)  # type: ignore[typeddict-item]
+
+
+def schemas_of(schema: Any, *, scenes: bool) -> dict[str, type[BaseModel]]:
+    """Return the schema by modality; images have no scenes."""
+    if schema is not None:
+        return dict.fromkeys(MODALITIES, check_schema(schema))
+    timed = MediaDescription if scenes else MediaOverview
+    return {"image": MediaOverview, "video": timed, "audio": timed}
+
+
+def check_transcript(transcript: Any) -> TranscriptSource | None:
+    """Return where transcripts come from, if it is "sidecar", a function or None."""
+    if transcript is None or transcript == "sidecar" or callable(transcript):
+        return transcript  # type: ignore[no-any-return]
+    raise MiMoConfigurationError(
+        "transcript must be a function of the blob, 'sidecar' or None, got "
+        f"{shown(transcript)}; for one file, pass lambda blob: cues"
+    )
+
+
+def runnables_of(
+    llm: BaseChatModel, schemas: Iterable[type[BaseModel]]
+) -> dict[type[BaseModel], Runnable[Any, Any]]:
+    """Return the model with each schema, or say that it takes none."""
+    try:
+        return {
+            schema: llm.with_structured_output(schema, method="json_schema", include_raw=True)
+            for schema in schemas
+        }
+    except NotImplementedError:
+        raise MiMoConfigurationError(
+            f"{type(llm).__name__} has no structured output; use a chat model that has it"
+        ) from None
+
+
+def check_allowed(plan: MediaPlan, llm: BaseChatModel) -> None:
+    """Check that the model may open the file, if it is sent by reference.
+
+    Raises:
+        MiMoConfigurationError: It may not.
+    """
+    if not isinstance(llm, ChatMiMo) or isinstance(plan.location, bytes):
+        return
+    if all(segment.preparation is not None for segment in plan.segments):
+        return
+    path = Path(os.path.realpath(plan.location))
+    allowed = llm.allowed_media_dirs
+    if not any(path.is_relative_to(folder) for folder in allowed):  # type: ignore[union-attr]
+        raise MiMoConfigurationError(
+            f"{plan.name} cannot be sent, since ChatMiMo opens no files of its folder; pass "
+            f"allowed_media_dirs=[{str(path.parent)!r}] to ChatMiMo"
+        )

@@ -1,0 +1,369 @@
+"""MiMoMediaParser: media files as Documents, one request per segment."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, TypeAlias, get_args
+
+from langchain_core.document_loaders import BaseBlobParser, Blob
+from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel
+from typing_extensions import override
+
+from langchain_mimo._checks import choice, integer, known_keywords, shown
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.cost.budget import CallBudget
+from langchain_mimo.cost.segments import MediaSegment
+from langchain_mimo.document_loaders import plans
+from langchain_mimo.document_loaders.arguments import (
+    check_allowed,
+    check_options,
+    check_transcript,
+    runnables_of,
+    schemas_of,
+)
+from langchain_mimo.document_loaders.documents import Described, documents_of
+from langchain_mimo.document_loaders.failures import OnError, handled, refusal
+from langchain_mimo.document_loaders.journal import MediaJournal
+from langchain_mimo.document_loaders.journal_claims import Claim
+from langchain_mimo.document_loaders.journal_entries import Entry
+from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
+from langchain_mimo.document_loaders.prompts import check_prompts, prompt_text
+from langchain_mimo.document_loaders.requests import (
+    Ask,
+    answer_of,
+    ask_for,
+    is_refusal,
+    media_block,
+    model_name,
+    partial_answer,
+)
+from langchain_mimo.document_loaders.running import (
+    Stop,
+    StoppedError,
+    ain_order,
+    in_order,
+    in_thread,
+)
+from langchain_mimo.document_loaders.schemas import (
+    scenes_field,
+)
+from langchain_mimo.document_loaders.segments import plan_media
+from langchain_mimo.document_loaders.transcripts import (
+    TranscriptSource,
+    cues_within,
+    transcript_of,
+)
+from langchain_mimo.document_loaders.unrecorded import Unrecorded, UnrecordedClaim
+from langchain_mimo.errors import (
+    MiMoConfigurationError,
+    MiMoError,
+    as_configuration_error,
+)
+from langchain_mimo.media import file_digest
+
+AnyClaim: TypeAlias = Claim | UnrecordedClaim
+
+logger = logging.getLogger("langchain_mimo")
+
+
+class MiMoMediaParser(BaseBlobParser):
+    """Describes images, videos and audio with a chat model, and makes Documents of the answers.
+
+    A file is sent in segments, one request each (`plan_media`). The model answers by a schema; each
+    scene becomes a Document with its times in seconds of the source.
+
+    Args:
+        llm: The chat model: `ChatMiMo`, or another one that takes base64 blocks of these media.
+        schema: A pydantic class that the answers fit, in place of `MediaDescription`. If one of its
+            fields is a list of models with the fields `start_s` and `end_s`, such as subclasses of
+            `MediaScene`, each entry becomes a Document, and the other fields one more for the whole
+            segment. Otherwise the answer becomes one Document. The text has a line for each field.
+        prompt: What to do, in place of `prompts.PROMPTS`; one text, or texts by modality. How to
+            state times, the language and the transcript are added to it.
+        scenes: Whether the default schema asks for scenes. Without, a segment is one Document.
+        plan: Keyword arguments of `plan_media`.
+        transcript: A function of the blob that returns its transcript or None, or "sidecar" for a
+            VTT or SRT file of the same name beside it. The model gets the part that belongs to its
+            segment. Documents have what the model makes of it.
+        journal: A `MediaJournal`, or the path of one, in which every paid answer is kept. Without
+            it, each run pays for all segments.
+        on_error: What becomes of files and segments that cannot be described, and of refusals:
+            "raise"; "skip", with a line in the log; or "document", which makes a Document with
+            status "error" or "refused" of each. Errors that every other segment would meet too are
+            raised always: configuration, a wrong key, no money, a used-up quota or budget, no such
+            model, and a journal that cannot be written.
+        max_concurrency: Most requests at a time for one file, at least 1. Default: 4.
+        language: The language to write in, such as "German". Default: the model's choice.
+
+    Raises:
+        MiMoConfigurationError: An argument is wrong.
+    """
+
+    @known_keywords(MiMoConfigurationError)
+    def __init__(
+        self,
+        llm: BaseChatModel,
+        *,
+        schema: type[BaseModel] | None = None,
+        prompt: str | Mapping[str, str] | None = None,
+        scenes: bool = True,
+        plan: PlanOptions | None = None,
+        transcript: TranscriptSource | None = None,
+        journal: MediaJournal | str | os.PathLike[str] | None = None,
+        on_error: OnError = "raise",
+        max_concurrency: int = 4,
+        language: str | None = None,
+    ) -> None:
+        if not isinstance(llm, BaseChatModel):
+            raise MiMoConfigurationError(
+                f"llm must be a chat model, got {shown(llm)}; set options in its constructor, not "
+                "with bind"
+            )
+        with as_configuration_error():
+            choice("on_error", on_error, get_args(OnError))
+            self.max_concurrency = integer("max_concurrency", max_concurrency, 1)
+        self.llm = llm
+        self.on_error: OnError = on_error
+        self.plan_options = check_options(plan)
+        self._schemas = schemas_of(schema, scenes=scenes)
+        self._prompts = check_prompts(prompt)
+        self._transcript = check_transcript(transcript)
+        self._language = language
+        self._runnables = runnables_of(llm, self._schemas.values())
+        self.journal = MediaJournal(journal) if isinstance(journal, str | os.PathLike) else journal
+        if self.journal is None:
+            logger.info("MiMoMediaParser has no journal: each run pays for all segments")
+        self._records: MediaJournal | Unrecorded = self.journal or Unrecorded()
+
+    def with_budget(self, budget: CallBudget) -> MiMoMediaParser:
+        """Return this parser with a model whose calls pass a budget.
+
+        Args:
+            budget: The budget.
+
+        Raises:
+            MiMoConfigurationError: The model is not ChatMiMo or has another budget, or it is none.
+        """
+        if not isinstance(budget, CallBudget):
+            raise MiMoConfigurationError(f"budget must be a CallBudget, got {shown(budget)}")
+        if not isinstance(self.llm, ChatMiMo):
+            raise MiMoConfigurationError(
+                f"a budget needs ChatMiMo, and llm is {type(self.llm).__name__}; leave budget out"
+            )
+        if self.llm.budget not in (None, budget):
+            raise MiMoConfigurationError(
+                "llm has another budget already; pass it to ChatMiMo or here, not both"
+            )
+        other = copy.copy(self)
+        other.llm = self.llm.model_copy(update={"budget": budget})
+        other._runnables = runnables_of(other.llm, self._schemas.values())  # noqa: SLF001
+        return other
+
+    # ------------------------------------------------------------------------------- planning
+
+    def plan(self, blob: Blob) -> MediaPlan:
+        """Hash a file and divide it into segments. Reads the file, and sends nothing.
+
+        Args:
+            blob: A file, bytes, or a URL, which is one segment and not fetched. Its first bytes say
+                what it is, not its MIME type.
+
+        Raises:
+            MediaError: It is no file that can be described, or its transcript cannot be read.
+            MiMoConfigurationError: The model does not allow its folder (`allowed_media_dirs`).
+        """
+        location = plans.location_of(blob)
+        if isinstance(location, str) and plans.is_url(location):
+            segment = plans.remote_segment(blob, location, self.plan_options)
+            cues = transcript_of(blob, self._transcript, repr(location))
+            source = plans.source_of(blob, location, "")
+            return MediaPlan(blob, source, location, "", 0, 0, (segment,), cues)
+        if isinstance(location, bytes):
+            sha256, size, mtime_ns = plans.digest_of_bytes(location), len(location), 0
+        else:
+            size, mtime_ns = plans.file_state(location)
+            sha256 = self._digest(location, size, mtime_ns)
+        segments = tuple(plan_media(location, **self.plan_options))
+        source = plans.source_of(blob, location, sha256)
+        cues = transcript_of(blob, self._transcript, repr(source))
+        plan = MediaPlan(blob, source, location, sha256, size, mtime_ns, segments, cues)
+        check_allowed(plan, self.llm)
+        return plan
+
+    def _digest(self, path: str, size: int, mtime_ns: int) -> str:
+        known = self.journal.digest_of(path) if self.journal is not None else None
+        if known is None:
+            known = file_digest(path)
+            if self.journal is not None:
+                self.journal.remember_digest(path, size, mtime_ns, known)
+        return known
+
+    def ask(self, plan: MediaPlan, segment: MediaSegment) -> Ask:
+        """Return what is sent for a segment, but for the media, and its key in the journal.
+
+        Args:
+            plan: What `plan` returned.
+            segment: One of its segments.
+        """
+        schema = self._schemas[segment.modality]
+        text = prompt_text(
+            self._prompts[segment.modality],
+            segment.modality,
+            seconds=segment.end_s - segment.start_s,
+            asks_for_times=scenes_field(schema) is not None,
+            language=self._language,
+            cues=cues_within(plan.cues, segment.start_s, segment.end_s),
+        )
+        return ask_for(plan, segment, schema, text, self.llm)
+
+    # ----------------------------------------------------------------------------- describing
+
+    def describe(
+        self, plan: MediaPlan, segment: MediaSegment, *, stop: Stop | None = None
+    ) -> list[Document]:
+        """Return the Documents of a segment: from the journal, or by one request.
+
+        Args:
+            plan: What `plan` returned.
+            segment: One of its segments.
+            stop: Stops it before it sends anything.
+
+        Raises:
+            MiMoError: As `on_error` says.
+        """
+        ask, stop = self.ask(plan, segment), stop or Stop()
+        stop.check()
+        claim = self._records.claim(ask.key, ask.info)
+        if isinstance(claim, Entry):
+            return self._documents(ask, claim)
+        try:
+            message = self._message(ask, stop)
+            result = self._runnables[ask.schema].invoke([message])
+        except BaseException as error:  # noqa: BLE001 - the journal learns of all
+            return self._failed(ask, claim, error)
+        return self._answered(ask, claim, result)
+
+    async def adescribe(self, plan: MediaPlan, segment: MediaSegment) -> list[Document]:
+        """Do the same; files are read and prepared in threads.
+
+        When it is cancelled, what it prepares is stopped, and the journal knows that nothing was
+        answered.
+        """
+        stop = Stop()
+        ask = await in_thread(stop, self.ask, plan, segment)
+        claim = await self._records.aclaim(ask.key, ask.info)
+        if isinstance(claim, Entry):
+            return self._documents(ask, claim)
+        try:
+            message = await in_thread(stop, self._message, ask, stop)
+            result = await self._runnables[ask.schema].ainvoke([message])
+        except BaseException as error:  # noqa: BLE001 - the journal learns of all
+            return await in_thread(stop, self._failed, ask, claim, error)
+        return await in_thread(stop, self._answered, ask, claim, result)
+
+    def _message(self, ask: Ask, stop: Stop) -> HumanMessage:
+        block = media_block(ask, self.llm, self.plan_options, stop.check)
+        stop.check()
+        return HumanMessage([block, {"type": "text", "text": ask.text}])
+
+    def _answered(self, ask: Ask, claim: AnyClaim, result: Mapping[str, Any]) -> list[Document]:
+        """Record a response, and then make Documents of it."""
+        answer, refused = answer_of(result, ask)
+        if refused is not None:
+            return self._documents(ask, claim.fail("refused", refused, answer))
+        return self._documents(ask, claim.finish(answer))
+
+    def _failed(self, ask: Ask, claim: AnyClaim, error: BaseException) -> list[Document]:
+        """Record that there is no answer, and do as `on_error` says."""
+        if isinstance(error, StoppedError):
+            claim.release()
+            raise error
+        text = str(error) or type(error).__name__
+        if is_refusal(error):
+            claim.fail("refused", text, partial_answer(error, ask))
+            return handled(error, ask.described, self.on_error, "refused")
+        claim.fail("failed", text, partial_answer(error, ask))
+        if not isinstance(error, Exception):
+            raise error
+        return handled(error, ask.described, self.on_error)
+
+    def _documents(self, ask: Ask, entry: Entry) -> list[Document]:
+        if entry.state == "refused":
+            error = refusal(entry.error, ask.described)
+            return handled(error, ask.described, self.on_error, "refused")
+        documents = documents_of(entry.text, ask.described, ask.schema)
+        if self.on_error == "skip":
+            return [each for each in documents if each.metadata["status"] == "ok"]
+        return documents
+
+    # -------------------------------------------------------------------------------- parsing
+
+    @override
+    def lazy_parse(self, blob: Blob) -> Iterator[Document]:
+        """Yield the Documents of a file in order, with `max_concurrency` requests at a time.
+
+        When the iteration is left early, nothing more is sent, and requests under way are waited
+        for, so that the journal gets their answers.
+
+        Args:
+            blob: The file, as for `plan`.
+
+        Raises:
+            MiMoError: As `on_error` says.
+        """
+        try:
+            plan = self.plan(blob)
+        except MiMoError as error:
+            yield from self.failed(blob, error)
+            return
+
+        def work(segment: MediaSegment, stop: Stop) -> list[Document]:
+            return self.describe(plan, segment, stop=stop)
+
+        for documents in in_order(plan.segments, work, self.max_concurrency):
+            yield from documents
+
+    async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
+        """Do the same without blocking the event loop.
+
+        When the iteration is left early or cancelled, requests under way are cancelled.
+        """
+        try:
+            plan = await in_thread(Stop(), self.plan, blob)
+        except MiMoError as error:
+            for document in self.failed(blob, error):
+                yield document
+            return
+
+        async def work(segment: MediaSegment) -> list[Document]:
+            return await self.adescribe(plan, segment)
+
+        async for documents in ain_order(plan.segments, work, self.max_concurrency):
+            for document in documents:
+                yield document
+
+    async def aparse(self, blob: Blob) -> list[Document]:
+        """Return the Documents of a file; `parse` is its sync twin."""
+        return [document async for document in self.alazy_parse(blob)]
+
+    def failed(self, blob: Blob, error: MiMoError) -> list[Document]:
+        """Return what becomes of a file that cannot be planned, as `on_error` says.
+
+        Args:
+            blob: The file.
+            error: The error of `plan`.
+
+        Raises:
+            MiMoError: The error, unless `on_error` makes something else of it.
+        """
+        modality: Any = blob.metadata.get("modality") or (blob.mimetype or "").partition("/")[0]
+        segment = MediaSegment(0.0, 0.0, 0, modality=modality)
+        source = str(blob.source or "sha256:")
+        described = Described(source, "", segment, model_name(self.llm), "", "")
+        return handled(error, described, self.on_error)

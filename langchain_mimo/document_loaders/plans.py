@@ -1,0 +1,168 @@
+"""What is known of a media file before it is sent: its hash, its segments, its transcript."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+from urllib.parse import urlsplit
+
+from langchain_core.document_loaders import Blob
+
+from langchain_mimo.cost.segments import MediaSegment
+from langchain_mimo.document_loaders.prompts import MODALITIES
+from langchain_mimo.document_loaders.transcripts import Cue
+from langchain_mimo.errors import MediaError
+from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
+
+
+class PlanOptions(TypedDict, total=False):
+    """The keyword arguments of `plan_media`, as `plan=` of the parser takes them."""
+
+    budget_tokens: int
+    max_seconds: float
+    max_bytes: int
+    fps: float
+    media_resolution: MediaResolution
+    boundaries: Literal["keyframes", "scenes", "silences", "even"]
+    oversize: Literal["shrink", "split", "raise"]
+    hints: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlan:
+    """A media file, ready to be described.
+
+    Attributes:
+        blob: The file.
+        source: What its Documents call it: a path relative to the folder that was loaded, another
+            path, a URL, or `sha256:…` for bytes without a name.
+        location: Absolute path, bytes or URL.
+        sha256: Of its bytes; "" for a URL, which is not fetched.
+        size: Bytes; 0 for a URL.
+        mtime_ns: When the file was changed, in nanoseconds; 0 for bytes and URLs.
+        segments: What is sent, one request each.
+        cues: Its transcript, in seconds of the source.
+    """
+
+    blob: Blob
+    source: str
+    location: str | bytes
+    sha256: str
+    size: int
+    mtime_ns: int
+    segments: tuple[MediaSegment, ...]
+    cues: tuple[Cue, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors."""
+        return repr(self.location) if isinstance(self.location, str) else "the given bytes"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is a URL."""
+        return isinstance(self.location, str) and is_url(self.location)
+
+    def check_unchanged(self) -> None:
+        """Check that a file is still the one that was planned, by its size and time.
+
+        Raises:
+            MediaError: It is gone or was changed.
+        """
+        if not isinstance(self.location, str) or self.is_remote:
+            return
+        if file_state(self.location) != (self.size, self.mtime_ns):
+            raise changed(self.location)
+
+
+def is_url(location: str) -> bool:
+    """Return whether a location is a URL that MiMo fetches itself."""
+    return location.lower().startswith(("http://", "https://"))
+
+
+def changed(location: str) -> MediaError:
+    """Return the error of a file that is not the one that was planned."""
+    return MediaError(f"{location!r} has changed since it was planned; load it again")
+
+
+def location_of(blob: Blob) -> str | bytes:
+    """Return where the bytes of a blob are: an absolute path, a URL, or the bytes.
+
+    Raises:
+        MediaError: It has neither data nor a path.
+    """
+    if blob.data is not None:
+        return blob.as_bytes()
+    if blob.path is None or not str(blob.path).strip():
+        raise MediaError("a blob has neither data nor a path; pass Blob.from_path(...)")
+    path = str(blob.path)
+    return path if is_url(path) else str(Path(path).absolute())
+
+
+def source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
+    """Return what the Documents of a blob call it.
+
+    Args:
+        blob: The blob; `source` in its metadata wins over its path.
+        location: Where its bytes are.
+        sha256: Of its bytes.
+    """
+    source = blob.source
+    if source:
+        return str(source)
+    return location if isinstance(location, str) else f"sha256:{sha256}"
+
+
+def file_state(path: str) -> tuple[int, int]:
+    """Return size and time of change of a file.
+
+    Raises:
+        MediaError: It is gone, or is no file that can be read.
+    """
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"{path!r} cannot be read: {reason}") from None
+    return status.st_size, status.st_mtime_ns
+
+
+def remote_segment(blob: Blob, url: str, options: Mapping[str, Any]) -> MediaSegment:
+    """Return the one segment of a URL, whose length is not known.
+
+    Args:
+        blob: The blob; its metadata may state the modality.
+        url: The URL.
+        options: As `PlanOptions`.
+
+    Raises:
+        MediaError: Neither metadata, MIME type nor the suffix of the URL tell its modality.
+    """
+    stated = blob.metadata.get("modality")
+    guessed = blob.mimetype or mimetypes.guess_type(urlsplit(url).path)[0] or ""
+    modality: Any = stated or guessed.partition("/")[0]
+    if modality not in MODALITIES:
+        raise MediaError(
+            f"{url!r} does not say whether it is an image, video or audio; set its mimetype, or "
+            "'modality' in its metadata"
+        )
+    if modality != "video":
+        return MediaSegment(0.0, 0.0, 0, modality=modality, whole=True)
+    return MediaSegment(
+        0.0,
+        0.0,
+        0,
+        modality="video",
+        whole=True,
+        fps=float(options.get("fps", DEFAULT_FPS)),
+        media_resolution=options.get("media_resolution", "default"),
+    )
+
+
+def digest_of_bytes(data: bytes) -> str:
+    """Return the SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
