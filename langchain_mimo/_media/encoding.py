@@ -6,8 +6,8 @@ import binascii
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from langchain_mimo._media.digests import changed
 from langchain_mimo._media.limits import base64_length
-from langchain_mimo._media.path_spelling import shown_path
 from langchain_mimo._media.readers import Reader
 from langchain_mimo._media.references import InlineBase64, LocalFile
 
@@ -103,7 +103,7 @@ class FileEncoder:
         self._source = source
         self.encoded_length = base64_length(reader.size)
         if source.size is not None and source.size != reader.size:
-            raise self._changed()
+            raise changed(self._source)
 
     def slices(self, characters: int) -> Iterator[bytes]:
         """Yield the base64 in slices of `characters` characters.
@@ -122,7 +122,7 @@ class FileEncoder:
                 digest.update(piece)
             is_last = offset + wanted == size
             if len(piece) != wanted or (is_last and self._has_changed(digest)):
-                raise self._changed()
+                raise changed(self._source)
             yield binascii.b2a_base64(piece, newline=False)
 
     def _has_changed(self, digest: hashlib._Hash | None) -> bool:
@@ -130,9 +130,3 @@ class FileEncoder:
         if self._reader.read(self._reader.size, 1):
             return True
         return digest is not None and digest.hexdigest() != self._source.sha256
-
-    def _changed(self) -> ValueError:
-        return ValueError(
-            f"the file {shown_path(self._source.path)} has changed since the block was created; "
-            "create the block again"
-        )

@@ -40,6 +40,22 @@ class InlineBase64:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeRange:
+    """The part of a video or audio that is sent.
+
+    Attributes:
+        start_s: Where it starts, in seconds from the first moment shown.
+        end_s: Where it ends, likewise; None for the end.
+        shown: What the copy shows, as the block states it: its start and its end, likewise; or
+            None if the block does not state it.
+    """
+
+    start_s: float
+    end_s: float | None = None
+    shown: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LocalFile:
     """A file on this machine, named by a `file://` URL in a block.
 
@@ -47,11 +63,14 @@ class LocalFile:
         path: The path as written in the URL, decoded but not resolved.
         size: Size in bytes when the block was created, or None if the block does not state it.
         sha256: Hex digest when the block was created, or None if the block does not state it.
+        time_range: The part of it that is sent; None for all of it. Size and digest are always
+            those of the whole file.
     """
 
     path: str
     size: int | None = None
     sha256: str | None = None
+    time_range: TimeRange | None = None
 
 
 MediaSource: TypeAlias = RemoteURL | InlineBase64 | LocalFile

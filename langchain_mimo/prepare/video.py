@@ -127,7 +127,11 @@ def prepare_video(
             streams = streams_to_cut(container, "video")
             video = _video_info(streams, container)
             audio_tracks = len(container.streams.audio)
-            index = index_of(file, lambda: survey_packets(container, streams, monitor))
+            index = index_of(
+                file,
+                lambda: survey_packets(container, streams, monitor),
+                waiting=lambda: monitor.report(0),
+            )
         time_range = resolve_time_range(start_s, end_s, index.duration)
         job = Job(file, draft, output, max_bytes, index, time_range, monitor, [])
         there = max(index.duration, float(index.end))

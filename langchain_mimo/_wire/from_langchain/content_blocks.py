@@ -344,6 +344,9 @@ KNOWN_KEYS = IGNORED_KEYS | frozenset(READERS) | frozenset(
 _WRITTEN_KEYS = ("url", "base64", "mime_type", "fps", "media_resolution", "extras")
 """Keys that users write, of which an unknown one may be a misspelling."""
 
+_KEYS_OF_FILES = {"size", "sha256", "start_s", "end_s", "shown_start_s", "shown_end_s"}
+"""Keys in the `extras` of a block with a local file."""
+
 
 def warn_unknown_keys(block: Block, kind: str) -> None:
     """Warn, once per key, about keys of a block that are not sent.
@@ -355,7 +358,7 @@ def warn_unknown_keys(block: Block, kind: str) -> None:
     unknown = {key for key in block.keys() - KNOWN_KEYS if block[key] is not None}
     extras = block.get("extras")
     if isinstance(extras, Mapping):
-        unknown |= extras.keys() - KNOWN_KEYS - {"size", "sha256"}
+        unknown |= extras.keys() - KNOWN_KEYS - _KEYS_OF_FILES
     for key in sorted(map(str, unknown)):
         similar = nearest(key, _WRITTEN_KEYS)
         guess = f"; did you mean {similar!r}?" if similar else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from langchain_mimo import catalogue
@@ -12,10 +12,12 @@ from langchain_mimo._checks import choice, number, spelled_number
 from langchain_mimo._media.file_kinds import accepted_as
 from langchain_mimo._media.references import (
     InlineBase64,
+    LocalFile,
     MediaKind,
     MediaReference,
     MediaSource,
     RemoteURL,
+    TimeRange,
     parse_file_url,
     split_data_url,
 )
@@ -37,9 +39,10 @@ BlockPosition: TypeAlias = tuple[int, int]
 _URL_KEYS = ("url", "file_url", "file_uri")
 _BASE64_KEYS = ("base64", "data", "file_data", "bytes")
 _RANGE_KEYS = (
-    "start", "end", "start_time", "end_time", "start_offset", "end_offset", "start_s", "end_s",
+    "start_s", "end_s", "start", "end", "start_time", "end_time", "start_offset", "end_offset",
     "start_seconds", "end_seconds",
 )  # fmt: skip
+_SHOWN_KEYS = ("shown_start_s", "shown_end_s")
 _GENERIC_MIME_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _SHARED_CONTAINERS = frozenset({"application/ogg", "application/mp4", "application/x-ogg"})
 _WITH_ARTICLE = {"image": "an image", "video": "a video", "audio": "an audio"}
@@ -97,6 +100,8 @@ def media_part(
     source, inline_mime = _source(kind, source_dict, block, at)
     stated = (source_dict.stated_mime_type(), inline_mime)
     mime_type = _mime_type(cast("MediaKind", kind), source, stated, at)
+    if kind != "image":
+        _refuse_range(kind, source, list(_option_dicts(source_dict.fields, block)), at)
     fps, resolution = _sampling(kind, source_dict.fields, block, at)
     if kind == "video":
         fps = defaults.fps if fps is None else fps
@@ -163,7 +168,7 @@ def _parse_location(
                 f"or a network share; use the block that {kind}_block(path) returns",
                 *at,
             )
-        return file, None
+        return replace(file, time_range=_time_range(kind, block, at)), None
     if key in _BASE64_KEYS:
         return _require_nonempty(kind, InlineBase64(value), at), None
     if not value.strip():
@@ -201,6 +206,48 @@ def _fingerprint(block: Block) -> tuple[int | None, str | None]:
         size if isinstance(size, int) and not isinstance(size, bool) else None,
         sha256 if isinstance(sha256, str) else None,
     )
+
+
+def _time_range(kind: str, block: Block, at: BlockPosition) -> TimeRange | None:
+    """Return the time range that `video_block` or `audio_block` wrote into the block's extras.
+
+    Raises:
+        MediaError: It is no range, or the block is of an image.
+    """
+    extras = block.get("extras")
+    extras = extras if isinstance(extras, Mapping) else {}
+    values = {key: extras.get(key) for key in (*_RANGE_KEYS[:2], *_SHOWN_KEYS)}
+    if all(value is None for value in values.values()):
+        return None
+    if kind == "image":
+        raise MediaError("an image has no time range; remove start_s and end_s", *at)
+    try:
+        return _checked_range(values)
+    except ValueError as error:
+        raise MediaError(
+            f"the time range of {_WITH_ARTICLE[kind]} block is invalid: {error}; create the block "
+            f"with {kind}_block(path, start_s=…, end_s=…)",
+            *at,
+        ) from None
+
+
+def _checked_range(values: Mapping[str, Any]) -> TimeRange:
+    """Check the four values of a time range; of the pairs, the latter may be missing."""
+    checked = {key: number(key, value, 0) for key, value in values.items() if value is not None}
+    start, end = checked.get("start_s", 0.0), checked.get("end_s")
+    _check_order("start_s", start, "end_s", end)
+    shown = [checked[key] for key in _SHOWN_KEYS if key in checked]
+    if not shown:
+        return TimeRange(start, end)
+    if len(shown) < 2 or not {"start_s", "end_s"} & checked.keys():
+        raise ValueError("shown_start_s and shown_end_s belong to start_s and end_s")
+    _check_order("shown_start_s", shown[0], "shown_end_s", shown[1])
+    return TimeRange(start, end, (shown[0], shown[1]))
+
+
+def _check_order(start_name: str, start: float, end_name: str, end: float | None) -> None:
+    if end is not None and end <= start:
+        raise ValueError(f"{end_name} must be greater than {start_name}, got {start:g} to {end:g}")
 
 
 def _mime_type(
@@ -254,15 +301,12 @@ def _sampling(
     dicts = list(_option_dicts(fields, block))
     fps, resolution = _first_set(dicts, "fps"), _first_set(dicts, "media_resolution")
     if kind == "video":
-        _refuse_range(kind, dicts, at)
         with as_input_error(*at):
             if resolution is not None:
                 choice("media_resolution", resolution, MEDIA_RESOLUTIONS)
             if fps is not None:
                 fps = number("fps", spelled_number(fps), *FPS_RANGE)
             return fps, resolution
-    if kind == "audio":
-        _refuse_range(kind, dicts, at)
     for name, value in (("fps", fps), ("media_resolution", resolution)):
         if value is not None:
             raise MiMoInputError(
@@ -275,14 +319,24 @@ def _first_set(dicts: Sequence[Block], key: str) -> Any:
     return next((value for each in dicts if (value := each.get(key)) is not None), None)
 
 
-def _refuse_range(kind: str, dicts: Sequence[Block], at: BlockPosition) -> None:
-    for key in _RANGE_KEYS:
-        if _first_set(dicts, key) is not None:
-            raise MiMoInputError(
-                f"MiMo cannot select a time range of {_WITH_ARTICLE[kind]} block ({key!r}); "
-                f"cut it with prepare_{kind}(start_s=…, end_s=…)",
-                *at,
-            )
+def _refuse_range(
+    kind: str, source: MediaSource, dicts: Sequence[Block], at: BlockPosition
+) -> None:
+    """Refuse a time range that would not be sent, since `_time_range` did not read it."""
+    is_read = isinstance(source, LocalFile) and source.time_range is not None
+    for key in _RANGE_KEYS[2:] if is_read else _RANGE_KEYS:
+        if _first_set(dicts, key) is None:
+            continue
+        remedy = (
+            f"use the block that {kind}_block(path, start_s=…, end_s=…) returns"
+            if isinstance(source, LocalFile)
+            else f"ranges are cut out of local files; cut it with prepare_{kind}(start_s=…, "
+            f"end_s=…), or pass the path of the file to {kind}_block(path, start_s=…, end_s=…)"
+        )
+        raise MiMoInputError(
+            f"MiMo cannot select a time range of {_WITH_ARTICLE[kind]} block ({key!r}); {remedy}",
+            *at,
+        )
 
 
 def unsupported(part: Part, model: str, inputs: frozenset[str]) -> UnsupportedModalityError | None:

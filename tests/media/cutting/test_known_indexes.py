@@ -21,9 +21,9 @@ def builds(monkeypatch):
         return built[-1]
 
     monkeypatch.setattr(video, "survey_packets", counted)
-    known_indexes._known.clear()
+    known_indexes.known.clear()
     yield built
-    known_indexes._known.clear()
+    known_indexes.known.clear()
 
 
 def write(path, data, seconds_ago=60.0):
@@ -50,7 +50,7 @@ def test_the_pieces_of_a_file_share_an_index(tmp_path, builds):
     assert [each.data for each in prepare_many(calls, max_workers=4)] == [
         prepare_video(data, start_s=start).data for start in (0, 1, 2, 3)
     ]
-    assert len(known_indexes._known) == 1
+    assert len(known_indexes.known) == 1
 
 
 @pytest.mark.parametrize("change", ["other size", "other time", "other file"])
@@ -72,15 +72,16 @@ def test_a_file_that_may_still_be_written_is_not_remembered(tmp_path, builds):
     prepare_video(path)
     prepare_video(path)
     assert len(builds) == 2
-    assert not known_indexes._known
+    assert not known_indexes.known
 
 
 def test_few_and_no_very_long_indexes_are_kept(tmp_path, builds, monkeypatch):
+    monkeypatch.setattr(known_indexes.known, "_most", 2_500)
     for number in range(4):
         write(tmp_path / f"{number}.mkv", make("video.mkv"))
         prepare_video(tmp_path / f"{number}.mkv")
-    assert len(known_indexes._known) == known_indexes.MAX_INDEXES
-    monkeypatch.setattr(known_indexes, "MAX_PACKETS_KEPT", 10)
-    known_indexes._known.clear()
+    assert len(known_indexes.known) == 2
+    monkeypatch.setattr(known_indexes.known, "_most_each", 1_010)
+    known_indexes.known.clear()
     prepare_video(tmp_path / "0.mkv")
-    assert not known_indexes._known
+    assert not known_indexes.known
