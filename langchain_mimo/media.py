@@ -30,15 +30,22 @@ read again while a request is sent, if it is in a folder that the model allows:
 """
 
 from langchain_mimo._media.content_blocks import audio_block, image_block, video_block
+from langchain_mimo._media.digests import file_digest
 from langchain_mimo._media.headers.reader import StreamInfo
+from langchain_mimo._media.limits import SAFE_INLINE_BYTES
 from langchain_mimo._media.media_info import MediaInfo, probe
 from langchain_mimo._media.media_types import MediaType, identify
+from langchain_mimo._media.packet_table import CopiedRange, PacketTable
 
 __all__ = [
+    "SAFE_INLINE_BYTES",
+    "CopiedRange",
     "MediaInfo",
     "MediaType",
+    "PacketTable",
     "StreamInfo",
     "audio_block",
+    "file_digest",
     "identify",
     "image_block",
     "probe",

@@ -7,20 +7,12 @@ Pillow, whose headers tell the same; nothing is decoded.
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias
+from typing import IO
 
 from langchain_mimo._media import formats
-from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.cutting.index import build_index
 from langchain_mimo._media.foreign_headers import (
     exif_rotation,
-    main_streams,
     measure_container,
     measure_image,
 )
@@ -39,17 +31,17 @@ from langchain_mimo._media.headers.reader import (
 from langchain_mimo._media.identify import identify_file
 from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.limits import EMPTY
-from langchain_mimo._media.local_files import check_source, open_trusted_file
-from langchain_mimo._media.readers import FileReader, MemoryReader, OffsetReader, Reader
+from langchain_mimo._media.local_files import check_source
+from langchain_mimo._media.opened_source import OpenedSource, Source, named
+from langchain_mimo._media.opened_source import opened as opened_file
+from langchain_mimo._media.packet_table import PacketTable, read_packets
+from langchain_mimo._media.readers import OffsetReader, Reader
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo._media.unreadable_formats import refusal_of
 from langchain_mimo.errors import MediaError, MiMoConfigurationError
 
 _MATROSKA = (formats.MATROSKA, formats.WEBM)
 _WITH_EXIF = (formats.JPEG, formats.PNG, formats.WEBP)
-
-Source: TypeAlias = str | os.PathLike[str] | bytes
-"""A local path, or the bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +124,28 @@ class MediaInfo:
         """
         if not any(stream.kind == "video" for stream in self.streams):
             return []
-        with _opened(self.source) as opened, _named(opened.name):
-            with closing(open_container(opened.file)) as container:
-                index = build_index(container, main_streams(container), lambda _: None)
-            return [float(time) for time in index.key_frames()]
+        return list(self.packets().key_frames)
+
+    def packets(self) -> PacketTable:
+        """Return what the packets of a video or audio file say: how it divides into segments.
+
+        The file is read once from beginning to end, without decoding: about as long as copying it
+        takes. What was read is remembered for the last files, while they do not change.
+
+        Returns:
+            The exact length, the key frames, and which time ranges can be copied.
+
+        Raises:
+            MediaError: It is an image, PyAV is not installed, the file is gone, or it cannot be
+                read to its end.
+        """
+        with opened_file(self.source) as opened, named(opened.name):
+            if self.kind == "image":
+                raise MediaError("an image has no packets")
+            found, offset = identify_file(opened.reader)
+            header, _ = _header(opened, found, offset)
+            av_header = header if isinstance(header, AVHeader) else None
+            return read_packets(opened.file, self.source, self.kind, found, av_header)
 
 
 def probe(source: Source) -> MediaInfo:
@@ -156,7 +166,7 @@ def probe(source: Source) -> MediaInfo:
             needs PyAV, which is not installed.
     """
     source = check_source("probe", source)
-    with _opened(source) as opened, _named(opened.name):
+    with opened_file(source) as opened, named(opened.name):
         if opened.reader.size == 0:
             raise MediaError(EMPTY)
         found, offset = identify_file(opened.reader)
@@ -172,43 +182,7 @@ def probe(source: Source) -> MediaInfo:
         return _with_image(info, header)
 
 
-class _Opened(NamedTuple):
-    """A file that is being measured.
-
-    Attributes:
-        name: What it is called in errors.
-    """
-
-    name: str
-    reader: Reader
-    file: IO[bytes]
-
-
-@contextmanager
-def _opened(source: Source) -> Iterator[_Opened]:
-    if isinstance(source, bytes):
-        yield _Opened("the given bytes", MemoryReader(source), io.BytesIO(source))
-        return
-    try:
-        descriptor = open_trusted_file(source)
-    except ValueError as error:
-        raise MediaError(str(error)) from None
-    with os.fdopen(descriptor, "rb") as file:
-        yield _Opened(repr(str(Path(source).absolute())), FileReader(descriptor), file)
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Name the file in whatever is raised."""
-    try:
-        yield
-    except (MediaError, MiMoConfigurationError, ValueError) as error:
-        raise MediaError(f"{name} cannot be measured: {error}") from error
-    except OSError as error:
-        raise MediaError(f"{name} cannot be read: {error.strerror or error}") from error
-
-
-def _header(opened: _Opened, found: Format | None, offset: int) -> tuple[MediaHeader, str]:
+def _header(opened: OpenedSource, found: Format | None, offset: int) -> tuple[MediaHeader, str]:
     """Measure a file by its own header, or with PyAV or Pillow where that does not tell.
 
     Returns:

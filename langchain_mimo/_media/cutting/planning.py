@@ -150,7 +150,7 @@ def _audio_plan(stream: StreamIndex, span: Span, shown_end: Fraction) -> list[St
     A packet that reaches beyond the end of all that is shown holds audio that an edit list hides.
     """
     wanted = stream.between(span)
-    while wanted and _end_of(stream, wanted[-1]) > shown_end:
+    while wanted and end_of(stream, wanted[-1]) > shown_end:
         wanted.pop()
     if not wanted:
         return []
@@ -162,7 +162,8 @@ def _audio_plan(stream: StreamIndex, span: Span, shown_end: Fraction) -> list[St
     return [StreamPlan(stream.position, wanted, pts)]
 
 
-def _end_of(stream: StreamIndex, ordinal: int) -> Fraction:
+def end_of(stream: StreamIndex, ordinal: int) -> Fraction:
+    """Return when a packet is no longer shown, as far as it says so itself, in seconds."""
     return (stream.pts[ordinal] + stream.durations[ordinal]) * stream.time_base
 
 

@@ -1,0 +1,262 @@
+"""What the packets of a video or audio file say about how it can be divided.
+
+A copy of a video may start where a group of frames is closed, and its neighbour may end there, if
+every packet before that place is shown before it and every packet from it on is not. Between two
+such places a copy is a run of packets, so its size is known from sums that are made once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from bisect import bisect_left
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import IO
+
+from langchain_mimo._media.av_container import open_container
+from langchain_mimo._media.content_changes import quiet_ranges, scene_changes
+from langchain_mimo._media.cutting.index import (
+    Index,
+    IndexedFile,
+    StreamIndex,
+    build_index,
+    streams_to_cut,
+)
+from langchain_mimo._media.cutting.key_frames import GroupStart
+from langchain_mimo._media.cutting.known_indexes import index_of
+from langchain_mimo._media.cutting.planning import CannotCopyError, end_of
+from langchain_mimo._media.cutting.ranges import (
+    copy_refusal,
+    plan_range,
+    range_size,
+    shown_range,
+    size_around,
+)
+from langchain_mimo._media.cutting.times import exact, first_tick
+from langchain_mimo._media.formats import Format
+from langchain_mimo._media.headers.reader import AVHeader
+from langchain_mimo._media.opened_source import Source, named, opened
+from langchain_mimo._media.references import MediaKind
+from langchain_mimo.errors import MediaError
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedRange:
+    """A time range of a file as it is copied, without encoding.
+
+    Attributes:
+        start_s: Where the copy starts, in seconds from the first moment of the file that is shown.
+        end_s: Where it ends, likewise.
+        seconds: How long the copy lasts. Its last audio packet may go on behind its last frame, by
+            up to 0.1 s.
+        size: The most bytes that it has.
+    """
+
+    start_s: float
+    end_s: float
+    seconds: float
+    size: int
+
+
+class PacketTable:
+    """The packets of the first video and the first audio of a file; nothing is decoded.
+
+    `MediaInfo.packets` makes it. Seconds count from the first moment that the file shows.
+
+    Attributes:
+        kind: "video" or "audio".
+        duration_s: Seconds to the end of the last packet shown.
+        frames: Video frames that are shown; 0 for audio.
+        copy_refusal: Why no range of the file can be sent as a copy, as a clause; None if ranges
+            can.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        source: Source = b"",
+        found: Format | None = None,
+        header: AVHeader | None = None,
+    ) -> None:
+        self._index = index
+        self._source = source
+        video = index.video
+        self.kind: MediaKind = "audio" if video is None else "video"
+        self.duration_s = index.duration
+        self.frames = len(video.shown) if video is not None else 0
+        self.copy_refusal = copy_refusal(self.kind, found, header, index)
+        if video is not None and not (video.knows_order and video.has_distinct_times):
+            self.copy_refusal = "its container does not state when each frame is shown"
+        self._totals = {each.position: _Totals(each) for each in index.streams.values()}
+        self._places = _places(index) if video is not None else _packet_times(index)
+
+    @property
+    def key_frames(self) -> tuple[float, ...]:
+        """Where decoding of the video can start, in seconds; empty for audio."""
+        return tuple(float(time) for time in self._index.key_frames())
+
+    @property
+    def copy_starts(self) -> array[float]:
+        """Where a copy can start and the copy before it can end, in seconds, ascending.
+
+        Copies between two of them neither lose nor repeat a video frame. They are the key frames of
+        closed groups of a video, and the packets of audio. The end of the file is not among them.
+        """
+        return self._places
+
+    def copy_range(self, start_s: float, end_s: float) -> CopiedRange:
+        """Return what a copy of a time range shows, and how large it is.
+
+        Args:
+            start_s: Start in seconds; the copy starts there or at the key frame before.
+            end_s: End in seconds; the copy ends there or a few frames later, where frames before
+                it need those. What lies behind the end of the file means its end.
+
+        Raises:
+            MediaError: No range of this file, or not this one, can be copied.
+        """
+        if self.copy_refusal is not None:
+            raise MediaError(self.copy_refusal)
+        if self.kind == "video" and self._is_place(start_s) and self._is_place(end_s):
+            return self._between_places(start_s, end_s)
+        try:
+            plan = plan_range(self.kind, self._index, start_s, end_s)
+        except CannotCopyError as error:
+            raise MediaError(str(error)) from None
+        shown = shown_range(self._index, plan)
+        ends = [
+            end_of(stream, planned.ordinals[-1])
+            for planned in plan.streams
+            if (stream := self._index.streams[planned.position]).kind == "audio"
+        ]
+        last = float(max([plan.end, *ends]) - self._index.start)
+        size = range_size(self._index, plan)
+        return CopiedRange(*shown, last - shown[0], size)
+
+    def scene_changes(self) -> list[tuple[float, float]]:
+        """Return where the scenes of the video change, by its key frames, which are decoded.
+
+        Returns:
+            Seconds, and how strong each change is, 0 to 1. Empty for audio.
+
+        Raises:
+            MediaError: The file is gone, or it cannot be read to its end.
+        """
+        with opened(self._source) as file, named(file.name):
+            return list(scene_changes(IndexedFile(file.file, self._index)))
+
+    def quiet_ranges(self) -> list[tuple[float, float]]:
+        """Return the quiet ranges of the audio, which is decoded: 0.3 s or longer.
+
+        Returns:
+            Start and end in seconds. Empty without audio.
+
+        Raises:
+            MediaError: The file is gone, it cannot be read to its end, or it is damaged.
+        """
+        with opened(self._source) as file, named(file.name):
+            return list(quiet_ranges(IndexedFile(file.file, self._index)))
+
+    def _is_place(self, seconds: float) -> bool:
+        at = bisect_left(self._places, seconds)
+        return seconds == self.duration_s or (
+            at < len(self._places) and self._places[at] == seconds
+        )
+
+    def _between_places(self, start_s: float, end_s: float) -> CopiedRange:
+        """Return a copy of a video from one place to another, from the sums alone."""
+        start, end = (self._index.start + exact(each) for each in (start_s, end_s))
+        is_last = end_s >= self.duration_s
+        packets = payload = hidden = 0
+        last = end
+        for position, totals in self._totals.items():
+            stream = self._index.streams[position]
+            first, stop = totals.between(start, None if is_last else end)
+            packets += stop - first
+            payload += totals.bytes[stop] - totals.bytes[first]
+            if stream.kind == "video":
+                hidden = _hidden_between(stream, first, stop)
+            elif stop > first:
+                last = max(last, end_of(stream, stream.order[stop - 1]))
+        if hidden:
+            raise MediaError("it contains frames that an edit list hides")
+        if is_last:
+            last = self._index.end
+        return CopiedRange(start_s, end_s, float(last - start), size_around(payload, packets))
+
+
+class _Totals:
+    """The bytes of a stream from its first shown packet up to each, in the order of showing."""
+
+    def __init__(self, stream: StreamIndex) -> None:
+        self._stream = stream
+        sizes = (stream.sizes[ordinal] for ordinal in stream.order)
+        self.bytes = array("q", itertools.accumulate(sizes, initial=0))
+
+    def between(self, start: Fraction, end: Fraction | None) -> tuple[int, int]:
+        """Return the place of the first packet in a time range, and the one behind the last."""
+        shown, base = self._stream.shown, self._stream.time_base
+        first = bisect_left(shown, first_tick(start, base))
+        return first, len(shown) if end is None else bisect_left(shown, first_tick(end, base))
+
+
+def _hidden_between(video: StreamIndex, first: int, stop: int) -> int:
+    """Count the packets that are not shown among those of the shown ones from one place on."""
+    if first == stop or 1 not in video.hidden:
+        return 0
+    ordinals = video.order[first:stop]
+    return video.hidden.count(1, min(ordinals), max(ordinals) + 1)
+
+
+def _places(index: Index) -> array[float]:
+    """Return where copies of a video can start and end without losing or repeating a frame."""
+    video = index.video
+    if video is None or not (video.knows_order and video.has_distinct_times):
+        return array("d")
+    earliest = array("q", itertools.accumulate(reversed(video.pts), min))
+    earliest.reverse()
+    places = array("d")
+    latest: int | None = None
+    for ordinal, pts in enumerate(video.pts):
+        is_start = video.starts[ordinal] == GroupStart.CLOSED and not video.hidden[ordinal]
+        if is_start and earliest[ordinal] == pts and (latest is None or latest < pts):
+            time = video.pts[ordinal] * video.time_base - index.start
+            # The first frame may start a little late; a copy that begins with it loses nothing.
+            places.append(0.0 if not places and time < video.interval else float(time))
+        latest = pts if latest is None else max(latest, pts)
+    return places
+
+
+def _packet_times(index: Index) -> array[float]:
+    audio = index.audio
+    if audio is None:
+        return array("d")
+    start, base = index.start, audio.time_base
+    return array("d", (float(pts * base - start) for pts in audio.shown))
+
+
+def read_packets(
+    file: IO[bytes], source: Source, kind: MediaKind, found: Format | None, header: AVHeader | None
+) -> PacketTable:
+    """Read the packets of a file.
+
+    Args:
+        file: The open file.
+        source: What was opened.
+        kind: "video" or "audio".
+        found: Its format by the first bytes.
+        header: What its header says.
+
+    Raises:
+        MediaError: It has no packets, or FFmpeg cannot read it to its end.
+        MiMoConfigurationError: PyAV is not installed.
+    """
+
+    def build() -> Index:
+        with closing(open_container(file)) as container:
+            return build_index(container, streams_to_cut(container, kind), lambda _: None)
+
+    file.seek(0)
+    return PacketTable(index_of(file, build, kind), source, found, header)
