@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -150,7 +151,7 @@ def _looks(container: str, data: bytes, track: Track, clock: Clock) -> list[_Loo
     def decode(whole: Container[int], alone: Container[int] = ()) -> list[_Look]:
         with open_container(container, data, clock) as source:
             stream = track_of(moving(source)[0]).stream
-            return _take(_frames(source, stream, whole, alone), clock)
+            return _take(_frames(source, stream, whole, alone), stream.time_base, clock)
 
     weight = max(
         track.stream.codec_context.width * track.stream.codec_context.height, SCENE_FRAME_PIXELS
@@ -177,7 +178,7 @@ def _changed_groups(keys: list[_Look], numbers: range, track: Track, most_frames
     return groups
 
 
-def _take(frames: Iterator[Any], clock: Clock) -> list[_Look]:
+def _take(frames: Iterator[Any], time_base: Fraction, clock: Clock) -> list[_Look]:
     """Make frames small; the times are put in order, as some of AVI are not."""
     reformatter = VideoReformatter()
     times, looks, pixels = [], [], 0
@@ -187,7 +188,7 @@ def _take(frames: Iterator[Any], clock: Clock) -> list[_Look]:
         pixels += max(frame_pixels(frame), SCENE_FRAME_PIXELS)
         if pixels > 2 * SCENE_PIXELS:
             break
-        if frame.time is None:
+        if frame.pts is None:
             continue
         small = reformatter.reformat(frame, _SIDE, _SIDE, "rgb24", interpolation="AREA")
         (plane,) = small.planes
@@ -198,7 +199,8 @@ def _take(frames: Iterator[Any], clock: Clock) -> list[_Look]:
                 for at in range(0, _SIDE * plane.line_size, plane.line_size)
             )
         )
-        times.append(float(frame.time))
+        # Not frame.time: those that a decoder holds to the end do not know their time base.
+        times.append(float(frame.pts * time_base))
     return list(zip(sorted(times), looks, strict=True))
 
 
