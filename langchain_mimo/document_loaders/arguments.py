@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_function
 from pydantic import BaseModel
 
 from langchain_mimo._checks import shown
@@ -20,6 +22,13 @@ from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import TranscriptSource
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.media import MediaInfo
+from langchain_mimo.tokens import MESSAGE_MARKS, text_tokens
+
+_STATEMENT = (
+    "When you give your final answer, give one JSON object and nothing else. The object must fit "
+    "this JSON schema:"
+)
+"""What stands in front of a schema that a prompt states; only its length counts."""
 
 
 def check_options(options: Any) -> PlanOptions:
@@ -68,6 +77,18 @@ def runnables_of(
         raise MiMoConfigurationError(
             f"{type(llm).__name__} has no structured output; use a chat model that has it"
         ) from None
+
+
+def schema_tokens(schema: type[BaseModel]) -> int:
+    """Estimate the tokens by which a prompt states a schema, with the marks of two messages.
+
+    Args:
+        schema: The schema.
+    """
+    function = convert_to_openai_function(schema)
+    named = {"title": function["name"], "description": function.get("description", "")}
+    stated = json.dumps(named | function["parameters"], separators=(",", ":"), ensure_ascii=False)
+    return text_tokens(_STATEMENT + stated) + 2 * MESSAGE_MARKS
 
 
 def check_allowed(plan: MediaPlan, llm: BaseChatModel) -> None:

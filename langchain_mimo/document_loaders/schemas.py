@@ -1,5 +1,7 @@
 """What a model is asked to say about a segment, and how its answer becomes text.
 
+The docstrings and descriptions of the three classes are part of what the model reads.
+
 A schema of the user's own takes the place of the default one. Its *scenes* are the first field
 that is a list of pydantic models with the fields `start_s` and `end_s`, which subclasses of
 `MediaScene` have.
@@ -44,7 +46,7 @@ Seconds = Annotated[float, BeforeValidator(read_seconds)]
 
 
 class MediaScene(BaseModel):
-    """A moment of a video or of audio, with its times. Subclass it to ask for more."""
+    """A scene of a video or of audio, with its times."""
 
     start_s: Seconds = Field(
         description="Where the scene starts, in seconds from the start of the video or audio you "
@@ -64,7 +66,7 @@ class MediaScene(BaseModel):
 
 
 class MediaOverview(BaseModel):
-    """A media item as a whole: what is asked about images, and without `scenes`."""
+    """What is seen, said and written in an image, a video or audio."""
 
     summary: str = Field(description="What is seen and heard, in a few sentences.")
     speech: str = Field(default="", description="The words spoken, word for word; empty if none.")
@@ -74,7 +76,7 @@ class MediaOverview(BaseModel):
 
 
 class MediaDescription(MediaOverview):
-    """What is seen, said and written in a segment, scene by scene: the default schema."""
+    """What is seen, said and written in a video or in audio, as a whole and scene by scene."""
 
     scenes: list[MediaScene] = Field(
         description="The scenes in order, without gaps: a new one starts where something else is "

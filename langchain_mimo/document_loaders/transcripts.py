@@ -237,7 +237,8 @@ def _span(line: str, name: str) -> tuple[float, float]:
 
 def _seconds(match: re.Match[str]) -> float:
     hours, minutes, seconds, fraction = match.groups()
-    return 3600 * int(hours or 0) + 60 * int(minutes) + float(f"{seconds}.{fraction or 0}")
+    whole = 3600 * int(hours or 0) + 60 * int(minutes) + int(seconds)
+    return float(f"{whole}.{fraction or 0}")
 
 
 def _clean(text: str) -> str:
