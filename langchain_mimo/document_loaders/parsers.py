@@ -6,7 +6,7 @@ import copy
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, TypeAlias, get_args
+from typing import Any, get_args
 
 from langchain_core.document_loaders import BaseBlobParser, Blob
 from langchain_core.documents import Document
@@ -25,13 +25,11 @@ from langchain_mimo.document_loaders.arguments import (
     check_options,
     check_transcript,
     runnables_of,
-    schema_tokens,
     schemas_of,
 )
 from langchain_mimo.document_loaders.documents import Described, documents_of
 from langchain_mimo.document_loaders.failures import OnError, handled, refusal
 from langchain_mimo.document_loaders.journal import MediaJournal
-from langchain_mimo.document_loaders.journal_claims import Claim
 from langchain_mimo.document_loaders.journal_entries import Entry
 from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
 from langchain_mimo.document_loaders.prompts import check_prompts, prompt_text
@@ -54,22 +52,21 @@ from langchain_mimo.document_loaders.running import (
 from langchain_mimo.document_loaders.schemas import (
     scenes_field,
 )
+from langchain_mimo.document_loaders.seen import AnyClaim, Seen, told
 from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import (
     TranscriptSource,
     cues_within,
     transcript_of,
 )
-from langchain_mimo.document_loaders.unrecorded import Unrecorded, UnrecordedClaim
+from langchain_mimo.document_loaders.unrecorded import Unrecorded
 from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoError,
     as_configuration_error,
 )
 from langchain_mimo.media import file_digest
-from langchain_mimo.tokens import text_tokens
 
-AnyClaim: TypeAlias = Claim | UnrecordedClaim
 
 logger = logging.getLogger("langchain_mimo")
 
@@ -224,26 +221,15 @@ class MiMoMediaParser(BaseBlobParser):
         )
         return ask_for(plan, segment, schema, text, self.llm)
 
-    def prompt_tokens(self, modality: str = "video") -> int:
-        """Estimate the tokens of text in a request, without a transcript and the media.
-
-        Args:
-            modality: "image", "video" or "audio".
-        """
-        schema = self._schemas[modality]
-        text = prompt_text(
-            self._prompts[modality],
-            modality,
-            seconds=100.0,
-            asks_for_times=scenes_field(schema) is not None,
-            language=self._language,
-        )
-        return text_tokens(text) + schema_tokens(schema)
-
     # ----------------------------------------------------------------------------- describing
 
     def describe(
-        self, plan: MediaPlan, segment: MediaSegment, *, stop: Stop | None = None
+        self,
+        plan: MediaPlan,
+        segment: MediaSegment,
+        *,
+        stop: Stop | None = None,
+        seen: Seen | None = None,
     ) -> list[Document]:
         """Return the Documents of a segment: from the journal, or by one request.
 
@@ -251,13 +237,14 @@ class MiMoMediaParser(BaseBlobParser):
             plan: What `plan` returned.
             segment: One of its segments.
             stop: Stops it before it sends anything.
+            seen: Is told what the journal holds of the segment.
 
         Raises:
             MiMoError: As `on_error` says.
         """
         ask, stop = self.ask(plan, segment), stop or Stop()
         stop.check()
-        claim = self._records.claim(ask.key, ask.info)
+        claim = told(self._records.claim(ask.key, ask.info), seen)
         if isinstance(claim, Entry):
             return self._documents(ask, claim)
         try:
@@ -267,7 +254,9 @@ class MiMoMediaParser(BaseBlobParser):
             return self._failed(ask, claim, error)
         return self._answered(ask, claim, result)
 
-    async def adescribe(self, plan: MediaPlan, segment: MediaSegment) -> list[Document]:
+    async def adescribe(
+        self, plan: MediaPlan, segment: MediaSegment, *, seen: Seen | None = None
+    ) -> list[Document]:
         """Do the same; files are read and prepared in threads.
 
         When it is cancelled, what it prepares is stopped, and the journal knows that nothing was
@@ -275,7 +264,7 @@ class MiMoMediaParser(BaseBlobParser):
         """
         stop = Stop()
         ask = await in_thread(stop, self.ask, plan, segment)
-        claim = await self._records.aclaim(ask.key, ask.info)
+        claim = told(await self._records.aclaim(ask.key, ask.info), seen)
         if isinstance(claim, Entry):
             return self._documents(ask, claim)
         try:
