@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -126,11 +125,10 @@ class MediaJournal:
         Raises:
             MiMoError: The wait took too long, or the file cannot be written; nothing was sent.
         """
-        for pause in self._pauses(key, info, timeout):
-            if (found := self._try(key, info)) is not None:
-                return found
-            time.sleep(pause)
-        raise self._waited(key, info)
+        wait = _Wait(key, info, timeout)
+        while isinstance(found := self._try(key, info), Owner):
+            time.sleep(wait.pause(found))
+        return found
 
     async def aclaim(
         self,
@@ -140,36 +138,20 @@ class MediaJournal:
         timeout: float = WAIT_SECONDS,  # noqa: ASYNC109
     ) -> Entry | Claim:
         """Do the same as `claim`, without blocking the event loop."""
-        for pause in self._pauses(key, info, timeout):
+        wait = _Wait(key, info, timeout)
+        while True:
             work = asyncio.ensure_future(asyncio.to_thread(self._try, key, info))
             try:
                 found = await asyncio.shield(work)
             except asyncio.CancelledError:
                 work.add_done_callback(_give_back)
                 raise
-            if found is not None:
+            if not isinstance(found, Owner):
                 return found
-            await asyncio.sleep(pause)
-        raise await asyncio.to_thread(self._waited, key, info)
+            await asyncio.sleep(wait.pause(found))
 
-    def _pauses(self, key: str, info: SegmentInfo, timeout: float) -> Iterator[float]:
-        with as_input_error():
-            number("timeout", timeout, 0)
-            if not isinstance(key, str) or not key:
-                raise ValueError(f"key must be a string that is not empty, got {shown(key)}")
-            if not isinstance(info, SegmentInfo):
-                raise ValueError(  # noqa: TRY004 - as every check
-                    f"info must be a SegmentInfo, got {shown(info)}"
-                )
-        last = time.monotonic() + timeout
-        pause = FIRST_PAUSE
-        yield pause
-        while (left := last - time.monotonic()) > 0:
-            pause = min(2 * pause, LONGEST_PAUSE, left)
-            yield pause
-
-    def _try(self, key: str, info: SegmentInfo) -> Entry | Claim | None:
-        """Return what is known, or a claim; None while another one asks."""
+    def _try(self, key: str, info: SegmentInfo) -> Entry | Claim | Owner:
+        """Return what is known, or a claim; else who is asking."""
         self._check_open()
         self._outcomes.save()
         now = time.time()
@@ -177,23 +159,12 @@ class MediaJournal:
             if (entry := row.entry()) is not None:
                 return entry
             if row.is_held(now):
-                return None
+                return row.owner
         owner = Owner.new(now)
         with self._file.transaction() as db:
             found = rows.take(db, key, info, owner)
-            if not isinstance(found, Owner):
-                return found
             # Within the transaction: nobody may see the row before its token is known to live.
-            return Claim(self._outcomes, key, info, owner)
-
-    def _waited(self, key: str, info: SegmentInfo) -> MiMoError:
-        row = rows.find(self._file, key)
-        error = MiMoError(
-            f"{info.source}, segment {info.segment_index}: {row.owner if row else 'a process'} is "
-            "asking about it and has no answer yet; wait, or end that process"
-        )
-        error.is_retryable = True
-        return error
+            return Claim(self._outcomes, key, info, owner) if found is owner else found
 
     # Digests
 
@@ -279,7 +250,42 @@ class MediaJournal:
             )
 
 
-def _give_back(work: asyncio.Future[Entry | Claim | None]) -> None:
+class _Wait:
+    """The pauses of one claim, which grow, until its time is up."""
+
+    def __init__(self, key: str, info: SegmentInfo, timeout: float) -> None:
+        """Check the arguments of the claim, and begin."""
+        with as_input_error():
+            number("timeout", timeout, 0)
+            if not isinstance(key, str) or not key:
+                raise ValueError(f"key must be a string that is not empty, got {shown(key)}")
+            if not isinstance(info, SegmentInfo):
+                raise ValueError(  # noqa: TRY004 - as every check
+                    f"info must be a SegmentInfo, got {shown(info)}"
+                )
+        self._info = info
+        self._last = time.monotonic() + timeout
+        self._pause = FIRST_PAUSE
+
+    def pause(self, owner: Owner) -> float:
+        """Return the seconds until the next look.
+
+        Raises:
+            MiMoError: The time is up.
+        """
+        if (left := self._last - time.monotonic()) <= 0:
+            error = MiMoError(
+                f"{self._info.source}, segment {self._info.segment_index}: {owner} is asking about "
+                "it and has no answer yet; wait, or end that process"
+            )
+            error.is_retryable = True
+            raise error
+        pause = min(self._pause, left)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        return pause
+
+
+def _give_back(work: asyncio.Future[Entry | Claim | Owner]) -> None:
     """Release a claim that nobody is waiting for any more."""
     if not work.cancelled() and work.exception() is None:
         found = work.result()

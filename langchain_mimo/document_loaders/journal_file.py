@@ -85,7 +85,8 @@ class JournalFile:
     def __del__(self) -> None:
         """Close the connection."""
         with suppress(Exception):
-            self.close()
+            if self._db is not None:  # without the lock: this may run while any lock is held
+                self._db.close()
 
     def close(self) -> None:
         """Close the connection; a later transaction opens it again."""

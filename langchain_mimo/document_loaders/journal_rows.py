@@ -75,18 +75,18 @@ def find(source: JournalFile | sqlite3.Connection, key: str) -> Row | None:
     return None
 
 
-def take(db: sqlite3.Connection, key: str, info: SegmentInfo, owner: Owner) -> Entry | Owner | None:
+def take(db: sqlite3.Connection, key: str, info: SegmentInfo, owner: Owner) -> Entry | Owner:
     """Give a segment to an owner, unless it has its answer or another owner.
 
     Returns:
-        The entry, or the owner if it is its segment now, or None if it is that of another one.
+        The entry, or else the owner of the segment: the one that was passed, or another one.
     """
     row = find(db, key)
     if row is not None:
         if (entry := row.entry()) is not None:
             return entry
         if row.is_held(owner.at):
-            return None
+            return row.owner
         if row.state == "sent":
             give_up(db, row.owner.token)
     else:
