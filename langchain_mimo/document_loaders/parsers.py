@@ -25,6 +25,7 @@ from langchain_mimo.document_loaders.arguments import (
     check_options,
     check_transcript,
     runnables_of,
+    schema_tokens,
     schemas_of,
 )
 from langchain_mimo.document_loaders.documents import Described, documents_of
@@ -66,7 +67,7 @@ from langchain_mimo.errors import (
     as_configuration_error,
 )
 from langchain_mimo.media import file_digest
-
+from langchain_mimo.tokens import text_tokens
 
 logger = logging.getLogger("langchain_mimo")
 
@@ -220,6 +221,22 @@ class MiMoMediaParser(BaseBlobParser):
             cues=cues_within(plan.cues, segment.start_s, segment.end_s),
         )
         return ask_for(plan, segment, schema, text, self.llm)
+
+    def prompt_tokens(self, modality: str = "video") -> int:
+        """Estimate the tokens of text in a request, without a transcript and the media.
+
+        Args:
+            modality: "image", "video" or "audio".
+        """
+        schema = self._schemas[modality]
+        text = prompt_text(
+            self._prompts[modality],
+            modality,
+            seconds=100.0,
+            asks_for_times=scenes_field(schema) is not None,
+            language=self._language,
+        )
+        return text_tokens(text) + schema_tokens(schema)
 
     # ----------------------------------------------------------------------------- describing
 
