@@ -20,8 +20,10 @@ if TYPE_CHECKING:
         media_key,
     )
     from langchain_mimo.document_loaders.journal_report import JournalReport, JournalRow
+    from langchain_mimo.document_loaders.media import MiMoMediaLoader
     from langchain_mimo.document_loaders.parsers import MiMoMediaParser
     from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
+    from langchain_mimo.document_loaders.progress import LoadProgress
     from langchain_mimo.document_loaders.schemas import MediaDescription, MediaOverview, MediaScene
     from langchain_mimo.document_loaders.segments import plan_media
     from langchain_mimo.document_loaders.transcripts import Cue
@@ -33,6 +35,7 @@ _MODULES = {
     "Entry": "langchain_mimo.document_loaders.journal_entries",
     "JournalReport": "langchain_mimo.document_loaders.journal_report",
     "JournalRow": "langchain_mimo.document_loaders.journal_report",
+    "LoadProgress": "langchain_mimo.document_loaders.progress",
     "MediaBlobLoader": "langchain_mimo.document_loaders.blobs",
     "MediaDescription": "langchain_mimo.document_loaders.schemas",
     "MediaJournal": "langchain_mimo.document_loaders.journal",
@@ -40,6 +43,7 @@ _MODULES = {
     "MediaPlan": "langchain_mimo.document_loaders.plans",
     "MediaScene": "langchain_mimo.document_loaders.schemas",
     "MediaSegment": "langchain_mimo.cost.segments",
+    "MiMoMediaLoader": "langchain_mimo.document_loaders.media",
     "MiMoMediaParser": "langchain_mimo.document_loaders.parsers",
     "PlanOptions": "langchain_mimo.document_loaders.plans",
     "SegmentInfo": "langchain_mimo.document_loaders.journal_entries",
@@ -54,6 +58,7 @@ __all__ = [
     "Entry",
     "JournalReport",
     "JournalRow",
+    "LoadProgress",
     "MediaBlobLoader",
     "MediaDescription",
     "MediaJournal",
@@ -61,6 +66,7 @@ __all__ = [
     "MediaPlan",
     "MediaScene",
     "MediaSegment",
+    "MiMoMediaLoader",
     "MiMoMediaParser",
     "PlanOptions",
     "SegmentInfo",

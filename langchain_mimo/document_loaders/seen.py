@@ -1,4 +1,4 @@
-"""Tells the caller of a parser what the journal holds of a segment, and whether it was asked for."""
+"""Tells the caller of a parser what the journal holds of a segment, and whether it was asked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SeenClaim:
         self._claim.release()
 
     def _told(self, entry: Entry) -> Entry:
-        self._seen(entry, True)  # noqa: FBT003
+        self._seen(entry, True)
         return entry
 
 
@@ -57,6 +57,6 @@ def told(claim: Entry | AnyClaim, seen: Seen | None) -> Entry | AnyClaim:
     if seen is None:
         return claim
     if isinstance(claim, Entry):
-        seen(claim, False)  # noqa: FBT003
+        seen(claim, False)
         return claim
     return SeenClaim(claim, seen)
