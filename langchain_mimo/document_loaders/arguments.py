@@ -67,16 +67,29 @@ def check_transcript(transcript: Any) -> TranscriptSource | None:
 def runnables_of(
     llm: BaseChatModel, schemas: Iterable[type[BaseModel]]
 ) -> dict[type[BaseModel], Runnable[Any, Any]]:
-    """Return the model with each schema, or say that it takes none."""
+    """Return the model with each schema.
+
+    Args:
+        llm: The model. If it has no method "json_schema", its own default is used.
+        schemas: The schemas.
+
+    Raises:
+        MiMoConfigurationError: It has no structured output.
+    """
+    return {schema: _runnable(llm, schema) for schema in schemas}
+
+
+def _runnable(llm: BaseChatModel, schema: type[BaseModel]) -> Runnable[Any, Any]:
     try:
-        return {
-            schema: llm.with_structured_output(schema, method="json_schema", include_raw=True)
-            for schema in schemas
-        }
+        return llm.with_structured_output(schema, method="json_schema", include_raw=True)
     except NotImplementedError:
         raise MiMoConfigurationError(
             f"{type(llm).__name__} has no structured output; use a chat model that has it"
         ) from None
+    except (TypeError, ValueError):
+        if isinstance(llm, ChatMiMo):
+            raise
+        return llm.with_structured_output(schema, include_raw=True)
 
 
 def schema_tokens(schema: type[BaseModel]) -> int:

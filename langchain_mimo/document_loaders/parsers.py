@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import os
@@ -29,7 +30,13 @@ from langchain_mimo.document_loaders.arguments import (
     schemas_of,
 )
 from langchain_mimo.document_loaders.documents import Described, documents_of
-from langchain_mimo.document_loaders.failures import OnError, handled, refusal
+from langchain_mimo.document_loaders.failures import (
+    OnError,
+    handled,
+    record_failure,
+    refusal,
+    status_of,
+)
 from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.journal_entries import Entry
 from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
@@ -38,10 +45,8 @@ from langchain_mimo.document_loaders.requests import (
     Ask,
     answer_of,
     ask_for,
-    is_refusal,
     media_block,
     model_name,
-    partial_answer,
 )
 from langchain_mimo.document_loaders.running import (
     Stop,
@@ -184,19 +189,18 @@ class MiMoMediaParser(BaseBlobParser):
             cues = transcript_of(blob, self._transcript, repr(location))
             source = plans.source_of(blob, location, "")
             return MediaPlan(blob, source, location, "", 0, 0, (segment,), cues)
-        if isinstance(location, bytes):
-            sha256, size, mtime_ns = plans.digest_of_bytes(location), len(location), 0
-        else:
-            size, mtime_ns = plans.file_state(location)
-            sha256 = self._digest(location, size, mtime_ns)
+        size, mtime_ns = plans.state_of(location)
         segments = tuple(plan_media(location, **self.plan_options))
+        sha256 = self._digest(location, size, mtime_ns)
         source = plans.source_of(blob, location, sha256)
         cues = transcript_of(blob, self._transcript, repr(source))
         plan = MediaPlan(blob, source, location, sha256, size, mtime_ns, segments, cues)
         check_allowed(plan, self.llm)
         return plan
 
-    def _digest(self, path: str, size: int, mtime_ns: int) -> str:
+    def _digest(self, path: str | bytes, size: int, mtime_ns: int) -> str:
+        if isinstance(path, bytes):
+            return plans.digest_of_bytes(path)
         known = self.journal.digest_of(path) if self.journal is not None else None
         if known is None:
             known = file_digest(path)
@@ -268,27 +272,30 @@ class MiMoMediaParser(BaseBlobParser):
             message = self._message(ask, stop)
             result = self._runnables[ask.schema].invoke([message])
         except BaseException as error:  # noqa: BLE001 - the journal learns of all
-            return self._failed(ask, claim, error)
+            record_failure(claim, error, ask)
+            return self._failed(ask, error)
         return self._answered(ask, claim, result)
 
     async def adescribe(
-        self, plan: MediaPlan, segment: MediaSegment, *, seen: Seen | None = None
+        self, plan: MediaPlan, segment: MediaSegment, *, stop: Stop | None = None
     ) -> list[Document]:
         """Do the same; files are read and prepared in threads.
 
-        When it is cancelled, what it prepares is stopped, and the journal knows that nothing was
-        answered.
+        When it is cancelled, what it prepares is stopped, and the journal knows that there is no
+        answer.
         """
-        stop = Stop()
+        stop = stop or Stop()
         ask = await in_thread(stop, self.ask, plan, segment)
-        claim = told(await self._records.aclaim(ask.key, ask.info), seen)
+        stop.check()
+        claim = await self._records.aclaim(ask.key, ask.info)
         if isinstance(claim, Entry):
             return self._documents(ask, claim)
         try:
             message = await in_thread(stop, self._message, ask, stop)
             result = await self._runnables[ask.schema].ainvoke([message])
-        except BaseException as error:  # noqa: BLE001 - the journal learns of all
-            return await in_thread(stop, self._failed, ask, claim, error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - likewise
+            await in_thread(stop, record_failure, claim, error, ask)
+            return self._failed(ask, error)
         return await in_thread(stop, self._answered, ask, claim, result)
 
     def _message(self, ask: Ask, stop: Stop) -> HumanMessage:
@@ -303,19 +310,10 @@ class MiMoMediaParser(BaseBlobParser):
             return self._documents(ask, claim.fail("refused", refused, answer))
         return self._documents(ask, claim.finish(answer))
 
-    def _failed(self, ask: Ask, claim: AnyClaim, error: BaseException) -> list[Document]:
-        """Record that there is no answer, and do as `on_error` says."""
-        if isinstance(error, StoppedError):
-            claim.release()
+    def _failed(self, ask: Ask, error: BaseException) -> list[Document]:
+        if isinstance(error, StoppedError) or not isinstance(error, Exception):
             raise error
-        text = str(error) or type(error).__name__
-        if is_refusal(error):
-            claim.fail("refused", text, partial_answer(error, ask))
-            return handled(error, ask.described, self.on_error, "refused")
-        claim.fail("failed", text, partial_answer(error, ask))
-        if not isinstance(error, Exception):
-            raise error
-        return handled(error, ask.described, self.on_error)
+        return handled(error, ask.described, self.on_error, status_of(error))
 
     def _documents(self, ask: Ask, entry: Entry) -> list[Document]:
         if entry.state == "refused":
@@ -365,8 +363,8 @@ class MiMoMediaParser(BaseBlobParser):
                 yield document
             return
 
-        async def work(segment: MediaSegment) -> list[Document]:
-            return await self.adescribe(plan, segment)
+        async def work(segment: MediaSegment, stop: Stop) -> list[Document]:
+            return await self.adescribe(plan, segment, stop=stop)
 
         async for documents in ain_order(plan.segments, work, self.max_concurrency):
             for document in documents:

@@ -75,7 +75,7 @@ class MediaPlan:
         """
         if not isinstance(self.location, str) or self.is_remote:
             return
-        if file_state(self.location) != (self.size, self.mtime_ns):
+        if state_of(self.location) != (self.size, self.mtime_ns):
             raise changed(self.location)
 
 
@@ -117,17 +117,19 @@ def source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
     return location if isinstance(location, str) else f"sha256:{sha256}"
 
 
-def file_state(path: str) -> tuple[int, int]:
-    """Return size and time of change of a file.
+def state_of(location: str | bytes) -> tuple[int, int]:
+    """Return size and time of change of a file; the time of bytes is 0.
 
     Raises:
         MediaError: It is gone, or is no file that can be read.
     """
+    if isinstance(location, bytes):
+        return len(location), 0
     try:
-        status = Path(path).stat()
+        status = Path(location).stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise MediaError(f"{path!r} cannot be read: {reason}") from None
+        raise MediaError(f"{location!r} cannot be read: {reason}") from None
     return status.st_size, status.st_mtime_ns
 
 

@@ -66,17 +66,17 @@ def in_order(items: Iterable[T], work: Callable[[T, Stop], R], max_concurrency: 
 
 
 async def ain_order(
-    items: Iterable[T], work: Callable[[T], Awaitable[R]], max_concurrency: int
+    items: Iterable[T], work: Callable[[T, Stop], Awaitable[R]], max_concurrency: int
 ) -> AsyncIterator[R]:
     """Do the same with tasks.
 
-    After an error, what is under way runs to its end; when the caller cancels or leaves, it is
+    After an error, what was sent already runs to its end; when the caller cancels or leaves, it is
     cancelled, and has ended when this returns.
     """
-    pending = deque[asyncio.Future[R]]()
+    stop, pending = Stop(), deque[asyncio.Future[R]]()
     try:
         for item in items:
-            pending.append(asyncio.ensure_future(work(item)))
+            pending.append(asyncio.ensure_future(work(item, stop)))
             if len(pending) == max_concurrency:
                 yield await pending[0]
                 pending.popleft()
@@ -84,6 +84,7 @@ async def ain_order(
             yield await pending[0]
             pending.popleft()
     except Exception:
+        stop.set()
         await asyncio.gather(*pending, return_exceptions=True)
         raise
     finally:

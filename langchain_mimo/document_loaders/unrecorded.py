@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from langchain_mimo.document_loaders.journal_claims import Claim
 from langchain_mimo.document_loaders.journal_entries import Answer, Entry, SegmentInfo
 
 
@@ -40,3 +41,7 @@ class UnrecordedClaim:
 
     def release(self) -> None:
         """Do nothing."""
+
+
+AnyClaim: TypeAlias = Claim | UnrecordedClaim
+"""What `claim` of a journal, or of the lack of one, returns for a segment that is to be asked."""
