@@ -17,6 +17,7 @@ from langchain_mimo.document_loaders.journal_entries import (
     Entry,
     SegmentInfo,
     State,
+    clean_answer,
     decode_entry,
     encode_answer,
     storable_error,
@@ -203,7 +204,8 @@ class Claim:
 
     def _end(self, state: State, error: str | None, answer: Answer | None) -> Entry:
         self._end_once()
-        outcome = Outcome(self.key, self.info, self._token, state, error, answer)
+        paid = None if answer is None else clean_answer(answer)
+        outcome = Outcome(self.key, self.info, self._token, state, error, paid)
         return self._outcomes.settle(outcome)
 
     def _end_once(self) -> None:

@@ -127,12 +127,31 @@ class Entry:
 _ANSWER_FIELDS = tuple(each.name for each in fields(Answer))
 
 
+def clean_answer(answer: Answer) -> Answer:
+    """Return an answer with the values of its types: a strange value must not lose what was paid.
+
+    A usage that is no mapping is left out, and a cost that is no amount is not known.
+    """
+    amount, currency = answer.cost, answer.currency
+    is_amount = isinstance(amount, int | float) and 0 <= amount < math.inf
+    has_count = isinstance(answer.attempts, int) and answer.attempts >= 0
+    return Answer(
+        str(answer.text),
+        dict(answer.usage) if isinstance(answer.usage, Mapping) else {},
+        amount if is_amount and currency in CURRENCIES else None,
+        currency if currency in CURRENCIES else "USD",
+        int(answer.attempts) if has_count else 1,
+        None if answer.request_id is None else str(answer.request_id),
+        str(answer.model),
+        str(answer.finish_reason),
+    )
+
+
 def encode_answer(answer: Answer) -> str:
-    """Return an answer as JSON. It never raises: a strange value must not lose what was paid."""
+    """Return an answer as JSON; the text may have lone surrogates."""
     values = {name: getattr(answer, name) for name in _ANSWER_FIELDS}
-    values["usage"] = dict(answer.usage or {})
-    text = json.dumps(values, ensure_ascii=False, default=str)
-    return text if is_unicode(text) else json.dumps(values, default=str)
+    text = json.dumps(values, ensure_ascii=False, default=str, skipkeys=True)
+    return text if is_unicode(text) else json.dumps(values, default=str, skipkeys=True)
 
 
 def decode_entry(key: str, state: State, error: str | None, answer: str | None) -> Entry:
@@ -150,25 +169,19 @@ def decode_entry(key: str, state: State, error: str | None, answer: str | None) 
 
 
 def bill_values(answer: Answer | None) -> dict[str, int | float]:
-    """Return what an answer adds to the sums of its segment, by column. It never raises.
+    """Return what an answer adds to the sums of its segment, by column.
 
     Args:
         answer: The answer; None, or one without text, usage and cost, if nothing was billed.
     """
     if answer is None:
         return {}
-    values: dict[str, int | float] = {"attempts": max(0, int(answer.attempts))}
-    usage = answer.usage if isinstance(answer.usage, Mapping) else {}
-    if not (answer.text or usage or answer.cost):
-        return values
-    counts = asdict(LedgerCounts.of(usage))
+    if not (answer.text or answer.usage or answer.cost):
+        return {"attempts": answer.attempts}
+    counts = asdict(LedgerCounts.of(answer.usage))
     del counts["web_searches"]  # nothing here searches
-    cost = answer.cost
-    if isinstance(cost, int | float) and 0 <= cost < math.inf and answer.currency in CURRENCIES:
-        values[answer.currency.lower()] = cost
-    else:
-        values["unpriced"] = 1
-    return values | counts
+    cost = {"unpriced": 1} if answer.cost is None else {answer.currency.lower(): answer.cost}
+    return {"attempts": answer.attempts, **counts, **cost}
 
 
 def _string(name: str, value: object) -> None:

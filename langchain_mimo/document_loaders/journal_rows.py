@@ -134,7 +134,7 @@ def release(db: sqlite3.Connection, token: str) -> None:
     """Let a segment be as it was before its claim."""
     where = "WHERE state = 'sent' AND token = ?"
     db.execute(
-        f"DELETE FROM segments {where} AND attempts = 0 AND interrupted = 0",  # noqa: S608
+        f"DELETE FROM segments {where} AND attempts = 0 AND interrupted = 0 AND error IS NULL",  # noqa: S608
         (token,),
     )
     db.execute(f"UPDATE segments SET state = 'failed' {where}", (token,))  # noqa: S608
