@@ -10,19 +10,25 @@ import io
 import os
 import re
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
+from typing import IO, Any, TypeAlias
 
 from langchain_mimo._checks import choice, integer, number, shown, spelled_number
 from langchain_mimo._media import formats, limits
-from langchain_mimo._media.block_arguments import naming_unknown_arguments
-from langchain_mimo._media.deep_greys import reduce_deep_grey
-from langchain_mimo._media.image_colours import fitting_profile, on_white, to_srgb
-from langchain_mimo._media.inspection import inspect
+from langchain_mimo._media.block_arguments import (
+    check_source_of_range,
+    checked_range,
+    naming_unknown_arguments,
+)
+from langchain_mimo._media.digests import digest_of
+from langchain_mimo._media.inspection import inspect, inspect_headers
 from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
-from langchain_mimo._media.pillow_errors import UndecodableImageError, pillow_errors
+from langchain_mimo._media.pil_images import PillowImage, is_pil_image, save_pil_image
+from langchain_mimo._media.ranged_files import plan_file
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
-from langchain_mimo._media.references import MediaKind, parse_file_url, split_data_url
+from langchain_mimo._media.references import MediaKind, TimeRange, parse_file_url, split_data_url
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 
@@ -30,31 +36,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO
 """A URL (http, https, data, file), a path, bytes, or a binary file object."""
 
 
-@runtime_checkable
-class PillowImage(Protocol):
-    """What marks a `PIL.Image.Image` in type hints, without importing Pillow."""
-
-    @property
-    def mode(self) -> str: ...
-    @property
-    def size(self) -> tuple[int, int]: ...
-    def getbands(self) -> tuple[str, ...]: ...
-
-
-_HASH_CHUNK = 1 << 20
 _OTHER_TYPE = re.compile(r"use a block of type '(\w+)'")
-
-_ENCODINGS: dict[str, tuple[str, frozenset[str], dict[str, Any]]] = {
-    "image/png": ("PNG", frozenset({"1", "L", "LA", "P", "RGB", "RGBA"}), {}),
-    "image/jpeg": ("JPEG", frozenset({"L", "RGB"}), {"quality": 95}),
-    "image/webp": ("WEBP", frozenset({"RGB", "RGBA"}), {"quality": 95}),
-}
-"""How a PIL image is saved: Pillow's name of the format, modes that it stores, save options."""
-
-_EIGHT_BIT_MODES = frozenset(
-    ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"]
-)
-"""Modes that convert to RGB or RGBA without clipping."""
 
 
 @naming_unknown_arguments("image")
@@ -85,8 +67,8 @@ def image_block(
             such argument.
     """
     _check_mime_type("image", mime_type)
-    if _is_pil_image(source):
-        source, mime_type = _save_pil_image(source, mime_type)
+    if is_pil_image(source):
+        source, mime_type = save_pil_image(source, mime_type)
     return _block("image", source, mime_type, size, {})  # type: ignore[arg-type]  # not a PIL image
 
 
@@ -98,8 +80,19 @@ def video_block(
     size: int | None = None,
     fps: float | None = None,
     media_resolution: str | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
 ) -> dict[str, Any]:
     """Create a video block.
+
+    With `start_s` or `end_s` the block names a time range of a local MP4 or MOV with H.264 (8-bit
+    4:2:0) and with AAC, MP3 or no audio. The file stays as it is, and the block holds no bytes of
+    it. When the request is written, the range is copied without encoding to a temporary MP4 with
+    the first video and the first audio track, and that is sent. The copy begins at the key frame at
+    or before `start_s`, and ends at `end_s` or a few frames later where frames refer to later ones;
+    `extras` of the block say where, as `shown_start_s` and `shown_end_s`. Times in the model's
+    answer count from `shown_start_s`. The packets of a file are read once to know this, which takes
+    as long as copying it, and needs the extra `av`.
 
     Args:
         source: As for `image_block`, without PIL images.
@@ -108,23 +101,31 @@ def video_block(
         fps: Frames that MiMo samples per second, 0.1 to 10; a string that spells a number is taken
             as one. Default: the model's setting, or MiMo's default of 2.
         media_resolution: "default" or "max". Default: the model's setting, or "default".
+        start_s: Start of the time range, in seconds from the first moment shown. Default: the
+            beginning.
+        end_s: End of the time range, likewise; behind the end of the file it means that end.
+            Default: the end.
 
     Returns:
-        A LangChain content block of type "video". `fps` and `media_resolution` are stored in
-        `extras`.
+        A LangChain content block of type "video". `fps`, `media_resolution` and the time range are
+        stored in `extras`. A range of the whole file is the file, without a range.
 
     Raises:
-        MediaError: As `image_block`.
-        MiMoInputError: As `image_block`; or `fps` or `media_resolution` is out of range.
+        MediaError: As `image_block`; or the range cannot be copied, is too large to be sent, or is
+            one of a URL, bytes or a file object. `prepare_video(path, start_s=…, end_s=…)` encodes
+            ranges of any video.
+        MiMoInputError: As `image_block`; or `fps`, `media_resolution`, `start_s` or `end_s` is out
+            of range.
     """
     extras: dict[str, Any] = {}
+    time_range = checked_range("video", start_s, end_s)
     with as_input_error():
         if fps is not None:
             extras["fps"] = number("video_block's fps", spelled_number(fps), *FPS_RANGE)
         if media_resolution is not None:
             choice("video_block's media_resolution", media_resolution, MEDIA_RESOLUTIONS)
             extras["media_resolution"] = media_resolution
-    return _block("video", source, mime_type, size, extras)
+    return _block("video", source, mime_type, size, extras, time_range=time_range)
 
 
 @naming_unknown_arguments("audio")
@@ -133,22 +134,33 @@ def audio_block(
     *,
     mime_type: str | None = None,
     size: int | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
 ) -> dict[str, Any]:
     """Create an audio block.
+
+    With `start_s` or `end_s` the block names a time range of a local MP3, WAV (PCM), FLAC, M4A (AAC
+    or ALAC) or OGG (Opus or Vorbis), which is copied without encoding as `video_block` says. The
+    copy begins at the packet at `start_s`, or up to a few packets earlier where its decoder needs
+    them; `shown_start_s` in `extras` says where. Audio of a video is extracted by
+    `langchain_mimo.prepare.prepare_audio(path, start_s=…, end_s=…)`.
 
     Args:
         source: As for `image_block`, without PIL images.
         mime_type: The MIME type. Default: detected from the bytes; not set for URLs.
         size: Size in bytes, if given by URL and known.
+        start_s: As for `video_block`.
+        end_s: As for `video_block`.
 
     Returns:
-        A LangChain content block of type "audio".
+        A LangChain content block of type "audio". The time range is stored in `extras`.
 
     Raises:
-        MediaError: As `image_block`.
-        MiMoInputError: As `image_block`.
+        MediaError: As `video_block`, with `prepare_audio`.
+        MiMoInputError: As `image_block`; or `start_s` or `end_s` is out of range.
     """
-    return _block("audio", source, mime_type, size, {})
+    time_range = checked_range("audio", start_s, end_s)
+    return _block("audio", source, mime_type, size, {}, time_range=time_range)
 
 
 def _block(
@@ -157,6 +169,8 @@ def _block(
     mime_type: str | None,
     size: int | None,
     extras: dict[str, Any],
+    *,
+    time_range: TimeRange | None = None,
 ) -> dict[str, Any]:
     _check_mime_type(kind, mime_type)
     if size is not None:
@@ -166,11 +180,13 @@ def _block(
             limits.check_url_size(kind, size)
         except ValueError as error:
             raise MediaError(f"{kind}_block cannot use it: {error}") from None
+    if time_range is not None:
+        check_source_of_range(kind, source)
     block: dict[str, Any]
     if isinstance(source, bytes | bytearray | memoryview):
         block = _from_bytes(kind, bytes(source), mime_type)
     elif isinstance(source, str | os.PathLike):
-        block = _from_location(kind, os.fspath(source), mime_type, extras)
+        block = _from_location(kind, os.fspath(source), mime_type, extras, time_range)
     elif callable(getattr(source, "read", None)):
         block = _from_bytes(kind, _read_all(kind, source), mime_type)
     elif isinstance(source, dict):
@@ -191,7 +207,11 @@ def _check_mime_type(kind: MediaKind, mime_type: object) -> None:
 
 
 def _from_location(
-    kind: MediaKind, location: str, mime_type: str | None, extras: dict[str, Any]
+    kind: MediaKind,
+    location: str,
+    mime_type: str | None,
+    extras: dict[str, Any],
+    time_range: TimeRange | None,
 ) -> dict[str, Any]:
     """Return the block's keys for a string: a URL if it has a scheme, otherwise a path."""
     if not isinstance(location, str):  # os.fspath of a path in bytes
@@ -206,17 +226,21 @@ def _from_location(
     if name == "data:":
         return _from_data_url(kind, location, mime_type)
     if name == "file:":
-        return _from_file(kind, parse_file_url(location).path, mime_type, extras)
+        return _from_file(kind, parse_file_url(location).path, mime_type, extras, time_range)
     if name:
         raise MediaError(
             f"{kind}_block does not support the URL scheme {name[:-1]!r}; give an http or https "
             "URL that MiMo can reach, or a local path"
         )
-    return _from_file(kind, location, mime_type, extras)
+    return _from_file(kind, location, mime_type, extras, time_range)
 
 
 def _from_file(
-    kind: MediaKind, path: str, mime_type: str | None, extras: dict[str, Any]
+    kind: MediaKind,
+    path: str,
+    mime_type: str | None,
+    extras: dict[str, Any],
+    time_range: TimeRange | None,
 ) -> dict[str, Any]:
     """Open the file once to inspect and hash it; return the block's keys that refer to it."""
     try:
@@ -225,12 +249,37 @@ def _from_file(
         raise MediaError(f"{kind}_block {error}") from None
     absolute = Path(path).absolute()
     try:
-        reader = FileReader(descriptor)
-        detected = _detect_mime_type(kind, reader, mime_type, repr(str(absolute)))
-        extras |= {"size": reader.size, "sha256": _sha256(reader)}
+        reader, name = FileReader(descriptor), repr(str(absolute))
+        detected, stated = _detect_in_file(kind, descriptor, mime_type, name, time_range)
+        extras |= {"size": reader.size, "sha256": digest_of(descriptor), **stated}
     finally:
         os.close(descriptor)
     return {"url": absolute.as_uri(), "mime_type": detected}
+
+
+def _detect_in_file(
+    kind: MediaKind,
+    descriptor: int,
+    mime_type: str | None,
+    name: str,
+    time_range: TimeRange | None,
+) -> tuple[str, dict[str, float]]:
+    """Return the MIME type, and what `extras` state of the time range."""
+    with _naming(kind, name):
+        reader = FileReader(descriptor)
+        if time_range is None:
+            return inspect(kind, mime_type, reader).mime_type, {}
+        inspection = inspect_headers(kind, mime_type, reader)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            ranged = plan_file(kind, file, inspection, time_range)
+        if ranged.plan is None:
+            return inspect(kind, mime_type, reader).mime_type, {}
+        end_s = ranged.index.duration
+        if time_range.end_s is not None:
+            end_s = min(time_range.end_s, end_s)
+        stated = {"start_s": time_range.start_s, "end_s": end_s}
+        stated |= dict(zip(("shown_start_s", "shown_end_s"), ranged.shown, strict=True))
+        return inspection.mime_type, stated
 
 
 def _from_bytes(kind: MediaKind, data: bytes, mime_type: str | None) -> dict[str, Any]:
@@ -252,8 +301,15 @@ def _from_data_url(kind: MediaKind, url: str, mime_type: str | None) -> dict[str
 
 def _detect_mime_type(kind: MediaKind, reader: Reader, stated: str | None, name: str) -> str:
     """Return the MIME type by the bytes, or refuse now what MiMo would refuse later."""
-    try:
+    with _naming(kind, name):
         return inspect(kind, stated, reader).mime_type
+
+
+@contextmanager
+def _naming(kind: MediaKind, name: str) -> Iterator[None]:
+    """Name the function and the source in whatever is raised."""
+    try:
+        yield
     except ValueError as error:
         # Here, a block of another type comes from another function.
         source = "…" if name.startswith("the given") else "path"
@@ -288,59 +344,3 @@ def _position(source: IO[bytes]) -> int:
         return source.tell()
     except (AttributeError, OSError, ValueError):  # not every file object has a position
         return 0
-
-
-def _sha256(reader: FileReader) -> str:
-    import hashlib  # noqa: PLC0415 - only files need it
-
-    digest = hashlib.sha256()
-    for offset in range(0, reader.size, _HASH_CHUNK):
-        digest.update(reader.read(offset, _HASH_CHUNK))
-    return digest.hexdigest()
-
-
-def _is_pil_image(source: object) -> bool:
-    """Whether this is a PIL image, without importing Pillow."""
-    return any(base.__module__ == "PIL.Image" for base in type(source).__mro__)
-
-
-def _save_pil_image(image: Any, mime_type: str | None) -> tuple[bytes, str]:
-    """Encode a PIL image, rotated as its EXIF tag says, since the tag itself is not saved."""
-    from PIL import ImageOps  # noqa: PLC0415 - optional, and slow to import
-
-    wanted = formats.normalise_mime_type(mime_type) or "image/png"
-    if wanted not in _ENCODINGS:
-        raise MediaError(
-            f"image_block saves a PIL image as {', '.join(_ENCODINGS)}, not as {wanted[:80]!r}"
-        )
-    try:
-        with pillow_errors("image_block cannot save the PIL image", "check it with image.load()"):
-            return _encoded(ImageOps.exif_transpose(image), wanted), wanted
-    except UndecodableImageError as error:
-        raise MediaError(str(error)) from error.__cause__
-
-
-def _encoded(image: Any, mime_type: str) -> bytes:
-    name, modes, options = _ENCODINGS[mime_type]
-    if image.mode == "I" and _is_sixteen_bit(image):
-        image = image.convert("I;16")
-    if image.mode.startswith("I;16"):  # many readers clip 16 bits to white
-        image, mask = reduce_deep_grey(image, [])
-        if mask is not None:
-            image.putalpha(mask)
-    if image.mode not in modes:
-        if image.mode not in _EIGHT_BIT_MODES:
-            raise MediaError(
-                f"image_block cannot save a PIL image of mode {image.mode} as {mime_type}; scale "
-                'it to 8 bits and convert it to "L" or "RGB"'
-            )
-        image = to_srgb(image, [])
-        image = image if image.mode in modes else on_white(image)
-    buffer = io.BytesIO()
-    image.save(buffer, format=name, icc_profile=fitting_profile(image), **options)
-    return buffer.getvalue()
-
-
-def _is_sixteen_bit(image: Any) -> bool:
-    low, high = image.getextrema()
-    return bool(low >= 0 and high <= 0xFFFF)

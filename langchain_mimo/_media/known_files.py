@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ class KnownFiles(Generic[T]):
                 self._kept -= self._weight(self._known.popitem(last=False)[1])
 
 
-_all: WeakSet[KnownFiles[object]] = WeakSet()
+_all: WeakSet[KnownFiles[Any]] = WeakSet()
 
 
 def _after_fork() -> None:

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from langchain_mimo._checks import shown, warn
-from langchain_mimo._media import limits
+from langchain_mimo._media import limits, ranged_files
+from langchain_mimo._media.cutting.times import Tick
 from langchain_mimo._media.encoding import Encoder, FileEncoder, TextEncoder
 from langchain_mimo._media.inspection import Inspection, inspect, inspect_headers
 from langchain_mimo._media.local_files import open_allowed_file
@@ -121,15 +122,17 @@ class OpenMedia:
         self.close()
 
 
-def open_media(leaf: DeferredMedia, policy: MediaPolicy) -> OpenMedia:
+def open_media(leaf: DeferredMedia, policy: MediaPolicy, tick: Tick = lambda _: None) -> OpenMedia:
     """Open the media of one leaf and check everything that can be known before they are sent.
 
     The bytes decide the format: see `mime_type_for` for what happens when they contradict the block
-    or have an unknown signature. Headers are measured; images and frames are never decoded.
+    or have an unknown signature. Headers are measured; images and frames are never decoded, except
+    those of a time range, which is copied to a temporary file and verified.
 
     Args:
         leaf: The leaf of the request's tree.
         policy: Which files may be opened.
+        tick: Called while a time range is copied; it may raise.
 
     Returns:
         The open media; the caller closes them.
@@ -147,7 +150,7 @@ def open_media(leaf: DeferredMedia, policy: MediaPolicy) -> OpenMedia:
     reference = leaf.reference
     descriptor = None
     try:
-        reader, encoder, descriptor = _open(reference, policy)
+        reader, encoder, descriptor = _open(reference, policy, tick)
         inspection = inspect_headers(reference.kind, reference.mime_type, reader)
     except (ValueError, OSError) as error:
         if descriptor is not None:
@@ -169,7 +172,8 @@ def open_media(leaf: DeferredMedia, policy: MediaPolicy) -> OpenMedia:
 def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
     """Inspect the headers of media as `open_media` does, and close them again.
 
-    Of base64, only the parts that are read are checked and decoded.
+    Of base64, only the parts that are read are checked and decoded. Of a time range, the duration
+    is that of its copy, which is not made.
 
     Args:
         reference: The media; not a URL.
@@ -179,13 +183,15 @@ def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
         MediaError: As `open_media`.
         TypeError: As `open_media`.
     """
-    kind, source = reference.kind, reference.source
+    kind, source, limit = reference.kind, reference.source, policy.limits.get(reference.kind)
     descriptor = None
     try:
         if isinstance(source, InlineBase64):
-            limit = policy.limits.get(kind)
             return inspect(kind, reference.mime_type, Base64Reader(source), limit)
-        reader, _, descriptor = _open(reference, policy)
+        if isinstance(source, LocalFile) and source.time_range is not None:
+            descriptor = open_allowed_file(source, policy.allowed_dirs)
+            return ranged_files.inspect_range(descriptor, source, kind, limit)
+        reader, _, descriptor = _open(reference, policy, lambda _: None)
         return inspect_headers(kind, reference.mime_type, reader)
     except (ValueError, OSError) as error:
         raise _refused(reference, error) from None
@@ -194,7 +200,9 @@ def inspect_media(reference: MediaReference, policy: MediaPolicy) -> Inspection:
             os.close(descriptor)
 
 
-def _open(reference: MediaReference, policy: MediaPolicy) -> tuple[Reader, Encoder, int | None]:
+def _open(
+    reference: MediaReference, policy: MediaPolicy, tick: Tick
+) -> tuple[Reader, Encoder, int | None]:
     """Open a source and check its length; the caller closes the descriptor of a file."""
     source = reference.source
     limit = policy.limits.get(reference.kind)
@@ -203,17 +211,16 @@ def _open(reference: MediaReference, policy: MediaPolicy) -> tuple[Reader, Encod
     if isinstance(source, InlineBase64):
         limits.check_base64_length(len(source.text) - source.start, reference.kind, limit)
         return Base64Reader(source), TextEncoder(source), None
-    return _open_file(source, reference.kind, policy)
-
-
-def _open_file(
-    source: LocalFile, kind: MediaKind, policy: MediaPolicy
-) -> tuple[Reader, Encoder, int]:
     descriptor = open_allowed_file(source, policy.allowed_dirs)
     try:
+        if source.time_range is not None:
+            whole = descriptor
+            descriptor = ranged_files.open_range(whole, source, reference.kind, limit, tick)
+            os.close(whole)
+            source = LocalFile(source.path)  # its size and digest are those of the whole file
         reader = FileReader(descriptor)
         encoder = FileEncoder(reader, source)
-        limits.check_base64_length(encoder.encoded_length, kind, policy.limits.get(kind))
+        limits.check_base64_length(encoder.encoded_length, reference.kind, limit)
     except BaseException:
         os.close(descriptor)
         raise

@@ -76,6 +76,17 @@ def copy_span(
         MediaError: Raised by `tick`.
     """
     plan = plan_copy(source.index, span, mode)
+    copy_planned(source, plan, target, tick)
+    return plan
+
+
+def copy_planned(source: IndexedFile, plan: CopyPlan, target: CopyTarget, tick: Tick) -> None:
+    """Write a planned copy and verify it, as `copy_span` does.
+
+    Raises:
+        CannotCopyError: It failed its verification.
+        MediaError: Raised by `tick`.
+    """
     try:
         promise = _promise(source, plan, target.kind, tick)
         write_copy(source, plan, target.path, target.format_name, tick)
@@ -83,7 +94,6 @@ def copy_span(
     except MediaError as error:
         tick(0)  # raises again if it was the clock
         raise CannotCopyError(f"the copy failed its verification: {error.reason}") from error
-    return plan
 
 
 def _promise(source: IndexedFile, plan: CopyPlan, kind: MediaKind, tick: Tick) -> Promise:
@@ -116,7 +126,8 @@ def write_copy(
 
     Times of the copy start at 0, which is `plan.start` of the source. Rotation and other
     properties of the streams are kept. Times of decoding are computed again, because some
-    containers do not state them, and others state them for what is cut away.
+    containers do not state them, and others state them for what is cut away. Two copies of the
+    same packets are the same bytes.
 
     Args:
         source: The source.
@@ -129,7 +140,9 @@ def write_copy(
         MediaError: FFmpeg cannot read the source or write the copy, for example because the
             container cannot hold the streams.
     """
-    options = {"movflags": "faststart"} if format_name in _FASTSTART else {}
+    options = {"fflags": "bitexact"}  # no serial numbers by chance, and no names of versions
+    if format_name in _FASTSTART:
+        options["movflags"] = "faststart"
     done, total = 0, sum(len(stream.ordinals) for stream in plan.streams)
     with ExitStack() as stack:
         source.file.seek(0)

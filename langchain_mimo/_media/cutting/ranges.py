@@ -13,7 +13,7 @@ from fractions import Fraction
 from langchain_mimo._media import formats
 from langchain_mimo._media.cutting.index import Index, StreamIndex
 from langchain_mimo._media.cutting.key_frames import GroupStart
-from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan, plan_copy
+from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan, end_of, plan_copy
 from langchain_mimo._media.cutting.times import Span, exact
 from langchain_mimo._media.headers.codec_names import codec_name
 from langchain_mimo._media.headers.reader import AVHeader
@@ -207,8 +207,15 @@ def _audio_start(audio: StreamIndex, time: Fraction) -> Fraction:
 
 
 def shown_range(index: Index, plan: CopyPlan) -> tuple[float, float]:
-    """Return what a copy shows, in seconds from the first moment that the file shows."""
-    return float(max(plan.start - index.start, Fraction(0))), float(plan.end - index.start)
+    """Return what a copy shows, in seconds from the first moment that the file shows.
+
+    Audio ends with its last packet, which may reach beyond the range.
+    """
+    end = plan.end
+    if index.video is None:
+        ends = (end_of(index.streams[each.position], each.ordinals[-1]) for each in plan.streams)
+        end = max(end, *ends)
+    return float(max(plan.start - index.start, Fraction(0))), float(end - index.start)
 
 
 def range_size(index: Index, plan: CopyPlan) -> int:

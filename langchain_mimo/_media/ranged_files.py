@@ -1,0 +1,225 @@
+"""Time ranges of local files: what a block says of them, and the copies that are sent.
+
+A block states the range and what a copy of it shows. The copy is made when the request is written,
+without encoding, and is the same each time.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import IO
+
+from langchain_mimo._media import limits
+from langchain_mimo._media.av_container import open_container
+from langchain_mimo._media.cutting.copying import CopyTarget, copy_planned
+from langchain_mimo._media.cutting.index import Index, IndexedFile, build_index, streams_to_cut
+from langchain_mimo._media.cutting.known_indexes import index_of
+from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan
+from langchain_mimo._media.cutting.ranges import (
+    copy_refusal,
+    is_whole,
+    plan_range,
+    range_size,
+    shown_range,
+    target_format,
+)
+from langchain_mimo._media.cutting.times import Tick
+from langchain_mimo._media.digests import changed, check_unchanged
+from langchain_mimo._media.headers.reader import AVHeader
+from langchain_mimo._media.inspection import Inspection, inspect_headers
+from langchain_mimo._media.readers import FileReader
+from langchain_mimo._media.references import LocalFile, MediaKind, TimeRange
+from langchain_mimo._media.spool import spooled
+from langchain_mimo.errors import MiMoConfigurationError
+
+_HEADER_TOLERANCE = 1.0
+"""Seconds by which a header may state less than the packets show."""
+
+_SHOWN_TOLERANCE = 0.001
+"""Seconds by which what a copy shows may differ from what its block states: rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangedFile:
+    """A time range of an open file.
+
+    Attributes:
+        kind: "video" or "audio".
+        file: The file.
+        index: The index of the streams that are copied.
+        plan: What is copied; None if the range is the whole file.
+        shown: What the copy shows, in seconds from the first moment of the file.
+    """
+
+    kind: MediaKind
+    file: IO[bytes]
+    index: Index
+    plan: CopyPlan | None
+    shown: tuple[float, float]
+
+
+def plan_file(
+    kind: MediaKind,
+    file: IO[bytes],
+    inspection: Inspection,
+    time_range: TimeRange,
+    *,
+    tick: Tick = lambda _: None,
+    limit: int | None = None,
+) -> RangedFile:
+    """Plan the copy of a time range; the packets of the file are read unless they are known.
+
+    Args:
+        kind: "video" or "audio".
+        file: The open file.
+        inspection: What its header says.
+        time_range: The range.
+        tick: Called for every packet.
+        limit: Most characters of base64 allowed. Default: MiMo's limit.
+
+    Raises:
+        ValueError: There is no such copy, or it is too large; the text is the reason, with the call
+            that encodes the range; or PyAV is not installed.
+    """
+    header = inspection.header if isinstance(inspection.header, AVHeader) else None
+    start_s, end_s = time_range.start_s, time_range.end_s
+    try:
+        _check(copy_refusal(kind, inspection.format, header, None))
+        index = _index(kind, file, tick)
+        if is_whole(index, start_s, end_s):
+            return RangedFile(kind, file, index, None, (0.0, index.duration))
+        _check(copy_refusal(kind, inspection.format, header, index))
+        plan = plan_range(kind, index, start_s, end_s)
+    except CannotCopyError as error:
+        raise ValueError(f"{error}; {_remedy(kind, time_range)}") from None
+    length = limits.base64_length(range_size(index, plan))
+    most = limits.MAX_BASE64_CHARACTERS if limit is None else limit
+    if length > most:
+        raise ValueError(
+            f"a copy of its range may have {length:,} characters of base64, but at most {most:,} "
+            f"are sent; choose a shorter range, or {_remedy(kind, time_range, 'shrink it')}"
+        )
+    return RangedFile(kind, file, index, plan, shown_range(index, plan))
+
+
+def _check(refusal: str | None) -> None:
+    if refusal is not None:
+        raise CannotCopyError(refusal)
+
+
+def _remedy(kind: MediaKind, time_range: TimeRange, verb: str = "encode the range") -> str:
+    """Return the call that makes a file of a range, whatever the source is."""
+    end = "" if time_range.end_s is None else f", end_s={time_range.end_s:g}"
+    call = f"prepare_{kind}(path, start_s={time_range.start_s:g}{end})"
+    return f"{verb} with langchain_mimo.prepare.{call}"
+
+
+def _index(kind: MediaKind, file: IO[bytes], tick: Tick) -> Index:
+    def build() -> Index:
+        file.seek(0)
+        with closing(open_container(file)) as container:
+            return build_index(container, streams_to_cut(container, kind), tick)
+
+    try:
+        return index_of(file, build, kind, waiting=lambda: tick(0))
+    except MiMoConfigurationError as error:
+        raise ValueError(f"a time range cannot be copied: {error}") from error
+
+
+def inspect_range(
+    descriptor: int, source: LocalFile, kind: MediaKind, limit: int | None
+) -> Inspection:
+    """Inspect the header of a file that a block names with a time range, for what its copy shows.
+
+    Nothing is copied, and the packets are read only if the block does not state what is shown.
+
+    Args:
+        descriptor: The open file.
+        source: What the block states about it.
+        kind: The kind of the block.
+        limit: Most characters of base64 allowed. Default: MiMo's limit.
+
+    Raises:
+        ValueError: As far as the header tells, the range cannot be sent; the text is the reason.
+    """
+    time_range = source.time_range
+    assert time_range is not None
+    reader = FileReader(descriptor)
+    if source.size not in (None, reader.size):
+        raise changed(source)
+    inspection = inspect_headers(kind, None, reader)
+    header = inspection.header
+    if time_range.shown is not None:
+        start, end = time_range.shown
+        there = header.duration if isinstance(header, AVHeader) else None
+        if there is not None and end > there + _HEADER_TOLERANCE:
+            raise ValueError(
+                f"the block states that it shows {start:.3f} to {end:.3f} s, but the file ends at "
+                f"{there:.3f} s; create the block again"
+            )
+    else:
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            start, end = plan_file(kind, file, inspection, time_range, limit=limit).shown
+    header = header if isinstance(header, AVHeader) else AVHeader()
+    return replace(inspection, header=replace(header, duration=end - start, duration_range=None))
+
+
+def open_range(
+    descriptor: int, source: LocalFile, kind: MediaKind, limit: int | None, tick: Tick
+) -> int:
+    """Copy the time range of a file that a block names.
+
+    Args:
+        descriptor: The open file, which is not closed.
+        source: What the block states about it.
+        kind: "video" or "audio".
+        limit: Most characters of base64 allowed. Default: MiMo's limit.
+        tick: Called for every packet and frame; it may raise.
+
+    Returns:
+        A descriptor of the copy, a temporary file without a name, which the caller closes; or one
+        of the file itself if the range is the whole file.
+
+    Raises:
+        ValueError: The file has changed, or the range cannot be sent; the text is the reason.
+    """
+    assert source.time_range is not None
+    before = os.fstat(descriptor)
+    inspection = inspect_headers(kind, None, FileReader(descriptor))
+    check_unchanged(descriptor, source)
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        ranged = plan_file(kind, file, inspection, source.time_range, tick=tick, limit=limit)
+        _check_shown(ranged, source)
+        plan = ranged.plan
+        if plan is None:
+            return os.dup(descriptor)
+        copied = IndexedFile(file, ranged.index)
+        format_name = target_format(kind, ranged.index)
+        try:
+            copy = spooled(
+                lambda path: copy_planned(copied, plan, CopyTarget(path, format_name, kind), tick)
+            )
+        except CannotCopyError as error:
+            raise ValueError(f"{error}; {_remedy(kind, source.time_range)}") from error
+    after = os.fstat(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        os.close(copy)
+        raise changed(source)
+    return copy
+
+
+def _check_shown(ranged: RangedFile, source: LocalFile) -> None:
+    """Check that the copy shows what the block promises: callers count times from its start."""
+    assert source.time_range is not None
+    stated = source.time_range.shown
+    if stated is None:
+        return
+    pairs = zip(ranged.shown, stated, strict=True)
+    if any(abs(shown - wanted) > _SHOWN_TOLERANCE for shown, wanted in pairs):
+        found = " to ".join(f"{each:.3f}" for each in ranged.shown)
+        raise ValueError(
+            f"a copy of its range shows {found} s, but the block states "
+            f"{stated[0]:.3f} to {stated[1]:.3f} s; create the block again"
+        )
