@@ -29,14 +29,17 @@ class SceneVideo:
     container: str = "mp4"
     codec: str = "libx264"
     size: tuple[int, int] = (96, 64)
+    pixels: str = "yuv420p"
     gop: int = 250
     b_frames: int = 2
     fade: int = 0
     """Frames that each change takes, half of them in the scene before."""
     moves: bool = False
-    """A light square moves through the frames."""
+    """A light square moves to and fro."""
     gaps: tuple[int, ...] = (1,)
     """Distances between frames in frames of `rate`, repeated."""
+    trim: int = 0
+    """Frames before the start that an edit list hides; they are not in `times`."""
     sounds: tuple[tuple[int, float], ...] = ()
     """Pitches in Hz (0: silence) with their seconds, for an audio track."""
     x264: str = "scenecut=0"
@@ -46,7 +49,13 @@ class SceneVideo:
         """When each frame is shown, and when the last one ends, in seconds."""
         count = sum(frames for _, frames in self.scenes)
         gaps = (self.gaps * count)[:count]
-        return [time / self.rate for time in accumulate(gaps, initial=0)]
+        times = list(accumulate(gaps, initial=0))
+        return [(time - times[self.trim]) / self.rate for time in times]
+
+    @property
+    def seconds(self):
+        """How long it is."""
+        return float(self.times[-1])
 
     @property
     def changes(self):
@@ -57,6 +66,7 @@ class SceneVideo:
 
 def make_scene_video(recipe):
     """Encode a video by its recipe."""
+    shift = recipe.times[0]
     with tempfile.NamedTemporaryFile() as file:
         with av.open(file.name, "w", format=recipe.container) as out:
             options = {}
@@ -64,7 +74,7 @@ def make_scene_video(recipe):
                 options = {"preset": "veryfast", "x264-params": recipe.x264}
             video = out.add_stream(recipe.codec, rate=recipe.rate, options=options)
             video.width, video.height = recipe.size
-            video.pix_fmt = "yuv420p"
+            video.pix_fmt = recipe.pixels
             video.gop_size, video.max_b_frames = recipe.gop, recipe.b_frames
             audio = None
             if recipe.sounds:
@@ -75,6 +85,9 @@ def make_scene_video(recipe):
             packets = list(_video_packets(video, recipe))
             if audio is not None:
                 packets += _audio_packets(audio, recipe.sounds)
+            for packet in packets:
+                ticks = round(shift / packet.time_base)
+                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
             for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
                 out.mux(packet)
         return Path(file.name).read_bytes()
@@ -94,6 +107,7 @@ def make_sounds(sounds, container="wav", codec="pcm_s16le"):
 def _video_packets(stream, recipe):
     colours = [colour for colour, count in recipe.scenes for _ in range(count)]
     for number, time in enumerate(recipe.times[:-1]):
+        side = 2 * (number % 30) if number % 60 < 30 else 60 - 2 * (number % 30)
         window = colours[
             max(0, number - recipe.fade // 2) : number + recipe.fade - recipe.fade // 2
         ]
@@ -101,9 +115,9 @@ def _video_packets(stream, recipe):
         mixed = tuple(sum(channel) // len(window) for channel in zip(*window, strict=True))
         image = Image.new("RGB", recipe.size, mixed)
         if recipe.moves:
-            image.paste((200, 200, 200), (number % 60, 20, number % 60 + 24, 44))
-        frame = av.VideoFrame.from_image(image)
-        frame.pts, frame.time_base = round(time * recipe.rate), 1 / recipe.rate
+            image.paste((200, 200, 200), (side, 20, side + 24, 44))
+        frame = av.VideoFrame.from_image(image).reformat(format=recipe.pixels)
+        frame.pts, frame.time_base = round((time - recipe.times[0]) * recipe.rate), 1 / recipe.rate
         yield from stream.encode(frame)
     yield from stream.encode(None)
 
