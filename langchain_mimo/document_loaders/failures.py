@@ -9,9 +9,7 @@ from langchain_core import exceptions as core
 from langchain_core.documents import Document
 
 from langchain_mimo.document_loaders.documents import Described, Status, failure, reason_of
-from langchain_mimo.document_loaders.requests import Ask, is_refusal, partial_answer
-from langchain_mimo.document_loaders.running import StoppedError
-from langchain_mimo.document_loaders.unrecorded import AnyClaim
+from langchain_mimo.document_loaders.requests import is_refusal
 from langchain_mimo.errors import (
     MiMoBalanceError,
     MiMoBudgetError,
@@ -64,22 +62,6 @@ def handled(
 def status_of(error: BaseException) -> Status:
     """Return the status of a segment that failed with an error."""
     return "refused" if is_refusal(error) else "error"
-
-
-def record_failure(claim: AnyClaim, error: BaseException, ask: Ask) -> None:
-    """Let the journal know that there is no answer.
-
-    Args:
-        claim: The right to ask, which ends here.
-        error: Why there is none.
-        ask: What was asked.
-    """
-    if isinstance(error, StoppedError):
-        claim.release()
-        return
-    text = str(error) or f"it was ended by {type(error).__name__}"
-    state: Literal["refused", "failed"] = "refused" if is_refusal(error) else "failed"
-    claim.fail(state, text, partial_answer(error, ask))
 
 
 def refusal(reason: str | None, described: Described) -> MiMoContentFilterError:

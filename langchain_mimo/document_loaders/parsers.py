@@ -33,7 +33,6 @@ from langchain_mimo.document_loaders.documents import Described, documents_of
 from langchain_mimo.document_loaders.failures import (
     OnError,
     handled,
-    record_failure,
     refusal,
     status_of,
 )
@@ -41,16 +40,20 @@ from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.journal_entries import Entry
 from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
 from langchain_mimo.document_loaders.prompts import check_prompts, prompt_text
+from langchain_mimo.document_loaders.records import (
+    Seen,
+    Unrecorded,
+    record_answer,
+    record_failure,
+)
 from langchain_mimo.document_loaders.requests import (
     Ask,
-    answer_of,
     ask_for,
     media_block,
     model_name,
 )
 from langchain_mimo.document_loaders.running import (
     Stop,
-    StoppedError,
     ain_order,
     in_order,
     in_thread,
@@ -58,14 +61,12 @@ from langchain_mimo.document_loaders.running import (
 from langchain_mimo.document_loaders.schemas import (
     scenes_field,
 )
-from langchain_mimo.document_loaders.seen import AnyClaim, Seen, told
 from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import (
     TranscriptSource,
     cues_within,
     transcript_of,
 )
-from langchain_mimo.document_loaders.unrecorded import Unrecorded
 from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoError,
@@ -265,19 +266,23 @@ class MiMoMediaParser(BaseBlobParser):
         """
         ask, stop = self.ask(plan, segment), stop or Stop()
         stop.check()
-        claim = told(self._records.claim(ask.key, ask.info), seen)
+        claim = self._records.claim(ask.key, ask.info)
         if isinstance(claim, Entry):
-            return self._documents(ask, claim)
+            return self._documents(ask, claim, seen, is_new=False)
         try:
             message = self._message(ask, stop)
             result = self._runnables[ask.schema].invoke([message])
         except BaseException as error:  # noqa: BLE001 - the journal learns of all
-            record_failure(claim, error, ask)
-            return self._failed(ask, error)
-        return self._answered(ask, claim, result)
+            return self._failed(ask, error, record_failure(claim, error, ask), seen)
+        return self._documents(ask, record_answer(claim, result, ask), seen, is_new=True)
 
     async def adescribe(
-        self, plan: MediaPlan, segment: MediaSegment, *, stop: Stop | None = None
+        self,
+        plan: MediaPlan,
+        segment: MediaSegment,
+        *,
+        stop: Stop | None = None,
+        seen: Seen | None = None,
     ) -> list[Document]:
         """Do the same; files are read and prepared in threads.
 
@@ -289,33 +294,36 @@ class MiMoMediaParser(BaseBlobParser):
         stop.check()
         claim = await self._records.aclaim(ask.key, ask.info)
         if isinstance(claim, Entry):
-            return self._documents(ask, claim)
+            return self._documents(ask, claim, seen, is_new=False)
         try:
             message = await in_thread(stop, self._message, ask, stop)
             result = await self._runnables[ask.schema].ainvoke([message])
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - likewise
-            await in_thread(stop, record_failure, claim, error, ask)
-            return self._failed(ask, error)
-        return await in_thread(stop, self._answered, ask, claim, result)
+            entry = await in_thread(stop, record_failure, claim, error, ask)
+            return self._failed(ask, error, entry, seen)
+        entry = await in_thread(stop, record_answer, claim, result, ask)
+        return self._documents(ask, entry, seen, is_new=True)
 
     def _message(self, ask: Ask, stop: Stop) -> HumanMessage:
         block = media_block(ask, self.llm, self.plan_options, stop.check)
         stop.check()
         return HumanMessage([block, {"type": "text", "text": ask.text}])
 
-    def _answered(self, ask: Ask, claim: AnyClaim, result: Mapping[str, Any]) -> list[Document]:
-        """Record a response, and then make Documents of it."""
-        answer, refused = answer_of(result, ask)
-        if refused is not None:
-            return self._documents(ask, claim.fail("refused", refused, answer))
-        return self._documents(ask, claim.finish(answer))
-
-    def _failed(self, ask: Ask, error: BaseException) -> list[Document]:
-        if isinstance(error, StoppedError) or not isinstance(error, Exception):
+    def _failed(
+        self, ask: Ask, error: BaseException, entry: Entry | None, seen: Seen | None
+    ) -> list[Document]:
+        if entry is not None and seen is not None:
+            seen(entry, True)
+        if entry is None or not isinstance(error, Exception):
             raise error
         return handled(error, ask.described, self.on_error, status_of(error))
 
-    def _documents(self, ask: Ask, entry: Entry) -> list[Document]:
+    def _documents(
+        self, ask: Ask, entry: Entry, seen: Seen | None, *, is_new: bool
+    ) -> list[Document]:
+        """Return the Documents of an answer or a refusal, from the journal or not."""
+        if seen is not None:
+            seen(entry, is_new)
         if entry.state == "refused":
             error = refusal(entry.error, ask.described)
             return handled(error, ask.described, self.on_error, "refused")
