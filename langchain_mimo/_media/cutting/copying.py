@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_container
 from langchain_mimo._media.cutting.decoding import decode_span
+from langchain_mimo._media.cutting.flac_copies import write_flac
 from langchain_mimo._media.cutting.index import DEFAULT_FRAME_INTERVAL, Index, IndexedFile
 from langchain_mimo._media.cutting.planning import (
     CannotCopyError,
@@ -89,7 +91,11 @@ def copy_planned(source: IndexedFile, plan: CopyPlan, target: CopyTarget, tick: 
     """
     try:
         promise = _promise(source, plan, target.kind, tick)
-        write_copy(source, plan, target.path, target.format_name, tick)
+        if target.format_name == "flac":
+            with Path(target.path).open("wb") as file:
+                write_flac(source, plan.streams[0], file, tick)
+        else:
+            write_copy(source, plan, target.path, target.format_name, tick)
         verify(target.path, promise, tick)
     except MediaError as error:
         tick(0)  # raises again if it was the clock
