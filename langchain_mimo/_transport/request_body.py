@@ -34,6 +34,10 @@ _READERS = 2
 """Threads that read files for all event loops of a process. Encoding is bound by the processor, so
 that more threads would not be faster, and each needs some memory."""
 
+_COPIERS = min(8, os.cpu_count() or 2)
+"""Threads that copy time ranges of files, which takes long: bodies that are sent must not wait for
+them."""
+
 _GAP = orjson.Fragment(b'"\0"')
 _INT64 = range(-(1 << 63), 1 << 64)
 """Integers that orjson can write."""
@@ -48,6 +52,8 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
     Attributes:
         content_length: Size of the body in bytes, known once it is open.
+        text_bytes: Bytes of the JSON around the media, without their MIME types.
+        has_media: Whether the request has media.
         blocking: Whether opening it reads from a disk, which must not happen on an event loop.
     """
 
@@ -68,17 +74,16 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         json = _write(tree, self._leaves)
         self._pieces = json.split(b"\0") if self._leaves else [json]
         self.content_length = len(json)
-        self.blocking = any(isinstance(leaf.reference.source, LocalFile) for leaf in self._leaves)
-
-    @property
-    def text_bytes(self) -> int:
-        """Bytes of the JSON around the media."""
-        return sum(map(len, self._pieces))
-
-    @property
-    def has_media(self) -> bool:
-        """Whether the request has media."""
-        return bool(self._leaves)
+        self.text_bytes = len(json) - len(self._leaves)
+        self.has_media = bool(self._leaves)
+        self.blocking = self.has_media and any(
+            isinstance(leaf.reference.source, LocalFile) for leaf in self._leaves
+        )
+        self._copies = self.blocking and any(
+            isinstance(source := leaf.reference.source, LocalFile) and source.time_range is not None
+            for leaf in self._leaves
+        )
+        self._is_abandoned = False
 
     def open(self) -> None:
         """Open and check the media, and compute the length.
@@ -112,7 +117,7 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         for leaf in self._leaves:
             if isinstance(leaf, DeferredMedia):
                 try:
-                    self._open.append(open_media(leaf, self._policy))
+                    self._open.append(open_media(leaf, self._policy, self._tick))
                 except MediaError as error:
                     errors.append(error)
         return errors
@@ -135,7 +140,18 @@ class RequestBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
     async def in_thread(self, read: Callable[[], T]) -> T:
         """Run what reads the media, in a thread if that reads from a disk."""
-        return await _in_reader(read) if self.blocking else read()
+        if not self.blocking:
+            return read()
+        threads = _copying_threads() if self._copies else _reader_threads()
+        return await _in_thread(threads, read, self._abandon)
+
+    def _abandon(self) -> None:
+        self._is_abandoned = True
+
+    def _tick(self, _: float) -> None:
+        """End the copying of a time range for a request that was cancelled."""
+        if self._is_abandoned:
+            raise _AbandonedError
 
     def dispose(self) -> None:
         """Close all files; the body cannot be sent any more."""
@@ -197,14 +213,26 @@ class AsyncContent:
         return aiter(self._body)
 
 
+class _AbandonedError(Exception):
+    """Nobody waits for the body any more."""
+
+
 async def _in_reader(read: Callable[[], T]) -> T:
+    return await _in_thread(_reader_threads(), read, lambda: None)
+
+
+async def _in_thread(
+    threads: ThreadPoolExecutor, read: Callable[[], T], abandon: Callable[[], None]
+) -> T:
     """Read in a thread, and return only when it is done: the file may be closed right after."""
-    reading = asyncio.get_running_loop().run_in_executor(_reader_threads(), read)
+    reading = threads.submit(read)
     try:
-        return await asyncio.shield(reading)
+        return await asyncio.shield(asyncio.wrap_future(reading))
     except asyncio.CancelledError:
-        with suppress(Exception):
-            await reading
+        abandon()
+        if not reading.cancel():
+            with suppress(Exception):
+                await asyncio.wrap_future(reading)
         raise
 
 
@@ -213,8 +241,14 @@ def _reader_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_READERS, thread_name_prefix="langchain-mimo-reader")
 
 
+@functools.cache
+def _copying_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_COPIERS, thread_name_prefix="langchain-mimo-copier")
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reader_threads.cache_clear)
+    os.register_at_fork(after_in_child=_copying_threads.cache_clear)
 
 
 def _write(tree: dict[str, Any], leaves: list[Leaf]) -> bytes:
