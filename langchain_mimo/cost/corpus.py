@@ -113,6 +113,40 @@ def plan_corpus(
     files, unreadable = _measured(
         [paths] if isinstance(paths, str | os.PathLike) else paths, cutter
     )
+    return corpus_estimate(
+        files,
+        unreadable,
+        model=model,
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+        limits=limits,
+        tier=tier,
+        currency=currency,
+        prices=prices,
+    )
+
+
+def corpus_estimate(
+    files: Iterable[CorpusFile],
+    unreadable: Iterable[UnreadableFile],
+    *,
+    model: str,
+    prompt_tokens: int = 0,
+    output_tokens: int = 0,
+    limits: AccountLimits | None = None,
+    tier: Tier = "realtime",
+    currency: Currency = "USD",
+    prices: Mapping[str, Price] | None = None,
+) -> CorpusEstimate:
+    """Price files that are measured already. The arguments are those of `plan_corpus`.
+
+    Raises:
+        MiMoInputError: `limits` or `prices` are none.
+    """
+    with as_input_error():
+        limits = _limits(model, tier, limits)
+    check_prices(prices)
+    files = tuple(files)
     price = list_price(model, prices, tier=tier, currency=currency)
     requests = sum(file.requests for file in files)
 
@@ -125,7 +159,7 @@ def plan_corpus(
     return CorpusEstimate(
         model=model,
         tier=tier,
-        files=tuple(files),
+        files=files,
         unreadable=tuple(unreadable),
         prompt_tokens=prompt_tokens,
         output_tokens=output_tokens,

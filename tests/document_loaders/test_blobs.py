@@ -5,6 +5,7 @@
 import logging
 import os
 import socket
+import subprocess
 import sys
 
 import media_files
@@ -232,19 +233,21 @@ def test_names_of_any_bytes(tmp_path):
 
 
 @ON_POSIX
-def test_a_deep_tree_needs_no_recursion(tmp_path):
+def test_a_deep_tree_needs_no_recursion(tmp_path, monkeypatch):
     depth = 1500
-    monkey, here = os.getcwd(), tmp_path
+    root = tmp_path / "root"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    with open("deep.png", "wb") as file:
+        file.write(PNG)
     try:
+        assert sources(root) == ["d/" * depth + "deep.png"]
+    finally:  # pytest's own cleaning is recursive
         os.chdir(tmp_path)
-        for _ in range(depth):
-            os.mkdir("d")
-            os.chdir("d")
-        with open("deep.png", "wb") as file:
-            file.write(PNG)
-    finally:
-        os.chdir(monkey)
-    assert sources(here) == ["d/" * depth + "deep.png"]
+        subprocess.run(["rm", "-rf", str(root)], check=True)
 
 
 def test_a_single_file_as_root(folder):
