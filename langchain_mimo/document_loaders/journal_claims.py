@@ -132,6 +132,7 @@ class Outcomes:
         try:
             self.save()
         finally:
+            live_tokens.difference_update(self._unsaved)
             self.file.close()
 
 

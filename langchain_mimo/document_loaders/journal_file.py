@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_mimo._checks import shown, warn
 from langchain_mimo._forks import fork_lock
@@ -62,6 +62,9 @@ _TABLES = (
 MIGRATIONS: dict[int, Sequence[str]] = {}
 """The statements that make a journal of one version one of the next, by the older version."""
 
+_Identity: TypeAlias = tuple[int, int] | None
+"""Device and inode of a file; None if there is none."""
+
 _open_files: weakref.WeakSet[JournalFile] = weakref.WeakSet()
 
 
@@ -80,7 +83,7 @@ class JournalFile:
         """
         self.path = path
         self._db: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identities: tuple[_Identity, _Identity] = None, None
 
     def __del__(self) -> None:
         """Close the connection."""
@@ -128,15 +131,9 @@ class JournalFile:
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is not None:
-            identity = _identity(self.path)
-            if identity == self._identity:
+            if _identity(self.path) == self._identities[0]:
                 return self._db
-            # The old connection writes to a file that nobody would ever find again.
-            self.close()
-            warn(
-                f"the journal {self.path} was deleted or replaced while it was open; it goes on in "
-                + ("a new file" if identity is None else "the file that is there now")
-            )
+            self._leave()
         _create_private(self.path)
         db = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -146,9 +143,26 @@ class JournalFile:
         except BaseException:
             db.close()
             raise
-        self._db, self._identity = db, _identity(self.path)
+        self._db = db
+        self._identities = _identity(self.path), _identity(self.path + "-wal")
         _open_files.add(self)
         return db
+
+    def _leave(self) -> None:
+        """Close a file that was deleted or replaced; nobody would find what is written to it.
+
+        SQLite leaves the write-ahead log of such a file, and would read it as that of the new one.
+        """
+        self.close()
+        if _identity(self.path + "-wal") == self._identities[1]:
+            for suffix in ("-wal", "-shm"):
+                with suppress(OSError):
+                    Path(self.path + suffix).unlink()
+        place = "the file that is there now" if Path(self.path).exists() else "a new file"
+        warn(
+            f"the journal {self.path} was deleted or replaced while it was open; it goes on in "
+            + place
+        )
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         """Create the tables of a new file, migrate those of an old one, and refuse other files."""
@@ -168,6 +182,7 @@ class JournalFile:
             self._check_version(db)
         if _switch_to_wal(db) != "wal":
             raise refused(self.path, "its disk, perhaps a network drive, cannot share memory")
+        db.execute("SELECT 1 FROM segments LIMIT 1").fetchone()  # opens the write-ahead log
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         """Refuse a file that another version has made or, meanwhile, migrated."""
@@ -220,7 +235,7 @@ def _pragma(db: sqlite3.Connection, text: str) -> Any:
     return db.execute(f"PRAGMA {text}").fetchone()[0]
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> _Identity:
     try:
         found = Path(path).stat()
     except OSError:
