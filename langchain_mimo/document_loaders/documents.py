@@ -247,7 +247,8 @@ def link_to(source: str, start_s: float, end_s: float) -> str:
     is_whole = start_s == end_s == 0
     times = f"t={_number(start_s)},{_number(end_s)}"
     if not source.lower().startswith(("http://", "https://")):
-        return quote(source) + ("" if is_whole else f"#{times}")
+        # Names of files may have bytes that are not UTF-8.
+        return quote(source, errors="surrogateescape") + ("" if is_whole else f"#{times}")
     if is_whole:
         return source
     url = urlsplit(source)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -104,29 +104,37 @@ def scenes_field(schema: type[BaseModel]) -> str | None:
         schema: The schema of an answer.
     """
     for name, field in schema.model_fields.items():
-        if any(_has_times(item) for item in _item_types(field.annotation)):
+        items = _item_types(field.annotation)
+        if items and all(map(_has_times, items)):
             return name
     return None
 
 
 def _item_types(annotation: Any) -> list[Any]:
-    """Return the types of the items, if a type is a list, a tuple or one of them or None."""
+    """Return the types of the items of a list, or of a list or None; none for other types."""
+    options = [each for each in _options(annotation) if each is not type(None)]
+    origin = get_origin(options[0]) if len(options) == 1 else None
+    if not (isinstance(origin, type) and issubclass(origin, Iterable)):
+        return []
+    if issubclass(origin, Mapping):
+        return []
+    items = [each for each in get_args(options[0]) if each is not Ellipsis]
+    return [option for item in items for option in _options(item)]
+
+
+def _options(annotation: Any) -> list[Any]:
+    """Return the types of a union, or the one type."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _item_types(arguments[0])
+        return _options(arguments[0])
     if origin in (Union, UnionType):
-        return [item for each in arguments for item in _item_types(each)]
-    if isinstance(origin, type) and not issubclass(origin, Mapping | type):
-        return [each for each in arguments if each is not Ellipsis]
-    return []
+        return [option for each in arguments for option in _options(each)]
+    return [annotation]
 
 
 def _has_times(item: Any) -> bool:
-    return (
-        isinstance(item, type)
-        and issubclass(item, BaseModel)
-        and item.model_fields.keys() >= _TIMES
-    )
+    is_model = isinstance(item, type) and issubclass(item, BaseModel)
+    return is_model and item.model_fields.keys() >= _TIMES
 
 
 def read_answer(text: str, schema: type[BaseModel]) -> BaseModel | None:
@@ -163,7 +171,7 @@ def scenes_of(answer: BaseModel) -> tuple[list[BaseModel], dict[str, Any]]:
     """
     name = scenes_field(type(answer))
     scenes = list(getattr(answer, name) or ()) if name else []
-    return [scene for scene in scenes if _has_times(type(scene))], fields_of(answer, name)
+    return scenes, fields_of(answer, name)
 
 
 def fields_of(answer: BaseModel, *left_out: str | None) -> dict[str, Any]:
