@@ -1,6 +1,6 @@
 """`MediaBlobLoader`: which files of a folder become blobs, in which order, and what is read of them."""
 
-# ruff: noqa: PTH102, PTH109, PTH119, PTH123
+# ruff: noqa: PTH102, PTH119, PTH123
 
 import logging
 import os
