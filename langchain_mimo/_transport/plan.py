@@ -77,10 +77,10 @@ class Plan:
         Raises:
             MediaError: A media item may not be opened, or MiMo does not accept it.
         """
-        if not self.counts_usage:
+        if not self.counts_usage or not self.body.has_media:
             self.body.open()
             self.is_open = True
-        elif self.api_request.measure is not None and self.body.has_media:
+        elif self.api_request.measure is not None:
             self._media_tokens = self.api_request.measure()
 
     async def aopen(self) -> None:
@@ -137,8 +137,7 @@ class Plan:
                 delay = policy.delay(self.attempts, error, random.random())  # noqa: S311
                 if (pause := policy.pause(error)) is not None:
                     gate.pause(pause, call)
-                if self.ticket is not None:
-                    self._end(_outcome(error, self.http))
+                self.leave(_outcome(error, self.http))
                 error.attempts, error.waited = self.attempts, self._waited
                 if delay is None:
                     raise
@@ -209,16 +208,19 @@ class Plan:
                     self._usage |= usage
         return events
 
-    def leave(self) -> None:
-        """End the attempt for the budget, with the usage that was noted."""
-        if self.ticket is not None:
-            self._end("answered" if self._usage else "unknown" if self._is_sent else "unsent")
+    def leave(self, outcome: Outcome | None = None) -> None:
+        """End the attempt for the budget, with the usage that was noted.
 
-    def _end(self, outcome: Outcome) -> None:
+        Args:
+            outcome: How it ended. Default: as usage and what was sent say.
+        """
         ticket, self.ticket = self.ticket, None
-        if ticket is not None:
-            ticket.end(outcome, self._usage or None)
-            self._usage = {}
+        if ticket is None:
+            return
+        usage, self._usage = self._usage, {}
+        if outcome is None:
+            outcome = "answered" if usage else "unknown" if self._is_sent else "unsent"
+        ticket.end(outcome, usage or None)
 
 
 def _out_of_time(error: MiMoError, total: float, pause: float | None) -> MiMoError:

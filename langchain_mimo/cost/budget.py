@@ -18,13 +18,13 @@ from typing_extensions import override
 
 from langchain_mimo._checks import integer, known_keywords, number, warn_once
 from langchain_mimo._transport.gates import Call, Wait
+from langchain_mimo._wire.json_values import count
 from langchain_mimo.catalogue import Currency, Price
 from langchain_mimo.cost.budget_terms import Terms, Ticket, one_at_a_time, terms_of
 from langchain_mimo.cost.call_needs import (
+    BYTES_PER_TOKEN,
     account_name,
     highest_cost,
-    likely_input,
-    output_asked,
 )
 from langchain_mimo.cost.ledger import Ledger
 from langchain_mimo.cost.lines import FREE, Lines
@@ -255,7 +255,9 @@ class CallBudget(BaseRateLimiter):
         """
         model = call.tree.get("model")
         model = model if isinstance(model, str) else ""
-        terms = self._terms_of(call, model)
+        # A hash, so that no key is kept.
+        name = hash((call.host, call.key, call.is_mimos, model))
+        terms = self._terms.get(name) or self._new_terms(name, call, model)
         ask = self._ask(call, model, terms)
         answer = yield from self._lines.enter(ask)
         if isinstance(answer, Spending):
@@ -286,9 +288,10 @@ class CallBudget(BaseRateLimiter):
         Raises:
             MiMoBudgetError: It is larger than a window, or its price is not known.
         """
-        asked = output_asked(call)
+        limit = call.tree.get("max_completion_tokens", call.tree.get("max_tokens"))
+        asked = None if limit is None else count(limit)
         output = terms.output if asked is None else asked
-        tokens = likely_input(call)
+        tokens = call.text_bytes // BYTES_PER_TOKEN + call.media_tokens[0]
         if terms.tokens is not None:
             if (least := tokens + (asked or 0)) > terms.tokens:
                 raise MiMoBudgetError(
@@ -314,21 +317,18 @@ class CallBudget(BaseRateLimiter):
             self._max_cost,
         )
 
-    def _terms_of(self, call: Call, model: str) -> Terms:
-        key = hash((call.host, call.key, call.is_mimos, model))
-        terms = self._terms.get(key)
-        if terms is None:
-            terms = terms_of(
-                call,
-                model,
-                requests=self._requests,
-                tokens=self._tokens,
-                prices=self._prices,
-                currency=self._currency,
-            )
-            if len(self._terms) >= _MANY:
-                self._terms.clear()
-            self._terms[key] = terms
+    def _new_terms(self, name: int, call: Call, model: str) -> Terms:
+        terms = terms_of(
+            call,
+            model,
+            requests=self._requests,
+            tokens=self._tokens,
+            prices=self._prices,
+            currency=self._currency,
+        )
+        if len(self._terms) >= _MANY:
+            self._terms.clear()
+        self._terms[name] = terms
         return terms
 
     # Errors

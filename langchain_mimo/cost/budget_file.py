@@ -26,10 +26,10 @@ import orjson
 
 from langchain_mimo._forks import fork_lock
 from langchain_mimo.catalogue import Currency
-from langchain_mimo.cost.call_needs import ledger_row
+from langchain_mimo.cost.call_needs import ledger_rows
 from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
 from langchain_mimo.cost.share_path import create_private, unusable
-from langchain_mimo.cost.windows import MARGIN, PERIOD, Ask, Later, Settlement, Spending
+from langchain_mimo.cost.windows import MARGIN, PERIOD, Ask, Later, Settlement, Spending, ceiling
 from langchain_mimo.errors import MiMoError
 
 APPLICATION = 0x4D694D6F
@@ -109,9 +109,9 @@ class FileStore:
         with self._transaction() as (db, now):
             if (left := _paused(db, ask.account, now)) > 0:
                 return Later(left, "pause")
-            if ask.max_cost is not None and (answer := _spending(db).answer(ask)) is not None:
+            if ask.max_cost is not None and ceiling(ask, *_spending(db)):
                 _give_up_dead(db, now)
-                if (answer := _spending(db).answer(ask)) is not None:
+                if answer := ceiling(ask, *_spending(db)):
                     return answer
             if (missing := self._missing(db, ask, now)) is not None:
                 return missing
@@ -140,7 +140,8 @@ class FileStore:
             elif row is not None:
                 db.execute("UPDATE spending SET lost = lost + ?", (row[3],))
             if settlement.billed is not None:
-                _add_row(db, ledger_row(settlement.billed))
+                for added in ledger_rows([settlement.billed]):
+                    _add_row(db, added)
 
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""

@@ -33,11 +33,10 @@ class Terms(NamedTuple):
 class Ticket:
     """An attempt that was let through, as `_transport.gates.Ticket`."""
 
-    __slots__ = ("_lines", "_model", "_price", "_reservation")
+    __slots__ = ("_lines", "_reservation", "_terms")
 
     def __init__(self, lines: Lines, terms: Terms, reservation: Any) -> None:
-        self._lines, self._reservation = lines, reservation
-        self._model, self._price = terms.name, terms.price
+        self._lines, self._terms, self._reservation = lines, terms, reservation
 
     def end(self, outcome: Outcome, usage: Mapping[str, Any] | None) -> None:
         """Settle the attempt."""
@@ -46,14 +45,14 @@ class Ticket:
         elif outcome == "refused":
             settlement = FREE
         elif (counts := used(usage)) is None:
-            settlement = Settlement(billed=(self._model, usage))
+            settlement = Settlement(billed=(self._terms.name, usage))
         else:
             read, cached, written, searches = counts
-            cost, price = 0.0, self._price
+            cost, price = 0.0, self._terms.price
             if price is not None:
                 cost = token_cost(price, read, cached, written)
                 cost += search_cost(searches, price.currency) if searches else 0.0
-            settlement = Settlement(read + written, cost, billed=(self._model, usage))
+            settlement = Settlement(read + written, cost, billed=(self._terms.name, usage))
         self._lines.settle(self._reservation, settlement)
 
 

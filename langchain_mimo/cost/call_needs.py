@@ -7,7 +7,7 @@ conversation would cost more than sending it. The usage of the response corrects
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from langchain_mimo._media.opening import MediaPolicy
@@ -18,7 +18,7 @@ from langchain_mimo._wire.to_langchain.usage import usage_metadata
 from langchain_mimo._wire.turns import Turn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate import estimate_media
-from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
+from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow, counts_of
 from langchain_mimo.cost.prices import search_cost
 
 Bill: TypeAlias = tuple[str, Mapping[str, Any] | None]
@@ -34,11 +34,6 @@ SEARCHES = 5
 def account_name(host: str, key: str) -> str:
     """Return the name of an account, from which nobody can tell the key."""
     return hashlib.sha256(f"{host}\0{key}".encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def likely_input(call: Call) -> int:
-    """Return the input tokens of an attempt, by the bytes of its text and by its media."""
-    return call.text_bytes // BYTES_PER_TOKEN + call.media_tokens[0]
 
 
 def media_tokens(turns: Sequence[Turn], policy: MediaPolicy) -> tuple[int, int]:
@@ -60,14 +55,6 @@ def media_tokens(turns: Sequence[Turn], policy: MediaPolicy) -> tuple[int, int]:
             likely += estimate.image + estimate.video + estimate.audio + estimate.marks
             highest += estimate.high
     return likely, highest
-
-
-def output_asked(call: Call) -> int | None:
-    """Return the limit of output tokens in a request, or None."""
-    tree = call.tree
-    if "max_completion_tokens" in tree:
-        return count(tree["max_completion_tokens"])
-    return count(tree["max_tokens"]) if "max_tokens" in tree else None
 
 
 def highest_cost(call: Call, price: Price, output: int) -> float:
@@ -100,23 +87,34 @@ def used(usage: Mapping[str, Any] | None) -> tuple[int, int, int, int] | None:
     """
     if usage is None:
         return None
-    usage = _in_openai_format(usage)
+    if "prompt_tokens" not in usage:
+        usage = _in_openai_format(usage)
     read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     if read is None and written is None:
         return None
-    read, details = read or 0, usage.get("prompt_tokens_details")
-    cached = count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    return read, min(cached or 0, read), written or 0, _searches_made(usage)
+    read, cached = read or 0, 0
+    if details := usage.get("prompt_tokens_details"):
+        cached = count(details.get("cached_tokens")) or 0 if isinstance(details, dict) else 0
+    searches = _searches_made(usage) if "web_search_usage" in usage else 0
+    return read, min(cached, read), written or 0, searches
 
 
-def ledger_row(bill: Bill) -> LedgerRow:
-    """Return what a ledger counts for a response."""
-    model, usage = bill
+def ledger_rows(bills: Iterable[Bill]) -> list[LedgerRow]:
+    """Return what a ledger counts for responses: a row for each model."""
+    found: dict[str, list[tuple[int, ...]]] = {}
+    for model, usage in bills:
+        found.setdefault(model, []).append(_counts(usage))
+    return [
+        LedgerRow(model, "realtime", (), LedgerCounts(*map(sum, zip(*counts, strict=True))))
+        for model, counts in found.items()
+    ]
+
+
+def _counts(usage: Mapping[str, Any] | None) -> tuple[int, ...]:
     if usage is None:
-        return LedgerRow(model, "realtime", (), LedgerCounts.of(None))
+        return counts_of(None, 0)
     usage = _in_openai_format(usage)
-    counts = LedgerCounts.of(usage_metadata(usage), _searches_made(usage))
-    return LedgerRow(model, "realtime", (), counts)
+    return counts_of(usage_metadata(usage), _searches_made(usage))
 
 
 def _in_openai_format(usage: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -80,25 +80,30 @@ class LedgerCounts:
                 the response is one without usage; what is known of it counts.
             web_searches: Its web searches.
         """
-        if not usage:
-            return cls(responses=1, without_usage=1, web_searches=web_searches)
-        read, written = _count(usage, "input_tokens"), _count(usage, "output_tokens")
-        tokens, output = read or 0, written or 0
-        details = _details(usage, "input_token_details")
-        # Parts are never more than the whole, whatever a gateway reports.
-        image = min(_count(details, "image") or 0, tokens)
-        video = min(_count(details, "video") or 0, tokens - image)
-        audio = min(_count(details, "audio") or 0, tokens - image - video)
-        cached = min(_count(details, "cache_read") or 0, tokens)
-        details = _details(usage, "output_token_details")
-        reasoning = min(_count(details, "reasoning") or 0, output)
-        unknown = int(read is None or written is None)
-        media = image, video, audio
-        return cls(1, unknown, tokens, *media, cached, output, reasoning, web_searches)
+        return cls(*counts_of(usage, web_searches))
 
 
 _FIELDS = tuple(each.name for each in fields(LedgerCounts))
 _values = attrgetter(*_FIELDS)
+
+
+def counts_of(usage: Mapping[str, Any] | None, web_searches: int) -> tuple[int, ...]:
+    """Return what `LedgerCounts.of` counts, in the order of its attributes."""
+    if not usage:
+        return 1, 1, 0, 0, 0, 0, 0, 0, 0, web_searches
+    read, written = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    tokens, output = read or 0, written or 0
+    image = video = audio = cached = reasoning = 0
+    # Parts are never more than the whole, whatever a gateway reports.
+    if details := _details(usage, "input_token_details"):
+        image = min(_count(details, "image") or 0, tokens)
+        video = min(_count(details, "video") or 0, tokens - image)
+        audio = min(_count(details, "audio") or 0, tokens - image - video)
+        cached = min(_count(details, "cache_read") or 0, tokens)
+    if details := _details(usage, "output_token_details"):
+        reasoning = min(_count(details, "reasoning") or 0, output)
+    unknown = int(read is None or written is None)
+    return 1, unknown, tokens, image, video, audio, cached, output, reasoning, web_searches
 
 
 def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from langchain_mimo.cost.call_needs import Bill, ledger_row
+from langchain_mimo.cost.call_needs import Bill, ledger_rows
 from langchain_mimo.cost.ledger import Ledger
 from langchain_mimo.cost.ledger_rows import LedgerRow
 
@@ -28,6 +28,9 @@ MARGIN = 1.0
 here, and not always by the same delay. It costs 1.6 % of a limit."""
 
 _MANY = 1000
+
+_BILLS = 64
+"""Responses whose usage is kept before the ledger counts it."""
 
 
 class Ask(NamedTuple):
@@ -67,14 +70,6 @@ class Spending(NamedTuple):
     lost: float = 0.0
     running: float = 0.0
 
-    def answer(self, ask: Ask) -> Spending | Later | None:
-        """Return what the ceiling says to an attempt: no, not while others run, or nothing."""
-        if ask.max_cost is None or self.spent + self.lost + self.running + ask.cost <= ask.max_cost:
-            return None
-        if self.spent + self.lost + ask.cost <= ask.max_cost:
-            return Later(None, "max_cost")
-        return self
-
 
 class Later(NamedTuple):
     """The attempt has to wait.
@@ -102,6 +97,23 @@ class Settlement(NamedTuple):
     cost: float | None = None
     is_sent: bool = True
     billed: Bill | None = None
+
+
+def ceiling(ask: Ask, spent: float, lost: float, running: float) -> Spending | Later | None:
+    """Return what `max_cost` says to an attempt: no, not while others run, or nothing.
+
+    Args:
+        ask: What the attempt needs.
+        spent: `Spending.spent`.
+        lost: `Spending.lost`.
+        running: `Spending.running`.
+    """
+    most = ask.max_cost
+    if most is None or spent + lost + running + ask.cost <= most:
+        return None
+    if spent + lost + ask.cost <= most:
+        return Later(None, "max_cost")
+    return Spending(spent, lost, running)
 
 
 class BudgetStore(Protocol):
@@ -167,14 +179,6 @@ class _Window:
         self.period = period
         self.requests = self.tokens = self.running = 0
 
-    def reduce(self, entry: _Entry, requests: int, tokens: int) -> None:
-        """Take something off an entry, unless its time is over."""
-        if not entry.is_over:
-            entry.requests -= requests
-            entry.tokens -= tokens
-            self.requests -= requests
-            self.tokens -= tokens
-
     def forget(self, now: float) -> None:
         """Drop the entries whose time is over."""
         entries = self.entries
@@ -186,6 +190,8 @@ class _Window:
 
     def missing(self, ask: Ask, now: float) -> Later | None:
         """Return how long there is no room for a request; None if there is."""
+        if self.entries and self.entries[0].at + self.period <= now:
+            self.forget(now)
         most = ask.requests_per_minute
         requests = 0 if most is None else self.requests + 1 - most
         most = ask.tokens_per_minute
@@ -229,14 +235,13 @@ class MemoryStore:
         now = self._clock()
         if self._pauses and (left := self._paused(ask.account, now)) > 0:
             return Later(left, "pause")
-        if ask.max_cost is not None and (answer := self.spending().answer(ask)) is not None:
+        if answer := ceiling(ask, self._spent, self._lost, self._running):
             return answer
         window = self._windows.get(ask.window)
         if window is None:
             if len(self._windows) >= _MANY:
                 self._forget_idle(now)
             window = self._windows[ask.window] = _Window(self._period)
-        window.forget(now)
         if (missing := window.missing(ask, now)) is not None:
             return missing
         if ask.max_concurrency is not None and window.running >= ask.max_concurrency:
@@ -261,18 +266,20 @@ class MemoryStore:
 
     def settle(self, reservation: _Entry, settlement: Settlement) -> None:
         """End an attempt, as `BudgetStore.settle`."""
-        window, now = reservation.window, self._clock()
-        window.running = max(window.running - 1, 0)
-        window.forget(now)
-        if settlement.tokens is not None:
-            more = settlement.tokens - reservation.reserved
-            if more > 0:
-                _Entry(window, now, 0, more)
-            else:
-                window.reduce(reservation, 0, -more)
-        if not settlement.is_sent:
-            window.reduce(reservation, 1, 0)
-        self._number = max(self._number - 1, 0)
+        window = reservation.window
+        if window.running:  # after a fork, the attempts of the parent may end here too
+            window.running -= 1
+        more = 0 if settlement.tokens is None else settlement.tokens - reservation.reserved
+        if more > 0:
+            _Entry(window, self._clock(), 0, more)
+        elif not reservation.is_over:
+            reservation.tokens += more
+            window.tokens += more
+        if not settlement.is_sent and not reservation.is_over:
+            reservation.requests -= 1
+            window.requests -= 1
+        if self._number:
+            self._number -= 1
         # Sums of floats are not exact, and a rest would be waited for.
         self._running = max(self._running - reservation.cost, 0.0) if self._number else 0.0
         if settlement.cost is None:
@@ -281,13 +288,13 @@ class MemoryStore:
             self._spent += settlement.cost
         if settlement.billed is not None:
             self._bills.append(settlement.billed)
-            if len(self._bills) >= _MANY:
+            if len(self._bills) >= _BILLS:
                 self._fill_ledger()
 
     def _fill_ledger(self) -> None:
         """Count the usage that has been kept; doing it at once would make calls slower."""
         bills, self._bills = self._bills, []
-        self._ledger.add_rows(ledger_row(bill) for bill in bills)
+        self._ledger.add_rows(ledger_rows(bills))
 
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""

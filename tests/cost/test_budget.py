@@ -34,7 +34,7 @@ from langchain_mimo import (
 from langchain_mimo._transport.gates import Call
 from langchain_mimo.catalogue import PRICES, Price
 from langchain_mimo.cost import CallBudget
-from langchain_mimo.cost.call_needs import ledger_row, used
+from langchain_mimo.cost.call_needs import ledger_rows, used
 from langchain_mimo.cost.lines import Lines
 from langchain_mimo.cost.prices import Money
 from langchain_mimo.cost.windows import Ask, MemoryStore, Settlement, Spending
@@ -449,7 +449,8 @@ ANTHROPIC = st.fixed_dictionaries(
 
 @given(st.one_of(st.none(), OPENAI, ANTHROPIC))
 def test_what_is_settled_is_what_the_ledger_counts(usage):
-    counts = ledger_row(("m", usage)).counts
+    (row,) = ledger_rows([("m", usage)])
+    counts = row.counts
     read = used(usage)
     if read is None:
         assert counts.without_usage == 1 or counts.total == 0

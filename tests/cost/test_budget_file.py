@@ -64,7 +64,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_file_decides_as_memory_does(tmp_path_factory, steps):
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:

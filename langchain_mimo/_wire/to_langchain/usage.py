@@ -27,7 +27,7 @@ def _renamed_counts(details: object, names: Mapping[str, str]) -> dict[str, int]
     return {
         ours: number
         for theirs, ours in names.items()
-        if (number := count(details.get(theirs))) is not None
+        if theirs in details and (number := count(details[theirs])) is not None
     }
 
 
