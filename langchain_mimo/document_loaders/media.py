@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
 from typing import Any, TypeAlias
@@ -15,22 +15,25 @@ from langchain_core.documents.base import Blob
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from typing_extensions import override
 
-from langchain_mimo._checks import integer, known_keywords, shown
+from langchain_mimo._checks import choice, integer, known_keywords, shown
+from langchain_mimo.catalogue import AccountLimits, Currency, Price
 from langchain_mimo.cost.budget import CallBudget
-from langchain_mimo.cost.prices import Money
-from langchain_mimo.cost.segments import MediaSegment
+from langchain_mimo.cost.corpus import corpus_estimate
+from langchain_mimo.cost.corpus_result import CorpusEstimate
+from langchain_mimo.cost.prices import CURRENCIES, Money
 from langchain_mimo.document_loaders.blobs import MediaBlobLoader
-from langchain_mimo.document_loaders.journal_entries import Entry
+from langchain_mimo.document_loaders.estimates import estimated
+from langchain_mimo.document_loaders.jobs import TaskJobs, ThreadJobs
 from langchain_mimo.document_loaders.parsers import MiMoMediaParser
-from langchain_mimo.document_loaders.plans import MediaPlan
 from langchain_mimo.document_loaders.progress import Bar, LoadProgress, Tally, tqdm_bar
-from langchain_mimo.document_loaders.running import Stop, in_thread
-from langchain_mimo.document_loaders.window import Job, Result, Window, listed
+from langchain_mimo.document_loaders.requests import model_name
+from langchain_mimo.document_loaders.running import Stop
+from langchain_mimo.document_loaders.window import Window
 from langchain_mimo.errors import (
     MiMoBudgetError,
     MiMoConfigurationError,
-    MiMoError,
     as_configuration_error,
+    as_input_error,
 )
 
 Blobs: TypeAlias = BlobLoader | Iterable[Blob] | str | os.PathLike[str]
@@ -123,7 +126,7 @@ class MiMoMediaLoader(BaseLoader):
         """
         stop = Stop()
         executor = ContextThreadPoolExecutor(self._concurrency, thread_name_prefix="mimo-media")
-        jobs = _ThreadJobs(self._parser, executor, stop)
+        jobs = ThreadJobs(self._parser, executor, stop)
         run = _Run(self, Window(self._each_blob(), jobs, self._concurrency))
         with closing(run):
             try:
@@ -138,7 +141,7 @@ class MiMoMediaLoader(BaseLoader):
     @override
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Do the same without blocking the event loop."""
-        jobs = _TaskJobs(self._parser, self._concurrency)
+        jobs = TaskJobs(self._parser, self._concurrency)
         run = _Run(self, Window(self._each_blob(), jobs, self._concurrency))
         with closing(run):
             try:
@@ -149,6 +152,47 @@ class MiMoMediaLoader(BaseLoader):
                         await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 await jobs.end()
+
+    def estimate(
+        self,
+        *,
+        output_tokens: int = 0,
+        limits: AccountLimits | None = None,
+        currency: Currency = "USD",
+        prices: Mapping[str, Price] | None = None,
+    ) -> CorpusEstimate:
+        """Estimate requests, tokens, money and hours of a first run, before anything is paid.
+
+        Only the headers of the files are read; nothing is sent. Files are cut as `plan_media` does
+        it, into segments of equal length, since key frames are not read. All files are counted,
+        those that the journal knows too. URLs, and files whose header states no length, are in
+        `unreadable`. Transcripts are not counted.
+
+        Args:
+            output_tokens: Tokens of each answer. Default: none, the prompts alone.
+            limits: Limits of the account. Default: those of the catalogue.
+            currency: "USD" or "CNY". Default: "USD".
+            prices: Prices by model id, which replace those of the catalogue. Default: none.
+
+        Raises:
+            MiMoInputError: An argument has a wrong type or value.
+        """
+        with as_input_error():
+            output_tokens = integer("output_tokens", output_tokens, 0)
+            choice("currency", currency, CURRENCIES)
+        parser = self._parser
+        files, unreadable = estimated(self._each_blob(), parser.plan_options)
+        text = sum(parser.prompt_tokens(file.kind) * file.requests for file in files)
+        return corpus_estimate(
+            files,
+            unreadable,
+            model=model_name(parser.llm),
+            prompt_tokens=round(text / max(1, sum(file.requests for file in files))),
+            output_tokens=output_tokens,
+            limits=limits,
+            currency=currency,
+            prices=prices,
+        )
 
     def _each_blob(self) -> Iterator[Blob]:
         """Yield the blobs.
@@ -216,93 +260,6 @@ class _Run:
         """Close the bar."""
         if self._bar is not None:
             self._bar.close()
-
-
-def _planned(parser: MiMoMediaParser, blob: Blob) -> MediaPlan | Result:
-    """Plan a blob, or return what becomes of it if that is impossible."""
-    try:
-        return parser.plan(blob)
-    except MiMoError as error:
-        return Result(parser.failed(blob, error))
-
-
-class _Seen:
-    """Notes what a parser learns about a segment."""
-
-    def __init__(self) -> None:
-        self._entry: Entry | None = None
-        self._is_new = False
-
-    def __call__(self, entry: Entry, is_new: bool) -> None:
-        """Note an entry."""
-        self._entry, self._is_new = entry, is_new
-
-    def result(self, documents: list[Document]) -> Result:
-        """Return the Documents with it."""
-        return Result(documents, self._entry, self._is_new)
-
-
-class _ThreadJobs:
-    """Jobs in the threads of an executor."""
-
-    def __init__(
-        self, parser: MiMoMediaParser, executor: ContextThreadPoolExecutor, stop: Stop
-    ) -> None:
-        self._parser = parser
-        self._executor = executor
-        self._stop = stop
-
-    def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
-        return self._executor.submit(listed, blobs, count)
-
-    def plan(self, blob: Blob) -> Job:
-        return self._executor.submit(_planned, self._parser, blob)
-
-    def describe(self, plan: MediaPlan, segment: MediaSegment) -> Job:
-        return self._executor.submit(self._described, plan, segment)
-
-    def _described(self, plan: MediaPlan, segment: MediaSegment) -> Result:
-        seen = _Seen()
-        return seen.result(self._parser.describe(plan, segment, stop=self._stop, seen=seen))
-
-
-class _TaskJobs:
-    """Jobs as tasks of the event loop; what blocks is in threads."""
-
-    def __init__(self, parser: MiMoMediaParser, concurrency: int) -> None:
-        self._parser = parser
-        self._running = asyncio.Semaphore(concurrency)
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
-        return self._start(lambda: in_thread(Stop(), listed, blobs, count))
-
-    def plan(self, blob: Blob) -> Job:
-        return self._start(lambda: in_thread(Stop(), _planned, self._parser, blob))
-
-    def describe(self, plan: MediaPlan, segment: MediaSegment) -> Job:
-        return self._start(lambda: self._described(plan, segment))
-
-    async def _described(self, plan: MediaPlan, segment: MediaSegment) -> Result:
-        seen = _Seen()
-        return seen.result(await self._parser.adescribe(plan, segment, seen=seen))
-
-    def _start(self, work: Callable[[], Awaitable[Any]]) -> Job:
-        task = asyncio.ensure_future(self._limited(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _limited(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        async with self._running:
-            return await work()
-
-    async def end(self) -> None:
-        """Cancel what is under way, and wait until it has ended."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _checked_blobs(blobs: Any) -> BlobLoader | Iterable[Blob]:

@@ -1,0 +1,112 @@
+"""Starts the jobs of a window: in threads, or as tasks of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+
+from langchain_mimo.cost.segments import MediaSegment
+from langchain_mimo.document_loaders.journal_entries import Entry
+from langchain_mimo.document_loaders.parsers import MiMoMediaParser
+from langchain_mimo.document_loaders.plans import MediaPlan
+from langchain_mimo.document_loaders.running import Stop, in_thread
+from langchain_mimo.document_loaders.window import Job, Result, listed
+from langchain_mimo.errors import MiMoError
+
+
+def _planned(parser: MiMoMediaParser, blob: Blob) -> MediaPlan | Result:
+    """Plan a blob, or return what becomes of it if that is impossible."""
+    try:
+        return parser.plan(blob)
+    except MiMoError as error:
+        return Result(parser.failed(blob, error))
+
+
+class _Seen:
+    """Notes what a parser learns about a segment."""
+
+    def __init__(self) -> None:
+        self._entry: Entry | None = None
+        self._is_new = False
+
+    def __call__(self, entry: Entry, is_new: bool) -> None:
+        """Note an entry."""
+        self._entry, self._is_new = entry, is_new
+
+    def result(self, documents: list[Document]) -> Result:
+        """Return the Documents with it."""
+        return Result(documents, self._entry, self._is_new)
+
+
+class ThreadJobs:
+    """Jobs in the threads of an executor."""
+
+    def __init__(
+        self, parser: MiMoMediaParser, executor: ContextThreadPoolExecutor, stop: Stop
+    ) -> None:
+        self._parser = parser
+        self._executor = executor
+        self._stop = stop
+
+    def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
+        """Start to list blobs."""
+        return self._executor.submit(listed, blobs, count)
+
+    def plan(self, blob: Blob) -> Job:
+        """Start to plan a blob."""
+        return self._executor.submit(_planned, self._parser, blob)
+
+    def describe(self, plan: MediaPlan, segment: MediaSegment) -> Job:
+        """Start to describe a segment."""
+        return self._executor.submit(self._described, plan, segment)
+
+    def _described(self, plan: MediaPlan, segment: MediaSegment) -> Result:
+        seen = _Seen()
+        return seen.result(self._parser.describe(plan, segment, stop=self._stop, seen=seen))
+
+
+class TaskJobs:
+    """Jobs as tasks of the event loop; what blocks is in threads."""
+
+    def __init__(self, parser: MiMoMediaParser, concurrency: int) -> None:
+        self._parser = parser
+        self._running = asyncio.Semaphore(concurrency)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
+        """Start to list blobs."""
+        return self._start(lambda: in_thread(Stop(), listed, blobs, count))
+
+    def plan(self, blob: Blob) -> Job:
+        """Start to plan a blob."""
+        return self._start(lambda: in_thread(Stop(), _planned, self._parser, blob))
+
+    def describe(self, plan: MediaPlan, segment: MediaSegment) -> Job:
+        """Start to describe a segment."""
+        return self._start(lambda: self._described(plan, segment))
+
+    async def _described(self, plan: MediaPlan, segment: MediaSegment) -> Result:
+        seen = _Seen()
+        return seen.result(await self._parser.adescribe(plan, segment, seen=seen))
+
+    def _start(self, work: Callable[[], Awaitable[Any]]) -> Job:
+        task = asyncio.ensure_future(self._limited(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _limited(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        async with self._running:
+            return await work()
+
+    async def end(self) -> None:
+        """Cancel what is under way, and wait until it has ended."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
