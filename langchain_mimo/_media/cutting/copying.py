@@ -17,6 +17,7 @@ from langchain_mimo._media.av_container import ffmpeg_errors, import_av, open_co
 from langchain_mimo._media.cutting.decoding import decode_span
 from langchain_mimo._media.cutting.flac_copies import write_flac
 from langchain_mimo._media.cutting.index import DEFAULT_FRAME_INTERVAL, Index, IndexedFile
+from langchain_mimo._media.cutting.mp3_copies import write_mp3
 from langchain_mimo._media.cutting.planning import (
     CannotCopyError,
     CopyPlan,
@@ -45,6 +46,9 @@ class CopyTarget:
     format_name: str
     kind: MediaKind
 
+
+_FRAME_WRITERS = {"flac": write_flac, "mp3": write_mp3}
+"""Formats that are frames one after the other, whose headers FFmpeg copies from the source."""
 
 _FASTSTART = frozenset({"mp4", "mov", "ipod"})
 
@@ -91,9 +95,10 @@ def copy_planned(source: IndexedFile, plan: CopyPlan, target: CopyTarget, tick: 
     """
     try:
         promise = _promise(source, plan, target.kind, tick)
-        if target.format_name == "flac":
+        writer = _FRAME_WRITERS.get(target.format_name)
+        if writer is not None:
             with Path(target.path).open("wb") as file:
-                write_flac(source, plan.streams[0], file, tick)
+                writer(source, plan.streams[0], file, tick)
         else:
             write_copy(source, plan, target.path, target.format_name, tick)
         verify(target.path, promise, tick)
