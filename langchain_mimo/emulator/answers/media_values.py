@@ -75,16 +75,16 @@ def about_media(media: Sequence[MediaItem]) -> Moment:
         _moment_of(item, scene, f"Scene {number} of {len(scenes)}", facts)
         for number, scene in enumerate(scenes, 1)
     )
-    speech = "; ".join(dict.fromkeys(scene.sound for scene in scenes if scene.sound))
+    speech = "; ".join(dict.fromkeys(scene.heard for scene in scenes if scene.heard))
     return Moment(0.0, item.info.duration, description, speech, facts, parts)
 
 
 def _moment_of(item: MediaItem, scene: Scene, label: str, facts: dict[str, Any]) -> Moment:
     size = [f"{item.info.width}×{item.info.height} pixels"] if item.kind == "video" else []
-    seen = [scene.looks] if scene.looks else [scene.sound or "silence"]
+    seen = [scene.looks] if scene.looks else [scene.heard or "silence"]
     description = (
         f"{label}, from {scene.start:.2f} to {scene.end:.2f} seconds: {', '.join(seen + size)}."
     )
     colours = _colours([scene.looks])
     known = {**facts, "colour": colours, "color": colours} if colours else facts
-    return Moment(scene.start, scene.end, description, scene.sound, known)
+    return Moment(scene.start, scene.end, description, scene.heard, known)

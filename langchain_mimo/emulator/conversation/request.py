@@ -41,13 +41,13 @@ class Scene:
         start: When it begins, in seconds after the start of the file; 0 for an image.
         end: When it ends.
         looks: What it looks like, in words; "" for audio.
-        sound: What is heard, in words; "" for silence, and without audio.
+        heard: What is heard, in words; "" for silence, and without audio.
     """
 
     start: float
     end: float
     looks: str = ""
-    sound: str = ""
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ _SILENT_POWER = 10_000
 
 _WINDOW_SAMPLES = SAMPLE_RATE // 100
 _MIN_SILENCE = 0.5
-_MIN_SOUND = 0.1
+_MIN_AUDIBLE = 0.1
 
 
 def difference(one: bytes, other: bytes) -> float:
@@ -102,10 +102,10 @@ def _fades(
                 yield before, index
 
 
-def sound_changes(samples: array[int]) -> list[float]:
+def silence_changes(samples: array[int]) -> list[float]:
     """Return when silence begins and ends, in seconds after the first sample.
 
-    Silence takes at least 0.5 seconds, sound at least 0.1; what is shorter does not count.
+    Silence takes at least 0.5 seconds, what is heard at least 0.1; what is shorter does not count.
 
     Args:
         samples: Mono 16-bit samples at `SAMPLE_RATE`.
@@ -113,13 +113,13 @@ def sound_changes(samples: array[int]) -> list[float]:
     changes: list[float] = []
     state: bool | None = None
     position = 0
-    for sounds, group in groupby(_windows(samples)):
+    for audible, group in groupby(_windows(samples)):
         count = sum(1 for _ in group)
         seconds = count * _WINDOW_SAMPLES / SAMPLE_RATE
-        if sounds is not state and seconds >= (_MIN_SOUND if sounds else _MIN_SILENCE):
+        if audible is not state and seconds >= (_MIN_AUDIBLE if audible else _MIN_SILENCE):
             if state is not None:
                 changes.append(position * _WINDOW_SAMPLES / SAMPLE_RATE)
-            state = sounds
+            state = audible
         position += count
     return changes
 
@@ -131,6 +131,6 @@ def is_silent(samples: array[int]) -> bool:
 
 
 def _windows(samples: array[int]) -> Iterator[bool]:
-    """Tell of each hundredth of a second whether it has sound."""
+    """Tell of each hundredth of a second whether something is heard."""
     for at in range(0, len(samples), _WINDOW_SAMPLES):
         yield not is_silent(samples[at : at + _WINDOW_SAMPLES])

@@ -1,4 +1,4 @@
-"""Watches a video, or listens to audio: its scenes, what they look and sound like.
+"""Watches a video, or listens to audio: its scenes, and what is seen and heard in them.
 
 A video is decoded whole if its frames have at most `SCENE_PIXELS` together. Of a larger one, key
 frames are decoded, and then every frame between two key frames that differ: a scene that begins and
@@ -44,7 +44,7 @@ from langchain_mimo.emulator.media.scene_changes import (
     difference,
     is_silent,
     scene_starts,
-    sound_changes,
+    silence_changes,
 )
 
 _SIDE = 16
@@ -88,22 +88,24 @@ def find_scenes(kind: MediaKind, data: bytes, info: MediaInfo, clock: Clock) -> 
         readers: list[Reader] = [*video, *audio]
         read_packets(source, readers, clock)
     starts = [reader.track.first for reader in readers if reader.track.has_times]
-    sound = _Sound(audio[0] if audio else None, min(starts, default=0.0))
+    heard = _Heard(audio[0] if audio else None, min(starts, default=0.0))
     if not video:
-        changes = [sound.start + seconds for seconds in sound_changes(sound.samples)]
-        return _listen(_ranges(changes, info.duration), sound, clock)
+        changes = [heard.start + seconds for seconds in silence_changes(heard.samples)]
+        return _listen(_ranges(changes, info.duration), heard, clock)
     looks = _looks(info.format, data, video[0].track, clock)
-    zero = min([*starts, *(looks[0][:1] if looks else ())], default=0.0)
-    return _watch([(time - zero, look) for time, look in looks], info.duration, sound, clock)
+    if not looks:  # what is large and has no key frames
+        return _listen(_ranges([], info.duration), heard, clock)
+    zero = min([*starts, looks[0][0]])
+    return _watch([(time - zero, look) for time, look in looks], info.duration, heard, clock)
 
 
-class _Sound:
+class _Heard:
     """The decoded audio of a file."""
 
     def __init__(self, audio: AudioStart | None, zero: float) -> None:
         self.samples = audio.samples if audio else array("h")
-        heard = audio.first if audio else None
-        self.start = 0.0 if heard is None else max(0.0, heard - zero)
+        first = audio.first if audio else None
+        self.start = 0.0 if first is None else max(0.0, first - zero)
         """Seconds after the start of the file at which the first sample is heard."""
 
     def between(self, start: float, end: float) -> str:
@@ -113,29 +115,30 @@ class _Sound:
         if is_silent(samples):
             return ""
         level, pitch = loudness(samples), dominant_pitch(samples)
-        return f"a tone of about {pitch} Hz, {level}" if pitch else f"sound, {level}"
+        what = f"a tone of about {pitch} Hz" if pitch else "audio without a steady tone"
+        return f"{what}, {level}"
 
 
-def _listen(ranges: list[tuple[float, float]], sound: _Sound, clock: Clock) -> tuple[Scene, ...]:
+def _listen(ranges: list[tuple[float, float]], heard: _Heard, clock: Clock) -> tuple[Scene, ...]:
     scenes = []
     for start, end in ranges:
         clock.check()
-        scenes.append(Scene(start, end, "", sound.between(start, end)))
+        scenes.append(Scene(start, end, "", heard.between(start, end)))
     return tuple(scenes)
 
 
-def _watch(looks: list[_Look], duration: float, sound: _Sound, clock: Clock) -> tuple[Scene, ...]:
+def _watch(looks: list[_Look], duration: float, heard: _Heard, clock: Clock) -> tuple[Scene, ...]:
     times = [time for time, _ in looks]
     starts = scene_starts(times, [look for _, look in looks])
     clock.check()
     ranges = _ranges([times[index] for index in starts], duration)
     scenes = []
-    for scene in _listen(ranges, sound, clock):
+    for scene in _listen(ranges, heard, clock):
         # Its middle: the start of a scene may be in a fade.
         middle = (scene.start + scene.end) / 2
         inside = [look for time, look in looks if scene.start <= time <= max(middle, scene.start)]
         image = Image.frombytes("RGB", (_SIDE, _SIDE), inside[-1] if inside else looks[-1][1])
-        scenes.append(Scene(scene.start, scene.end, f"mainly {main_colours(image)}", scene.sound))
+        scenes.append(Scene(scene.start, scene.end, f"mainly {main_colours(image)}", scene.heard))
     return tuple(scenes)
 
 

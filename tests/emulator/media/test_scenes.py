@@ -188,27 +188,27 @@ SOUNDS = ((440, 4.0), (0, 2.0), (300, 3.0), (0, 0.3), (300, 1.0))
         ("ipod", "aac", "audio/mp4"),
     ],
 )
-def test_audio_has_scenes_of_sound_and_silence(container, codec, mime_type):
+def test_audio_has_scenes_between_silences(container, codec, mime_type):
     item = open_media(make_sounds(SOUNDS, container, codec), "audio", mime_type)
     one, two, three = item.find_scenes()
     assert [one.start, two.start, three.start] == pytest.approx([0, 4, 6], abs=0.1)
     assert three.end == item.info.duration == pytest.approx(10.3, abs=0.3)
-    assert "a tone of about 440 Hz" in one.sound
-    assert two.sound == ""
-    assert "a tone of about 300 Hz" in three.sound
+    assert "a tone of about 440 Hz" in one.heard
+    assert two.heard == ""
+    assert "a tone of about 300 Hz" in three.heard
     assert {one.looks, two.looks, three.looks} == {""}
 
 
 def test_scenes_of_a_video_tell_what_is_heard_in_them():
     one, two, three = scenes_of(replace(THREE, sounds=((440, 4.0), (0, 3.52), (300, 4.48))))
-    assert "440 Hz" in one.sound
-    assert two.sound == ""
-    assert "300 Hz" in three.sound
+    assert "440 Hz" in one.heard
+    assert two.heard == ""
+    assert "300 Hz" in three.heard
 
 
 def test_silent_audio_is_one_scene():
     (scene,) = open_media(make_sounds(((0, 3.0),)), "audio", "audio/wav").find_scenes()
-    assert (scene.start, scene.end, scene.sound) == (0.0, 3.0, "")
+    assert (scene.start, scene.end, scene.heard) == (0.0, 3.0, "")
 
 
 def test_audio_beyond_the_limit_is_in_the_last_scene(monkeypatch):
