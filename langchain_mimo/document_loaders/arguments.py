@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from langchain_mimo._checks import shown
 from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
 from langchain_mimo.document_loaders.prompts import MODALITIES
 from langchain_mimo.document_loaders.schemas import MediaDescription, MediaOverview, check_schema
@@ -62,6 +63,24 @@ def check_transcript(transcript: Any) -> TranscriptSource | None:
         "transcript must be a function of the blob, 'sidecar' or None, got "
         f"{shown(transcript)}; for one file, pass lambda blob: cues"
     )
+
+
+def check_language(language: Any) -> str | None:
+    """Return the language to write in, if it is a name or None."""
+    if language is None or (isinstance(language, str) and language.strip()):
+        return language
+    raise MiMoConfigurationError(
+        f"language must be a string that is not empty, got {shown(language)}"
+    )
+
+
+def journal_of(journal: Any) -> MediaJournal | None:
+    """Return the journal, opened if its path is given."""
+    if journal is None or isinstance(journal, MediaJournal):
+        return journal
+    if isinstance(journal, str | os.PathLike):
+        return MediaJournal(journal)
+    raise MiMoConfigurationError(f"journal must be a MediaJournal or a path, got {shown(journal)}")
 
 
 def runnables_of(

@@ -20,11 +20,12 @@ from langchain_mimo._checks import choice, integer, known_keywords, shown
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.cost.budget import CallBudget
 from langchain_mimo.cost.segments import MediaSegment
-from langchain_mimo.document_loaders import plans
 from langchain_mimo.document_loaders.arguments import (
     check_allowed,
+    check_language,
     check_options,
     check_transcript,
+    journal_of,
     runnables_of,
     schema_tokens,
     schemas_of,
@@ -38,7 +39,7 @@ from langchain_mimo.document_loaders.failures import (
 )
 from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.journal_entries import Entry
-from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions
+from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions, plan_blob
 from langchain_mimo.document_loaders.prompts import check_prompts, prompt_text
 from langchain_mimo.document_loaders.records import (
     Seen,
@@ -61,18 +62,15 @@ from langchain_mimo.document_loaders.running import (
 from langchain_mimo.document_loaders.schemas import (
     scenes_field,
 )
-from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import (
     TranscriptSource,
     cues_within,
-    transcript_of,
 )
 from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoError,
     as_configuration_error,
 )
-from langchain_mimo.media import file_digest
 from langchain_mimo.tokens import text_tokens
 
 logger = logging.getLogger("langchain_mimo")
@@ -140,9 +138,9 @@ class MiMoMediaParser(BaseBlobParser):
         self._schemas = schemas_of(schema, scenes=scenes)
         self._prompts = check_prompts(prompt)
         self._transcript = check_transcript(transcript)
-        self._language = language
+        self._language = check_language(language)
         self._runnables = runnables_of(llm, self._schemas.values())
-        self.journal = MediaJournal(journal) if isinstance(journal, str | os.PathLike) else journal
+        self.journal = journal_of(journal)
         if self.journal is None:
             logger.info("MiMoMediaParser has no journal: each run pays for all segments")
         self._records: MediaJournal | Unrecorded = self.journal or Unrecorded()
@@ -184,30 +182,9 @@ class MiMoMediaParser(BaseBlobParser):
             MediaError: It is no file that can be described, or its transcript cannot be read.
             MiMoConfigurationError: The model does not allow its folder (`allowed_media_dirs`).
         """
-        location = plans.location_of(blob)
-        if isinstance(location, str) and plans.is_url(location):
-            segment = plans.remote_segment(blob, location, self.plan_options)
-            cues = transcript_of(blob, self._transcript, repr(location))
-            source = plans.source_of(blob, location, "")
-            return MediaPlan(blob, source, location, "", 0, 0, (segment,), cues)
-        size, mtime_ns = plans.state_of(location)
-        segments = tuple(plan_media(location, **self.plan_options))
-        sha256 = self._digest(location, size, mtime_ns)
-        source = plans.source_of(blob, location, sha256)
-        cues = transcript_of(blob, self._transcript, repr(source))
-        plan = MediaPlan(blob, source, location, sha256, size, mtime_ns, segments, cues)
+        plan = plan_blob(blob, self.plan_options, self._transcript, self.journal)
         check_allowed(plan, self.llm)
         return plan
-
-    def _digest(self, path: str | bytes, size: int, mtime_ns: int) -> str:
-        if isinstance(path, bytes):
-            return plans.digest_of_bytes(path)
-        known = self.journal.digest_of(path) if self.journal is not None else None
-        if known is None:
-            known = file_digest(path)
-            if self.journal is not None:
-                self.journal.remember_digest(path, size, mtime_ns, known)
-        return known
 
     def ask(self, plan: MediaPlan, segment: MediaSegment) -> Ask:
         """Return what is sent for a segment, but for the media, and its key in the journal.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 from langchain_core.document_loaders import Blob
 
 from langchain_mimo.cost.segments import MediaSegment
+from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.prompts import MODALITIES
-from langchain_mimo.document_loaders.transcripts import Cue
+from langchain_mimo.document_loaders.segments import plan_media
+from langchain_mimo.document_loaders.transcripts import Cue, TranscriptSource, transcript_of
 from langchain_mimo.errors import MediaError
+from langchain_mimo.media import file_digest
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 
@@ -75,8 +78,52 @@ class MediaPlan:
         """
         if not isinstance(self.location, str) or self.is_remote:
             return
-        if state_of(self.location) != (self.size, self.mtime_ns):
+        if _state_of(self.location) != (self.size, self.mtime_ns):
             raise changed(self.location)
+
+
+def plan_blob(
+    blob: Blob,
+    options: PlanOptions,
+    transcript: TranscriptSource | None,
+    journal: MediaJournal | None,
+) -> MediaPlan:
+    """Divide a file into segments, hash it, and read its transcript.
+
+    Args:
+        blob: The file, bytes, or a URL, which is one segment and not fetched.
+        options: Arguments of `plan_media`.
+        transcript: Where its transcript comes from.
+        journal: Knows hashes of earlier runs.
+
+    Raises:
+        MediaError: It cannot be described, or its transcript cannot be read.
+    """
+    location = location_of(blob)
+    if isinstance(location, str) and is_url(location):
+        size, mtime_ns, sha256 = 0, 0, ""
+        segments: Sequence[MediaSegment] = [_remote_segment(blob, location, options)]
+    else:
+        size, mtime_ns = _state_of(location)
+        segments = plan_media(location, **options)
+        sha256 = _digest_of(location, size, mtime_ns, journal)
+    source = _source_of(blob, location, sha256)
+    cues = transcript_of(blob, transcript, repr(source))
+    return MediaPlan(blob, source, location, sha256, size, mtime_ns, tuple(segments), cues)
+
+
+def _digest_of(
+    location: str | bytes, size: int, mtime_ns: int, journal: MediaJournal | None
+) -> str:
+    if isinstance(location, bytes):
+        return digest_of_bytes(location)
+    if journal is None:
+        return file_digest(location)
+    known = journal.digest_of(location)
+    if known is None:
+        known = file_digest(location)
+        journal.remember_digest(location, size, mtime_ns, known)
+    return known
 
 
 def is_url(location: str) -> bool:
@@ -103,7 +150,7 @@ def location_of(blob: Blob) -> str | bytes:
     return path if is_url(path) else str(Path(path).absolute())
 
 
-def source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
+def _source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
     """Return what the Documents of a blob call it.
 
     Args:
@@ -117,7 +164,7 @@ def source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
     return location if isinstance(location, str) else f"sha256:{sha256}"
 
 
-def state_of(location: str | bytes) -> tuple[int, int]:
+def _state_of(location: str | bytes) -> tuple[int, int]:
     """Return size and time of change of a file; the time of bytes is 0.
 
     Raises:
@@ -133,7 +180,7 @@ def state_of(location: str | bytes) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def remote_segment(blob: Blob, url: str, options: Mapping[str, Any]) -> MediaSegment:
+def _remote_segment(blob: Blob, url: str, options: Mapping[str, Any]) -> MediaSegment:
     """Return the one segment of a URL, whose length is not known.
 
     Args:
