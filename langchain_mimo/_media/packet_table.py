@@ -13,6 +13,7 @@ from bisect import bisect_left
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import IO
 
 from langchain_mimo._media.av_container import open_container
@@ -92,7 +93,7 @@ class PacketTable:
         self._totals = {each.position: _Totals(each) for each in index.streams.values()}
         self._places = _places(index) if video is not None else _packet_times(index)
 
-    @property
+    @cached_property
     def key_frames(self) -> tuple[float, ...]:
         """Where decoding of the video can start, in seconds; empty for audio."""
         return tuple(float(time) for time in self._index.key_frames())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from langchain_mimo._checks import number, shown
+from langchain_mimo.document_loaders.bounds import SHORTEST_S
 from langchain_mimo.errors import MiMoInputError
 from langchain_mimo.media import PacketTable
 
@@ -69,4 +71,17 @@ def boundary_values(table: PacketTable, boundaries: Boundaries, hints: list[floa
         for start_s, end_s in table.quiet_ranges():
             length = min(1.0, (end_s - start_s) / _LONG_SILENCE_S)
             values[(start_s + end_s) / 2] = _FOUND * length
-    return values | dict.fromkeys(hints, _HINT)
+    values |= dict.fromkeys(hints, _HINT)
+    return _apart(values, table.duration_s)
+
+
+def _apart(values: Values, duration_s: float) -> Values:
+    """Leave out places that are too near to a better one, to the start or to the end."""
+    kept: list[float] = []
+    ends = [0.0, duration_s]
+    for time in sorted(values, key=lambda each: (-values[each], each)):
+        at = bisect_left(kept, time)
+        near = [*kept[max(0, at - 1) : at + 1], *ends]
+        if all(abs(time - other) >= SHORTEST_S for other in near):
+            kept.insert(at, time)
+    return {time: values[time] for time in kept}

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 SEGMENT_COST = 1_000
 """What a segment costs."""
 
-POINT_VALUE = SEGMENT_COST // 2
-"""What the best point gives back."""
+POINT_VALUE = SEGMENT_COST // 2 - 1
+"""What the best point gives back: two of them do not pay for a segment."""
 
 _MANY_POINTS = 2_000
 _POINTS_PER_SEGMENT = 64

@@ -8,10 +8,15 @@ from typing import Any
 
 from langchain_mimo.cost.files import MeasuredFile
 from langchain_mimo.cost.segments import MediaSegment
-from langchain_mimo.document_loaders.bounds import Bounds
+from langchain_mimo.document_loaders.bounds import SHORTEST_S, Bounds
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import SAFE_INLINE_BYTES, CopiedRange, MediaInfo, PacketTable
-from langchain_mimo.prepare.forecast import Forecast, forecast_audio, forecast_video
+from langchain_mimo.prepare.forecast import (
+    Forecast,
+    decoding_seconds,
+    forecast_audio,
+    forecast_video,
+)
 
 
 class PlannedFile:
@@ -30,6 +35,7 @@ class PlannedFile:
         self.info: MediaInfo = file.info
         self.bounds = bounds
         self.name = file.name
+        self._forecasts: dict[float, Forecast | None] = {}
 
     @cached_property
     def table(self) -> PacketTable:
@@ -108,7 +114,7 @@ class PlannedFile:
         may_exceed = shrinks and self.info.kind == "video"
         if not may_exceed and bounds.most_tokens(self.info, seconds) > bounds.budget_tokens:
             return False
-        return self._forecast(seconds, seconds) is not None
+        return self._forecast(seconds) is not None
 
     def encoded_segment(self, start_s: float, end_s: float, why: str) -> MediaSegment:
         """Return a segment that is encoded.
@@ -118,9 +124,7 @@ class PlannedFile:
             end_s: Its end in seconds.
             why: Why it is encoded, as a clause.
         """
-        keys = self.table.key_frames
-        key = keys[max(0, bisect_right(keys, start_s) - 1)] if keys else start_s
-        forecast = self._forecast(end_s - start_s, end_s - min(key, start_s))
+        forecast = self._forecast(end_s - start_s)
         if forecast is None:
             raise self.error(f"no frames are small enough from {start_s:g} s to {end_s:g} s")
         shrunk = f"; its frames are shrunk to fit budget_tokens={self.bounds.budget_tokens}"
@@ -130,23 +134,37 @@ class PlannedFile:
             forecast.tokens,
             preparation=self._call(start_s, end_s),
             size=forecast.size,
-            encoding_s=forecast.computing_s,
+            encoding_s=forecast.computing_s + self._decoding(start_s, end_s),
             note=f"It is encoded, because {why}{shrunk if forecast.is_shrunk else ''}.",
         )
 
-    def _forecast(self, seconds: float, decoded_s: float) -> Forecast | None:
+    def _forecast(self, seconds: float) -> Forecast | None:
+        """Return what encoding makes of so many seconds; to the microsecond it is the same."""
+        seconds = max(round(seconds, 4), SHORTEST_S)
+        if seconds not in self._forecasts:
+            self._forecasts[seconds] = self._new_forecast(seconds)
+        return self._forecasts[seconds]
+
+    def _new_forecast(self, seconds: float) -> Forecast | None:
         bounds = self.bounds
         if self.info.kind == "audio":
             return forecast_audio(seconds, bounds.max_bytes)
         return forecast_video(
             self.info,
             seconds,
-            decoded_s,
             token_budget=bounds.budget_tokens,
             max_bytes=bounds.max_bytes,
             fps=bounds.fps,
             media_resolution=bounds.media_resolution,
         )
+
+    def _decoding(self, start_s: float, end_s: float) -> float:
+        """Return the seconds that decoding a segment takes, from the key frame before it on."""
+        if self.info.kind == "audio":
+            return 0.0
+        keys = self.table.key_frames
+        key = keys[max(0, bisect_right(keys, start_s) - 1)] if keys else 0.0
+        return decoding_seconds(self.info, end_s - min(key, start_s))
 
     def _call(self, start_s: float, end_s: float) -> str:
         """Return the call that encodes a segment."""

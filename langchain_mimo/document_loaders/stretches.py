@@ -16,6 +16,9 @@ from langchain_mimo.errors import MediaError
 _FINE_POINTS = 16
 """Points per segment at which a stretch may be divided that may be divided anywhere."""
 
+_MOST_FINE_POINTS = 20_000
+"""Points up to which there are that many per segment."""
+
 _NEAR_S = 1e-6
 
 
@@ -122,9 +125,13 @@ def _freely_divided(
     points = {*even_points(start, end, count)}
     inside = {time: value for time, value in values.items() if start < time < end}
     if inside:
-        points |= {*even_points(start, end, count * _FINE_POINTS), *inside}
+        points |= {*even_points(start, end, _fine(count)), *inside}
     longest = file.bounds.longest(file.info.kind)
     return divide(sorted(points), lambda a, b: fits(b - a), inside, longest)
+
+
+def _fine(count: int) -> int:
+    return max(count, min(count * _FINE_POINTS, _MOST_FINE_POINTS))
 
 
 def _too_little(file: PlannedFile) -> MediaError:
@@ -161,7 +168,7 @@ def audio_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
     count = fewest(table.duration_s, fits, SHORTEST_S)
     if count is None:
         raise _too_little(file)
-    points = {*even_points(*whole, count), *even_points(*whole, count * _FINE_POINTS)}
+    points = {*even_points(*whole, count), *even_points(*whole, _fine(count))}
     points |= {time for time in values if 0 < time < table.duration_s}
     ordered = sorted(points)
     if not all(itertools.starmap(file.can_copy, itertools.pairwise(ordered))):

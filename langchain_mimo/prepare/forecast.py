@@ -47,8 +47,8 @@ class Forecast:
     Attributes:
         tokens: Its tokens.
         size: The most bytes that it has.
-        computing_s: Seconds of computing on one core, roughly: within a factor of about 3, by
-            codec, contents and machine.
+        computing_s: Seconds of computing on one core, without decoding a video; within a factor of
+            about 3, which codec, contents and machine decide.
         is_shrunk: Whether its frames are smaller than those that MiMo would look at.
     """
 
@@ -61,7 +61,6 @@ class Forecast:
 def forecast_video(
     info: MediaInfo,
     seconds: float,
-    decoded_s: float,
     *,
     token_budget: int,
     max_bytes: int,
@@ -73,7 +72,6 @@ def forecast_video(
     Args:
         info: The source; its width and height are known.
         seconds: Length of the segment.
-        decoded_s: Seconds of the source that have to be decoded, from the key frame before.
         token_budget: As for `prepare_video`.
         max_bytes: Likewise.
         fps: Likewise.
@@ -97,11 +95,16 @@ def forecast_video(
     tokens = target.tokens(seconds, chosen.width, chosen.height, mute=not info.has_audio)
     audio_s = seconds if info.has_audio else 0.0
     most = (frames * pixels * _RAW_BYTES_PER_PIXEL + audio_s * chosen.audio_bit_rate / 8) * 1.1
-    computing = decoded_s * float(rate or 30) * width * height / DECODED_PIXELS
-    computing += frames * pixels / ENCODED_PIXELS + audio_s / AUDIO_SECONDS
+    computing = frames * pixels / ENCODED_PIXELS + audio_s / AUDIO_SECONDS
     whole = sampled_frame_size(seconds, width, height, fps=fps, media_resolution=media_resolution)
     is_shrunk = pixels < min(width // 2 * 2 * (height // 2 * 2), whole[0] * whole[1])
     return Forecast(tokens.total, min(max_bytes, int(most) + 20_000), computing, is_shrunk)
+
+
+def decoding_seconds(info: MediaInfo, seconds: float) -> float:
+    """Return the seconds of computing that so many seconds of a video take to decode."""
+    pixels = (info.width or 1) * (info.height or 1)
+    return seconds * (info.frame_rate or 30) * pixels / DECODED_PIXELS
 
 
 def forecast_audio(seconds: float, max_bytes: int) -> Forecast | None:
