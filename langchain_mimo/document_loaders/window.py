@@ -16,7 +16,7 @@ used up, so is what was under way behind it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -69,7 +69,7 @@ class Jobs(Protocol):
     """Starts jobs, of which at most as many run as the caller allows."""
 
     def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
-        """Start to list up to so many blobs; fewer are the last ones."""
+        """Start to list up to so many blobs, as `listed` does it."""
 
     def plan(self, blob: Blob) -> Job:
         """Start to plan a blob: a `MediaPlan`, or the `Result` of one that cannot be planned."""
@@ -185,17 +185,14 @@ class Window:
         """List blobs, one job after the other; return whether something was done."""
         job = self._listing
         if job is None:
-            if self.are_all_listed or len(self._listed) >= self._concurrency or self._error:
+            if self.are_all_listed or len(self._listed) >= self._concurrency:
                 return False
             self._listing = self._jobs.list_blobs(self._blobs, self._concurrency)
             return True
         if not job.done():
             return False
         self._listing = None
-        if (error := job.exception()) is not None:
-            self._error, self.are_all_listed = error, True
-            return True
-        blobs: Sequence[Blob] = job.result()
+        blobs, self._error = job.result()
         self._listed.extend(blobs)
         self.files += len(blobs)
         self.are_all_listed = len(blobs) < self._concurrency
@@ -237,6 +234,15 @@ class Window:
         return True
 
 
-def listed(blobs: Iterator[Blob], count: int) -> list[Blob]:
-    """Return the next blobs."""
-    return list(islice(blobs, count))
+def listed(blobs: Iterator[Blob], count: int) -> tuple[list[Blob], Exception | None]:
+    """Return the next blobs, and the error that ended the listing, which loses none of them.
+
+    Fewer than `count` are the last ones.
+    """
+    found: list[Blob] = []
+    try:
+        for blob in islice(blobs, count):
+            found.append(blob)  # noqa: PERF402 - what came before an error is kept
+    except Exception as error:  # noqa: BLE001 - raised when everything before it is described
+        return found, error
+    return found, None
