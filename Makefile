@@ -25,6 +25,7 @@ DEMO_ENV ?= .venv-demo
 MIN_ENV ?= .venv-min
 CLIENT_ENV ?= .venv-clients
 STORE_ENV ?= .venv-stores
+MCP_ENV ?= .venv-mcp
 DOCS_ENV ?= .venv-docs
 BENCHMARK_ENV ?= .venv-benchmark
 BUILD_ENV ?= .venv-build
@@ -77,6 +78,10 @@ $(CLIENT_ENV)/.made: pyproject.toml constraints.txt constraints-clients.txt
 
 $(STORE_ENV)/.made: pyproject.toml constraints.txt constraints-stores.txt
 	$(call make_environment,$(STORE_ENV),av$(comma)emulator,test-stores,constraints-stores.txt)
+
+# The two adapters need different versions of the package mcp.
+$(MCP_ENV)-%/.made: pyproject.toml constraints.txt constraints-mcp-%.txt
+	$(call make_environment,$(MCP_ENV)-$*,av$(comma)emulator$(comma)langchain,test-mcp-$*,constraints-mcp-$*.txt)
 
 .PHONY: demo
 demo: $(DEMO_ENV)/.made  ## Run the tour: image, video, audio, streaming, tools, usage and cost
@@ -131,6 +136,11 @@ test-clients: $(CLIENT_ENV)/.made  ## Run litellm's and agno's MiMo clients and 
 .PHONY: test-stores
 test-stores: $(STORE_ENV)/.made  ## Index media documents in Chroma, and search by time
 	$(STORE_ENV)/bin/python -m pytest -c store_tests/pytest.ini store_tests $(ARGS)
+
+.PHONY: test-mcp
+test-mcp: $(MCP_ENV)-adapters/.made $(MCP_ENV)-langchain/.made  ## Give an agent the media of an MCP server, with both of LangChain's adapters
+	$(MCP_ENV)-adapters/bin/python -m pytest -c mcp_tests/pytest.ini mcp_tests $(ARGS)
+	$(MCP_ENV)-langchain/bin/python -m pytest -c mcp_tests/pytest.ini mcp_tests $(ARGS)
 
 .PHONY: lint
 lint: $(TEST_ENV)/.made  ## Check style: ruff
@@ -197,6 +207,8 @@ constraints:  ## Update the pinned sets with pip's current resolution, on the ol
 	$(call resolve,constraints-newest.txt,$(NEWEST),$(DEVELOPMENT))
 	$(call resolve,constraints-clients.txt,$(OLDEST),-e '.[emulator]' --group test-clients)
 	$(call resolve,constraints-stores.txt,$(OLDEST),-e '.[av$(comma)emulator]' --group test-stores)
+	$(call resolve,constraints-mcp-adapters.txt,$(OLDEST),-e '.[av$(comma)emulator$(comma)langchain]' --group test-mcp-adapters)
+	$(call resolve,constraints-mcp-langchain.txt,$(OLDEST),-e '.[av$(comma)emulator$(comma)langchain]' --group test-mcp-langchain)
 
 # The benchmarks also measure other packages, so this environment has its own pinned versions.
 $(BENCHMARK_ENV)/.made: pyproject.toml benchmarks/requirements.txt
@@ -213,5 +225,5 @@ benchmark: $(BENCHMARK_ENV)/.made  ## Measure speed and memory against other cha
 
 .PHONY: clean
 clean:  ## Remove the environments and caches that these targets created
-	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(STORE_ENV) $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel .venv-newest .venv-newest-pins dist .venv-3.11 .venv-3.12 .venv-3.13 \
+	rm -rf site $(TEST_ENV) $(DEMO_ENV) $(MIN_ENV) $(CLIENT_ENV) $(STORE_ENV) $(MCP_ENV)-adapters $(MCP_ENV)-langchain $(DOCS_ENV) $(BENCHMARK_ENV) $(BUILD_ENV) .venv-wheel .venv-newest .venv-newest-pins dist .venv-3.11 .venv-3.12 .venv-3.13 \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -27,7 +27,12 @@ read again while a request is sent, if it is in a folder that the model allows:
     print(info.duration_s, info.width, info.height, info.refusal)
 
 `identify` tells by a file's first bytes whether it is an image, a video or audio at all.
+`message_blocks` finds the blocks of a message, also those that LangChain wrote into it as JSON.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from langchain_mimo._media.content_blocks import audio_block, image_block, video_block
 from langchain_mimo._media.digests import file_digest
@@ -36,6 +41,9 @@ from langchain_mimo._media.limits import SAFE_INLINE_BYTES
 from langchain_mimo._media.media_info import MediaInfo, probe
 from langchain_mimo._media.media_types import MediaType, identify
 from langchain_mimo._media.packet_table import CopiedRange, PacketTable
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
 
 __all__ = [
     "SAFE_INLINE_BYTES",
@@ -48,6 +56,29 @@ __all__ = [
     "file_digest",
     "identify",
     "image_block",
+    "message_blocks",
     "probe",
     "video_block",
 ]
+
+
+def message_blocks(message: BaseMessage) -> list[str | dict[str, Any]]:
+    """Return the content of a message as blocks, as ChatMiMo reads it.
+
+    LangChain writes a list with video or audio that a tool returned into the tool message as JSON
+    text (langchain-core 1.8). Such a text becomes blocks again, if it holds nothing but blocks that
+    identify their media; other text stays one string.
+
+    Args:
+        message: The message; it is not changed.
+    """
+    # Only those who hand messages in need the readers of messages.
+    from langchain_mimo._wire.from_langchain.tool_results import (  # noqa: PLC0415
+        parse_json_blocks,
+    )
+
+    content = message.content
+    if isinstance(content, str):
+        parsed = parse_json_blocks(content) if message.type in ("tool", "function") else None
+        return [content] if parsed is None else parsed
+    return list(content)
