@@ -31,11 +31,11 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo.errors import MediaError
@@ -64,6 +64,9 @@ _SUFFIXES = {
     "ogg": "audio/ogg",
 }
 """MIME types of links without one, by what follows the last dot; the formats that MiMo reads."""
+
+_OPENED = re.compile(r"https?://|file:(?://(?:localhost)?)?/(?![/\\])", re.IGNORECASE)
+"""The beginning of links that a model opens, or MiMo's servers: files are those of this machine."""
 
 _LONGEST_LINK = 2_000
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -295,15 +298,13 @@ def _link(item: Any, types: Any) -> Any:
         _LeftOutError: It contains the file, and that cannot be sent.
     """
     uri, stated = str(item.uri), _mime_type(item)
-    scheme, rest = uri.partition(":")[::2]
-    if scheme == "data":
-        mime_type, _, base64 = rest.partition(";base64,")
+    if uri[:5].lower() == "data:":
+        mime_type, _, base64 = uri[5:].partition(";base64,")
         return _file(item, base64, stated or mime_type.lower(), None, types)
-    parts = urlsplit(uri)
     if stated in _GENERIC:
-        stated = _SUFFIXES.get(parts.path.rpartition(".")[2].lower(), stated)
-    is_local = scheme == "file" and parts.netloc in ("", "localhost") and parts.path != ""
-    if stated.partition("/")[0] in _BLOCKS and (scheme in ("http", "https") or is_local):
+        suffix = uri.partition("?")[0].partition("#")[0].rpartition(".")[2]
+        stated = _SUFFIXES.get(suffix.lower(), stated)
+    if stated.partition("/")[0] in _BLOCKS and _OPENED.match(uri):
         link = {"type": "resource_link", "name": item.name, "uri": uri, "mimeType": stated}
         return types.ResourceLink.model_validate(link)
     named = (getattr(item, key, None) for key in ("title", "name", "description"))

@@ -213,11 +213,24 @@ def _kind(block: object) -> str | None:
     for each in _dicts(block):
         if kind := _TYPES.get(str(each.get("type"))):
             return kind
-        for key in ("mime_type", "mimeType", "media_type"):
-            kind = str(each.get(key)).partition("/")[0].lower()
+        if "type" not in each:  # Bedrock
+            for kind in _KINDS:
+                if isinstance(each.get(kind), Mapping):
+                    return kind
+        for mime_type in _mime_types(each):
+            kind = mime_type.partition("/")[0].lower()
             if kind in _KINDS:
                 return kind
     return None
+
+
+def _mime_types(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the MIME types that a dict states, also those of data URLs."""
+    for key in ("mime_type", "mimeType", "media_type"):
+        yield str(fields.get(key))
+    for key in ("url", "data", "base64", "file_data", "file_url"):
+        if isinstance(value := fields.get(key), str) and value[:5].lower() == "data:":
+            yield value[5:50]
 
 
 def _name(block: Mapping[str, Any]) -> str:
@@ -229,7 +242,10 @@ def _name(block: Mapping[str, Any]) -> str:
         if isinstance(value := each.get(key), str) and len(value) <= _LONGEST_NAME
     ]
     for key, value in found:
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # "https://[…"
+            continue
         if parts.scheme in ("http", "https"):
             return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         if key in _NAME_KEYS or parts.scheme == "file":

@@ -1,0 +1,337 @@
+"""Which media of a thread leave a request, and what stands in their place."""
+
+import copy
+import json
+import subprocess
+import sys
+
+import pytest
+from block_samples import INLINE, PDF, REMOTE, WAV
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain.agents import create_agent
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
+
+from langchain_mimo.errors import MiMoConfigurationError
+from langchain_mimo.media import message_blocks
+from langchain_mimo.middleware import MediaWindowMiddleware
+
+VIDEO = {
+    "type": "video",
+    "url": "file:///media/gate%201.mp4",
+    "mime_type": "video/mp4",
+    "extras": {"size": 40, "sha256": "0" * 64},
+}
+IMAGE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+AUDIO = {"type": "file", "base64": WAV, "mime_type": "audio/wav"}
+NEWEST = HumanMessage([{"type": "text", "text": "And this?"}, {**IMAGE, "id": "newest"}])
+
+
+def text(words):
+    return {"type": "text", "text": words}
+
+
+def windowed(messages, **options):
+    """The messages that the model gets; the thread itself stays as it is."""
+    before = copy.deepcopy(messages)
+    seen = MediaWindowMiddleware(**options)._windowed(messages)
+    assert messages == before
+    assert [type(message) for message in seen] == [type(message) for message in messages]
+    return seen
+
+
+def contents(messages, **options):
+    return [message.content for message in windowed(messages, **options)]
+
+
+def call(name, call_id):
+    return {"type": "tool_call", "name": name, "args": {}, "id": call_id}
+
+
+def test_an_older_video_becomes_what_the_model_said_about_it():
+    thread = [
+        HumanMessage([text("What is it?"), VIDEO]),
+        AIMessage("A red  car\n waits."),
+        HumanMessage("Which colour?"),
+        AIMessage("Red."),
+        NEWEST,
+    ]
+    replaced = "[The video gate 1.mp4 is no longer attached. You said then: A red car waits.]"
+    assert contents(thread) == [
+        [text("What is it?"), text(replaced)],
+        *(message.content for message in thread[1:]),
+    ]
+
+
+def test_the_only_media_stay():
+    thread = [HumanMessage([VIDEO]), AIMessage("A car."), HumanMessage("And?")]
+    assert windowed(thread) == thread
+
+
+@pytest.mark.parametrize(("keep_last", "left"), [(0, 1), (1, 1), (2, 2), (3, 3), (9, 3)])
+def test_as_many_arrivals_stay_as_asked(keep_last, left):
+    thread = []
+    for number in range(3):
+        thread += [HumanMessage([text(str(number)), VIDEO]), AIMessage(f"Car {number}.")]
+    thread.pop()  # the last one is not answered yet
+    seen = windowed(thread, keep_last=keep_last)
+    assert [VIDEO in message.content for message in seen[::2]] == [False] * (3 - left) + [
+        True
+    ] * left
+
+
+def test_without_a_window_media_stay_until_they_are_answered():
+    asked = [HumanMessage([text("What is it?"), VIDEO])]
+    looking = [
+        AIMessage("I look closer.", tool_calls=[call("look", "1")]),
+        ToolMessage("ok", tool_call_id="1"),
+    ]
+    assert windowed(asked, keep_last=0) == asked
+    assert windowed(asked + looking, keep_last=0) == asked + looking
+    answered = [*asked, *looking, AIMessage("A car."), HumanMessage("Sure?")]
+    expected = "[The video gate 1.mp4 is no longer attached. You said then: A car.]"
+    assert contents(answered, keep_last=0)[0] == [text("What is it?"), text(expected)]
+
+
+def test_parallel_results_are_one_arrival():
+    thread = [
+        HumanMessage("Look at both gates."),
+        AIMessage("", tool_calls=[call("look", "1"), call("look", "2")]),
+        ToolMessage([VIDEO], tool_call_id="1"),
+        ToolMessage([text("south"), IMAGE, AUDIO], tool_call_id="2"),
+    ]
+    assert windowed(thread) == thread
+    seen = windowed([*thread, AIMessage("A car, and rain."), NEWEST])
+    assert [message.content for message in seen[2:4]] == [
+        [text("[The video gate 1.mp4 is no longer attached.]")],
+        [
+            text("south"),
+            text("[The image is no longer attached.]"),
+            text("[The audio file is no longer attached. You said then: A car, and rain.]"),
+        ],
+    ]
+    assert [message.tool_call_id for message in seen[2:4]] == ["1", "2"]
+
+
+def test_media_that_langchain_wrote_as_json():
+    thread = [
+        AIMessage("", tool_calls=[call("look", "1"), call("read", "2")]),
+        ToolMessage(json.dumps([text("Here."), VIDEO]), tool_call_id="1"),
+        ToolMessage(json.dumps([{"type": "video", "title": "A film"}]), tool_call_id="2"),
+        AIMessage("A car."),
+        NEWEST,
+    ]
+    seen = contents(thread)
+    assert seen[1] == [
+        text("Here."),
+        text("[The video gate 1.mp4 is no longer attached. You said then: A car.]"),
+    ]
+    assert seen[2] == thread[2].content
+
+
+@pytest.mark.parametrize(
+    ("between", "said"),
+    [
+        ([], ""),
+        ([AIMessage("")], ""),
+        ([AIMessage("", tool_calls=[call("look", "1")])], ""),
+        ([AIMessage("I look.", tool_calls=[call("look", "1")])], "I look."),
+        ([AIMessage("I look.", tool_calls=[call("look", "1")]), AIMessage("Rain.")], "Rain."),
+        ([AIMessage([{"type": "reasoning", "reasoning": "Hm."}, text("Rain.")])], "Rain."),
+        ([AIMessage("Rain."), HumanMessage("Sure?"), AIMessage("No.")], "Rain."),
+    ],
+)
+def test_what_was_said(between, said):
+    # A message of the model separates arrivals, so without one they are one arrival.
+    separator = [] if between else [AIMessage(" ")]
+    replaced = contents([HumanMessage([IMAGE]), *between, *separator, NEWEST])[0][0]["text"]
+    about = f" You said then: {said}" if said else ""
+    assert replaced == f"[The image is no longer attached.{about}]"
+
+
+def test_references_name_the_medium_only():
+    thread = [HumanMessage([VIDEO]), AIMessage("A car."), NEWEST]
+    assert contents(thread, replace="reference")[0] == [
+        text("[The video gate 1.mp4 is no longer attached.]")
+    ]
+
+
+def test_long_descriptions_end_with_an_ellipsis():
+    thread = [HumanMessage([IMAGE]), AIMessage("A car waits at the gate."), NEWEST]
+    assert contents(thread, max_characters=6)[0][0]["text"].endswith("said then: A car…]")
+    assert contents(thread, max_characters=24)[0][0]["text"].endswith("at the gate.]")
+
+
+@pytest.mark.parametrize("name", [*REMOTE, *INLINE])
+def test_media_of_every_shape(name):
+    block, kind = (REMOTE | INLINE)[name][:2]
+    noun = {"audio": "audio file"}.get(kind, kind)
+    ((replaced,), *_) = contents([HumanMessage([block]), AIMessage("Yes."), NEWEST])
+    assert replaced["text"].startswith(f"[The {noun}")
+    assert len(replaced["text"]) < 120
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "words",
+        text("words"),
+        {"type": "file", "base64": PDF, "mime_type": "application/pdf"},
+        {"type": "resource", "resource": {"mimeType": "image/svg+xml", "text": "<svg/>"}},
+        {"type": "search_result", "source": "https://example.com", "content": [text("x")]},
+        {"type": "json", "json": {"type": "video"}},
+    ],
+)
+def test_other_blocks_stay(block):
+    thread = [HumanMessage([block]), AIMessage("Yes."), NEWEST]
+    assert contents([HumanMessage([VIDEO, block]), *thread[1:]])[0][1] == block
+    assert windowed(thread, keep_last=0)[0] == thread[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"url": "https://user:secret@example.com/a/b.mp4?sig=secret#t=1"}, "https://example.com/a/b.mp4"),
+        ({"url": "data:video/mp4;base64,AAAA"}, ""),
+        ({"base64": "AAAA"}, ""),
+        ({"base64": "AAAA", "extras": {"filename": "C:\\videos\\a.mp4"}}, "a.mp4"),
+        ({"url": "file:///home/user/%C3%A4.mp4"}, "ä.mp4"),
+        ({"url": f"https://example.com/{'a' * 500}"}, ""),
+        ({"url": "https://[::1"}, ""),
+    ],
+)  # fmt: skip
+def test_names(fields, name):
+    ((replaced,), *_) = contents(
+        [HumanMessage([{"type": "video", **fields}]), AIMessage("Yes."), NEWEST]
+    )
+    shown = f"video {name}" if name else "video"
+    assert replaced["text"].startswith(f"[The {shown} is no longer attached.")
+
+
+def test_system_messages_and_the_models_own_media_stay():
+    thread = [SystemMessage([IMAGE]), AIMessage([IMAGE]), HumanMessage("?"), AIMessage("!"), NEWEST]
+    assert windowed(thread) == thread
+
+
+def test_deeply_nested_blocks_are_no_trouble():
+    block = {"type": "non_standard"}
+    for _ in range(5_000):
+        block = {"type": "non_standard", "value": block}
+    assert MediaWindowMiddleware()._windowed([HumanMessage([block])])[0].content == [block]
+
+
+# ---------------------------------------------------------------------------- any thread
+
+MEDIA = st.sampled_from([VIDEO, IMAGE, AUDIO])
+WORDS = st.sampled_from(["", "A car.", "Rain, and a very long description of it."])
+
+
+@st.composite
+def threads(draw):
+    """Threads in which every tool call has its result."""
+    messages = []
+    for number in range(draw(st.integers(1, 8))):
+        blocks = draw(st.lists(MEDIA | st.just(text("look")), max_size=3))
+        messages.append(HumanMessage(blocks))
+        for step in range(draw(st.integers(0, 2))):
+            ids = [f"{number}-{step}-{i}" for i in range(draw(st.integers(1, 2)))]
+            messages.append(AIMessage(draw(WORDS), tool_calls=[call("look", i) for i in ids]))
+            messages += [
+                ToolMessage(draw(st.lists(MEDIA, max_size=2)), tool_call_id=i) for i in ids
+            ]
+        messages.append(AIMessage(draw(WORDS)))
+    return messages
+
+
+@given(threads(), st.integers(0, 3))
+def test_what_is_replaced_stays_replaced_by_the_same_text(thread, keep_last):
+    replaced = {}
+    for end in range(1, len(thread) + 1):
+        seen = windowed(thread[:end], keep_last=keep_last)
+        for index, message in enumerate(seen):
+            if message is not thread[index]:
+                replaced.setdefault(index, message)
+                assert message.content
+            assert message == replaced.get(index, thread[index])
+        last_answer = max((i for i in range(end) if isinstance(thread[i], AIMessage)), default=-1)
+        # What the model has not seen yet is never taken away.
+        assert seen[last_answer + 1 :] == thread[last_answer + 1 : end]
+
+
+# -------------------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"keep_last": -1}, "keep_last must be an integer >= 0, got -1"),
+        ({"keep_last": True}, "keep_last must be an integer >= 0, got True"),
+        ({"keep_last": 1.5}, "keep_last must be an integer >= 0, got 1.5"),
+        ({"replace": "text"}, "replace must be 'description' or 'reference', got 'text'"),
+        ({"max_characters": 0}, "max_characters must be an integer >= 1, got 0"),
+    ],
+)
+def test_arguments_are_checked(options, message):
+    with pytest.raises(MiMoConfigurationError) as caught:
+        MediaWindowMiddleware(**options)
+    assert str(caught.value) == message
+
+
+def test_a_missing_langchain_is_one_sentence():
+    code = """
+import sys
+sys.modules["langchain"] = None
+import langchain_mimo.middleware
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: langchain_mimo.middleware needs the package langchain (")
+    assert '; install it with: pip install ".[langchain]"' in last
+
+
+# ------------------------------------------------------------------- agents of any provider
+
+
+class Recording(GenericFakeChatModel):
+    """A model of another provider, which keeps what it was sent."""
+
+    seen: list = []  # noqa: RUF012 - pydantic copies it
+
+    def _generate(self, messages, *args, **kwargs):
+        self.seen.append(messages)
+        return super()._generate(messages, *args, **kwargs)
+
+    def bind_tools(self, tools, **kwargs):
+        return self
+
+
+@tool
+def look() -> list:
+    """Look through the camera."""
+    return [VIDEO]
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream"])
+async def test_an_agent_of_another_provider(way):
+    steps = [AIMessage("", tool_calls=[call("look", str(i))]) for i in range(3)]
+    model = Recording(messages=iter([*steps, AIMessage("Cars.")]))
+    agent = create_agent(model, [look], middleware=[MediaWindowMiddleware()])
+    given = {"messages": [HumanMessage([text("Watch."), IMAGE])]}
+    if way == "invoke":
+        messages = agent.invoke(given)["messages"]
+    elif way == "ainvoke":
+        messages = (await agent.ainvoke(given))["messages"]
+    elif way == "stream":
+        messages = list(agent.stream(given, stream_mode="values"))[-1]["messages"]
+    else:
+        steps = [step async for step in agent.astream(given, stream_mode="values")]
+        messages = steps[-1]["messages"]
+    with_media = [
+        sum(VIDEO in message_blocks(m) or IMAGE in message_blocks(m) for m in seen)
+        for seen in model.seen
+    ]
+    assert with_media == [1, 1, 1, 1]
+    kept = [m for m in messages if VIDEO in message_blocks(m) or IMAGE in message_blocks(m)]
+    assert len(kept) == 4  # the state has all of them
