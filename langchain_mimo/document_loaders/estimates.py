@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import io
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from langchain_core.documents.base import Blob
 from langchain_mimo.cost.corpus_result import CorpusFile, UnreadableFile
 from langchain_mimo.cost.estimate_result import MediaEstimate
 from langchain_mimo.cost.files import measure
-from langchain_mimo.document_loaders.bounds import Bounds
+from langchain_mimo.document_loaders.bounds import SHORTEST_S, Bounds
 from langchain_mimo.document_loaders.plans import is_url, location_of
 from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.errors import MediaError, MiMoError
@@ -99,37 +101,55 @@ def _options(bounds: Bounds) -> dict[str, Any]:
 
 
 def _sum(info: MediaInfo, seconds: float, bounds: Bounds) -> tuple[int, MediaEstimate]:
-    """Return the segments of a file that lasts so long, and their tokens together.
-
-    They are taken to be equally long. Key frames move their ends, which changes no sum.
-    """
-    if not seconds:
-        return 1, MediaEstimate()
-    largest = bounds.max_bytes if info.refusal is None or may_copy(info) else math.inf
-
-    def fits(count: int) -> bool:
-        one = seconds / count
-        is_small = info.size / count <= largest
-        is_cheap = bounds.tokens(info, one) <= bounds.budget_tokens
-        return is_small and bounds.holds(one, info.kind) and is_cheap
-
-    count = _fewest(fits, most=max(1, math.ceil(seconds / 0.1)))
+    """Return the segments of a file that lasts so long, and their tokens together."""
+    lengths = _lengths(info, seconds, bounds)
     if info.kind == "audio":
-        return count, MediaEstimate(audio=bounds.tokens(info, seconds / count) * count)
-    one = video_tokens(
-        seconds / count,
-        info.width or 1,
-        info.height or 1,
-        fps=bounds.fps,
-        media_resolution=bounds.media_resolution,
-        mute=not info.has_audio,
-    )
-    vision = min(one.vision, max(0, bounds.budget_tokens - one.total + one.vision))
-    return count, MediaEstimate(
-        video=vision * count,
-        audio=one.audio * count,
-        marks=(one.timestamps + one.special) * count,
-    )
+        return len(lengths), MediaEstimate(audio=sum(bounds.tokens(info, one) for one in lengths))
+    vision = audio = marks = 0
+    for one in lengths:
+        tokens = video_tokens(
+            one,
+            info.width or 1,
+            info.height or 1,
+            fps=bounds.fps,
+            media_resolution=bounds.media_resolution,
+            mute=not info.has_audio,
+        )
+        # Frames are shrunk where key frames lie too far apart for the budget.
+        vision += min(tokens.vision, max(0, bounds.budget_tokens - tokens.total + tokens.vision))
+        audio += tokens.audio
+        marks += tokens.timestamps + tokens.special
+    return len(lengths), MediaEstimate(video=vision, audio=audio, marks=marks)
+
+
+def _lengths(info: MediaInfo, seconds: float, bounds: Bounds) -> list[float]:
+    """Return how long the segments of a file are that lasts so long.
+
+    Copies of a video end at key frames. Where these are not known, all are equally long.
+    """
+
+    def fits(start: float, end: float, size: float) -> bool:
+        is_cheap = bounds.tokens(info, end - start) <= bounds.budget_tokens
+        return is_cheap and size <= largest and bounds.holds(end - start, info.kind)
+
+    copies = may_copy(info)
+    largest = bounds.max_bytes if info.refusal is None or copies else math.inf
+    if not seconds or fits(0.0, seconds, info.size):
+        return [seconds]
+    share = info.size / seconds
+    keys = key_frames(info) if copies and info.kind == "video" else []
+    lengths, start = [], 0.0
+    for key, following in itertools.pairwise([*(k for k in keys if start < k < seconds), seconds]):
+        if not fits(start, following, share * (following - start)):
+            lengths += _equal(key - start, lambda one: fits(0.0, one, share * one))
+            start = key
+    return lengths + _equal(seconds - start, lambda one: fits(0.0, one, share * one))
+
+
+def _equal(seconds: float, fits: Callable[[float], bool]) -> list[float]:
+    """Return the fewest equal lengths that fit."""
+    count = _fewest(lambda count: fits(seconds / count), max(1, math.ceil(seconds / SHORTEST_S)))
+    return [seconds / count] * count
 
 
 def _fewest(fits: Callable[[int], bool], most: int) -> int:
@@ -159,3 +179,31 @@ def may_copy(info: MediaInfo) -> bool:
         and codecs.get("video") == "h264"
         and codecs.get("audio", "aac") in ("aac", "mp3")
     )
+
+
+def key_frames(info: MediaInfo) -> list[float]:
+    """Return the seconds of the key frames that the header of an MP4 or MOV lists.
+
+    The packets are not read; `MediaInfo.key_frames` reads them, and leaves out false ones.
+
+    Args:
+        info: What was measured.
+
+    Returns:
+        Seconds from the first packet; empty where PyAV is missing or the header lists none, as that
+        of a fragmented file.
+    """
+    try:
+        import av  # noqa: PLC0415 - the extra `av`
+    except ImportError:
+        return []
+    source = io.BytesIO(info.source) if isinstance(info.source, bytes) else str(info.source)
+    try:
+        with av.open(source, format="mov") as container:
+            stream = container.streams.video[0]
+            entries = stream.index_entries
+            first = entries[0].timestamp if len(entries) else 0
+            base = float(stream.time_base or 0)
+            return [(e.timestamp - first) * base for e in entries if e.is_keyframe]
+    except (av.FFmpegError, IndexError, ValueError, OSError):
+        return []

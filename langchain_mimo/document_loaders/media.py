@@ -163,10 +163,10 @@ class MiMoMediaLoader(BaseLoader):
     ) -> CorpusEstimate:
         """Estimate requests, tokens, money and hours of a first run, before anything is paid.
 
-        Only the headers of the files are read; nothing is sent. Files are cut as `plan_media` does
-        it, into segments of equal length, since key frames are not read. All files are counted,
-        those that the journal knows too. URLs, and files whose header states no length, are in
-        `unreadable`. Transcripts are not counted.
+        Only the headers of the files are read; nothing is sent. Files are cut within the bounds of
+        `plan_media`: at the key frames that the header of an MP4 or MOV lists, otherwise into equal
+        lengths. All files are counted, also those that the journal knows. URLs, and files whose
+        header states no length, are in `unreadable`. Transcripts are not counted.
 
         Args:
             output_tokens: Tokens of each answer. Default: none, the prompts alone.
