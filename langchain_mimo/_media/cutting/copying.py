@@ -151,7 +151,7 @@ def write_copy(
         MediaError: FFmpeg cannot read the source or write the copy, for example because the
             container cannot hold the streams.
     """
-    options = {"fflags": "bitexact"}  # no serial numbers by chance, and no names of versions
+    options = {"fflags": "+bitexact"}  # no serial numbers by chance, and no names of versions
     if format_name in _FASTSTART:
         options["movflags"] = "faststart"
     done, total = 0, sum(len(stream.ordinals) for stream in plan.streams)
