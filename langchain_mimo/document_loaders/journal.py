@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -107,7 +108,14 @@ class MediaJournal:
 
     # Claims
 
-    def claim(self, key: str, info: SegmentInfo, *, timeout: float = WAIT_SECONDS) -> Entry | Claim:
+    def claim(
+        self,
+        key: str,
+        info: SegmentInfo,
+        *,
+        timeout: float = WAIT_SECONDS,
+        check: Callable[[], object] | None = None,
+    ) -> Entry | Claim:
         """Return what is known of a segment, or the right to ask about it.
 
         While another thread or process asks, this waits for its answer. If that process has ended,
@@ -117,6 +125,7 @@ class MediaJournal:
             key: Identifies the segment and everything that its answer depends on.
             info: The segment, for the report.
             timeout: Seconds to wait at most, at least 0.
+            check: Is called during the wait, some times a second; what it raises ends the wait.
 
         Returns:
             An `Entry` that is "done" or "refused", or a `Claim`, which must be finished, failed or
@@ -127,6 +136,8 @@ class MediaJournal:
         """
         wait = _Wait(key, info, timeout)
         while isinstance(found := self._try(key, info), Owner):
+            if check is not None:
+                check()
             time.sleep(wait.pause(found))
         return found
 
@@ -135,9 +146,9 @@ class MediaJournal:
         key: str,
         info: SegmentInfo,
         *,
-        timeout: float = WAIT_SECONDS,  # noqa: ASYNC109
+        timeout: float = WAIT_SECONDS,  # noqa: ASYNC109 - as `claim`
     ) -> Entry | Claim:
-        """Do the same as `claim`, without blocking the event loop."""
+        """Do the same as `claim`, without blocking the event loop; cancelling ends the wait."""
         wait = _Wait(key, info, timeout)
         while True:
             work = asyncio.ensure_future(asyncio.to_thread(self._try, key, info))

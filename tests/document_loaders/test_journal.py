@@ -228,6 +228,21 @@ def test_a_wait_ends_and_names_who_is_asking(journal):
     claim.release()
 
 
+def test_a_wait_can_be_stopped(journal):
+    claim, calls = ask(journal), []
+
+    def check():
+        calls.append(len(calls))
+        if len(calls) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        journal.claim("k", info(), check=check)
+    entry = claim.finish(answer())
+    assert journal.claim("k", info(), check=check) == entry
+    assert len(calls) == 3
+
+
 def test_two_journals_of_one_file_share_claims(journal, path):
     with MediaJournal(path) as other:
         claim = ask(journal)
