@@ -53,6 +53,8 @@ class Described:
         model: The model that was asked.
         prompt_sha256: Of the text that was sent with it.
         key: The segment's key in the journal.
+        shown: Start and end of what was shown, in seconds of the source, where they are not those
+            of the segment.
     """
 
     source: str
@@ -61,6 +63,7 @@ class Described:
     model: str
     prompt_sha256: str
     key: str
+    shown: tuple[float, float] | None = None
 
     @property
     def name(self) -> str:
@@ -156,7 +159,7 @@ def _in_no_scene(answer: MediaDescription) -> dict[str, str]:
 def _scene(scene: Any, index: int, described: Described) -> Document:
     content = render(fields_of(scene))
     try:
-        times = source_times(scene.start_s, scene.end_s, described.segment)
+        times = source_times(scene.start_s, scene.end_s, described.segment, described.shown)
     except ValueError as error:
         reason: str | None = str(error)
         times = described.segment.start_s, described.segment.end_s
@@ -168,20 +171,26 @@ def _scene(scene: Any, index: int, described: Described) -> Document:
     return described.document(content, index, times, "ok" if reason is None else "error")
 
 
-def source_times(start_s: Any, end_s: Any, segment: MediaSegment) -> tuple[float, float]:
-    """Convert times of a segment to times of its source.
+def source_times(
+    start_s: Any,
+    end_s: Any,
+    segment: MediaSegment,
+    shown: tuple[float, float] | None = None,
+) -> tuple[float, float]:
+    """Convert times of what was shown to times of the source.
 
     Args:
-        start_s: Start of a scene, in seconds of the segment.
-        end_s: Its end.
-        segment: The segment. An image has no times; where its length is not known, any are true.
+        start_s: Start of a scene, in seconds from the start of what was shown.
+        end_s: Its end, likewise.
+        segment: The segment. An image has no times; where the length is not known, any are true.
+        shown: Start and end of what was shown, in seconds of the source. Default: the segment.
 
     Returns:
         Start and end in seconds of the source, within the segment, to the millisecond.
 
     Raises:
-        ValueError: A time is no number or negative, lies more than a second behind the end of the
-            segment, or the end comes before the start.
+        ValueError: A time is no number or negative, lies more than a second behind the end of what
+            was shown, or the end comes before the start.
     """
     if segment.modality == "image":
         return 0.0, 0.0
@@ -196,12 +205,12 @@ def source_times(start_s: Any, end_s: Any, segment: MediaSegment) -> tuple[float
         raise ValueError(f"{span}, and times are at least 0")
     if start > end:
         raise ValueError(f"{span}, and ends before it starts")
-    length = segment.end_s - segment.start_s
-    if length <= 0:
+    if segment.end_s <= segment.start_s:
         return round(start, 3), round(end, 3)
-    if end > length + TOLERANCE_S:
-        raise ValueError(f"{span}, and the segment has {length:.10g} s")
-    start, end = (segment.start_s + min(time, length) for time in (start, end))
+    first, last = shown or (segment.start_s, segment.end_s)
+    if end > last - first + TOLERANCE_S:
+        raise ValueError(f"{span}, and {last - first:.10g} s were shown")
+    start, end = (min(max(first + each, segment.start_s), segment.end_s) for each in (start, end))
     return round(start, 3), round(end, 3)
 
 

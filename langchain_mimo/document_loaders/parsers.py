@@ -6,7 +6,8 @@ import asyncio
 import copy
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, closing
 from typing import Any, get_args
 
 from langchain_core.document_loaders import BaseBlobParser, Blob
@@ -182,7 +183,13 @@ class MiMoMediaParser(BaseBlobParser):
             MediaError: It is no file that can be described, or its transcript cannot be read.
             MiMoConfigurationError: The model does not allow its folder (`allowed_media_dirs`).
         """
-        plan = plan_blob(blob, self.plan_options, self._transcript, self.journal)
+        plan = plan_blob(
+            blob,
+            self.plan_options,
+            self._transcript,
+            self.journal,
+            by_reference=isinstance(self.llm, ChatMiMo),
+        )
         check_allowed(plan, self.llm)
         return plan
 
@@ -193,14 +200,14 @@ class MiMoMediaParser(BaseBlobParser):
             plan: What `plan` returned.
             segment: One of its segments.
         """
-        schema = self._schemas[segment.modality]
+        schema, (start, end) = self._schemas[segment.modality], plan.shown_range(segment)
         text = prompt_text(
             self._prompts[segment.modality],
             segment.modality,
-            seconds=segment.end_s - segment.start_s,
+            seconds=end - start,
             asks_for_times=scenes_field(schema) is not None,
             language=self._language,
-            cues=cues_within(plan.cues, segment.start_s, segment.end_s),
+            cues=cues_within(plan.cues, start, end),
         )
         return ask_for(plan, segment, schema, text, self.llm)
 
@@ -333,10 +340,11 @@ class MiMoMediaParser(BaseBlobParser):
         def work(segment: MediaSegment, stop: Stop) -> list[Document]:
             return self.describe(plan, segment, stop=stop)
 
-        for documents in in_order(plan.segments, work, self.max_concurrency):
-            yield from documents
+        with closing(in_order(plan.segments, work, self.max_concurrency)) as described:
+            for documents in described:
+                yield from documents
 
-    async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
+    async def alazy_parse(self, blob: Blob) -> AsyncGenerator[Document, None]:
         """Do the same without blocking the event loop.
 
         When the iteration is left early or cancelled, requests under way are cancelled.
@@ -351,13 +359,15 @@ class MiMoMediaParser(BaseBlobParser):
         async def work(segment: MediaSegment, stop: Stop) -> list[Document]:
             return await self.adescribe(plan, segment, stop=stop)
 
-        async for documents in ain_order(plan.segments, work, self.max_concurrency):
-            for document in documents:
-                yield document
+        async with aclosing(ain_order(plan.segments, work, self.max_concurrency)) as described:
+            async for documents in described:
+                for document in documents:
+                    yield document
 
     async def aparse(self, blob: Blob) -> list[Document]:
         """Return the Documents of a file; `parse` is its sync twin."""
-        return [document async for document in self.alazy_parse(blob)]
+        async with aclosing(self.alazy_parse(blob)) as documents:
+            return [document async for document in documents]
 
     def failed(self, blob: Blob, error: MiMoError) -> list[Document]:
         """Return what becomes of a file that cannot be planned, as `on_error` says.

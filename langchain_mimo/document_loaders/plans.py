@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from langchain_mimo.document_loaders.prompts import MODALITIES
 from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import Cue, TranscriptSource, transcript_of
 from langchain_mimo.errors import MediaError
-from langchain_mimo.media import file_digest
+from langchain_mimo.media import MediaInfo, file_digest, probe
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 
@@ -49,6 +49,8 @@ class MediaPlan:
         mtime_ns: When the file was changed, in nanoseconds; 0 for bytes and URLs.
         segments: What is sent, one request each.
         cues: Its transcript, in seconds of the source.
+        shown: Start and end of what a request shows of each segment that is copied while it is
+            sent, by its index: packets of audio begin before and end behind its own.
     """
 
     blob: Blob
@@ -59,6 +61,11 @@ class MediaPlan:
     mtime_ns: int
     segments: tuple[MediaSegment, ...]
     cues: tuple[Cue, ...] = ()
+    shown: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    def shown_range(self, segment: MediaSegment) -> tuple[float, float]:
+        """Return start and end of what a request shows, in seconds of the source."""
+        return self.shown.get(segment.index, (segment.start_s, segment.end_s))
 
     @property
     def name(self) -> str:
@@ -87,6 +94,8 @@ def plan_blob(
     options: PlanOptions,
     transcript: TranscriptSource | None,
     journal: MediaJournal | None,
+    *,
+    by_reference: bool,
 ) -> MediaPlan:
     """Divide a file into segments, hash it, and read its transcript.
 
@@ -95,21 +104,38 @@ def plan_blob(
         options: Arguments of `plan_media`.
         transcript: Where its transcript comes from.
         journal: Knows hashes of earlier runs.
+        by_reference: Whether the model gets references to files, which are copied while they are
+            sent.
 
     Raises:
         MediaError: It cannot be described, or its transcript cannot be read.
     """
-    location = location_of(blob)
+    location, shown = location_of(blob), dict[int, tuple[float, float]]()
     if isinstance(location, str) and is_url(location):
         size, mtime_ns, sha256 = 0, 0, ""
         segments: Sequence[MediaSegment] = [_remote_segment(blob, location, options)]
     else:
         size, mtime_ns = _state_of(location)
-        segments = plan_media(location, **options)
+        info = probe(location)
+        segments = plan_media(info, **options)
+        if by_reference and isinstance(location, str):
+            shown = _shown_ranges(info, segments)
         sha256 = _digest_of(location, size, mtime_ns, journal)
     source = _source_of(blob, location, sha256)
     cues = transcript_of(blob, transcript, repr(source))
-    return MediaPlan(blob, source, location, sha256, size, mtime_ns, tuple(segments), cues)
+    return MediaPlan(blob, source, location, sha256, size, mtime_ns, tuple(segments), cues, shown)
+
+
+def _shown_ranges(
+    info: MediaInfo, segments: Sequence[MediaSegment]
+) -> dict[int, tuple[float, float]]:
+    """Return what copies of segments show, by their index."""
+    copied = [segment for segment in segments if segment.copied]
+    if not copied:
+        return {}
+    table = info.packets()
+    ranges = [(each.index, table.copy_range(each.start_s, each.end_s)) for each in copied]
+    return {index: (copy.start_s, copy.end_s) for index, copy in ranges}
 
 
 def _digest_of(

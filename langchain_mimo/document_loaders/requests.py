@@ -45,8 +45,8 @@ _PREPARE: dict[str, Callable[..., Any]] = {
     "audio": prepare_audio,
 }
 
-START_TOLERANCE_S = 0.02
-"""Seconds by which the start of a copy may differ from the plan: half a frame at 25 fps."""
+START_TOLERANCE_S = 0.001
+"""Seconds by which the start of a copy may differ from the plan."""
 
 _NAMES = ("model", "model_name", "model_id")
 _OPTIONS = (
@@ -142,7 +142,8 @@ def ask_for(
         model=name,
         options_json=options,
     )
-    described = Described(plan.source, plan.sha256, segment, name, prompt_sha256, key)
+    shown = plan.shown_range(segment)
+    described = Described(plan.source, plan.sha256, segment, name, prompt_sha256, key, shown)
     return Ask(plan, segment, schema, text, described, info)
 
 
@@ -205,11 +206,12 @@ def _checked(block: dict[str, Any], ask: Ask) -> dict[str, Any]:
     extras = block.get("extras", {})
     if extras.get("sha256", ask.plan.sha256) != ask.plan.sha256:
         raise changed(str(ask.plan.location))
-    start = extras.get("shown_start_s", ask.segment.start_s)
-    if abs(start - ask.segment.start_s) > START_TOLERANCE_S:
+    planned = ask.plan.shown_range(ask.segment)[0]
+    start = extras.get("shown_start_s", planned)
+    if abs(start - planned) > START_TOLERANCE_S:
         raise MediaError(
             f"{ask.plan.name} is shown from {start:.10g} s and not, as planned, from "
-            f"{ask.segment.start_s:.10g} s; plan it with boundaries='even'"
+            f"{planned:.10g} s; load it again"
         )
     return block
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
@@ -40,7 +40,9 @@ class Stop:
             raise StoppedError
 
 
-def in_order(items: Iterable[T], work: Callable[[T, Stop], R], max_concurrency: int) -> Iterator[R]:
+def in_order(
+    items: Iterable[T], work: Callable[[T, Stop], R], max_concurrency: int
+) -> Generator[R, None, None]:
     """Yield the results of work on items in their order, with so many under way at most.
 
     When the iteration ends early, by an error or by its caller, nothing new begins; what was sent
@@ -67,7 +69,7 @@ def in_order(items: Iterable[T], work: Callable[[T, Stop], R], max_concurrency: 
 
 async def ain_order(
     items: Iterable[T], work: Callable[[T, Stop], Awaitable[R]], max_concurrency: int
-) -> AsyncIterator[R]:
+) -> AsyncGenerator[R, None]:
     """Do the same with tasks.
 
     After an error, what was sent already runs to its end; when the caller cancels or leaves, it is

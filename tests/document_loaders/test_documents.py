@@ -151,6 +151,16 @@ def test_times_up_to_a_second_behind_the_end_are_cut():
     assert {row.metadata["status"] for row in rows} == {"ok"}
 
 
+def test_what_is_shown_may_begin_before_the_segment_and_end_behind_it():
+    audio = MediaSegment(3.0, 6.0, 19, modality="audio", index=1, count=3, copied=True)
+    shown = (2.944, 6.016)
+    assert source_times(0, 0.5, audio, shown) == (3.0, 3.444)
+    assert source_times(0.056, 3.072, audio, shown) == (3.0, 6.0)
+    assert source_times(1, 4.05, audio, shown) == (3.944, 6.0)
+    with pytest.raises(ValueError, match=r"3\.072 s were shown"):
+        source_times(1, 4.1, audio, shown)
+
+
 def test_a_source_of_unknown_length_has_the_times_of_the_answer():
     (row,) = documents(answer(scene(3600, 3601.5)), REMOTE)
     assert (row.metadata["start_s"], row.metadata["end_s"]) == (3600.0, 3601.5)
