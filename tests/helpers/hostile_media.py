@@ -162,9 +162,12 @@ def _verdict(library, kind, mime_type, text):
     from langchain_mimo.emulator.refusals import Refusal  # noqa: PLC0415
 
     try:
-        info = library.for_request().from_base64(kind, mime_type, text).info
+        item = library.for_request().from_base64(kind, mime_type, text)
+        if item.find_scenes is not None:
+            item.find_scenes()
     except Refusal as refusal:
         return refusal.error["param"]
+    info = item.info
     return f"{info.width} x {info.height}, {info.duration:g} s, {info.details[0]}"
 
 
@@ -196,7 +199,7 @@ def _open(name):
 
 
 if __name__ == "__main__":
-    from langchain_mimo.emulator.media import audio_video, images  # noqa: F401 - not counted
+    from langchain_mimo.emulator.media import audio_video, images, scenes  # noqa: F401 - not counted
 
     Image.init()
     for _name in sys.argv[1:] or FILES:
