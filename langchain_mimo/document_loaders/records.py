@@ -18,9 +18,11 @@ Seen: TypeAlias = Callable[[Entry, bool], None]
 class Unrecorded:
     """Claims as `MediaJournal` makes them, of which nothing is kept."""
 
-    def claim(self, key: str, info: SegmentInfo) -> UnrecordedClaim:
+    def claim(
+        self, key: str, info: SegmentInfo, *, check: Callable[[], object] | None = None
+    ) -> UnrecordedClaim:
         """Return a claim at once."""
-        del info
+        del info, check
         return UnrecordedClaim(key)
 
     async def aclaim(self, key: str, info: SegmentInfo) -> UnrecordedClaim:
