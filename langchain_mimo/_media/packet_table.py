@@ -12,7 +12,6 @@ from array import array
 from bisect import bisect_left
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import IO
 
@@ -90,8 +89,9 @@ class PacketTable:
         self.copy_refusal = copy_refusal(self.kind, found, header, index)
         if video is not None and not (video.knows_order and video.has_distinct_times):
             self.copy_refusal = "its container does not state when each frame is shown"
-        self._totals = {each.position: _Totals(each) for each in index.streams.values()}
         self._places = _places(index) if video is not None else _packet_times(index)
+        places = self._places if video is not None else array("d")
+        self._totals = [_Totals(each, index, places) for each in index.streams.values()]
 
     @cached_property
     def key_frames(self) -> tuple[float, ...]:
@@ -120,8 +120,10 @@ class PacketTable:
         """
         if self.copy_refusal is not None:
             raise MediaError(self.copy_refusal)
-        if self.kind == "video" and self._is_place(start_s) and self._is_place(end_s):
-            return self._between_places(start_s, end_s)
+        if self.kind == "video":
+            first, behind = self._place(start_s), self._place(end_s)
+            if first is not None and behind is not None and first < behind:
+                return self._between_places(first, behind)
         try:
             plan = plan_range(self.kind, self._index, start_s, end_s)
         except CannotCopyError as error:
@@ -160,55 +162,54 @@ class PacketTable:
         with opened(self._source) as file, named(file.name):
             return list(quiet_ranges(IndexedFile(file.file, self._index)))
 
-    def _is_place(self, seconds: float) -> bool:
+    def _place(self, seconds: float) -> int | None:
+        """Return the number of the place at a time, that behind the last for the end, or None."""
         at = bisect_left(self._places, seconds)
-        return seconds == self.duration_s or (
-            at < len(self._places) and self._places[at] == seconds
-        )
+        if at < len(self._places) and self._places[at] == seconds:
+            return at
+        return len(self._places) if seconds == self.duration_s else None
 
-    def _between_places(self, start_s: float, end_s: float) -> CopiedRange:
+    def _between_places(self, first: int, behind: int) -> CopiedRange:
         """Return a copy of a video from one place to another, from the sums alone."""
-        start, end = (self._index.start + exact(each) for each in (start_s, end_s))
-        is_last = end_s >= self.duration_s
-        packets = payload = hidden = 0
-        last = end
-        for position, totals in self._totals.items():
-            stream = self._index.streams[position]
-            first, stop = totals.between(start, None if is_last else end)
-            packets += stop - first
-            payload += totals.bytes[stop] - totals.bytes[first]
-            if stream.kind == "video":
-                hidden = _hidden_between(stream, first, stop)
-            elif stop > first:
-                last = max(last, end_of(stream, stream.order[stop - 1]))
-        if hidden:
-            raise MediaError("it contains frames that an edit list hides")
-        if is_last:
-            last = self._index.end
-        return CopiedRange(start_s, end_s, float(last - start), size_around(payload, packets))
+        start_s = self._places[first]
+        end_s = self._places[behind] if behind < len(self._places) else self.duration_s
+        packets = payload = 0
+        last = end_s
+        for totals in self._totals:
+            begin, stop = totals.places[first], totals.places[behind]
+            packets += stop - begin
+            payload += totals.bytes[stop] - totals.bytes[begin]
+            if totals.hides_between(begin, stop):
+                raise MediaError("it contains frames that an edit list hides")
+            if totals.stream.kind == "audio" and stop > begin:
+                ends = end_of(totals.stream, totals.stream.order[stop - 1])
+                last = min(max(last, float(ends - self._index.start)), self.duration_s)
+        return CopiedRange(start_s, end_s, last - start_s, size_around(payload, packets))
 
 
 class _Totals:
-    """The bytes of a stream from its first shown packet up to each, in the order of showing."""
+    """The sums of a stream's shown packets, in the order of showing.
 
-    def __init__(self, stream: StreamIndex) -> None:
-        self._stream = stream
+    Attributes:
+        bytes: Bytes of the packets before each, and of all of them.
+        places: How many packets there are before each place of the file, and in all.
+    """
+
+    def __init__(self, stream: StreamIndex, index: Index, places: array[float]) -> None:
+        self.stream = stream
         sizes = (stream.sizes[ordinal] for ordinal in stream.order)
         self.bytes = array("q", itertools.accumulate(sizes, initial=0))
+        ticks = (first_tick(index.start + exact(each), stream.time_base) for each in places)
+        self.places = array("q", (bisect_left(stream.shown, each) for each in ticks))
+        self.places.append(len(stream.shown))
+        self._has_hidden = stream.kind == "video" and 1 in stream.hidden
 
-    def between(self, start: Fraction, end: Fraction | None) -> tuple[int, int]:
-        """Return the place of the first packet in a time range, and the one behind the last."""
-        shown, base = self._stream.shown, self._stream.time_base
-        first = bisect_left(shown, first_tick(start, base))
-        return first, len(shown) if end is None else bisect_left(shown, first_tick(end, base))
-
-
-def _hidden_between(video: StreamIndex, first: int, stop: int) -> int:
-    """Count the packets that are not shown among those of the shown ones from one place on."""
-    if first == stop or 1 not in video.hidden:
-        return 0
-    ordinals = video.order[first:stop]
-    return video.hidden.count(1, min(ordinals), max(ordinals) + 1)
+    def hides_between(self, first: int, stop: int) -> bool:
+        """Whether packets that are not shown lie among those of a video from one to another."""
+        if not self._has_hidden or first == stop:
+            return False
+        ordinals = self.stream.order[first:stop]
+        return 1 in self.stream.hidden[min(ordinals) : max(ordinals) + 1]
 
 
 def _places(index: Index) -> array[float]:

@@ -168,14 +168,19 @@ def audio_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
     count = fewest(table.duration_s, fits, SHORTEST_S)
     if count is None:
         raise _too_little(file)
-    points = {*even_points(*whole, count), *even_points(*whole, _fine(count))}
-    points |= {time for time in values if 0 < time < table.duration_s}
-    ordered = sorted(points)
-    if not all(itertools.starmap(file.can_copy, itertools.pairwise(ordered))):
-        why = "a packet of it alone exceeds a bound"
+    inside = {time for time in values if 0 < time < table.duration_s}
+    points = [*even_points(*whole, count)]
+    if inside or not _all_fit(file, points):
+        points = sorted({*points, *even_points(*whole, _fine(count)), *inside})
+    if _all_fit(file, points):
+        yield from _copied(file, points, values)
+    else:
+        why = "even short copies of it exceed a bound"
         yield from _encoded(file, whole, values, why, shrinks=False)
-        return
-    yield from _copied(file, ordered, values)
+
+
+def _all_fit(file: PlannedFile, points: Sequence[float]) -> bool:
+    return all(itertools.starmap(file.can_copy, itertools.pairwise(points)))
 
 
 def even_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:

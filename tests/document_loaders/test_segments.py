@@ -68,7 +68,9 @@ def test_any_video_is_covered_within_its_bounds(info, options, shares):
     try:
         plan = plan_media(info, hints=hints, **options)
     except MediaError as error:
-        assert "even a segment of 0.1 s" in str(error)
+        plan, refusal = [], str(error)
+    if not plan:
+        assert "even a segment of 0.1 s" in refusal
         assert options["budget_tokens"] < 400
         return
     check_plan(plan, info.duration_s, options)
@@ -132,12 +134,12 @@ def test_segments_are_even_where_key_frames_are_dense():
     assert {round(each.end_s - each.start_s) for each in plan} <= {302, 303}
 
 
-def test_a_video_of_key_frames_alone_is_planned_in_a_second():
-    info = info_of(video_stream([1] * 30 * 3600, 30, [20_000]))
+def test_a_video_of_key_frames_alone_is_planned_by_some_of_them():
+    info = info_of(video_stream([1] * 30 * 900, 30, [20_000]))
     plan = plan_media(info)
     check_plan(plan, info.duration_s, {})
     assert all(each.copied for each in plan)
-    assert len(plan) <= math.ceil(3600 * 30 * 20_000 * 1.02 / 37_500_000) + 1
+    assert len(plan) <= math.ceil(900 * 30 * 20_000 * 1.02 / 37_500_000) + 1
 
 
 def test_a_file_within_its_bounds_is_sent_whole_and_its_packets_are_not_read(monkeypatch):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from array import array
 from fractions import Fraction
 
 from hypothesis import strategies as st
