@@ -62,6 +62,7 @@ def make(emulator, folder, tmp_path, **options):
         base_url=emulator.base_url,
         api_key=emulator.api_key,
         allowed_media_dirs=[folder],
+        max_completion_tokens=2000,  # so that a ceiling reserves little
         budget=options.pop("llm_budget", None),
     )
     options.setdefault("journal", tmp_path / "journal")
@@ -194,7 +195,7 @@ def test_documents_are_found_by_time(emulator, folder, tmp_path):
 def test_a_ceiling_of_cost_ends_the_run_and_a_second_run_resumes(emulator, folder, tmp_path):
     whole = make(emulator, folder, tmp_path, journal=tmp_path / "other").load()
     emulator.requests.clear()
-    loader = make(emulator, folder, tmp_path, max_cost=0.02, max_concurrency=1)
+    loader = make(emulator, folder, tmp_path, max_cost=0.0016, max_concurrency=1)
     documents = []
 
     def take():
@@ -204,7 +205,7 @@ def test_a_ceiling_of_cost_ends_the_run_and_a_second_run_resumes(emulator, folde
     with pytest.raises(MiMoBudgetError, match="max_cost=") as caught:
         take()
     sent = len(emulator.requests)
-    assert 0 < sent < REQUESTS
+    assert 0 < sent < REQUESTS, str(caught.value)
     assert "A second run sends only the rest." in str(caught.value)
     assert documents == whole[: len(documents)]
     assert make(emulator, folder, tmp_path).load() == whole
