@@ -32,7 +32,9 @@ read again while a request is sent, if it is in a folder that the model allows:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from langchain_core.messages import BaseMessage
 
 from langchain_mimo._media.content_blocks import audio_block, image_block, video_block
 from langchain_mimo._media.digests import file_digest
@@ -41,9 +43,6 @@ from langchain_mimo._media.limits import SAFE_INLINE_BYTES
 from langchain_mimo._media.media_info import MediaInfo, probe
 from langchain_mimo._media.media_types import MediaType, identify
 from langchain_mimo._media.packet_table import CopiedRange, PacketTable
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
 
 __all__ = [
     "SAFE_INLINE_BYTES",

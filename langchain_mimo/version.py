@@ -10,6 +10,6 @@ def install_command(extra: str) -> str:
     and the installation sections of the documentation.
 
     Args:
-        extra: The extra's name in pyproject.toml: "av" or "emulator".
+        extra: The extra's name in pyproject.toml: "av", "emulator" or "langchain".
     """
     return f'pip install ".[{extra}]" in the folder of your clone of langchain-mimo'
