@@ -250,7 +250,7 @@ class MiMoMediaParser(BaseBlobParser):
         """
         ask, stop = self.ask(plan, segment), stop or Stop()
         stop.check()
-        claim = self._records.claim(ask.key, ask.info)
+        claim = self._records.claim(ask.key, ask.info, check=stop.check)
         if isinstance(claim, Entry):
             return self._documents(ask, claim, seen, is_new=False)
         try:

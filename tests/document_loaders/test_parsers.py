@@ -580,6 +580,31 @@ async def test_ending_the_async_half_leaves_nothing_behind(talk, tmp_path, how):
     assert len(await asyncio.wait_for(asked.aparse(talk), 20)) == 12  # no claim is held
 
 
+def test_stopping_ends_the_wait_for_another_who_asks(talk, tmp_path):
+    llm, stop = DescribingModel(), Stop()
+    asked = parser(llm, journal=tmp_path / "j.db", plan={})
+    plan = asked.plan(talk)
+    ask = asked.ask(plan, plan.segments[0])
+    held = asked.journal.claim(ask.key, ask.info)
+    errors = []
+
+    def wait():
+        try:
+            asked.describe(plan, plan.segments[0], stop=stop)
+        except StoppedError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive(), "it waits for the answer of another one"
+    stop.set()
+    thread.join(10)
+    held.release()
+    assert len(errors) == 1
+    assert llm.seen == []
+
+
 def test_stopping_ends_encoding_and_sends_nothing(tmp_path):
     path = tmp_path / "talk.mkv"
     recipe = numbered_videos.Recipe(container="matroska", frames=200, rate=Fraction(10))
