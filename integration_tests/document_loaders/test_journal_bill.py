@@ -63,7 +63,8 @@ def ask(llm, journal, key, files):
     except MiMoServerError as error:
         billed = answer_of(error.usage_metadata, attempts=error.attempts)
         return found.fail("failed", str(error), billed).text
-    return found.finish(answer_of(message.usage_metadata, message.text)).text
+    attempts = message.response_metadata.get("attempts", 1)
+    return found.finish(answer_of(message.usage_metadata, message.text, attempts)).text
 
 
 def billed(requests):
@@ -125,7 +126,7 @@ def test_attempts_that_failed_are_in_the_report(emulator, journal, files):
     assert text == journal.claim("0", SegmentInfo("a")).text
     report = check_bill(journal, emulator.requests)
     assert len(emulator.requests) == 4
-    assert (report.attempts, report.errors) == (3, ())  # no response says how often it was tried
+    assert (report.attempts, report.errors) == (4, ())
 
 
 # ----------------------------------------------------------------------------- killed processes
