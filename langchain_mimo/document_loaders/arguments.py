@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
@@ -32,19 +32,28 @@ _STATEMENT = (
 """What stands in front of a schema that a prompt states; only its length counts."""
 
 
-def check_options(options: Any) -> PlanOptions:
-    """Return the options of the plan, if they are those of `plan_media` and in range."""
-    given = {} if options is None else options
-    if not isinstance(given, Mapping):
+def check_options(options: Any, llm: BaseChatModel) -> PlanOptions:
+    """Return the options of the plan, if they are those of `plan_media` and in range.
+
+    Args:
+        options: As given, or None.
+        llm: The model; its own `fps` and `media_resolution`, if set, are the defaults.
+    """
+    if not isinstance(options, Mapping | None):
         raise MiMoConfigurationError(
             f"plan must be a dict of arguments of plan_media, got {shown(options)}"
         )
+    given: dict[str, Any] = {}
+    if isinstance(llm, ChatMiMo):
+        own = {"fps": llm.fps, "media_resolution": llm.media_resolution}
+        given |= {name: value for name, value in own.items() if value is not None}
+    given |= options or {}
     sample = MediaInfo("image", "PNG", "image/png", None, 100, width=32, height=32)
     try:
         plan_media(sample, **{name: value for name, value in given.items() if name != "hints"})
     except MiMoInputError as error:
         raise MiMoConfigurationError(f"plan: {error}") from None
-    return PlanOptions(**given)  # type: ignore[typeddict-item]
+    return cast("PlanOptions", given)
 
 
 def schemas_of(schema: Any, *, scenes: bool) -> dict[str, type[BaseModel]]:

@@ -92,7 +92,8 @@ class MiMoMediaParser(BaseBlobParser):
         prompt: What to do, in place of `prompts.PROMPTS`; one text, or texts by modality. How to
             state times, the language and the transcript are added to it.
         scenes: Whether the default schema asks for scenes. Without, a segment is one Document.
-        plan: Keyword arguments of `plan_media`.
+        plan: Keyword arguments of `plan_media`. Default: its own, but `fps` and `media_resolution`
+            of `ChatMiMo` where they are set.
         transcript: A function of the blob that returns its transcript or None, or "sidecar" for a
             VTT or SRT file of the same name beside it. The model gets the part that belongs to its
             segment. Documents have what the model makes of it.
@@ -135,7 +136,7 @@ class MiMoMediaParser(BaseBlobParser):
             self.max_concurrency = integer("max_concurrency", max_concurrency, 1)
         self.llm = llm
         self.on_error: OnError = on_error
-        self.plan_options = check_options(plan)
+        self.plan_options = check_options(plan, llm)
         self._schemas = schemas_of(schema, scenes=scenes)
         self._prompts = check_prompts(prompt)
         self._transcript = check_transcript(transcript)

@@ -11,6 +11,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def ask_for(
     content = plan.location if plan.is_remote else plan.sha256
     times = [round(1000 * segment.start_s), round(1000 * segment.end_s)]
     sampling = [segment.modality, segment.fps, segment.media_resolution]
-    asked = [prompt_sha256, _json(schema.model_json_schema()), name, options]
+    asked = [prompt_sha256, _schema_sha256(schema), name, options]
     key = _sha256(_json([content, times, sampling, asked]))
     info = SegmentInfo(
         source=plan.source,
@@ -145,6 +146,12 @@ def ask_for(
     shown = plan.shown_range(segment)
     described = Described(plan.source, plan.sha256, segment, name, prompt_sha256, key, shown)
     return Ask(plan, segment, schema, text, described, info)
+
+
+@lru_cache(maxsize=64)
+def _schema_sha256(schema: type[BaseModel]) -> str:
+    """Return the hash of a schema, which takes as long to make as all else of a key."""
+    return _sha256(_json(schema.model_json_schema()))
 
 
 def media_block(

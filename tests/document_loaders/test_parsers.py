@@ -175,6 +175,17 @@ def test_chatmimo_gets_references_with_ranges(talk, tmp_path):
         assert numbers == list(range(30 * index, 30 * index + 30))
 
 
+def test_the_models_own_sampling_is_the_default(talk, tmp_path):
+    llm = ScriptedAPI(SCENES).llm(allowed_media_dirs=tmp_path, fps=1, media_resolution="max")
+    for plan, expected in (
+        ({}, (1, "max")),
+        ({"fps": 4}, (4, "max")),
+        ({"media_resolution": "default"}, (1, "default")),
+    ):
+        (segment,) = parser(llm, plan=plan).plan(talk).segments
+        assert (segment.fps, segment.media_resolution) == expected
+
+
 def test_a_folder_that_the_model_does_not_allow_says_what_to_add(talk, tmp_path):
     api = ScriptedAPI(SCENES)
     (tmp_path / "other").mkdir()
