@@ -47,7 +47,8 @@ class MediaJournal:
     row for each segment, and by one for each file whose digest is remembered.
 
     It belongs on a disk of this computer: processes of other computers cannot share it. In
-    containers that share the disk, a claim of a killed process ends after an hour.
+    containers that share the disk, a claim of a killed process ends after an hour, or by
+    `take_over`.
 
     Pickling keeps the path alone. A fork may use the object that it inherits.
 
@@ -254,6 +255,20 @@ class MediaJournal:
         with self._file.transaction() as db:
             return rows.retry_refused(db, None if source is None else storable(source))
 
+    def take_over(self) -> int:
+        """Let the segments be asked again that other processes were asking about.
+
+        For processes that were killed and cannot be looked up, in another container or on Windows,
+        so that nobody waits an hour for them. What processes ask about that still run would be paid
+        for twice.
+
+        Returns:
+            How many segments will be asked again.
+        """
+        self._check_open()
+        with self._file.transaction() as db:
+            return rows.take_over(db)
+
     def _check_open(self) -> None:
         if self._outcomes.is_closed:
             raise MiMoInputError(
@@ -287,7 +302,8 @@ class _Wait:
         if (left := self._last - time.monotonic()) <= 0:
             error = MiMoError(
                 f"{self._info.source}, segment {self._info.segment_index}: {owner} is asking about "
-                "it and has no answer yet; wait, or end that process"
+                "it and has no answer yet; wait, or end that process; if it was killed in another "
+                "container, call take_over() of the journal"
             )
             error.is_retryable = True
             raise error

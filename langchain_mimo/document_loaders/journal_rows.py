@@ -28,7 +28,7 @@ from langchain_mimo.document_loaders.journal_file import (
     COLUMNS_OF_OWNER,
     JournalFile,
 )
-from langchain_mimo.document_loaders.journal_owners import Owner
+from langchain_mimo.document_loaders.journal_owners import Owner, live_tokens
 
 _RANKS = {"failed": 0, "sent": 1, "refused": 2, "done": 3}
 _FIND = (
@@ -147,6 +147,15 @@ def give_up(db: sqlite3.Connection, token: str) -> None:
         " WHERE state = 'sent' AND token = ?",
         (_INTERRUPTED, token),
     )
+
+
+def take_over(db: sqlite3.Connection) -> int:
+    """Give up the claims of all other processes, also of those that run; return how many."""
+    found = db.execute("SELECT token FROM segments WHERE state = 'sent'").fetchall()
+    others = [token for (token,) in found if token not in live_tokens]
+    for token in others:
+        give_up(db, token)
+    return len(others)
 
 
 def forget(db: sqlite3.Connection, source: str, now: float) -> int:

@@ -416,6 +416,20 @@ def test_a_claim_that_cannot_be_looked_up_ends_by_its_age(journal, monkeypatch, 
     assert claim.finish(answer("late")).text == "late"
 
 
+def test_claims_of_other_processes_can_be_taken_over(journal, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(journal_owners, "_this_process", lambda _: ("another host", 12345, ""))
+        theirs = ask(journal, "theirs")
+    journal_owners.live_tokens.discard(theirs._token)
+    mine = ask(journal, "mine")
+    assert is_asked(journal, "theirs")
+    assert journal.take_over() == 1
+    assert is_asked(journal, "mine")
+    assert not is_asked(journal, "theirs")
+    assert journal.report().total.interrupted == 1
+    mine.finish(answer())
+
+
 # ----------------------------------------------------------------------------------- reports
 
 
@@ -541,7 +555,7 @@ async def test_a_closed_journal_says_so(journal, path):
     with pytest.raises(MiMoInputError, match=r"is closed; open it again with MediaJournal\(path\)"):
         await journal.aclaim("k", info())
     uses = (
-        journal.report, journal.__enter__, journal.retry_refused, lambda: journal.forget("a"),
+        journal.report, journal.__enter__, journal.retry_refused, journal.take_over, lambda: journal.forget("a"),
         lambda: journal.claim("k", info()), lambda: journal.digest_of(path),
         lambda: journal.remember_digest(path, 1, 1, "ab"),
     )  # fmt: skip
