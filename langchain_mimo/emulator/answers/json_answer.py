@@ -168,6 +168,7 @@ def _offered_values(task: Task) -> PromptValues:
     if task.media:
         offered.facts = media_facts(task.media[0]) | offered.facts
         offered.about_media = partial(about_media, task.media)
+        offered.tells_media = True
     return offered
 
 

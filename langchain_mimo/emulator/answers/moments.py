@@ -30,6 +30,8 @@ _HEARD = frozenset(
 )
 _READ = frozenset(("caption", "captions", "ocr", "screen", "subtitle", "subtitles", "written"))
 
+_SEEN = frozenset(("description", "summary"))
+
 _MAX_LOOKED_AT = 2_000
 """Schemas in which ranges are looked for."""
 
@@ -92,6 +94,16 @@ class Moment:
             middle = (parts[at].start + parts[at].end) / 2
             parts[at : at + 1] = [replace(parts[at], end=middle), replace(parts[at], start=middle)]
         return parts
+
+
+def is_told_of_media(name: str) -> bool:
+    """Return whether a field is for what is heard or written in media, by its name."""
+    return not _HEARD.union(_READ).isdisjoint(words_of(name))
+
+
+def describes_media(name: str) -> bool:
+    """Return whether a field is for a description, by its name."""
+    return not _SEEN.isdisjoint(words_of(name))
 
 
 def time_role(name: str) -> str:

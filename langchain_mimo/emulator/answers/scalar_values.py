@@ -10,6 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from langchain_mimo.emulator.answers.moments import (
+    describes_media,
+    is_told_of_media,
+    time_role,
+)
 from langchain_mimo.emulator.answers.number_values import (
     in_bounds,
     nearest_in_bounds,
@@ -68,10 +73,9 @@ class ScalarValues:
 
     def number(self, schema: Mapping[str, Any], name: str, *, integer: bool) -> int | float:
         """Return a number for a property."""
-        if self.offered.moment is not None:
-            seconds = self.offered.moment.seconds_of(name)
-            if seconds is not None:
-                return nearest_in_bounds(seconds, schema, integer=integer)
+        seconds = self._seconds_of_media(name)
+        if seconds is not None:
+            return nearest_in_bounds(seconds, schema, integer=integer)
         value = self._number_found(name)
         if value is not None:
             value = int(value) if integer or value.is_integer() else value
@@ -132,8 +136,9 @@ class ScalarValues:
 
     def _string_found(self, schema: Mapping[str, Any], name: str) -> str:
         offered = self.offered
-        if offered.moment is not None and not schema.keys() & {"format", "pattern"}:
-            return offered.moment.text_of(name)
+        of_media = None if schema.keys() & {"format", "pattern"} else self._of_media(name)
+        if of_media is not None:
+            return of_media
         found = self._labelled_value(name, rf"{STRING}|[\w@./:+-]+") or self._followed_by_string(
             name
         )
@@ -150,6 +155,27 @@ class ScalarValues:
         if schema.get("pattern"):
             return self._matching(schema["pattern"], schema)
         return self._free_text(schema, name)
+
+    def _seconds_of_media(self, name: str) -> float | None:
+        """Return a time in the media of the request, or None if a property is for others."""
+        offered = self.offered
+        if offered.moment is not None:
+            return offered.moment.seconds_of(name)
+        if offered.tells_media and offered.about_media and time_role(name) == "duration":
+            return offered.about_media().seconds_of(name) or None
+        return None
+
+    def _of_media(self, name: str) -> str | None:
+        """Return a text about the media of the request, or None if a property is about others."""
+        offered = self.offered
+        if offered.moment is not None:
+            return offered.moment.text_of(name)
+        if offered.about_media is None or not offered.tells_media:
+            return None
+        if describes_media(name) and offered.descriptions:
+            several = len(offered.descriptions) > 1
+            return offered.descriptions.pop(0) if several else offered.descriptions[0]
+        return offered.about_media().text_of(name) if is_told_of_media(name) else None
 
     def _free_text(self, schema: Mapping[str, Any], name: str) -> str:
         offered = self.offered

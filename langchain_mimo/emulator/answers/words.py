@@ -186,6 +186,7 @@ class PromptValues:
         descriptions: Descriptions of media, in order.
         about_media: Looks into the media of the request, for an answer about its scenes; None
             without media.
+        tells_media: Whether fields for what is seen and heard are about the media under any schema.
         moment: The range of a media file that all values are about, if they are about one.
     """
 
@@ -199,6 +200,7 @@ class PromptValues:
     facts: dict[str, Any] = field(default_factory=dict)
     descriptions: list[str] = field(default_factory=list)
     about_media: Callable[[], Moment] | None = None
+    tells_media: bool = False
     moment: Moment | None = None
 
     @classmethod

@@ -292,6 +292,34 @@ async def test_the_token_limit_cuts_and_every_token_counts():
     assert text_of[0].startswith(text_of[1])
 
 
+async def test_without_ranges_what_is_seen_and_heard_is_of_the_media():
+    schema = object_of(
+        summary=TEXT,
+        speech=TEXT,
+        text_on_screen=TEXT,
+        scene_description=TEXT,
+        duration=NUMBER,
+        length_ms=NUMBER,
+    )
+    prompt = 'Say "what" you see. speech: what is said. summary: two sentences in English.'
+    made = await ask(schema, video(video_url()), prompt=prompt)
+    assert made["summary"] == made["scene_description"]
+    assert made["summary"].startswith("Video 1: MP4, 96×64 pixels")
+    assert "440 Hz" in made["speech"]
+    assert made["text_on_screen"] == ""
+    assert (made["duration"], made["length_ms"]) == (12, 12_000)
+
+
+async def test_arguments_of_tools_are_about_media_for_ranges_only():
+    parameters = object_of(voice=TEXT, description=TEXT)
+    tool = function("speak", description="Speak.", parameters=parameters)
+    prompt = "You must call speak with voice=Ada and description='calm'."
+    body = request(messages=user(video(video_url()), text(prompt)), tools=[tool])
+    message = (await post(EMULATOR, body)).json()["choices"][0]["message"]
+    arguments = json.loads(message["tool_calls"][0]["function"]["arguments"])
+    assert arguments == {"voice": "Ada", "description": "calm"}
+
+
 async def test_dates_are_no_ranges_of_a_video():
     day = {"type": "string", "format": "date"}
     made = await ask(
