@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import IO
 
-from langchain_mimo._media.av_container import open_container
+from langchain_mimo._media.av_container import open_container, pixel_format
 from langchain_mimo._media.content_changes import quiet_ranges, scene_changes
 from langchain_mimo._media.cutting.index import (
     Index,
@@ -33,6 +33,7 @@ from langchain_mimo._media.cutting.ranges import (
     range_size,
     shown_range,
     size_around,
+    video_refusal,
 )
 from langchain_mimo._media.cutting.times import exact, first_tick
 from langchain_mimo._media.formats import Format
@@ -71,6 +72,9 @@ class PacketTable:
         frames: Video frames that are shown; 0 for audio.
         copy_refusal: Why no range of the file can be sent as a copy, as a clause; None if ranges
             can.
+        is_copied_by_prepare: Whether `prepare_video` copies what lies between two `copy_starts`
+            into an MP4, without encoding: H.264 in 8-bit 4:2:0 at a constant rate, with AAC or MP3,
+            in any container that states when each frame is shown.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class PacketTable:
         source: Source = b"",
         found: Format | None = None,
         header: AVHeader | None = None,
+        pixels: str | None = None,
     ) -> None:
         self._index = index
         self._source = source
@@ -89,6 +94,13 @@ class PacketTable:
         self.copy_refusal = copy_refusal(self.kind, found, header, index)
         if video is not None and not (video.knows_order and video.has_distinct_times):
             self.copy_refusal = "its container does not state when each frame is shown"
+        self.is_copied_by_prepare = (
+            video is not None
+            and video.knows_order
+            and video.has_distinct_times
+            and not index.is_variable_rate
+            and video_refusal(index, pixels) is None
+        )
         self._places = _places(index) if video is not None else _packet_times(index)
         places = self._places if video is not None else array("d")
         self._totals = [_Totals(each, index, places) for each in index.streams.values()]
@@ -120,6 +132,19 @@ class PacketTable:
         """
         if self.copy_refusal is not None:
             raise MediaError(self.copy_refusal)
+        return self._copied(start_s, end_s)
+
+    def prepared_range(self, start_s: float, end_s: float) -> CopiedRange:
+        """Return what `prepare_video` copies of a time range from one of `copy_starts` to another.
+
+        Raises:
+            MediaError: It does not copy this file, or not this range.
+        """
+        if not self.is_copied_by_prepare:
+            raise MediaError("prepare_video encodes it")
+        return self._copied(start_s, end_s)
+
+    def _copied(self, start_s: float, end_s: float) -> CopiedRange:
         if self.kind == "video":
             first, behind = self._place(start_s), self._place(end_s)
             if first is not None and behind is not None and first < behind:
@@ -261,4 +286,10 @@ def read_packets(
             return build_index(container, streams_to_cut(container, kind), lambda _: None)
 
     file.seek(0)
-    return PacketTable(index_of(file, build, kind), source, found, header)
+    index = index_of(file, build, kind)
+    pixels = header.pixel_format if header is not None else None
+    if index.video is not None and pixels is None:
+        file.seek(0)
+        with closing(open_container(file)) as container:
+            pixels = pixel_format(container.streams[index.video.position].codec_context)
+    return PacketTable(index, source, found, header, pixels)

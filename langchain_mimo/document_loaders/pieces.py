@@ -13,6 +13,7 @@ from langchain_mimo.errors import MediaError
 from langchain_mimo.media import SAFE_INLINE_BYTES, CopiedRange, MediaInfo, PacketTable
 from langchain_mimo.prepare.forecast import (
     Forecast,
+    copying_seconds,
     decoding_seconds,
     forecast_audio,
     forecast_video,
@@ -74,12 +75,32 @@ class PlannedFile:
             return None
         return self._segment(0.0, seconds, tokens, whole=True, size=info.size)
 
+    @property
+    def encodes_all(self) -> str | None:
+        """Why none of it can be copied, neither for a block nor by `prepare_video`, or None."""
+        table = self.table
+        if table.copy_refusal is not None and not table.is_copied_by_prepare:
+            return table.copy_refusal
+        has_places = self.info.kind == "audio" or len(table.copy_starts) > 0
+        return None if has_places else "no key frame of it begins a closed group"
+
+    def range(self, start_s: float, end_s: float) -> CopiedRange:
+        """Return the copy of a time range: for a block if possible, or by `prepare_video`.
+
+        Raises:
+            MediaError: There is none.
+        """
+        table = self.table
+        if table.copy_refusal is None:
+            return table.copy_range(start_s, end_s)
+        return table.prepared_range(start_s, end_s)
+
     def copied(self, start_s: float, end_s: float) -> CopiedRange | None:
         """Return the copy of a time range, if there is one within the bounds."""
         if not self.bounds.holds(end_s - start_s, self.info.kind):
             return None
         try:
-            copy = self.table.copy_range(start_s, end_s)
+            copy = self.range(start_s, end_s)
         except MediaError:
             return None
         most = self.bounds.most_tokens(self.info, copy.seconds)
@@ -96,10 +117,20 @@ class PlannedFile:
         return copy is not None and (copy.start_s, copy.end_s) == (start_s, end_s)
 
     def copied_segment(self, start_s: float, end_s: float) -> MediaSegment:
-        """Return a segment that is copied."""
-        copy = self.table.copy_range(start_s, end_s)
+        """Return a segment that is copied, for a block or by `prepare_video`."""
+        copy, refusal = self.range(start_s, end_s), self.table.copy_refusal
         tokens = self.bounds.tokens(self.info, copy.seconds)
-        return self._segment(start_s, end_s, tokens, copied=True, size=copy.size)
+        if refusal is None:
+            return self._segment(start_s, end_s, tokens, copied=True, size=copy.size)
+        return self._segment(
+            start_s,
+            end_s,
+            tokens,
+            preparation=self._call(start_s, end_s),
+            size=copy.size,
+            encoding_s=copying_seconds(self.info, copy.seconds),
+            note=f"It is copied into an MP4, because {refusal}.",
+        )
 
     def can_encode(self, seconds: float, *, shrinks: bool) -> bool:
         """Whether a segment of this length can be encoded within the bounds.

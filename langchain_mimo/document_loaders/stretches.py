@@ -32,10 +32,8 @@ def video_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
     Raises:
         MediaError: It cannot be planned within the bounds.
     """
-    table = file.table
-    refusal = table.copy_refusal
-    if refusal is not None or not len(table.copy_starts):
-        why = refusal or "no key frame of it begins a closed group"
+    table, why = file.table, file.encodes_all
+    if why is not None:
         yield from _encoded(file, (0.0, table.duration_s), values, why, shrinks=False)
         return
     # What comes before the first of them belongs to the first piece.
@@ -77,7 +75,7 @@ def _why_not_copied(file: PlannedFile, start_s: float, end_s: float) -> str:
     """
     bounds, info = file.bounds, file.info
     try:
-        copy = file.table.copy_range(start_s, end_s)
+        copy = file.range(start_s, end_s)
     except MediaError as error:
         return error.reason
     seconds, longest = end_s - start_s, bounds.longest(info.kind)
@@ -200,7 +198,7 @@ def even_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
         if file.can_copy_exactly(start_s, end_s):
             yield file.copied_segment(start_s, end_s)
         else:
-            why = table.copy_refusal or "no key frame lies where it starts and where it ends"
+            why = file.encodes_all or "no key frame lies where it starts and where it ends"
             yield file.encoded_segment(start_s, end_s, why)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from langchain_mimo._media import limits
+from langchain_mimo._media.cutting.verification import MAX_PIXELS_DECODED
 from langchain_mimo._media.media_info import MediaInfo
 from langchain_mimo.errors import MediaError
 from langchain_mimo.prepare.video_settings import Target, VideoSource, choose_settings
@@ -105,6 +106,11 @@ def decoding_seconds(info: MediaInfo, seconds: float) -> float:
     """Return the seconds of computing that so many seconds of a video take to decode."""
     pixels = (info.width or 1) * (info.height or 1)
     return seconds * (info.frame_rate or 30) * pixels / DECODED_PIXELS
+
+
+def copying_seconds(info: MediaInfo, seconds: float) -> float:
+    """Return the seconds of computing after which a copy of so many seconds is checked."""
+    return min(decoding_seconds(info, seconds), MAX_PIXELS_DECODED / DECODED_PIXELS)
 
 
 def forecast_audio(seconds: float, max_bytes: int) -> Forecast | None:

@@ -144,6 +144,26 @@ def test_encoded_segments_are_what_was_planned(data, options):
         assert info.duration_s == pytest.approx(segment.end_s - segment.start_s, abs=0.15)
 
 
+@pytest.mark.parametrize("container", ["matroska", "mpegts", "flv", "avi"])
+def test_h264_of_other_containers_is_copied_by_prepare(container):
+    b_frames = 0 if container == "avi" else 2
+    has_audio = container != "avi"  # there, the first frame of x264 comes after its audio
+    recipe = Recipe(container, 100, gop=10, b_frames=b_frames, audio=has_audio)
+    data = make_numbered(recipe)
+    plan = plan_media(data, max_seconds=3.5)
+    numbers = []
+    for segment in plan:
+        assert segment.note.startswith("It is copied into an MP4, because its format is ")
+        prepared = eval(segment.preparation, {"data": data, "prepare_video": prepare_video})
+        assert any(note.startswith("Copied from") for note in prepared.notes), prepared.notes
+        assert len(prepared.data) <= segment.size
+        info = probe(prepared.data)
+        assert abs(tokens_of(info, segment) - segment.tokens) <= a_frame_more(segment, info)
+        numbers += [frame.number for frame in watch(prepared.data)]
+    assert numbers == list(range(100))
+    assert 0 < sum(each.encoding_s for each in plan) < 1
+
+
 def test_rotation_is_planned_with_upright_frames():
     data = make_video("mp4", "libx264", None, seconds=2, size=(96, 64))
     turned = turned_by_90(data)

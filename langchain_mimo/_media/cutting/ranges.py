@@ -79,10 +79,11 @@ def copy_refusal(
         name = found.name if found is not None else "unknown"
         return f"its format is {name}, and ranges of MP4 and MOV alone are copied"
     pixel_format = header.pixel_format if header is not None else None
-    return None if index is None else _video_refusal(index, pixel_format)
+    return None if index is None else video_refusal(index, pixel_format)
 
 
-def _video_refusal(index: Index, pixel_format: str | None) -> str | None:
+def video_refusal(index: Index, pixel_format: str | None) -> str | None:
+    """Return why no range of a video is copied, whatever its container, or None."""
     if index.video is None:
         return "it has no video track"
     codec, audio_codec = codec_name(index.video.codec), _audio_codec(index)
