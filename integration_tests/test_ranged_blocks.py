@@ -1,7 +1,6 @@
 """Blocks with a time range, end to end: what arrives is the source from its key frame on."""
 
 import asyncio
-import base64
 import gc
 import os
 import random
@@ -169,18 +168,16 @@ def test_audio_of_a_video_stays_in_step(server, make_llm, sources):
 
 @pytest.mark.parametrize("way", ["invoke", "stream", "ainvoke", "astream"])
 def test_retries_send_the_same_bytes(server, make_llm, sources, spool, way):
-    server.fault("rate_limit", retry_after="none")
-    server.fault("server_error")
+    server.reply(status=429, body="")
+    server.reply(status=503, body="")
     llm, message = make_llm(), ask(video_block(sources / "b_frames.mp4", start_s=2, end_s=4))
     if way.startswith("a"):
         asyncio.run(collect(llm, message) if way == "astream" else llm.ainvoke(message))
     else:
         list(llm.stream(message)) if way == "stream" else llm.invoke(message)
-    bodies = [request.body for request in server.requests]  # of those refused, no media are kept
-    assert len(bodies) == 3
-    assert bodies[0] == bodies[1] == bodies[2]
-    [received] = arrived(server)
-    assert base64.b64encode(received).decode() in str(bodies[0])
+    received = arrived(server)
+    assert len(received) == 3
+    assert len(set(received)) == 1
     assert not left(spool)
 
 
@@ -308,13 +305,13 @@ async def test_nothing_is_left_after_a_cancellation(make_llm, sources, spool, mo
     copying, copy = asyncio.Event(), ranged_files.copy_planned
     loop, ticks = asyncio.get_running_loop(), []
 
-    def slow(source, plan, target, tick):
+    def slow(source, plan, target, tick, **options):
         loop.call_soon_threadsafe(copying.set)
         for _ in range(600):
             time.sleep(0.05)
             ticks.append(1)
             tick(0)
-        copy(source, plan, target, tick)
+        copy(source, plan, target, tick, **options)
 
     monkeypatch.setattr(ranged_files, "copy_planned", slow)
     call = asyncio.create_task(llm.ainvoke(ask(block)))
@@ -336,8 +333,8 @@ def test_a_copy_has_no_name_while_it_is_written(make_llm, sources, spool, monkey
     """So a process that is killed leaves nothing."""
     copy, names = ranged_files.copy_planned, []
 
-    def watched(*arguments):
-        copy(*arguments)
+    def watched(*arguments, **options):
+        copy(*arguments, **options)
         names.append(left(spool))
 
     monkeypatch.setattr(ranged_files, "copy_planned", watched)

@@ -37,6 +37,10 @@ from langchain_mimo.errors import MiMoConfigurationError
 _HEADER_TOLERANCE = 1.0
 """Seconds by which a header may state less than the packets show."""
 
+_PLACES = 2
+"""Places of a copy that are decoded: its first second and its last. That it shows what it should is
+known by its packets, which are compared with those of the source."""
+
 _SHOWN_TOLERANCE = 0.001
 """Seconds by which what a copy shows may differ from what its block states: rounding."""
 
@@ -199,7 +203,9 @@ def open_range(
         format_name = target_format(kind, ranged.index)
         try:
             copy = spooled(
-                lambda path: copy_planned(copied, plan, CopyTarget(path, format_name, kind), tick)
+                lambda path: copy_planned(
+                    copied, plan, CopyTarget(path, format_name, kind), tick, places=_PLACES
+                )
             )
         except CannotCopyError as error:
             raise ValueError(f"{error}; {_remedy(kind, source.time_range)}") from error

@@ -366,7 +366,7 @@ def test_nothing_is_left_of_a_copy(tmp_path, monkeypatch):
         first = b"".join(media.slices())
         assert first == b"".join(media.slices())
         assert not list(spool.iterdir())
-    monkeypatch.setattr(ranged_files, "copy_planned", lambda *_: 1 / 0)
+    monkeypatch.setattr(ranged_files, "copy_planned", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         sent(block, tmp_path)
     assert not list(spool.iterdir())
@@ -382,7 +382,7 @@ def test_a_full_or_missing_temporary_folder_is_named(tmp_path, monkeypatch):
         sent(block, tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ranged_files, "copy_planned", full)

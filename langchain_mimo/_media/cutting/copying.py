@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,23 @@ def copy_span(
     return plan
 
 
-def copy_planned(source: IndexedFile, plan: CopyPlan, target: CopyTarget, tick: Tick) -> None:
+def copy_planned(
+    source: IndexedFile,
+    plan: CopyPlan,
+    target: CopyTarget,
+    tick: Tick,
+    *,
+    places: int | None = None,
+) -> None:
     """Write a planned copy and verify it, as `copy_span` does.
+
+    Args:
+        source: The source.
+        plan: What to copy.
+        target: Where and as what to write.
+        tick: Called for every packet and frame.
+        places: How many places are decoded to verify it, of a copy whose packets stay as they are;
+            they are compared with those of the source. Default: as `verify`.
 
     Raises:
         CannotCopyError: It failed its verification.
@@ -95,6 +110,10 @@ def copy_planned(source: IndexedFile, plan: CopyPlan, target: CopyTarget, tick: 
     """
     try:
         promise = _promise(source, plan, target.kind, tick)
+        if places is not None:
+            keeps_packets = target.format_name not in _FRAME_WRITERS
+            sizes = _planned_sizes(source, plan) if keeps_packets else None
+            promise = replace(promise, places=places, sizes=sizes)
         writer = _FRAME_WRITERS.get(target.format_name)
         if writer is not None:
             with Path(target.path).open("wb") as file:
@@ -105,6 +124,12 @@ def copy_planned(source: IndexedFile, plan: CopyPlan, target: CopyTarget, tick: 
     except MediaError as error:
         tick(0)  # raises again if it was the clock
         raise CannotCopyError(f"the copy failed its verification: {error.reason}") from error
+
+
+def _planned_sizes(source: IndexedFile, plan: CopyPlan) -> dict[str, list[int]]:
+    """Return the bytes of each packet of a plan, by the kind of its stream."""
+    streams = ((source.index.streams[each.position], each.ordinals) for each in plan.streams)
+    return {stream.kind: [stream.sizes[i] for i in ordinals] for stream, ordinals in streams}
 
 
 def _promise(source: IndexedFile, plan: CopyPlan, kind: MediaKind, tick: Tick) -> Promise:

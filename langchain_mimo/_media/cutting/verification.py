@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,6 +63,9 @@ class Promise:
         audio_seconds: The length of the audio; None without audio.
         rotation: The rotation as PyAV states it, in degrees; None if it does not matter.
         hides_nothing: Whether it must hold no frame that is not shown.
+        sizes: Bytes of each packet of each stream in decode order, by its kind; None if its packets
+            are not those of the source.
+        places: How many places are decoded; None for all of it, or `SAMPLES` of a large file.
     """
 
     kind: MediaKind
@@ -72,6 +75,8 @@ class Promise:
     audio_seconds: Fraction | None = None
     rotation: int | None = None
     hides_nothing: bool = True
+    sizes: Mapping[str, Sequence[int]] | None = None
+    places: int | None = None
 
 
 def verify(path: str | os.PathLike[str], promise: Promise, tick: Tick) -> str:
@@ -102,6 +107,8 @@ def verify(path: str | os.PathLike[str], promise: Promise, tick: Tick) -> str:
         if promise.frames is not None:
             _check_video(index, promise)
         _check_audio(index, promise)
+        if promise.sizes is not None:
+            _check_packets(index, promise.sizes)
         return _check_decoding(IndexedFile(file, index), promise, pixels, tick)
 
 
@@ -145,6 +152,12 @@ def _check_audio(index: Index, promise: Promise) -> None:
     _check_seconds("its audio lasts", audio.length, promise.audio_seconds, tolerance)
 
 
+def _check_packets(index: Index, sizes: Mapping[str, Sequence[int]]) -> None:
+    for stream in index.streams.values():
+        if list(stream.sizes) != list(sizes.get(stream.kind, ())):
+            raise MediaError(f"its {stream.kind} packets are not those of the source")
+
+
 def _check_seconds(what: str, found: Fraction, promised: Fraction, tolerance: Fraction) -> None:
     if abs(found - promised) > tolerance:
         raise MediaError(f"{what} {float(found):.3f} s instead of {float(promised):.3f} s")
@@ -158,8 +171,10 @@ def _check_decoding(source: IndexedFile, promise: Promise, pixels: int, tick: Ti
         is_short = len(video.shown) * pixels <= MAX_PIXELS_DECODED
     else:
         is_short = index.end - index.start <= MAX_AUDIO_DECODED
+    places = promise.places or SAMPLES
+    is_short = is_short and promise.places is None
     whole = Span(min(index.start, Fraction(0)), index.end)
-    spans = [whole] if is_short else list(_samples(index, video))
+    spans = [whole] if is_short else list(_samples(index, video, places))
     for number, span in enumerate(spans):
         rotation = promise.rotation if number == 0 else None
         _check_span(source, span, rotation, tick)
@@ -168,13 +183,13 @@ def _check_decoding(source: IndexedFile, promise: Promise, pixels: int, tick: Ti
     return f"all {len(video.shown)} frames" if video is not None else "all of it"
 
 
-def _samples(index: Index, video: StreamIndex | None) -> Iterator[Span]:
+def _samples(index: Index, video: StreamIndex | None, places: int) -> Iterator[Span]:
     """Yield spans that start at key frames, evenly spread, and the end of the last group."""
     length = index.end - index.start
     keys = [video.pts[i] * video.time_base for i in video.key_frames] if video else []
     starts = set()
-    for number in range(SAMPLES - 1):
-        time = index.start + length * number / (SAMPLES - 1)
+    for number in range(places - 1):
+        time = index.start + length * number / (places - 1)
         starts.add(keys[max(0, bisect_right(keys, time) - 1)] if keys else time)
     yield from (Span(start, start + _SAMPLE_SECONDS) for start in sorted(starts))
     yield Span(index.end - _SAMPLE_SECONDS, index.end)
