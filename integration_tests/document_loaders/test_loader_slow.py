@@ -1,0 +1,212 @@
+"""What only long runs show: processes that are killed at any moment, and memory over many files."""
+
+import http.server
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import media_files
+import pytest
+
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser
+from langchain_mimo.emulator import MiMoEmulator
+
+CONCURRENCY = 3
+PLAN = {"max_seconds": 4.0}
+
+LOAD = """
+import sys
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser
+
+base_url, key, folder, journal = sys.argv[1:]
+llm = ChatMiMo(model="mimo-v2.6-flash", base_url=base_url, api_key=key, allowed_media_dirs=[folder])
+parser = MiMoMediaParser(llm, journal=journal, plan={"max_seconds": 4.0}, max_concurrency=3)
+loader = MiMoMediaLoader(folder, parser)
+print("ready", flush=True)
+print(len(loader.load()), flush=True)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Forty-six segments: two long files that are copied in ranges, and six that are sent whole."""
+    root = tmp_path / "media"
+    root.mkdir()
+    audio = media_files.make_video("wav", None, "pcm_s16le", seconds=80, sample_rate=8000)
+    (root / "a.wav").write_bytes(audio)
+    video = media_files.make_video("mp4", seconds=72, rate=5, key_every=5)
+    (root / "b.mp4").write_bytes(video)
+    for n in range(6):
+        (root / f"c{n}.png").write_bytes(media_files.make_image("PNG", (40 + n, 30)))
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_kills_cost_at_most_what_was_in_flight(folder, tmp_path):
+    chance = random.Random(19)
+    with MiMoEmulator() as emulator:
+        whole = load(emulator, folder, tmp_path / "undisturbed")
+        segments = len(emulator.requests)
+        assert segments > 40
+        emulator.requests.clear()
+        kills = 0
+        for _ in range(10):
+            kills += killed(emulator, folder, tmp_path / "journal", chance.uniform(0.0, 1.5))
+        assert kills == 10
+        sent_by_killed = len(emulator.requests)
+        assert load(emulator, folder, tmp_path / "journal") == whole
+        time.sleep(1)  # the emulator may still work on what killed processes had sent
+        assert segments <= len(emulator.requests) <= segments + kills * CONCURRENCY
+        print(
+            f"{segments} segments, {sent_by_killed} sent by killed processes, "
+            f"{len(emulator.requests)} in all"
+        )
+        sent = len(emulator.requests)
+        assert load(emulator, folder, tmp_path / "journal") == whole
+        assert len(emulator.requests) == sent
+
+
+def load(emulator, folder, journal):
+    llm = ChatMiMo(
+        model="mimo-v2.6-flash",
+        base_url=emulator.base_url,
+        api_key=emulator.api_key,
+        allowed_media_dirs=[folder],
+    )
+    parser = MiMoMediaParser(llm, journal=journal, plan=PLAN, max_concurrency=CONCURRENCY)
+    return MiMoMediaLoader(folder, parser).load()
+
+
+def killed(emulator, folder, journal, seconds):
+    """Start a run and kill it so many seconds after it began; return whether it was still going."""
+    arguments = [emulator.base_url, emulator.api_key, str(folder), str(journal)]
+    with subprocess.Popen(
+        [sys.executable, "-c", LOAD, *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        process.kill()
+        return not process.stdout.read()
+
+
+# ------------------------------------------------------------------------------------- memory
+
+ANSWER = json.dumps({"summary": "s", "speech": "", "text_on_screen": "", "scenes": []})
+RESPONSE = json.dumps(
+    {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "mimo-v2.6-flash",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": ANSWER},
+            }
+        ],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+).encode()
+
+SIZE = 40_000_000
+FILES = 200
+MEASURE = """
+import asyncio, pathlib, sys
+from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser
+
+method, base_url, folder, journal = sys.argv[1:]
+llm = ChatMiMo(model="mimo-v2.6-flash", base_url=base_url, api_key="sk-x", allowed_media_dirs=[folder])
+parser = MiMoMediaParser(llm, journal=journal, max_concurrency=2, plan={"max_seconds": 3000.0})
+
+def resident(field):
+    text = pathlib.Path("/proc/self/status").read_text()
+    return int(text.split(field + ":")[1].split()[0]) * 1024
+
+def run(paths):
+    loader = MiMoMediaLoader(paths, parser)
+    if method == "sync":
+        return sum(1 for _ in loader.lazy_load())
+    async def count():
+        return len([None async for _ in loader.alazy_load()])
+    return asyncio.run(count())
+
+run(folder + "/000.wav")
+pathlib.Path("/proc/self/clear_refs").write_text("5")  # reset the peak
+before = resident("VmRSS")
+count = run(folder)
+print(count, resident("VmHWM") - before)
+"""
+
+
+class Sink(http.server.BaseHTTPRequestHandler):
+    """Discards bodies and answers the same each time."""
+
+    protocol_version = "HTTP/1.1"
+    requests = 0
+    received = 0
+
+    def do_POST(self):
+        left = int(self.headers["Content-Length"])
+        type(self).requests += 1
+        type(self).received += left
+        while left:
+            left -= len(self.rfile.read1(min(left, 1 << 20)))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(RESPONSE)))
+        self.end_headers()
+        self.wfile.write(RESPONSE)
+
+    def log_message(self, *_):
+        pass
+
+
+def write_files(folder, count):
+    """Write WAV files that differ in one sample; the zeros in them take no space on the disk."""
+    head = media_files.make_video("wav", None, "pcm_s16le", seconds=1, sample_rate=8000)
+    at = head.index(b"data")
+    for number in range(count):
+        data = SIZE - at - 8
+        with (folder / f"{number:03}.wav").open("wb") as file:
+            file.write(b"RIFF" + (SIZE - 8).to_bytes(4, "little") + head[8:at])
+            file.write(b"data" + data.to_bytes(4, "little"))
+            file.seek(SIZE // 2 + 2 * number)
+            file.write(b"\1\2")
+            file.truncate(SIZE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("method", ["sync", "async"])
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_flat_over_200_different_files_of_40_mb(tmp_path, method):
+    folder = tmp_path / "media"
+    folder.mkdir()
+    write_files(folder, FILES)
+    handler = type("Handler", (Sink,), {})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        out = subprocess.run(
+            [sys.executable, "-c", MEASURE, method, url, str(folder), str(tmp_path / "journal")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        server.shutdown()
+    assert out.returncode == 0, out.stderr[-3000:]
+    documents, grown = map(int, out.stdout.split())
+    assert documents == 2 * FILES  # each file is two segments
+    assert handler.requests == 2 * FILES
+    assert handler.received > FILES * SIZE * 4 // 3
+    print(f"{method}: grew by {grown / 1e6:.0f} MB over {FILES} files")
+    # Two workers; each may hold a segment of 20 MB twice.
+    assert grown < 2 * 2 * SIZE // 2
