@@ -182,7 +182,8 @@ class JournalFile:
             self._check_version(db)
         if _switch_to_wal(db) != "wal":
             raise refused(self.path, "its disk, perhaps a network drive, cannot share memory")
-        db.execute("SELECT 1 FROM segments LIMIT 1").fetchone()  # opens the write-ahead log
+        # Opens the write-ahead log, and raises if SQLite could open the file for reading alone.
+        db.execute("DELETE FROM digests WHERE path IS NULL")
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         """Refuse a file that another version has made or, meanwhile, migrated."""

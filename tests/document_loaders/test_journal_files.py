@@ -6,6 +6,7 @@ import re
 import sqlite3
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from langchain_mimo import MiMoConfigurationError, MiMoError
 from langchain_mimo.document_loaders import Claim, MediaJournal, journal_file
 
 IS_ROOT = hasattr(os, "getuid") and os.getuid() == 0
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -104,25 +106,42 @@ def test_a_folder_that_does_not_exist(path):
         MediaJournal(path / "j")
 
 
-@pytest.mark.skipif(IS_ROOT, reason="root may write everything")
-def test_a_file_and_a_folder_that_may_not_be_written(path):
-    fill(path)
+@pytest.fixture
+def folder_of_a_user():
+    """A folder of a user who may not write everything, as root may; the test runs as that user."""
+    with tempfile.TemporaryDirectory() as name:
+        fill(Path(name) / "first")  # imports all modules, which that user may not be able to read
+        if not IS_ROOT:
+            yield Path(name)
+            return
+        os.chown(name, NOBODY, -1)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+def test_a_file_and_a_folder_that_may_not_be_written(folder_of_a_user):
+    folder = folder_of_a_user
+    path = folder / "media.journal"
+    answers = fill(path)
     path.chmod(0o400)
     with refused(path, "no permission to write it"):
         MediaJournal(path)
     path.chmod(0o600)
-    path.parent.chmod(0o500)
-    try:
-        with refused(path, "no permission to write it or its folder"):
-            MediaJournal(path)
-        with refused(path.parent / "new", "no permission to write in its folder"):
-            MediaJournal(path.parent / "new")
-    finally:
-        path.parent.chmod(0o700)
+    folder.chmod(0o500)
+    with refused(path, "no permission to write it or its folder"):
+        MediaJournal(path)
+    with refused(folder / "new", "no permission to write in its folder"):
+        MediaJournal(folder / "new")
+    folder.chmod(0o700)
+    assert read(path) == answers
 
 
 def test_what_the_system_reports_of_permissions(path, monkeypatch):
-    """As above, where the tests run as root."""
+    """As above, on any system."""
 
     def deny(*_):
         raise PermissionError(13, "Permission denied")
