@@ -196,8 +196,22 @@ def _text(block: Mapping[str, Any], said: str) -> dict[str, str]:
     noun = "audio file" if kind == "audio" else str(kind)
     name = _name(block)
     about = f" You said then: {said}" if said else ""
-    text = f"[The {noun}{f' {name}' if name else ''} is no longer attached.{about}]"
-    return {"type": "text", "text": text}
+    named = f" {name}" if name else ""
+    return {
+        "type": "text",
+        "text": f"[The {noun}{named}{_range(block)} is no longer attached.{about}]",
+    }
+
+
+def _range(block: Mapping[str, Any]) -> str:
+    """Return which seconds of its file a block of `video_block(start_s=…)` shows, or ""."""
+    extras = block.get("extras")
+    bounds = (
+        [extras.get(key) for key in ("start_s", "end_s")] if isinstance(extras, Mapping) else []
+    )
+    if not all(isinstance(bound, int | float) for bound in bounds) or not bounds:
+        return ""
+    return f" from {bounds[0]:g} s to {bounds[1]:g} s"
 
 
 def _dicts(block: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:

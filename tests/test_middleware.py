@@ -210,6 +210,21 @@ def test_names(fields, name):
     assert replaced["text"].startswith(f"[The {shown} is no longer attached.")
 
 
+@pytest.mark.parametrize(
+    ("extras", "shown"),
+    [
+        ({"start_s": 62.5, "end_s": 70, "shown_start_s": 60.0}, " from 62.5 s to 70 s"),
+        ({"start_s": 62.5}, ""),
+        ({"start_s": "62.5", "end_s": None}, ""),
+        (None, ""),
+    ],
+)
+def test_ranges_are_named(extras, shown):
+    block = {**VIDEO, "extras": extras}
+    ((replaced,), *_) = contents([HumanMessage([block]), AIMessage("Yes."), NEWEST])
+    assert replaced["text"].startswith(f"[The video gate 1.mp4{shown} is no longer attached.")
+
+
 def test_system_messages_and_the_models_own_media_stay():
     thread = [SystemMessage([IMAGE]), AIMessage([IMAGE]), HumanMessage("?"), AIMessage("!"), NEWEST]
     assert windowed(thread) == thread
