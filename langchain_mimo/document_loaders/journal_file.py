@@ -280,7 +280,9 @@ def _create_private(path: str) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        if not os.access(path, os.W_OK):
+        # SQLite would give its files beside a read-only file the same mode, and leave them behind.
+        is_effective = os.access in os.supports_effective_ids
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=is_effective):
             raise refused(path, "no permission to write it") from None
     except PermissionError as error:
         raise refused(path, f"no permission to write in its folder {folder}") from error

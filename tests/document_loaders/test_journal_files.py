@@ -152,7 +152,7 @@ def test_what_the_system_reports_of_permissions(path, monkeypatch):
             MediaJournal(path)
     fill(path)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "access", lambda *_: False)
+        patch.setattr(os, "access", lambda *_, **__: False)
         with refused(path, "no permission to write it"):
             MediaJournal(path)
     with MediaJournal(path) as journal:
