@@ -33,6 +33,7 @@ from langchain_mimo._transport.pooled_transport import AsyncPooledTransport, Poo
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._transport.sse import EventDecoder
 from langchain_mimo.chat_models import ChatMiMo
+from langchain_mimo.cost import CallBudget
 
 OURS = str(Path(langchain_mimo.__file__).parent)
 EVENTS = 1000
@@ -175,6 +176,13 @@ def serve(monkeypatch):
 def test_calls_per_invoke(serve):
     llm = serve([ANSWER])
     assert calls_of(lambda: llm.invoke("Hello")) <= 192
+
+
+def test_calls_that_a_budget_adds_to_an_invoke(serve):
+    plain = serve([ANSWER])
+    limited = plain.model_copy(update={"budget": CallBudget(max_concurrency=9, max_cost=1.0)})
+    calls = [calls_of(lambda llm=llm: llm.invoke("Hello")) for llm in (plain, limited)]
+    assert calls[1] - calls[0] <= 21
 
 
 def test_calls_per_ainvoke(serve):

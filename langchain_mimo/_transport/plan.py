@@ -202,7 +202,7 @@ class Plan:
         """Return the events of a response, after keeping the usage in them for the budget."""
         for event in events if self.ticket is not None else ():
             # In the Anthropic format, the first event has it inside of `message`.
-            for holder in (event.get("message"), event):
+            for holder in (event["message"], event) if "message" in event else (event,):
                 usage = holder.get("usage") if isinstance(holder, dict) else None
                 if isinstance(usage, dict):
                     self._usage |= usage

@@ -46,8 +46,8 @@ def word(value: object) -> str | None:
 
 def count(value: object) -> int | None:
     """Return a whole number from 0 to `MAX_COUNT`, or None."""
-    if type(value) is int:  # nearly always
-        return value if 0 <= value <= MAX_COUNT else None
+    if type(value) is int and 0 <= value <= MAX_COUNT:  # nearly always
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if not 0 <= value <= MAX_COUNT:  # False for NaN

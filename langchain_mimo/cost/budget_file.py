@@ -26,7 +26,6 @@ import orjson
 
 from langchain_mimo._forks import fork_lock
 from langchain_mimo.catalogue import Currency
-from langchain_mimo.cost.call_needs import ledger_rows
 from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
 from langchain_mimo.cost.share_path import create_private, unusable
 from langchain_mimo.cost.windows import MARGIN, PERIOD, Ask, Later, Settlement, Spending, ceiling
@@ -140,8 +139,8 @@ class FileStore:
             elif row is not None:
                 db.execute("UPDATE spending SET lost = lost + ?", (row[3],))
             if settlement.billed is not None:
-                for added in ledger_rows([settlement.billed]):
-                    _add_row(db, added)
+                model, counts = settlement.billed
+                _add_row(db, LedgerRow(model, "realtime", (), LedgerCounts(*counts)))
 
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""

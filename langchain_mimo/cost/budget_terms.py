@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from langchain_mimo import catalogue
 from langchain_mimo._transport.gates import Call, Outcome
 from langchain_mimo.catalogue import Currency, Price
-from langchain_mimo.cost.call_needs import account_name, used
+from langchain_mimo.cost.call_needs import account_name, counted
 from langchain_mimo.cost.ledger_callback import SELF_HOSTED
+from langchain_mimo.cost.ledger_rows import Counts
 from langchain_mimo.cost.lines import FREE, UNSENT, Lines
 from langchain_mimo.cost.prices import list_price, search_cost, token_cost
 from langchain_mimo.cost.windows import Settlement
@@ -44,16 +45,21 @@ class Ticket:
             settlement = UNSENT
         elif outcome == "refused":
             settlement = FREE
-        elif (counts := used(usage)) is None:
-            settlement = Settlement(billed=(self._terms.name, usage))
         else:
-            read, cached, written, searches = counts
-            cost, price = 0.0, self._terms.price
-            if price is not None:
-                cost = token_cost(price, read, cached, written)
-                cost += search_cost(searches, price.currency) if searches else 0.0
-            settlement = Settlement(read + written, cost, billed=(self._terms.name, usage))
+            settlement = _settlement(self._terms, counted(usage))
         self._lines.settle(self._reservation, settlement)
+
+
+def _settlement(terms: Terms, counts: Counts) -> Settlement:
+    billed = terms.name, counts
+    _, is_unknown, read, _, _, _, cached, written, _, searches = counts
+    if is_unknown:
+        return Settlement(billed=billed)
+    cost, price = 0.0, terms.price
+    if price is not None:
+        cost = token_cost(price, read, cached, written)
+        cost += search_cost(searches, price.currency) if searches else 0.0
+    return Settlement(read + written, cost, billed=billed)
 
 
 def terms_of(

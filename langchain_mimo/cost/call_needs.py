@@ -7,22 +7,22 @@ conversation would cost more than sending it. The usage of the response corrects
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._transport.gates import Call
 from langchain_mimo._wire.anthropic.response import to_openai_usage
 from langchain_mimo._wire.json_values import count
-from langchain_mimo._wire.to_langchain.usage import usage_metadata
+from langchain_mimo._wire.to_langchain.usage import input_details, output_details
 from langchain_mimo._wire.turns import Turn, media_parts
 from langchain_mimo.catalogue import Price
 from langchain_mimo.cost.estimate import estimate_media
-from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow, counts_of
+from langchain_mimo.cost.ledger_rows import Counts, counts_of, unknown_counts
 from langchain_mimo.cost.prices import search_cost
 
-Bill: TypeAlias = tuple[str, Mapping[str, Any] | None]
-"""Model and `usage` object of a response; None for a usage that nobody stated."""
+Bill: TypeAlias = tuple[str, Counts]
+"""Model and counts of a response."""
 
 BYTES_PER_TOKEN = 3
 """Bytes of a request's JSON that count as one token: more than the tokens of most texts."""
@@ -79,42 +79,21 @@ def _searches(tools: object) -> int:
     return 0
 
 
-def used(usage: Mapping[str, Any] | None) -> tuple[int, int, int, int] | None:
-    """Return the input tokens, those of them from the cache, the output tokens and web searches.
+def counted(usage: Mapping[str, Any] | None) -> Counts:
+    """Return what a response used, as `LedgerCounts.of` counts it.
 
     Args:
         usage: The `usage` object of a response in either format, or None.
     """
     if usage is None:
-        return None
+        return unknown_counts()
     if "prompt_tokens" not in usage:
         usage = _in_openai_format(usage)
+    searches = _searches_made(usage) if "web_search_usage" in usage else 0
     read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     if read is None and written is None:
-        return None
-    read, cached = read or 0, 0
-    if details := usage.get("prompt_tokens_details"):
-        cached = count(details.get("cached_tokens")) or 0 if isinstance(details, dict) else 0
-    searches = _searches_made(usage) if "web_search_usage" in usage else 0
-    return read, min(cached, read), written or 0, searches
-
-
-def ledger_rows(bills: Iterable[Bill]) -> list[LedgerRow]:
-    """Return what a ledger counts for responses: a row for each model."""
-    found: dict[str, list[tuple[int, ...]]] = {}
-    for model, usage in bills:
-        found.setdefault(model, []).append(_counts(usage))
-    return [
-        LedgerRow(model, "realtime", (), LedgerCounts(*map(sum, zip(*counts, strict=True))))
-        for model, counts in found.items()
-    ]
-
-
-def _counts(usage: Mapping[str, Any] | None) -> tuple[int, ...]:
-    if usage is None:
-        return counts_of(None, 0)
-    usage = _in_openai_format(usage)
-    return counts_of(usage_metadata(usage), _searches_made(usage))
+        return unknown_counts(searches)
+    return counts_of(read or 0, written or 0, input_details(usage), output_details(usage), searches)
 
 
 def _in_openai_format(usage: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_mimo._checks import choice, integer, shown
 from langchain_mimo.catalogue import Currency, Price, Tier
@@ -18,6 +18,9 @@ from langchain_mimo.cost.prices import (
     search_cost,
     token_cost,
 )
+
+Counts: TypeAlias = tuple[int, ...]
+"""The values of a `LedgerCounts`, in the order of its attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,39 +83,64 @@ class LedgerCounts:
                 the response is one without usage; what is known of it counts.
             web_searches: Its web searches.
         """
-        return cls(*counts_of(usage, web_searches))
+        if not usage:
+            return cls(*unknown_counts(web_searches))
+        return cls(
+            *counts_of(
+                _count(usage.get("input_tokens")),
+                _count(usage.get("output_tokens")),
+                _details(usage, "input_token_details"),
+                _details(usage, "output_token_details"),
+                web_searches,
+            )
+        )
 
 
 _FIELDS = tuple(each.name for each in fields(LedgerCounts))
 _values = attrgetter(*_FIELDS)
 
 
-def counts_of(usage: Mapping[str, Any] | None, web_searches: int) -> tuple[int, ...]:
-    """Return what `LedgerCounts.of` counts, in the order of its attributes."""
-    if not usage:
-        return 1, 1, 0, 0, 0, 0, 0, 0, 0, web_searches
-    read, written = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+def unknown_counts(web_searches: int = 0) -> Counts:
+    """Return the counts of a response whose usage nobody stated."""
+    return 1, 1, 0, 0, 0, 0, 0, 0, 0, web_searches
+
+
+def counts_of(
+    read: int | None,
+    written: int | None,
+    input_details: Mapping[str, Any],
+    output_details: Mapping[str, Any],
+    web_searches: int,
+) -> Counts:
+    """Return the counts of one response.
+
+    Args:
+        read: Tokens of the whole prompt, or None when nobody stated them.
+        written: Tokens of reasoning and answer, likewise.
+        input_details: "image", "video", "audio" and "cache_read" of a `usage_metadata`.
+        output_details: "reasoning" of it.
+        web_searches: Web searches.
+    """
+    unknown = int(read is None or written is None)
     tokens, output = read or 0, written or 0
     image = video = audio = cached = reasoning = 0
     # Parts are never more than the whole, whatever a gateway reports.
-    if details := _details(usage, "input_token_details"):
-        image = min(_count(details, "image") or 0, tokens)
-        video = min(_count(details, "video") or 0, tokens - image)
-        audio = min(_count(details, "audio") or 0, tokens - image - video)
-        cached = min(_count(details, "cache_read") or 0, tokens)
-    if details := _details(usage, "output_token_details"):
-        reasoning = min(_count(details, "reasoning") or 0, output)
-    unknown = int(read is None or written is None)
+    if input_details:
+        image = min(_count(input_details.get("image")) or 0, tokens)
+        video = min(_count(input_details.get("video")) or 0, tokens - image)
+        audio = min(_count(input_details.get("audio")) or 0, tokens - image - video)
+        cached = min(_count(input_details.get("cache_read")) or 0, tokens)
+    if output_details:
+        reasoning = min(_count(output_details.get("reasoning")) or 0, output)
     return 1, unknown, tokens, image, video, audio, cached, output, reasoning, web_searches
 
 
 def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     details = usage.get(name)
-    return details if details and isinstance(details, Mapping) else {}
+    return details if isinstance(details, Mapping) else {}
 
 
-def _count(values: Mapping[str, Any], name: str) -> int | None:
-    value = values.get(name)
+def _count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 

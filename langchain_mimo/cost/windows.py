@@ -14,11 +14,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import add
 from typing import Any, NamedTuple, Protocol
 
-from langchain_mimo.cost.call_needs import Bill, ledger_rows
-from langchain_mimo.cost.ledger import Ledger
-from langchain_mimo.cost.ledger_rows import LedgerRow
+from langchain_mimo.cost.call_needs import Bill
+from langchain_mimo.cost.ledger_rows import Counts, LedgerCounts, LedgerRow
 
 PERIOD = 60.0
 """Seconds of MiMo's windows: its limits are per minute."""
@@ -28,9 +28,6 @@ MARGIN = 1.0
 here, and not always by the same delay. It costs 1.6 % of a limit."""
 
 _MANY = 1000
-
-_BILLS = 64
-"""Responses whose usage is kept before the ledger counts it."""
 
 
 class Ask(NamedTuple):
@@ -196,9 +193,9 @@ class _Window:
         requests = 0 if most is None else self.requests + 1 - most
         most = ask.tokens_per_minute
         tokens = 0 if most is None else self.tokens + ask.tokens - most
+        if requests <= 0 and tokens <= 0:
+            return None
         for entry in self.entries:
-            if requests <= 0 and tokens <= 0:
-                break
             reason = "tokens_per_minute" if tokens > 0 else "requests_per_minute"
             requests -= entry.requests
             tokens -= entry.tokens
@@ -227,8 +224,7 @@ class MemoryStore:
         self._pauses: dict[str, float] = {}
         self._spent = self._lost = self._running = 0.0
         self._number = 0
-        self._ledger = Ledger()
-        self._bills: list[Bill] = []
+        self._counts: dict[str, Counts] = {}
 
     def reserve(self, ask: Ask) -> _Entry | Later | Spending:
         """Reserve what an attempt needs, as `BudgetStore.reserve`."""
@@ -287,14 +283,9 @@ class MemoryStore:
         else:
             self._spent += settlement.cost
         if settlement.billed is not None:
-            self._bills.append(settlement.billed)
-            if len(self._bills) >= _BILLS:
-                self._fill_ledger()
-
-    def _fill_ledger(self) -> None:
-        """Count the usage that has been kept; doing it at once would make calls slower."""
-        bills, self._bills = self._bills, []
-        self._ledger.add_rows(ledger_rows(bills))
+            model, counts = settlement.billed
+            before = self._counts.get(model)
+            self._counts[model] = counts if before is None else tuple(map(add, before, counts))
 
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""
@@ -310,8 +301,10 @@ class MemoryStore:
 
     def rows(self) -> Sequence[LedgerRow]:
         """Return the rows of the ledger."""
-        self._fill_ledger()
-        return self._ledger.rows
+        return [
+            LedgerRow(model, "realtime", (), LedgerCounts(*counts))
+            for model, counts in self._counts.items()
+        ]
 
     def forked(self) -> None:
         """Forget the attempts that run, as `BudgetStore.forked`."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from langchain_mimo import MiMoConfigurationError, MiMoError
 from langchain_mimo.cost import CallBudget, Money, budget_file
 from langchain_mimo.cost.budget_file import FileStore
+from langchain_mimo.cost.call_needs import counted
 from langchain_mimo.cost.windows import Ask, Later, MemoryStore, Settlement, Spending
 
 CEILING = Ask("a", "a m", 3, 100, 2, tokens=30, cost=1.0, max_cost=5.0)
@@ -89,7 +90,7 @@ def test_a_file_decides_as_memory_does(tmp_path_factory, steps):
                         running.append((ours, theirs))
                 case "settle", tokens, is_sent if running:
                     cost = None if tokens is None else 0.5
-                    bill = "m", {"completion_tokens": tokens}
+                    bill = "m", counted({"completion_tokens": tokens})
                     for store, one in zip((memory, file), running.pop(0), strict=True):
                         store.settle(one, Settlement(tokens, cost, is_sent, bill))
             assert file.spending() == pytest.approx(memory.spending())
@@ -199,8 +200,8 @@ def test_budgets_with_one_file_share_everything(path):
     asked = Ask("a", "a m", cost=0.75, max_cost=1.0)
     assert other._store.reserve(asked) == Later(None, "max_cost")
     assert isinstance(other._store.reserve(asked._replace(cost=1.5)), Spending)
-    usage = {"prompt_tokens": 10, "completion_tokens": 5}
-    one._store.settle(reservation, Settlement(15, 0.25, billed=("mimo-v2.6-flash", usage)))
+    counts = counted({"prompt_tokens": 10, "completion_tokens": 5})
+    one._store.settle(reservation, Settlement(15, 0.25, billed=("mimo-v2.6-flash", counts)))
     assert other.spent.amount == 0.25
     assert other.ledger == one.ledger
     assert other.ledger.total.total == 15

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
@@ -61,13 +61,24 @@ def usage_metadata(usage: object) -> UsageMetadata | None:
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
     )
-    details = usage.get("prompt_tokens_details")
-    input_details = _renamed_counts(details, _INPUT_DETAILS)
-    if isinstance(details, Mapping):
-        input_details |= _renamed_counts(details.get("multimodal_tokens"), _MODALITIES)
-    if input_details:
-        result["input_token_details"] = cast("InputTokenDetails", input_details)
-    output_details = _renamed_counts(usage.get("completion_tokens_details"), _OUTPUT_DETAILS)
-    if output_details:
-        result["output_token_details"] = cast("OutputTokenDetails", output_details)
+    if details := input_details(usage):
+        result["input_token_details"] = cast("InputTokenDetails", details)
+    if details := output_details(usage):
+        result["output_token_details"] = cast("OutputTokenDetails", details)
     return result
+
+
+def input_details(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Return the parts of the input that a usage states, as `usage_metadata` names them."""
+    details = usage.get("prompt_tokens_details")
+    if not details or not isinstance(details, Mapping):
+        return {}
+    counts = _renamed_counts(details, _INPUT_DETAILS)
+    if "multimodal_tokens" in details:
+        counts |= _renamed_counts(details["multimodal_tokens"], _MODALITIES)
+    return counts
+
+
+def output_details(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Return the parts of the output, likewise."""
+    return _renamed_counts(usage.get("completion_tokens_details"), _OUTPUT_DETAILS)
