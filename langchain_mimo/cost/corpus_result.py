@@ -161,7 +161,7 @@ class CorpusEstimate:
 
     def _summary(self) -> list[str]:
         if not self.files and not self.unreadable:
-            return ["Nothing is planned: no paths were given."]
+            return ["Nothing is planned: no files have to be sent."]
         prepared = sum(file.advice is not None for file in self.files)
         lines = [f"Upload: {self.upload_bytes / 1e6:,.1f} MB of base64."]
         if prepared:

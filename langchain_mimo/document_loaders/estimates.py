@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents.base import Blob
 
@@ -22,23 +22,31 @@ from langchain_mimo.errors import MediaError, MiMoError
 from langchain_mimo.media import MediaInfo
 from langchain_mimo.tokens import video_tokens
 
-_DEFAULTS = {
+if TYPE_CHECKING:
+    from langchain_mimo.document_loaders.parsers import MiMoMediaParser
+
+_DEFAULTS: dict[str, Any] = {
     name: parameter.default
     for name, parameter in inspect.signature(plan_media).parameters.items()
     if name in Bounds.__match_args__
 }
 
+_RANGED = ("MP4", "MOV")
+"""Formats of video whose header lists all key frames, and whose ranges blocks copy."""
+
 
 def estimated(
-    blobs: Iterator[Blob], options: Mapping[str, Any]
+    blobs: Iterator[Blob], parser: MiMoMediaParser
 ) -> tuple[list[CorpusFile], list[UnreadableFile]]:
     """Estimate files one after the other; what cannot be measured does not end it.
 
     Args:
         blobs: The files. Of URLs nothing is known, since nothing is fetched.
-        options: The keyword arguments of `plan_media`.
+        parser: Says how they are planned, and has the journal. Segments that it knows are left out.
     """
+    options: Mapping[str, Any] = parser.plan_options
     bounds = Bounds(**{name: options.get(name, default) for name, default in _DEFAULTS.items()})
+    known = {} if parser.journal is None else parser.journal.answered()
     files: list[CorpusFile] = []
     unreadable: list[UnreadableFile] = []
     for blob in blobs:
@@ -48,11 +56,40 @@ def estimated(
             if isinstance(location, str) and is_url(location):
                 reason = "the size of what a URL leads to is not known; download the file"
                 unreadable.append(UnreadableFile(path, reason))
-            else:
+            elif (keys := _known_keys(location, parser, known)) is None:
                 files.append(_file(path, location, bounds))
+            elif (rest := _rest(path, parser, blob, keys)) is not None:
+                files.append(rest)
         except MiMoError as error:
             unreadable.append(UnreadableFile(path, str(error)))
     return files, unreadable
+
+
+def _known_keys(
+    location: str | bytes, parser: MiMoMediaParser, known: Mapping[str, set[str]]
+) -> set[str] | None:
+    """Return the keys that the journal has of a file, if an earlier run hashed it; else None."""
+    if not known or parser.journal is None or isinstance(location, bytes):
+        return None
+    return known.get(parser.journal.digest_of(location) or "-")
+
+
+def _rest(path: Path, parser: MiMoMediaParser, blob: Blob, known: set[str]) -> CorpusFile | None:
+    """Return what is left of a file of which the journal knows segments; None if nothing is."""
+    plan = parser.plan(blob)
+    rest = [each for each in plan.segments if parser.ask(plan, each).key not in known]
+    if not rest:
+        return None
+    kind, total = rest[0].modality, sum(each.tokens for each in rest)
+    tokens = MediaEstimate(
+        image=total if kind == "image" else 0,
+        video=total if kind == "video" else 0,
+        audio=total if kind == "audio" else 0,
+        low=total,
+        high=total,
+        duration=sum(each.end_s - each.start_s for each in rest),
+    )
+    return CorpusFile(path, kind, plan.size, len(rest), tokens)
 
 
 def _file(path: Path, location: str | bytes, bounds: Bounds) -> CorpusFile:
@@ -74,8 +111,8 @@ def _file(path: Path, location: str | bytes, bounds: Bounds) -> CorpusFile:
     sums = {seconds: _sum(info, seconds, bounds) for seconds in {least, likely, most}}
     requests, tokens = sums[likely]
     advice = f"It is sent as {requests:,} segments." if requests > 1 else None
-    if info.refusal is not None and not may_copy(info):
-        advice = f"It is encoded first: {info.refusal.partition(';')[0]}."
+    if info.refusal is not None and not (may_copy(info) and info.format in _RANGED):
+        advice = f"It is converted first: {info.refusal.partition(';')[0]}."
     return CorpusFile(
         path,
         info.kind,
@@ -137,7 +174,7 @@ def _lengths(info: MediaInfo, seconds: float, bounds: Bounds) -> list[float]:
     if not seconds or fits(0.0, seconds, info.size):
         return [seconds]
     share = info.size / seconds
-    keys = key_frames(info) if copies and info.kind == "video" else []
+    keys = key_frames(info) if copies and info.format in _RANGED else []
     lengths, start = [], 0.0
     for key, following in itertools.pairwise([*(k for k in keys if start < k < seconds), seconds]):
         if not fits(start, following, share * (following - start)):
@@ -174,11 +211,7 @@ def may_copy(info: MediaInfo) -> bool:
     codecs = {stream.kind: stream.codec for stream in info.streams}
     if info.kind == "audio":
         return info.mime_type is not None
-    return (
-        info.format in ("MP4", "MOV")
-        and codecs.get("video") == "h264"
-        and codecs.get("audio", "aac") in ("aac", "mp3")
-    )
+    return codecs.get("video") == "h264" and codecs.get("audio", "aac") in ("aac", "mp3")
 
 
 def key_frames(info: MediaInfo) -> list[float]:

@@ -227,6 +227,14 @@ class MediaJournal:
         self._check_open()
         return read_report(self._file)
 
+    def answered(self) -> dict[str, set[str]]:
+        """Return the keys of the segments that need no request, by the SHA-256 of their file.
+
+        Those of URLs are under "".
+        """
+        self._check_open()
+        return rows.answered(self._file)
+
     def forget(self, source: str) -> int:
         """Delete all segments of a source, with their answers and costs; they are asked again.
 

@@ -193,3 +193,13 @@ def _update(
         f"UPDATE segments SET {', '.join(changes)} WHERE key = ?",  # noqa: S608
         (*values, storable(key)),
     )
+
+
+def answered(file: JournalFile) -> dict[str, set[str]]:
+    """Return the keys of the segments that need no request, by the hash of their file."""
+    found: dict[str, set[str]] = {}
+    for sha256, key in file.read(
+        "SELECT sha256, key FROM segments WHERE state IN ('done', 'refused')"
+    ):
+        found.setdefault(sha256, set()).add(key)
+    return found

@@ -161,12 +161,12 @@ class MiMoMediaLoader(BaseLoader):
         currency: Currency = "USD",
         prices: Mapping[str, Price] | None = None,
     ) -> CorpusEstimate:
-        """Estimate requests, tokens, money and hours of a first run, before anything is paid.
+        """Estimate requests, tokens, money and hours of the next run, before anything is paid.
 
-        Only the headers of the files are read; nothing is sent. Files are cut within the bounds of
-        `plan_media`: at the key frames that the header of an MP4 or MOV lists, otherwise into equal
-        lengths. All files are counted, also those that the journal knows. URLs, and files whose
-        header states no length, are in `unreadable`. Transcripts are not counted.
+        Nothing is sent. Segments that the journal knows are not counted. Of other files the headers
+        alone are read: they are cut within the bounds of `plan_media`, at the key frames that the
+        header of an MP4 or MOV lists, or into equal lengths. URLs, and files whose header states no
+        length, are in `unreadable`. Transcripts are not counted.
 
         Args:
             output_tokens: Tokens of each answer. Default: none, the prompts alone.
@@ -181,7 +181,7 @@ class MiMoMediaLoader(BaseLoader):
             output_tokens = integer("output_tokens", output_tokens, 0)
             choice("currency", currency, CURRENCIES)
         parser = self._parser
-        files, unreadable = estimated(self._each_blob(), parser.plan_options)
+        files, unreadable = estimated(self._each_blob(), parser)
         text = sum(parser.prompt_tokens(file.kind) * file.requests for file in files)
         return corpus_estimate(
             files,

@@ -261,7 +261,7 @@ def test_an_empty_corpus_costs_nothing_and_says_so(tmp_path):
     assert str(corpus).splitlines()[-1] == f"- {tmp_path}: {reason}"
     nothing = plan_corpus([], model=MODEL)
     assert (nothing.requests, nothing.likely, nothing.unreadable) == (0, Money(0.0), ())
-    assert str(nothing).splitlines()[-1] == "Nothing is planned: no paths were given."
+    assert str(nothing).splitlines()[-1] == "Nothing is planned: no files have to be sent."
 
 
 def test_hidden_files_count_only_when_named(folder):
