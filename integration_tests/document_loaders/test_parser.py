@@ -15,6 +15,7 @@ from langchain_core.document_loaders import Blob
 from PIL import Image
 from pydantic import BaseModel
 
+from langchain_mimo import RetryPolicy
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.document_loaders import MediaJournal, MediaScene, MiMoMediaParser
 from langchain_mimo.errors import MiMoAuthenticationError, MiMoError
@@ -27,14 +28,11 @@ DETAILS = re.compile(r"mainly (red|green|blue)")
 @pytest.fixture
 def connect(emulator, tmp_path):
     def make(**fields):
-        return ChatMiMo(
-            model="mimo-v2.6-flash",
-            api_key=emulator.api_key,
-            base_url=emulator.base_url,
-            allowed_media_dirs=tmp_path,
-            max_retries=0,
-            **fields,
-        )
+        values = {
+            "model": "mimo-v2.6-flash", "api_key": emulator.api_key, "base_url": emulator.base_url,
+            "allowed_media_dirs": tmp_path, "max_retries": 0,
+        }  # fmt: skip
+        return ChatMiMo(**{**values, **fields})
 
     return make
 
@@ -165,6 +163,34 @@ def test_images_and_audio(emulator, connect, tmp_path):
     assert kinds == ["image"] + ["audio"] * (len(kinds) - 1)
 
 
+def test_bytes_are_cut_and_sent_inline(emulator, connect, tmp_path):
+    data = coloured_video(tmp_path / "a.mp4", SCENES).read_bytes()
+    llm = connect(allowed_media_dirs=())
+    documents = MiMoMediaParser(llm, plan={"max_seconds": 5.0}).parse(Blob.from_data(data))
+    assert_true(documents, SCENES)
+    assert len(emulator.requests) > 4
+
+
+def test_a_url_is_sent_as_it_is(emulator, connect):
+    url = "https://example.com/talks/a.mp4"
+    parser = MiMoMediaParser(connect(), plan={"fps": 1})
+    documents = parser.parse(Blob(path=url))
+    assert {row.metadata["status"] for row in documents} == {"ok"}
+    (request,) = emulator.requests
+    assert (request.media[0].url, request.media[0].fps) == (url, 1)
+    assert all(row.metadata["link"].startswith(url) for row in documents)
+
+
+def test_retries_are_counted(emulator, connect, tmp_path):
+    path = coloured_video(tmp_path / "a.mp4", SCENES)
+    emulator.fault("server_error", times=1)
+    llm = connect(max_retries=2, retry_policy=RetryPolicy(initial_delay=0.01))
+    parser = MiMoMediaParser(llm, journal=tmp_path / "journal.db")
+    assert_true(parser.parse(blob(path)), SCENES)
+    assert len(emulator.requests) == 2
+    assert parser.journal.report().total.attempts == 2
+
+
 class Sighting(MediaScene):
     colour: str
 
@@ -250,12 +276,7 @@ def test_a_failure_is_asked_again_and_its_attempts_are_counted(emulator, connect
 
 def test_a_wrong_key_ends_the_run(emulator, connect, tmp_path):
     path = coloured_video(tmp_path / "a.mp4", SCENES)
-    llm = ChatMiMo(
-        model="mimo-v2.6-flash",
-        api_key="sk-wrong",
-        base_url=emulator.base_url,
-        allowed_media_dirs=tmp_path,
-    )
+    llm = connect(api_key="sk-wrong")
     parser = MiMoMediaParser(llm, plan={"max_seconds": 5.0}, on_error="skip", max_concurrency=1)
     with pytest.raises(MiMoAuthenticationError):
         parser.parse(blob(path))

@@ -138,7 +138,7 @@ def check_allowed(plan: MediaPlan, llm: BaseChatModel) -> None:
     Raises:
         MiMoConfigurationError: It may not.
     """
-    if not isinstance(llm, ChatMiMo) or isinstance(plan.location, bytes):
+    if not isinstance(llm, ChatMiMo) or isinstance(plan.location, bytes) or plan.is_remote:
         return
     if all(segment.preparation is not None for segment in plan.segments):
         return

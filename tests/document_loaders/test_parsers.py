@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import logging
+import os
 import shutil
 import threading
 import time
@@ -20,6 +21,7 @@ from blockbuster import blockbuster_ctx
 from describing_models import SCENES, DescribingModel
 from langchain_core.document_loaders import Blob
 from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from PIL import Image
 from pydantic import BaseModel
@@ -245,6 +247,37 @@ def test_a_schema_of_the_users_own(talk):
     documents = parser(llm, schema=Match, plan={}).parse(talk)
     assert [row.page_content for row in documents] == ["x\nplayer: Ada", "score: 1:0"]
     assert (documents[0].metadata["start_s"], documents[0].metadata["end_s"]) == (1.0, 2.0)
+
+
+class ToolCaller(DescribingModel):
+    """A model whose structured output is a tool call, as langchain-core makes it."""
+
+    def bind_tools(self, tools, **kwargs):
+        return self
+
+    def with_structured_output(self, schema, **kwargs):
+        return BaseChatModel.with_structured_output(self, schema, **kwargs)
+
+
+def test_a_model_that_answers_by_tool_calls(talk, tmp_path):
+    call = {"name": "MediaDescription", "args": json.loads(SCENES), "id": "1", "type": "tool_call"}
+    llm = ToolCaller(answer=AIMessage("", tool_calls=[call]))
+    for _ in range(2):
+        (document,) = parser(llm, plan={}, journal=tmp_path / "j.db").parse(talk)
+        assert (document.page_content, document.metadata["status"]) == ("a scene", "ok")
+    assert len(llm.seen) == 1
+
+
+def test_names_of_files_that_are_not_utf_8(talk, tmp_path, video):
+    path = os.path.join(os.fsencode(tmp_path), b"a\xff.mp4")  # noqa: PTH118
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(video)
+    name = os.fsdecode(path)
+    for llm in (DescribingModel(), ScriptedAPI(SCENES).llm(allowed_media_dirs=tmp_path)):
+        documents = parser(llm, journal=tmp_path / "j.db").parse(Blob(path=name))
+        assert len(documents) == 4
+        assert documents[0].metadata["link"].endswith("/a%FF.mp4#t=0,1")
+        assert documents[0].metadata["source"] == name
 
 
 # ----------------------------------------------------------------------------------- journal
