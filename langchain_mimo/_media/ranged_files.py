@@ -103,7 +103,7 @@ def plan_file(
     if length > most:
         raise ValueError(
             f"a copy of its range may have {length:,} characters of base64, but at most {most:,} "
-            f"are sent; choose a shorter range, or {_remedy(kind, time_range, 'shrink it')}"
+            f"are sent; choose a shorter range, or {_remedy(kind, time_range)}"
         )
     return RangedFile(kind, file, index, plan, shown_range(index, plan))
 
@@ -113,11 +113,11 @@ def _check(refusal: str | None) -> None:
         raise CannotCopyError(refusal)
 
 
-def _remedy(kind: MediaKind, time_range: TimeRange, verb: str = "encode the range") -> str:
+def _remedy(kind: MediaKind, time_range: TimeRange) -> str:
     """Return the call that makes a file of a range, whatever the source is."""
     end = "" if time_range.end_s is None else f", end_s={time_range.end_s:g}"
     call = f"prepare_{kind}(path, start_s={time_range.start_s:g}{end})"
-    return f"{verb} with langchain_mimo.prepare.{call}"
+    return f"encode the range with langchain_mimo.prepare.{call}"
 
 
 def _index(kind: MediaKind, file: IO[bytes], tick: Tick) -> Index:

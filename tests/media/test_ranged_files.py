@@ -217,7 +217,7 @@ def test_too_large_a_range_is_refused_before_anything_is_written(tmp_path, monke
         opened(block, tmp_path, video=8_000)
     monkeypatch.setattr(ranged_files.limits, "MAX_BASE64_CHARACTERS", 8_000)
     with pytest.raises(
-        MediaError, match=r"video_block cannot use .* choose a shorter range, or sh"
+        MediaError, match=r"video_block cannot use .* choose a shorter range, or en"
     ):
         video_block(path, start_s=1, end_s=3)
 
