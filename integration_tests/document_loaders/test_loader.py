@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import shutil
 
 import media_files
@@ -107,6 +108,26 @@ def test_what_an_estimate_cannot_know_is_listed(emulator, folder, tmp_path):
     assert [str(file.path) for file in estimate.files] == ["db:1"]
     assert "download the file" in estimate.unreadable[0].reason
     assert "gone.mp4" in str(estimate.unreadable[1].path)
+
+
+def test_what_the_journal_knows_is_not_estimated(emulator, folder, tmp_path):
+    for path in folder.rglob("*.*"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))  # long ago, so that hashes are remembered
+    loader = make(emulator, folder, tmp_path, max_concurrency=1)
+    whole = loader.estimate()
+    documents = loader.lazy_load()
+    while next(documents).metadata["segment_index"] == 0:  # into the second of three segments
+        pass
+    documents.close()
+    sent = len(emulator.requests)
+    rest = loader.estimate()
+    assert rest.requests == REQUESTS - sent
+    assert rest.total_tokens < whole.total_tokens
+    loader.load()
+    assert len(emulator.requests) == REQUESTS
+    nothing = loader.estimate()
+    assert (nothing.requests, nothing.total_tokens, nothing.likely.amount) == (0, 0, 0)
+    assert str(nothing).endswith("Nothing is planned: no files have to be sent.")
 
 
 @pytest.mark.parametrize("is_async", [False, True])
