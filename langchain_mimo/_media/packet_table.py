@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,7 +112,7 @@ class PacketTable:
         return tuple(float(time) for time in self._index.key_frames())
 
     @property
-    def copy_starts(self) -> array[float]:
+    def copy_starts(self) -> Sequence[float]:
         """Where a copy can start and the copy before it can end, in seconds, ascending.
 
         Copies between two of them neither lose nor repeat a video frame. They are the key frames of

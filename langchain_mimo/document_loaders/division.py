@@ -1,4 +1,4 @@
-"""Divides a stretch of time at given points: into the fewest segments, at the best points.
+"""Divides a time range at given points: into the fewest segments, at the best points.
 
 Each segment costs 1. A point with a value, such as a change of scene, gives back up to half of
 that: a boundary moves there, and a further segment is made only where it brings two good boundaries
@@ -31,7 +31,7 @@ fits too."""
 def divide(
     points: Sequence[float], fits: Fits, values: Mapping[float, float], longest: float
 ) -> list[tuple[float, float]]:
-    """Divide a stretch at some of its points.
+    """Divide a time range at some of its points.
 
     Args:
         points: Seconds, ascending: the start, where it may be divided, and the end. Two next to
@@ -134,7 +134,7 @@ def fewest(length: float, fits: Callable[[float], bool], shortest: float) -> int
 
 
 def even_points(start: float, end: float, count: int) -> Iterable[float]:
-    """Yield where a stretch is divided into equal segments, to the microsecond, and its ends."""
+    """Yield where a time range is divided into equal segments, to the microsecond, and its ends."""
     yield start
     yield from (round(start + (end - start) * at / count, 6) for at in range(1, count))
     yield end

@@ -1,4 +1,4 @@
-"""Makes segments of the pieces of a file: whole, copied or encoded."""
+"""Makes the segments of a file: whole, copied or encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Divides a file that does not go into one request: into stretches, and these into segments."""
+"""Divides a file that does not go into one request: into time ranges, and these into segments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from langchain_mimo.cost.segments import MediaSegment
 from langchain_mimo.document_loaders.boundaries import Values
 from langchain_mimo.document_loaders.bounds import SHORTEST_S
 from langchain_mimo.document_loaders.division import divide, even_points, fewest
-from langchain_mimo.document_loaders.pieces import PlannedFile
+from langchain_mimo.document_loaders.planned_file import PlannedFile
 from langchain_mimo.errors import MediaError
 
 _FINE_POINTS = 16
-"""Points per segment at which a stretch may be divided that may be divided anywhere."""
+"""Points per segment at which a range may be divided that may be divided anywhere."""
 
 _MOST_FINE_POINTS = 20_000
 """Points up to which there are that many per segment."""
@@ -36,7 +36,7 @@ def video_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
     if why is not None:
         yield from _encoded(file, (0.0, table.duration_s), values, why, shrinks=False)
         return
-    # What comes before the first of them belongs to the first piece.
+    # What comes before the first of them belongs to the first segment.
     places = [0.0, *table.copy_starts[1:], table.duration_s]
     neighbours = itertools.pairwise(places)
     for is_copied, group in itertools.groupby(neighbours, lambda pair: file.can_copy(*pair)):
@@ -68,7 +68,7 @@ def _moved(values: Values, points: Sequence[float]) -> Values:
 
 
 def _why_not_copied(file: PlannedFile, start_s: float, end_s: float) -> str:
-    """Return why a stretch without a place to divide it is not copied.
+    """Return why a range without a place to divide it is not copied.
 
     Raises:
         MediaError: It exceeds a bound, and the caller wants to know.
@@ -79,7 +79,7 @@ def _why_not_copied(file: PlannedFile, start_s: float, end_s: float) -> str:
     except MediaError as error:
         return error.reason
     seconds, longest = end_s - start_s, bounds.longest(info.kind)
-    tokens = bounds.tokens(info, copy.seconds)
+    tokens = bounds.most_tokens(info, copy.seconds)
     if not bounds.holds(seconds, info.kind):
         is_by_frames = longest < bounds.max_seconds
         limit = f"2,048 frames at {bounds.fps:g} fps" if is_by_frames else "max_seconds"
@@ -87,36 +87,36 @@ def _why_not_copied(file: PlannedFile, start_s: float, end_s: float) -> str:
     elif copy.size > bounds.max_bytes:
         excess = f"has up to {copy.size:,} bytes, more than max_bytes={bounds.max_bytes}"
     else:
-        excess = f"costs {tokens} tokens, more than budget_tokens={bounds.budget_tokens}"
-    why = f"the stretch from {start_s:.3f} s to {end_s:.3f} s, which no key frame divides, {excess}"
-    if bounds.oversize == "raise":
+        excess = f"costs up to {tokens} tokens, more than budget_tokens={bounds.budget_tokens}"
+    why = f"the range from {start_s:.3f} s to {end_s:.3f} s, which no key frame divides, {excess}"
+    if bounds.oversize == "raise" and file.table.copy_refusal is None:
         raise file.error(f'{why}; raise that bound, or encode it with oversize="shrink" or "split"')
     return why
 
 
 def _encoded(
-    file: PlannedFile, stretch: tuple[float, float], values: Values, why: str, *, shrinks: bool
+    file: PlannedFile, time_range: tuple[float, float], values: Values, why: str, *, shrinks: bool
 ) -> Iterator[MediaSegment]:
-    """Yield the fewest encoded segments of a stretch, which may be divided anywhere.
+    """Yield the fewest encoded segments of a range, which may be divided anywhere.
 
     Args:
         file: The file.
-        stretch: Its start and end.
+        time_range: Its start and end.
         values: What boundaries are worth.
         why: Why it is encoded.
         shrinks: Whether frames are shrunk rather than segments.
     """
-    for start_s, end_s in _freely_divided(file, stretch, values, shrinks=shrinks):
+    for start_s, end_s in _freely_divided(file, time_range, values, shrinks=shrinks):
         yield file.encoded_segment(start_s, end_s, why)
 
 
 def _freely_divided(
-    file: PlannedFile, stretch: tuple[float, float], values: Values, *, shrinks: bool
+    file: PlannedFile, time_range: tuple[float, float], values: Values, *, shrinks: bool
 ) -> list[tuple[float, float]]:
     def fits(seconds: float) -> bool:
         return file.can_encode(seconds, shrinks=shrinks)
 
-    start, end = stretch
+    start, end = time_range
     count = fewest(end - start, fits, SHORTEST_S)
     if count is None:
         raise _too_little(file)
@@ -192,8 +192,8 @@ def even_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
         MediaError: It cannot be planned within the bounds.
     """
     table = file.table
-    pieces = _freely_divided(file, (0.0, table.duration_s), values, shrinks=False)
-    points = [_at_a_place(table.copy_starts, start) for start, _ in pieces]
+    divided = _freely_divided(file, (0.0, table.duration_s), values, shrinks=False)
+    points = [_at_a_place(table.copy_starts, start) for start, _ in divided]
     for start_s, end_s in itertools.pairwise([*points, table.duration_s]):
         if file.can_copy_exactly(start_s, end_s):
             yield file.copied_segment(start_s, end_s)

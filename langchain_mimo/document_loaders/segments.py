@@ -3,7 +3,7 @@
 A file that MiMo takes and that is within the bounds is one segment, the file itself. Any other
 video is a row of places at which it can be divided without encoding. Two neighbours of them are
 either within the bounds together or not. Where they are, `division` joins them to segments that are
-copied; the rest, and files of which nothing can be copied, are stretches that are encoded and may
+copied; the rest, and files of which nothing can be copied, are time ranges that are encoded and may
 be divided anywhere.
 """
 
@@ -23,8 +23,8 @@ from langchain_mimo.document_loaders.boundaries import (
     checked_hints,
 )
 from langchain_mimo.document_loaders.bounds import Bounds, Oversize
-from langchain_mimo.document_loaders.pieces import PlannedFile
-from langchain_mimo.document_loaders.stretches import (
+from langchain_mimo.document_loaders.planned_file import PlannedFile
+from langchain_mimo.document_loaders.planning import (
     audio_segments,
     even_segments,
     video_segments,
@@ -82,7 +82,7 @@ def plan_media(
             of the audio. "even": into equal lengths, which are encoded where no key frame is.
             Scenes and silences of a copied video move to the key frame at or before them.
         oversize: What happens where key frames lie further apart than a bound allows. "shrink":
-            the stretch between them is encoded to what MiMo will look at, with smaller frames
+            the range between them is encoded to what MiMo will look at, with smaller frames
             where it costs too many tokens. "split": it is encoded as more, shorter segments in
             full size. "raise": MediaError.
         hints: Seconds at which to divide where it fits, such as chapters or a list of cuts. They
@@ -94,7 +94,7 @@ def plan_media(
 
     Raises:
         MediaError: The source is not a local file, bytes or a `MediaInfo`, cannot be measured or
-            divided, can neither be sent nor prepared, or, with `oversize="raise"`, has a stretch
+            divided, can neither be sent nor prepared, or, with `oversize="raise"`, has a range
             that exceeds a bound. PyAV is needed for what is not sent whole, and not installed.
         MiMoInputError: An argument is not a number or is out of range; for `hints`, the text says
             which.

@@ -92,7 +92,7 @@ def test_any_video_is_covered_within_its_bounds(info, options, shares):
 
 
 def fewest_copies(info, options):
-    """Count copies as far as each can go; None where some stretch between places does not fit."""
+    """Count copies as far as each can go; None where some range between places does not fit."""
     table, count, start = info.table, 0, 0.0
     places = [*table.copy_starts[1:], table.duration_s]
     while start < table.duration_s:
@@ -157,13 +157,13 @@ def onekey(seconds=20.0):
     return info_of(video_stream([int(seconds * 25)], 25, [2_000]), audio_stream(seconds, 300))
 
 
-def test_a_stretch_without_key_frames_is_shrunk_split_or_refused():
+def test_a_range_without_key_frames_is_shrunk_split_or_refused():
     info = onekey(400)
     shrunk = plan_media(info, budget_tokens=50_000)
     (segment,) = shrunk
     assert segment.tokens <= 50_000
     assert "its frames are shrunk to fit budget_tokens=50000" in segment.note
-    assert "which no key frame divides, costs" in segment.note
+    assert "which no key frame divides, costs up to" in segment.note
     assert segment.preparation == (
         "prepare_video(data, fps=2.0, media_resolution='default', token_budget=50000)"
     )
@@ -172,7 +172,7 @@ def test_a_stretch_without_key_frames_is_shrunk_split_or_refused():
     assert len(split) > 1
     assert not any("shrunk" in each.note for each in split)
     with pytest.raises(
-        MediaError, match=r"the given bytes cannot be planned: the stretch from 0\.000 s"
+        MediaError, match=r"the given bytes cannot be planned: the range from 0\.000 s"
     ):
         plan_media(info, budget_tokens=50_000, oversize="raise")
 
@@ -197,7 +197,7 @@ def test_the_bound_that_is_exceeded_is_named(options, reason):
     assert reason in plan[0].note
 
 
-def test_stretches_with_and_without_key_frames_are_told_apart():
+def test_ranges_with_and_without_key_frames_are_told_apart():
     info = info_of(video_stream([25] * 10 + [500] + [25] * 10, 25, [5000]))
     plan = plan_media(info, max_seconds=10)
     assert [(each.start_s, each.end_s, each.copied) for each in plan] == [
