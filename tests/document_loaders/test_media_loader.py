@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import shutil
 import threading
 import time
 import warnings
@@ -346,6 +347,18 @@ def test_a_second_run_sends_nothing_and_a_changed_file_is_sent_alone(folder, tmp
     assert len(llm.seen) == 9
     assert sources(later) == ["0.png", "2.png", "3.png", "4.png", "5.png", "6.png", "8.png"]
     assert [d for d in first if d.metadata["source"] in ("0.png", "2.png")] == later[:2]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_files_of_the_same_bytes_are_sent_once_even_at_the_same_time(folder, tmp_path, is_async):
+    for n in range(1, 8):
+        shutil.copy(folder / "0.png", folder / f"{n}.png")
+    llm = DescribingModel(answer=described, delay=0.1)
+    loader = MiMoMediaLoader(folder, parser(llm, journal=tmp_path / "journal", max_concurrency=4))
+    documents = asyncio.run(loader.aload()) if is_async else loader.load()
+    assert sources(documents) == NAMES
+    assert len({document.id for document in documents}) == 8
+    assert len(llm.seen) == 1
 
 
 # ---------------------------------------------------------------------------------- progress
