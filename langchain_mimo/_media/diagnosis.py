@@ -113,4 +113,8 @@ def _remedy(reference: MediaReference) -> str:
         call = f"langchain_mimo.prepare.prepare_{kind}(path, convert=True)"
         return f"download it and convert it with {call}"
     argument = repr(source.path[:200]) if isinstance(source, LocalFile) else "data"
+    if isinstance(source, LocalFile) and source.time_range is not None:
+        argument += f", start_s={source.time_range.start_s:g}"
+        if source.time_range.end_s is not None:
+            argument += f", end_s={source.time_range.end_s:g}"
     return f"re-encode it with langchain_mimo.prepare.prepare_{kind}({argument}, convert=True)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from langchain_mimo._media.cutting.times import Tick
 from langchain_mimo._media.known_files import KnownFiles
 from langchain_mimo._media.local_files import open_trusted_file
 from langchain_mimo._media.path_spelling import shown_path
@@ -47,20 +48,25 @@ def file_digest(path: str | os.PathLike[str]) -> str:
         os.close(descriptor)
 
 
-def digest_of(descriptor: int) -> str:
+def digest_of(descriptor: int, tick: Tick = lambda _: None) -> str:
     """Return the SHA-256 of an open file, which may be known.
+
+    Args:
+        descriptor: The open file.
+        tick: Called for every slice; it may raise.
 
     Raises:
         OSError: The file cannot be read.
     """
-    return known_digests.get(descriptor, lambda: _read(descriptor))
+    return known_digests.get(descriptor, lambda: _read(descriptor, tick), waiting=lambda: tick(0))
 
 
-def _read(descriptor: int) -> str:
+def _read(descriptor: int, tick: Tick) -> str:
     import hashlib  # noqa: PLC0415 - only files need it
 
     digest, offset, reader = hashlib.sha256(), 0, FileReader(descriptor)
     while piece := reader.read(offset, _SLICE):
+        tick(0)
         digest.update(piece)
         offset += len(piece)
     return digest.hexdigest()
@@ -74,8 +80,13 @@ def changed(file: LocalFile) -> ValueError:
     )
 
 
-def check_unchanged(descriptor: int, file: LocalFile) -> None:
+def check_unchanged(descriptor: int, file: LocalFile, tick: Tick) -> None:
     """Check that an open file has the size and the digest that its block states.
+
+    Args:
+        descriptor: The open file.
+        file: What the block states.
+        tick: As in `digest_of`.
 
     Raises:
         ValueError: It has not; the text is the reason.
@@ -83,5 +94,5 @@ def check_unchanged(descriptor: int, file: LocalFile) -> None:
     """
     if file.size is not None and file.size != os.fstat(descriptor).st_size:
         raise changed(file)
-    if file.sha256 is not None and file.sha256 != digest_of(descriptor):
+    if file.sha256 is not None and file.sha256 != digest_of(descriptor, tick):
         raise changed(file)

@@ -216,8 +216,9 @@ def _open(
         if source.time_range is not None:
             whole = descriptor
             descriptor = ranged_files.open_range(whole, source, reference.kind, limit, tick)
+            if not os.path.sameopenfile(whole, descriptor):
+                source = LocalFile(source.path)  # its size and digest are those of the whole file
             os.close(whole)
-            source = LocalFile(source.path)  # its size and digest are those of the whole file
         reader = FileReader(descriptor)
         encoder = FileEncoder(reader, source)
         limits.check_base64_length(encoder.encoded_length, reference.kind, limit)

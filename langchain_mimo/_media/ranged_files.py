@@ -192,7 +192,7 @@ def open_range(
     assert source.time_range is not None
     before = os.fstat(descriptor)
     inspection = inspect_headers(kind, None, FileReader(descriptor))
-    check_unchanged(descriptor, source)
+    check_unchanged(descriptor, source, tick)
     with os.fdopen(os.dup(descriptor), "rb") as file:
         ranged = plan_file(kind, file, inspection, source.time_range, tick=tick, limit=limit)
         _check_shown(ranged, source)

@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import os
+import struct
 import tempfile
 import time
 from fractions import Fraction
@@ -312,6 +313,60 @@ def test_extras_that_do_not_fit_the_file_are_refused_when_it_is_opened(tmp_path,
     assert (caught.value.message_index, caught.value.block_index) == (3, 1)
 
 
+def test_a_range_of_a_file_that_is_too_large_itself(tmp_path):
+    """Its size is no reason against a range, and its end is there though nobody reads it."""
+    path = saved(tmp_path, numbered(Recipe(frames=40)))
+    with path.open("ab") as file:
+        file.write((60_000_000).to_bytes(4, "big") + b"free")
+        file.truncate(file.tell() + 60_000_000 - 8)
+    with pytest.raises(MediaError, match="MiMo accepts at most"):
+        video_block(path)
+    with pytest.raises(MediaError, match="MiMo accepts at most"):
+        video_block(path, start_s=0, end_s=4)
+    block = video_block(path, start_s=2, end_s=3)
+    assert [each.number for each in watch(sent(block, tmp_path))] == list(range(20, 30))
+    saved(tmp_path, path.read_bytes(), seconds_ago=0)
+    assert len(watch(sent(block, tmp_path))) == 10
+
+
+def test_a_range_by_hand_that_is_the_whole_file_sends_it(tmp_path):
+    data = numbered(Recipe(frames=40))
+    path = saved(tmp_path, data)
+    block = video_block(path)
+    block["extras"] |= {"start_s": 0, "end_s": 70}
+    assert sent(block, tmp_path) == data
+    with opened(block, tmp_path) as media:
+        slices = media.slices(4000)
+        next(slices)
+        saved(tmp_path, data[:-1] + bytes([data[-1] ^ 1]))
+        with pytest.raises(MediaError, match="has changed since the block was created"):
+            list(slices)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_many_copies_take_no_memory(tmp_path):
+    """40 copies of 8 MB each, of which not one may be kept."""
+    size, rate = 12_000_000, 44100
+    fields = (b"RIFF", size + 36, b"WAVEfmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
+    head = struct.pack("<4sI8sIHHIIHH4sI", *fields)
+    path = saved(tmp_path, head + bytes(size), "long.wav")
+    block = audio_block(path, start_s=20, end_s=110)
+
+    def resident():
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def send():
+        with opened(block, tmp_path) as media:
+            return sum(map(len, media.slices()))
+
+    assert send() > 10_000_000
+    before = resident()
+    for _ in range(40):
+        send()
+    assert resident() - before < 40_000_000
+
+
 def test_a_file_that_changed_is_refused(tmp_path):
     path = saved(tmp_path, numbered(Recipe(frames=40)))
     block = video_block(path, start_s=1.25, end_s=2.15)
@@ -326,7 +381,9 @@ def test_a_file_that_changed_is_refused(tmp_path):
 def test_many_ranges_of_a_file_read_it_once(tmp_path, monkeypatch):
     path = saved(tmp_path, numbered(Recipe(frames=40, audio=True)))
     read, built = [], []
-    monkeypatch.setattr(digests, "_read", lambda fd, real=digests._read: read.append(1) or real(fd))
+    monkeypatch.setattr(
+        digests, "_read", lambda *args, real=digests._read: read.append(1) or real(*args)
+    )
     build = ranged_files.build_index
     monkeypatch.setattr(ranged_files, "build_index", lambda *args: built.append(1) or build(*args))
     digests.known_digests.clear()
