@@ -147,6 +147,17 @@ class MiMoMediaParser(BaseBlobParser):
             logger.info("MiMoMediaParser has no journal: each run pays for all segments")
         self._records: MediaJournal | Unrecorded = self.journal or Unrecorded()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle all but what is made of the model and the journal."""
+        made = ("_runnables", "_records")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make that again."""
+        self.__dict__.update(state)
+        self._runnables = runnables_of(self.llm, self._schemas.values())
+        self._records = self.journal or Unrecorded()
+
     def with_budget(self, budget: CallBudget) -> MiMoMediaParser:
         """Return this parser with a model whose calls pass a budget.
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from langchain_core import exceptions as core
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from pydantic import BaseModel
@@ -31,7 +32,7 @@ from langchain_mimo.document_loaders.plans import (
     digest_of_bytes,
 )
 from langchain_mimo.document_loaders.schemas import answer_text
-from langchain_mimo.errors import MediaError, MiMoError
+from langchain_mimo.errors import MediaError, MiMoContentFilterError, MiMoError
 from langchain_mimo.media import SAFE_INLINE_BYTES, audio_block, image_block, video_block
 from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
 
@@ -48,6 +49,9 @@ _PREPARE: dict[str, Callable[..., Any]] = {
 
 START_TOLERANCE_S = 0.001
 """Seconds by which the start of a copy may differ from the plan."""
+
+# Core has a class for refusals since 1.7.5.
+_REFUSALS = (MiMoContentFilterError, getattr(core, "ModelRefusalError", MiMoContentFilterError))
 
 _NAMES = ("model", "model_name", "model_id")
 _OPTIONS = (
@@ -278,8 +282,7 @@ def _refusal(message: BaseMessage, error: Any, finish: str) -> str | None:
 
 def is_refusal(error: object) -> bool:
     """Return whether an error is a refusal by moderation, of any provider."""
-    names = {each.__name__ for each in type(error).__mro__}
-    return bool(names & {"MiMoContentFilterError", "ModelRefusalError"})
+    return isinstance(error, _REFUSALS)
 
 
 def _text_of(message: AIMessage) -> str:

@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import pickle
 import shutil
 import threading
 import time
@@ -29,7 +30,7 @@ from scripted_api import ScriptedAPI
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.cost import CallBudget
-from langchain_mimo.document_loaders import MediaJournal, MediaScene, MiMoMediaParser
+from langchain_mimo.document_loaders import Answer, MediaJournal, MediaScene, MiMoMediaParser
 from langchain_mimo.document_loaders.running import Stop, StoppedError
 from langchain_mimo.errors import (
     MediaError,
@@ -719,6 +720,20 @@ def test_budgets_are_for_chatmimo(talk, tmp_path):
     ):
         with pytest.raises(MiMoConfigurationError, match=words):
             parser(llm).with_budget(given)
+
+
+def test_parsers_can_be_pickled(talk, tmp_path):
+    llm = ChatMiMo(
+        model="mimo-v2.6-flash", allowed_media_dirs=tmp_path, base_url="http://127.0.0.1:1"
+    )
+    asked = parser(llm, journal=tmp_path / "j.db", language="German", transcript="sidecar")
+    other = pickle.loads(pickle.dumps(asked))
+    plan = asked.plan(talk)
+    asks = [each.ask(plan, segment).key for each in (asked, other) for segment in plan.segments]
+    assert asks[:4] == asks[4:]
+    claim = asked.journal.claim(asks[0], asked.ask(plan, plan.segments[0]).info)
+    claim.finish(Answer(SCENES))
+    assert other.describe(plan, plan.segments[0])[0].page_content == "a scene"
 
 
 def test_a_blob_without_data_and_path(tmp_path):
