@@ -70,8 +70,10 @@ def confidence_interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[rank - 1], ordered[count - rank]
 
 
-def seconds(action: Callable[[], object], times: int = 1) -> float:
-    """Return the seconds that an action takes, averaged over `times` runs.
+def seconds(
+    action: Callable[[], object], times: int = 1, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Return the seconds by a clock that an action takes, averaged over `times` runs.
 
     Objects that are alive before, mostly of other packages, are hidden from the garbage collector.
     Otherwise the more of them there are, the more each object that the action creates costs.
@@ -79,10 +81,10 @@ def seconds(action: Callable[[], object], times: int = 1) -> float:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-    start = time.perf_counter()
+    start = clock()
     for _ in range(times):
         action()
-    return (time.perf_counter() - start) / times
+    return (clock() - start) / times
 
 
 def sample(
@@ -93,6 +95,7 @@ def sample(
     times: int = 1,
     convert: Callable[[float], float] = lambda taken: taken,
     seldom: Collection[str] = (),
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Measure:
     """Fill a measure: each action warms up once, then runs `times` times in every round.
 
@@ -103,6 +106,7 @@ def sample(
         times: Number of runs in one sample.
         convert: Converts seconds per run to the measure's unit.
         seldom: Subjects that set no close target: only the first third of the rounds samples them.
+        clock: Returns seconds: those that pass, or those of the processor.
 
     Returns:
         The measure.
@@ -112,5 +116,5 @@ def sample(
     for number in range(rounds):
         due = [each for each in actions if each not in seldom or number < max(3, rounds // 3)]
         for subject in rotate(due, number):
-            measure.add(subject, convert(seconds(actions[subject], times)))
+            measure.add(subject, convert(seconds(actions[subject], times, clock)))
     return measure

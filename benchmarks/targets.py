@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from benchmarks.measures import budgets
 from benchmarks.measures.concurrency import GROWTH, GROWTH_NAME, OWN_POOL, at_once
 from benchmarks.measures.histories import FLOOR as PLAIN_DICTS
 from benchmarks.measures.histories import LENGTHS
@@ -118,6 +119,10 @@ TARGETS = (
     _ratio("constructor", "ChatOpenAI", 0.09),
     _ratio("invoke", HTTPX2, 1.5),
     _ratio("ainvoke", HTTPX2, 1.5),
+    *(
+        _ratio(name, budgets.WITHOUT, 1.05, subject=budgets.IN_MEMORY)  # a file has no target
+        for name in budgets.NAMES
+    ),
     _ratio("stream, 32 per write", LEANEST, 0.8, at_least=True),
     _ratio("stream, 32 per write", "ChatOpenAI", 7, at_least=True),
     _ratio("astream, 32 per write", LEANEST, 0.8, at_least=True),
