@@ -1,0 +1,83 @@
+"""FLAC and MP3 files of copied frames: what their headers state, and that checksums are right."""
+
+import io
+
+import av
+import media_files
+import pytest
+from cutting import index_bytes, no_tick
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langchain_mimo._media.cutting import flac_copies
+from langchain_mimo._media.cutting.flac_copies import write_flac
+from langchain_mimo._media.cutting.mp3_copies import write_mp3
+from langchain_mimo._media.cutting.ranges import plan_range
+from langchain_mimo.media import probe
+
+
+def crc_by_bits(data, polynomial, bits):
+    """Divide polynomials as in a textbook."""
+    value = int.from_bytes(data, "big") << bits
+    for at in range(value.bit_length() - 1, bits - 1, -1):
+        if value >> at & 1:
+            value ^= polynomial << (at - bits)
+    return value
+
+
+def copied(name, start_s, end_s, write):
+    data = media_files.make(name)
+    source = index_bytes(data, "audio")
+    plan = plan_range("audio", source.index, start_s, end_s)
+    out = io.BytesIO()
+    write(source, plan.streams[0], out, no_tick)
+    return source.index, plan.streams[0], out.getvalue()
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0, 1), (0.7, 1.9), (1.5, None)])
+def test_a_flac_states_its_length_and_its_frames_are_counted_from_0(start_s, end_s):
+    index, plan, data = copied("voice.flac", start_s, end_s, write_flac)
+    length = sum(index.audio.durations[each] for each in plan.ordinals) * index.audio.time_base
+    assert probe(data).duration_s == pytest.approx(float(length))
+    assert data[26:42] == bytes(16)  # no MD5 of the audio, which would be that of the whole
+    with av.open(io.BytesIO(data)) as container:
+        frames = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+    assert len(frames) == len(plan.ordinals)
+    for number, frame in enumerate(frames):
+        assert frame[4] == number
+        assert crc_by_bits(frame[:-2], 0x18005, 16) == int.from_bytes(frame[-2:], "big")
+
+
+@given(numbers=st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**36 - 1)),
+       varies=st.booleans(), body=st.binary(min_size=20, max_size=60))  # fmt: skip
+def test_a_frame_with_any_number_keeps_its_audio_and_gets_its_checksums(numbers, varies, body):
+    head = bytes([0xFF, 0xF8 | varies, 0x69, 0x18])
+    number, sample = numbers
+    old = head + flac_copies._coded(7) + b"\x10"
+    old += bytes([crc_by_bits(old, 0x107, 8)]) + body
+    old += crc_by_bits(old, 0x18005, 16).to_bytes(2, "big")
+    new = flac_copies._renumbered(old, number, sample)
+    coded = flac_copies._coded(sample if varies else number)
+    assert new.startswith(head + coded + b"\x10")
+    header = 4 + len(coded) + 1
+    assert new[header] == crc_by_bits(new[:header], 0x107, 8)
+    assert new[header + 1 : -2] == body
+    assert int.from_bytes(new[-2:], "big") == crc_by_bits(new[:-2], 0x18005, 16)
+    assert flac_copies._coded_length(coded[0]) == len(coded)
+    if number < 0xD800:  # Python knows the same code, for characters
+        assert flac_copies._coded(number) == chr(number).encode()
+
+
+@pytest.mark.parametrize("name", ["voice.mp3", "slow.mp3", "bare.mp3"])
+@pytest.mark.parametrize(("start_s", "end_s"), [(0, 1), (0.7, 1.9), (1.5, None)])
+def test_an_mp3_states_its_frames_and_no_delay(name, start_s, end_s):
+    index, plan, data = copied(name, start_s, end_s, write_mp3)
+    tag = data.index(b"Xing")
+    assert tag < 40
+    assert int.from_bytes(data[tag + 8 : tag + 12], "big") == len(plan.ordinals)
+    assert int.from_bytes(data[tag + 12 : tag + 16], "big") == len(data)
+    length = sum(index.audio.durations[each] for each in plan.ordinals) * index.audio.time_base
+    assert probe(data).duration_s == pytest.approx(float(length))
+    with av.open(io.BytesIO(data)) as container:
+        heard = sum(frame.samples for frame in container.decode(audio=0))
+        assert heard / container.streams.audio[0].rate == pytest.approx(float(length), abs=0.001)

@@ -1,0 +1,122 @@
+"""What was found in whole files is kept within limits, and found once however many ask."""
+
+import hashlib
+import os
+import threading
+import time
+
+import pytest
+
+from langchain_mimo._media import digests
+from langchain_mimo._media.known_files import KnownFiles
+from langchain_mimo.errors import MediaError
+from langchain_mimo.media import file_digest
+
+
+@pytest.fixture
+def descriptors(tmp_path):
+    """Ten files that nobody writes to any more."""
+    opened = []
+    for number in range(10):
+        path = tmp_path / str(number)
+        path.write_bytes(bytes(number + 1))
+        os.utime(path, (time.time() - 60,) * 2)
+        opened.append(os.open(path, os.O_RDONLY))
+    yield opened
+    for descriptor in opened:
+        os.close(descriptor)
+
+
+def test_a_file_is_read_once_while_it_is_kept(descriptors):
+    known, reads = KnownFiles(3), []
+    for number in (0, 1, 2, 0, 3, 0, 1):
+        known.get(descriptors[number], lambda number=number: reads.append(number))
+    assert reads == [0, 1, 2, 3, 1]  # 1 was not used for the longest time when 3 came
+    assert len(known) == 3
+    known.get(descriptors[0], lambda: reads.append("audio"), "audio")
+    assert reads[-1] == "audio"
+
+
+def test_weights_are_limited_each_and_together(descriptors):
+    known = KnownFiles(10, weight=lambda value: value, most_each=6)
+    for descriptor, weight in zip(descriptors, (4, 5, 7, 3, 6), strict=False):
+        assert known.get(descriptor, lambda weight=weight: weight) == weight
+    kept = [known.get(each, lambda: 0) for each in descriptors[:5]]
+    assert kept == [0, 0, 0, 3, 6]
+
+
+def test_many_threads_read_a_file_once(descriptors):
+    known, reads, results = KnownFiles(3), [], []
+    waits = []
+
+    def read():
+        reads.append(1)
+        time.sleep(0.5)
+        return "found"
+
+    def ask():
+        found = known.get(descriptors[0], read, waiting=lambda: waits.append(1))
+        results.append(found)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reads == [1]
+    assert results == ["found"] * 8
+    assert waits
+
+
+def test_a_failure_is_not_kept_and_the_next_one_reads(descriptors):
+    known = KnownFiles(3)
+    with pytest.raises(ZeroDivisionError):
+        known.get(descriptors[0], lambda: 1 // 0)
+    assert known.get(descriptors[0], lambda: 1) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_does_not_wait_for_threads_of_its_parent(descriptors):
+    known, reading, done = KnownFiles(3), threading.Event(), threading.Event()
+
+    def read():
+        reading.set()
+        done.wait(10)
+
+    thread = threading.Thread(target=known.get, args=(descriptors[0], read))
+    thread.start()
+    reading.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(known.get(descriptors[0], lambda: 7))
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 7
+
+
+def test_a_digest_follows_the_file(tmp_path):
+    path = tmp_path / "file"
+    for number, seconds_ago in enumerate((60, 50, 0, 0)):
+        path.write_bytes(bytes([number]) * 3_000_000)
+        os.utime(path, (time.time() - seconds_ago,) * 2)
+        for _ in range(2):
+            assert file_digest(path) == hashlib.sha256(bytes([number]) * 3_000_000).hexdigest()
+            assert file_digest(str(path)) == file_digest(path)
+
+
+def test_digests_are_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(digests.known_digests, "_most", 5)
+    for number in range(9):
+        path = tmp_path / str(number)
+        path.write_bytes(bytes([number]))
+        os.utime(path, (time.time() - 60,) * 2)
+        file_digest(path)
+    assert len(digests.known_digests) <= 5
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_digest_of_no_file_is_refused_by_name(tmp_path, name):
+    with pytest.raises(MediaError, match="cannot open '/"):
+        file_digest(tmp_path / name)
