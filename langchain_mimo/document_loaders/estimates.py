@@ -16,6 +16,7 @@ from langchain_mimo.cost.corpus_result import CorpusFile, UnreadableFile
 from langchain_mimo.cost.estimate_result import MediaEstimate
 from langchain_mimo.cost.files import measure
 from langchain_mimo.document_loaders.bounds import SHORTEST_S, Bounds
+from langchain_mimo.document_loaders.planned_file import PlannedFile
 from langchain_mimo.document_loaders.plans import is_url, location_of
 from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.errors import MediaError, MiMoError
@@ -108,7 +109,9 @@ def _file(path: Path, location: str | bytes, bounds: Bounds) -> CorpusFile:
     if not most:
         raise MediaError("its header does not state its length")
     likely = info.duration_s or (least + most) / 2
-    sums = {seconds: _sum(info, seconds, bounds) for seconds in {least, likely, most}}
+    planned = PlannedFile(file, bounds)
+    planned.check_dimensions()
+    sums = {seconds: _sum(planned, seconds) for seconds in {least, likely, most}}
     requests, tokens = sums[likely]
     advice = f"It is sent as {requests:,} segments." if requests > 1 else None
     if info.refusal is not None and not (may_copy(info) and info.format in _RANGED):
@@ -137,9 +140,9 @@ def _options(bounds: Bounds) -> dict[str, Any]:
     return {name: getattr(bounds, name) for name in _DEFAULTS}
 
 
-def _sum(info: MediaInfo, seconds: float, bounds: Bounds) -> tuple[int, MediaEstimate]:
+def _sum(file: PlannedFile, seconds: float) -> tuple[int, MediaEstimate]:
     """Return the segments of a file that lasts so long, and their tokens together."""
-    lengths = _lengths(info, seconds, bounds)
+    info, bounds, lengths = file.info, file.bounds, _lengths(file, seconds)
     if info.kind == "audio":
         return len(lengths), MediaEstimate(audio=sum(bounds.tokens(info, one) for one in lengths))
     vision = audio = marks = 0
@@ -159,28 +162,36 @@ def _sum(info: MediaInfo, seconds: float, bounds: Bounds) -> tuple[int, MediaEst
     return len(lengths), MediaEstimate(video=vision, audio=audio, marks=marks)
 
 
-def _lengths(info: MediaInfo, seconds: float, bounds: Bounds) -> list[float]:
+def _lengths(file: PlannedFile, seconds: float) -> list[float]:
     """Return how long the segments of a file are that lasts so long.
 
     Copies of a video end at key frames. Where these are not known, all are equally long.
     """
+    info, bounds, copies = file.info, file.bounds, may_copy(file.info)
+    share = info.size / seconds if seconds else 0.0
 
-    def fits(start: float, end: float, size: float) -> bool:
-        is_cheap = bounds.tokens(info, end - start) <= bounds.budget_tokens
-        return is_cheap and size <= largest and bounds.holds(end - start, info.kind)
+    def is_within(one: float) -> bool:
+        is_cheap = bounds.tokens(info, one) <= bounds.budget_tokens
+        return is_cheap and share * one <= bounds.max_bytes and bounds.holds(one, info.kind)
 
-    copies = may_copy(info)
-    largest = bounds.max_bytes if info.refusal is None or copies else math.inf
-    if not seconds or fits(0.0, seconds, info.size):
+    def is_encoded_within(one: float) -> bool:
+        return file.can_encode(one, shrinks=copies and bounds.oversize == "shrink")
+
+    if not seconds or (info.refusal is None and is_within(seconds)):
         return [seconds]
-    share = info.size / seconds
-    keys = key_frames(info) if copies and info.format in _RANGED else []
-    lengths, start = [], 0.0
-    for key, following in itertools.pairwise([*(k for k in keys if start < k < seconds), seconds]):
-        if not fits(start, following, share * (following - start)):
-            lengths += _equal(key - start, lambda one: fits(0.0, one, share * one))
-            start = key
-    return lengths + _equal(seconds - start, lambda one: fits(0.0, one, share * one))
+    if not copies:
+        return _equal(seconds, is_encoded_within)
+    if info.format not in _RANGED or not (keys := key_frames(info)):
+        return _equal(seconds, is_within)
+    lengths: list[float] = []
+    start = 0.0
+    places = [*(key for key in keys if 0 < key < seconds), seconds]
+    for place, following in itertools.zip_longest(places, places[1:]):
+        if following is None or not is_within(following - start):
+            one = place - start
+            lengths += [one] if is_within(one) else _equal(one, is_encoded_within)
+            start = place
+    return lengths
 
 
 def _equal(seconds: float, fits: Callable[[float], bool]) -> list[float]:
