@@ -5,7 +5,7 @@ import logging
 import math
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -207,6 +207,7 @@ SEGMENTS = st.tuples(st.integers(0, 10**8), st.integers(1, 10**6)).map(
 )
 
 
+@settings(deadline=None)
 @given(NUMBERS, NUMBERS, SEGMENTS)
 @example(30.5, 31.5, SEGMENT)
 def test_times_lie_within_the_segment_or_are_refused(start, end, segment):

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -47,6 +47,7 @@ def test_what_is_no_time_does_not_fit(value):
     assert read_answer(text, MediaDescription) is None
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6).map(lambda value: round(value, 3)))
 def test_clock_times_and_numbers_are_the_same_seconds(seconds):
     minutes, rest = divmod(round(1000 * seconds), 60_000)
@@ -56,6 +57,7 @@ def test_clock_times_and_numbers_are_the_same_seconds(seconds):
     assert read_seconds(f"{seconds:.3f}") == pytest.approx(seconds, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_string_is_a_time_or_left_to_pydantic(text):
     value = read_seconds(text)
@@ -190,6 +192,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1).filter(lambda name: name not in ("start_s", "end_s")), JSON)
 )

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.document_loaders import Blob
 
@@ -203,6 +203,7 @@ def _clock(seconds, comma):
     return f"{hours:02}:{minutes:02}:{rest // 1000:02}{comma}{rest % 1000:03}"
 
 
+@settings(deadline=None)
 @given(CUES, st.booleans())
 def test_what_is_written_is_read_back(cues, vtt):
     comma = "." if vtt else ","
@@ -214,6 +215,7 @@ def test_what_is_written_is_read_back(cues, vtt):
     assert list(read_subtitles(text, "it")) == ordered
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
     try:
@@ -223,6 +225,7 @@ def test_any_text_is_read_or_refused(text):
     assert all(0 <= cue.start_s <= cue.end_s for cue in cues)
 
 
+@settings(deadline=None)
 @given(CUES, TIMES, st.integers(1, 10**6))
 def test_a_segment_gets_its_cues_in_its_own_seconds(cues, start, length):
     end = start + length / 1000
