@@ -286,7 +286,7 @@ class MiMoMediaParser(BaseBlobParser):
         answer.
         """
         stop = stop or Stop()
-        ask = await in_thread(stop, self.ask, plan, segment)
+        ask = self.ask(plan, segment)
         stop.check()
         claim = await self._records.aclaim(ask.key, ask.info)
         if isinstance(claim, Entry):
