@@ -171,7 +171,7 @@ class Sink(http.server.BaseHTTPRequestHandler):
 
 def write_files(folder, count):
     """Write WAV files that differ in one sample; the zeros in them take no space on the disk."""
-    head = media_files.make_video("wav", None, "pcm_s16le", seconds=1, sample_rate=8000)
+    head = media_files.make_video("wav", None, "pcm_s16le", seconds=1, sample_rate=48000)
     at = head.index(b"data")
     for number in range(count):
         data = SIZE - at - 8
