@@ -47,18 +47,14 @@ _SHOWN_TOLERANCE = 0.001
 
 @dataclass(frozen=True, slots=True)
 class RangedFile:
-    """A time range of an open file.
+    """A time range of a file.
 
     Attributes:
-        kind: "video" or "audio".
-        file: The file.
         index: The index of the streams that are copied.
         plan: What is copied; None if the range is the whole file.
         shown: What the copy shows, in seconds from the first moment of the file.
     """
 
-    kind: MediaKind
-    file: IO[bytes]
     index: Index
     plan: CopyPlan | None
     shown: tuple[float, float]
@@ -93,7 +89,7 @@ def plan_file(
         _check(copy_refusal(kind, inspection.format, header, None))
         index = _index(kind, file, tick)
         if is_whole(index, start_s, end_s):
-            return RangedFile(kind, file, index, None, (0.0, index.duration))
+            return RangedFile(index, None, (0.0, index.duration))
         _check(copy_refusal(kind, inspection.format, header, index))
         plan = plan_range(kind, index, start_s, end_s)
     except CannotCopyError as error:
@@ -105,7 +101,7 @@ def plan_file(
             f"a copy of its range may have {length:,} characters of base64, but at most {most:,} "
             f"are sent; choose a shorter range, or {_remedy(kind, time_range)}"
         )
-    return RangedFile(kind, file, index, plan, shown_range(index, plan))
+    return RangedFile(index, plan, shown_range(index, plan))
 
 
 def _check(refusal: str | None) -> None:

@@ -150,7 +150,7 @@ BLOCKS = {
     "28": (video_block, ["a.mp4"], {"fps": 30}, ["video_block's fps must be a number from 0.1 to 10, got 30"]),
     "28, resolution": (video_block, ["a.mp4"], {"media_resolution": "high"}, ["must be 'default' or 'max', got 'high'"]),
     "28, name": (video_block, ["a.mp4"], {"fsp": 2}, ["no argument 'fsp'; did you mean 'fps'?"]),
-    "28, range": (video_block, ["a.mp4"], {"start_s": 2}, ["prepare_video(path, start_s=…, end_s=…)"]),
+    "28, range": (video_block, ["a.mp4"], {"start": 2}, ["a time range is video_block(path, start_s=…, end_s=…)"]),
     "28, image": (image_block, ["a.png"], {"fps": 2}, ["image_block has no argument 'fps'; it is for videos"]),
 }  # fmt: skip
 
