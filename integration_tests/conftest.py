@@ -32,6 +32,8 @@ BILLED = {
     *("test_ledger", "test_llm_cache", "test_main_job"),
     *("test_media_references", "test_official_samples", "test_schema_kinds"),
     "test_structured_output",
+    *("test_tool_xml", "test_second_chances_and_limits", "test_native_schemas"),
+    *("test_conversations_calls", "test_conversations_histories", "test_media_files"),
 }
 """Modules in all of whose tests a ledger must be the emulator's bill."""
 
@@ -42,6 +44,10 @@ def pytest_addoption(parser):
         action="store_true",
         help="write what the blocks of the documentation print into its pages",
     )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "no_bill(reason): nobody but the server knows the bill")
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -91,7 +97,9 @@ def _billed_modules(request):
     is_live = getattr(request.node, "callspec", None) and (
         request.node.callspec.params.get("service") == "live"
     )
-    if request.path.stem in BILLED and not is_live and ("emulator" in names or "service" in names):
+    if request.node.get_closest_marker("no_bill") or request.path.stem not in BILLED or is_live:
+        return
+    if "emulator" in names or "service" in names:
         request.getfixturevalue("bill")
 
 
@@ -99,7 +107,8 @@ def _billed_modules(request):
 def bill(emulator, monkeypatch):
     """Holds that a ledger which LangChain fills is the emulator's bill, to the token.
 
-    A test that scripts raw bodies, hangs up or starts threads of its own cannot take it.
+    A test that scripts raw bodies or hangs up cannot take it: mark it `no_bill`, with the reason.
+    Threads that a test starts have to run in a copy of its context.
     """
     callback, forgotten = LedgerCallback(), []
     reset = emulator.reset

@@ -112,6 +112,7 @@ def events_of(fragments):
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.no_bill("the scripted events state a usage of their own")
 @openai_only
 async def test_calls_are_assembled_from_any_fragments(model, emulator, shape, version):
     fragments, expected = SHAPES[shape]

@@ -159,6 +159,7 @@ def test_invalid_arguments_are_sent_back_exactly_and_in_order(model, emulator):
         assert [m["tool_call_id"] for m in results] == [call["id"] for call in calls]
 
 
+@pytest.mark.no_bill("the scripted events state no usage")
 @openai_only
 def test_split_characters_are_repaired(model, emulator):
     """MiMo splits characters; a lone surrogate cannot be encoded as UTF-8 in the next request."""

@@ -101,6 +101,7 @@ def test_an_agent_with_tools_calls_them_and_then_answers_by_schema(llm, emulator
     assert set(formats(emulator)) == {"json_schema"}
 
 
+@pytest.mark.no_bill("the client ends the response before its usage")
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 async def test_padding_is_cut_and_asked_again_in_json_mode(llm, emulator, way):
     emulator.fault("whitespace_padding")
@@ -114,6 +115,7 @@ async def test_padding_is_cut_and_asked_again_in_json_mode(llm, emulator, way):
     assert formats(emulator) == ["json_schema", "json_object"]
 
 
+@pytest.mark.no_bill("the client ends the response before its usage")
 @pytest.mark.parametrize("way", ["stream", "astream"])
 async def test_a_stream_that_pads_after_its_first_keys_raises(llm, emulator, way):
     emulator.fault("whitespace_padding")

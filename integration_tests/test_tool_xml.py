@@ -1,6 +1,7 @@
 """Tool calls that MiMo leaves in the text as XML: an error, or calls on request, in every way."""
 
 import asyncio
+import contextvars
 import threading
 from functools import reduce
 from operator import add
@@ -49,7 +50,12 @@ async def asynchronous_events(llm):
 
 def invoke_in_a_thread(llm):
     found = []
-    thread = threading.Thread(target=lambda: found.append(outcome_of(lambda: llm.invoke("x"))))
+    context = contextvars.copy_context()  # with the ledger of the `bill`
+
+    def invoke():
+        found.append(outcome_of(lambda: llm.invoke("x")))
+
+    thread = threading.Thread(target=context.run, args=(invoke,))
     thread.start()
     thread.join()
     return result_of(found[0])
