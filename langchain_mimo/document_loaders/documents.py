@@ -224,7 +224,9 @@ def failure(described: Described, error: BaseException | str, status: Status) ->
     """
     what = "was refused by the model" if status == "refused" else "could not be described"
     segment = described.segment
-    kind = segment.modality if segment.count == 1 else f"segment of the {segment.modality}"
+    kind: str = segment.modality or "file"
+    if segment.count > 1:
+        kind = f"segment of the {kind}"
     reason = "" if status == "refused" else f": {reason_of(error)}"
     return described.document(f"This {kind} {what}{reason.rstrip('.')}.", status=status)
 

@@ -40,7 +40,7 @@ from langchain_mimo.document_loaders.failures import (
 )
 from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.journal_entries import Entry
-from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions, plan_blob
+from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions, plan_blob, unplanned
 from langchain_mimo.document_loaders.prompts import check_prompts, prompt_text
 from langchain_mimo.document_loaders.records import (
     Seen,
@@ -103,7 +103,9 @@ class MiMoMediaParser(BaseBlobParser):
             "raise"; "skip", with a line in the log; or "document", which makes a Document with
             status "error" or "refused" of each. Errors that every other segment would meet too are
             raised always: configuration, a wrong key, no money, a used-up quota or budget, no such
-            model, and a journal that cannot be written.
+            model, and a journal that cannot be written. An answer that does not fit the schema, and
+            a scene whose times cannot be true, are Documents with status "error" unless "skip"
+            leaves them out: they were paid for.
         max_concurrency: Most requests at a time for one file, at least 1. Default: 4.
         language: The language to write in, such as "German". Default: the model's choice.
 
@@ -391,8 +393,6 @@ class MiMoMediaParser(BaseBlobParser):
         Raises:
             MiMoError: The error, unless `on_error` makes something else of it.
         """
-        modality: Any = blob.metadata.get("modality") or (blob.mimetype or "").partition("/")[0]
-        segment = MediaSegment(0.0, 0.0, 0, modality=modality)
-        source = str(blob.source or "sha256:")
+        source, segment = unplanned(blob)
         described = Described(source, "", segment, model_name(self.llm), "", "")
         return handled(error, described, self.on_error)

@@ -157,6 +157,20 @@ def is_url(location: str) -> bool:
     return location.lower().startswith(("http://", "https://"))
 
 
+def unplanned(blob: Blob) -> tuple[str, MediaSegment]:
+    """Return what a blob that cannot be planned is called, and a segment that stands for it.
+
+    Args:
+        blob: The blob. Its modality is "" if neither metadata nor MIME type tell it.
+    """
+    sha256 = digest_of_bytes(blob.as_bytes()) if blob.data is not None else ""
+    stated = blob.metadata.get("modality") or (blob.mimetype or "").partition("/")[0]
+    modality: Any = stated if stated in MODALITIES else ""
+    return _source_of(blob, str(blob.path or ""), sha256), MediaSegment(
+        0.0, 0.0, 0, modality=modality
+    )
+
+
 def changed(location: str) -> MediaError:
     """Return the error of a file that is not the one that was planned."""
     return MediaError(f"{location!r} has changed since it was planned; load it again")
@@ -187,7 +201,7 @@ def _source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
     source = blob.source
     if source:
         return str(source)
-    return location if isinstance(location, str) else f"sha256:{sha256}"
+    return f"sha256:{sha256}" if sha256 and blob.data is not None else str(location)
 
 
 def _state_of(location: str | bytes) -> tuple[int, int]:

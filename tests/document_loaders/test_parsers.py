@@ -428,9 +428,19 @@ def test_files_that_cannot_be_described(tmp_path, caplog):
         assert sum("skipped" in record.getMessage() for record in caplog.records) == 1
         (document,) = parser(llm, on_error="document").parse(blob)
         assert document.metadata["status"] == "error"
-        assert document.page_content.endswith(".")
+        assert document.page_content.startswith("This file could not be described: ")
+        assert document.metadata["modality"] == ""
         assert document.metadata["source"] == str(blob.path)
     assert llm.seen == []
+
+
+def test_bytes_that_cannot_be_described_are_told_apart():
+    asked = parser(DescribingModel(), on_error="document")
+    (one,), (two,) = (asked.parse(Blob.from_data(data)) for data in (b"hello", b"world"))
+    assert one.metadata["source"] == f"sha256:{hashlib.sha256(b'hello').hexdigest()}"
+    assert one.id != two.id
+    (audio,) = asked.parse(Blob.from_data(b"x", mime_type="audio/mpeg"))
+    assert audio.page_content.startswith("This audio could not be described: ")
 
 
 @pytest.mark.parametrize("change", ["edit", "delete", "same size"])
