@@ -77,6 +77,7 @@ class TaskJobs:
         self._parser = parser
         self._running = asyncio.Semaphore(concurrency)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._begun: set[asyncio.Task[Any]] = set()
 
     def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
         """Start to list blobs."""
@@ -98,15 +99,24 @@ class TaskJobs:
         task = asyncio.ensure_future(self._limited(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._begun.discard)
         return task
 
     async def _limited(self, work: Callable[[], Awaitable[Any]]) -> Any:
         async with self._running:
+            if (task := asyncio.current_task()) is not None:
+                self._begun.add(task)
             return await work()
 
-    async def end(self) -> None:
+    async def finish(self) -> None:
+        """Let what is under way end, so that the journal gets its answers; begin nothing more."""
+        await self._end(self._tasks - self._begun)
+
+    async def cancel(self) -> None:
         """Cancel what is under way, and wait until it has ended."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
+        await self._end(set(self._tasks))
+
+    async def _end(self, cancelled: set[asyncio.Task[Any]]) -> None:
+        for task in cancelled:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -51,8 +51,8 @@ class MiMoMediaLoader(BaseLoader):
     With a `journal` in the parser, what was paid for once is never sent again: a second run sends
     what is new, and so does one after a crash.
 
-    When the iteration is left early, nothing more is sent; requests under way end, and the journal
-    gets their answers (in an event loop they are cancelled).
+    When the iteration ends early, by an error or because it is left, nothing more is sent; requests
+    under way end, and the journal gets their answers. In an event loop, leaving cancels them.
 
     Example:
         ```python
@@ -150,8 +150,11 @@ class MiMoMediaLoader(BaseLoader):
                         yield document
                     if pending := run.waits_for:
                         await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            except Exception:
+                await jobs.finish()
+                raise
             finally:
-                await jobs.end()
+                await jobs.cancel()
 
     def estimate(
         self,

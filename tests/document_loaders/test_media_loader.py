@@ -1,6 +1,7 @@
 """MiMoMediaLoader: order, concurrency, errors, budgets, progress, and what an early end leaves behind."""
 
 import asyncio
+import base64
 import gc
 import shutil
 import threading
@@ -254,6 +255,27 @@ def test_an_error_of_a_request_comes_behind_what_is_before_it(folder):
 def iter_into(iterator, documents):
     for document in iterator:
         documents.append(document)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_after_an_error_answers_under_way_are_kept(folder, tmp_path, is_async):
+    first = len(base64.b64encode((folder / "0.png").read_bytes()))
+
+    def answer(block, text):
+        is_first = len(block["base64"]) == first
+        return MiMoServerError("broken", status_code=500) if is_first else described(block, text)
+
+    for n in (1, 2, 3, 4, 5, 6, 7):  # of another size than the first one
+        Image.effect_noise((60 + n, 60), 50).save(folder / f"{n}.png")
+    llm = DescribingModel(answer=answer, delay=0.2)
+    loader = MiMoMediaLoader(folder, parser(llm, journal=tmp_path / "j", max_concurrency=3))
+    with pytest.raises(MiMoServerError):
+        asyncio.run(loader.aload()) if is_async else loader.load()
+    sent = len(llm.seen)
+    assert sent <= 6
+    llm.answer, llm.delay = described, 0.0
+    assert sources(loader.load()) == NAMES
+    assert len(llm.seen) == 8 + 1
 
 
 @pytest.mark.parametrize("is_async", [False, True])
