@@ -68,6 +68,8 @@ _SUFFIXES = {
 _OPENED = re.compile(r"https?://|file:(?://(?:localhost)?)?/(?![/\\])", re.IGNORECASE)
 """The beginning of links that a model opens, or MiMo's servers: files are those of this machine."""
 
+_CONTAINED = re.compile(r"data:([^,;]{0,100})[^,]{0,200};base64,", re.IGNORECASE)
+
 _LONGEST_LINK = 2_000
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -263,6 +265,8 @@ def _file(item: Any, base64: str, stated: str, kind: str | None, types: Any) -> 
     try:
         block = _BLOCKS[actual](data)
     except MediaError as error:
+        if claimed == "text":  # it only begins like media
+            return item
         what = f"{_WITH_ARTICLE[actual]} ({len(data):,} bytes)"
         raise _LeftOutError(what, str(error).partition("the given bytes: ")[2]) from None
     mime_type = block["mime_type"]
@@ -298,9 +302,9 @@ def _link(item: Any, types: Any) -> Any:
         _LeftOutError: It contains the file, and that cannot be sent.
     """
     uri, stated = str(item.uri), _mime_type(item)
-    if uri[:5].lower() == "data:":
-        mime_type, _, base64 = uri[5:].partition(";base64,")
-        return _file(item, base64, stated or mime_type.lower(), None, types)
+    if contained := _CONTAINED.match(uri):
+        data = uri[contained.end() :]
+        return _file(item, data, stated or contained[1].lower(), None, types)
     if stated in _GENERIC:
         suffix = uri.partition("?")[0].partition("#")[0].rpartition(".")[2]
         stated = _SUFFIXES.get(suffix.lower(), stated)

@@ -109,6 +109,10 @@ CONTENT = {
         link("camera://gate/live.mp4", "video/mp4", description="Live"),
         link("file://server/share/a.mp4"),
         link(f"data:audio/wav;base64,{data_of('audio.wav')}"),
+        link(f"data:,{'x' * 3_000}", "audio/wav"),
+    ],
+    "text like audio": lambda: [
+        resource("x://notes", encoded(b"ID3 tags, explained"), "text/plain")
     ],
     "error": lambda: [text("The microphone is muted."), audio(data_of("audio.wav"))],
 }
