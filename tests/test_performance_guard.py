@@ -312,7 +312,7 @@ def calls_to_encode(messages):
 
 
 def test_the_cost_per_message_is_constant():
-    assert calls_to_encode(200) / 200 <= 17
+    assert calls_to_encode(200) / 200 <= 15
     growth = (calls_to_encode(400) - calls_to_encode(200)) / (
         calls_to_encode(200) - calls_to_encode(100)
     )

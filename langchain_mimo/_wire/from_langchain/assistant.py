@@ -84,14 +84,16 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
         blocks = _read_blocks(content, index, repair=repair)
         text = join_surrogates("".join(blocks.texts))
         reasoning = reasoning or "".join(blocks.reasoning)
-    reasoning = _reasoning_of_last_attempt(reasoning, message)
+    metadata = message.response_metadata
+    if reasoning and metadata:
+        reasoning = _reasoning_of_last_attempt(reasoning, metadata)
     if not text and additional:
         text = join_surrogates(_text_in_fields(additional))
     name = join_surrogates(message.name) if message.name else None
     turn = AssistantTurn(text, join_surrogates(reasoning) if reasoning else None, [], name)
     parsed = ParsedAssistant(turn)
     _read_calls(message, blocks, index, parsed)
-    if message.response_metadata.get("model_provider") == "mimo":
+    if metadata and metadata.get("model_provider") == "mimo":
         # Another provider's signature does not verify with MiMo.
         turn.signature = _signature(additional, blocks)
     return parsed
@@ -100,7 +102,11 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
 def _reasoning_in_fields(additional: Mapping[str, Any]) -> str:
     for key in _REASONING_FIELDS:
         value = additional.get(key)
-        if value and not is_too_deep(value) and (text := plain_reasoning(value)):
+        if not value:
+            continue
+        if type(value) is str:  # nearly always
+            return value
+        if not is_too_deep(value) and (text := plain_reasoning(value)):
             return text
     return ""
 
@@ -113,13 +119,13 @@ def _text_in_fields(additional: Mapping[str, Any]) -> str:
     return string_or_empty(audio.get("transcript")) if isinstance(audio, Mapping) else ""
 
 
-def _reasoning_of_last_attempt(reasoning: str, message: BaseMessage) -> str:
+def _reasoning_of_last_attempt(reasoning: str, metadata: Mapping[str, Any]) -> str:
     """Remove the reasoning of failed attempts, where a tool call was forced.
 
     A stream cannot take back what it has sent, so `_chat.tool_choice` keeps the reasoning of all
     attempts in the message, and records the offset at which that of the last one begins.
     """
-    forced = message.response_metadata.get("forced_tool_choice")
+    forced = metadata.get("forced_tool_choice")
     offset = forced.get("reasoning_offset") if isinstance(forced, Mapping) else None
     if isinstance(offset, int) and 0 < offset <= len(reasoning):
         return reasoning[offset:]
@@ -274,24 +280,20 @@ def _add_call(
 
 def _exact_arguments(call_id: str | None, args: Any, raw: object, index: int) -> str:
     """Return the model's own text if it was kept and still stands for the arguments, else JSON."""
-    if isinstance(raw, Mapping) and call_id is not None and not is_too_deep(args):
+    if raw and isinstance(raw, Mapping) and call_id is not None and not is_too_deep(args):
         text = raw.get(call_id)
         if isinstance(text, str) and is_decoded_form(strict_object(text), args):
             return text
     return _arguments_json(args, call_id, index)
 
 
-def _check_depth(args: Any, call_id: str | None, index: int) -> None:
+def _arguments_json(args: Any, call_id: str | None, index: int) -> str:
     if is_too_deep(args):
         raise HistoryError(
             f"the arguments of tool call {call_id!r} are nested more than {MAX_DEPTH} levels deep; "
             "flatten them",
             index,
         )
-
-
-def _arguments_json(args: Any, call_id: str | None, index: int) -> str:
-    _check_depth(args, call_id, index)
     try:
         return dump_json(args)
     except (TypeError, ValueError) as error:

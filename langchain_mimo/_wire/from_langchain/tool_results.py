@@ -81,7 +81,7 @@ def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults)
     call_id = join_surrogates(getattr(message, "tool_call_id", ""))
     is_error = getattr(message, "status", None) == "error"
     content = message.content
-    if isinstance(content, str):
+    if isinstance(content, str) and content.startswith("["):
         content = parse_json_blocks(content) or content
     if isinstance(content, str):
         turn = ToolTurn(call_id, join_surrogates(content) or NO_OUTPUT, [], is_error)
