@@ -6,11 +6,29 @@ Public names are imported on first use.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_MODULES: dict[str, str] = {}
+if TYPE_CHECKING:
+    from langchain_mimo.retrievers.blocks import media_blocks, moment_blocks
+    from langchain_mimo.retrievers.moments import LeftOut, Moment, Moments, moments_of
 
-__all__: list[str] = []
+_MODULES = {
+    "LeftOut": "langchain_mimo.retrievers.moments",
+    "Moment": "langchain_mimo.retrievers.moments",
+    "Moments": "langchain_mimo.retrievers.moments",
+    "media_blocks": "langchain_mimo.retrievers.blocks",
+    "moment_blocks": "langchain_mimo.retrievers.blocks",
+    "moments_of": "langchain_mimo.retrievers.moments",
+}
+
+__all__ = [
+    "LeftOut",
+    "Moment",
+    "Moments",
+    "media_blocks",
+    "moment_blocks",
+    "moments_of",
+]
 
 
 def __getattr__(name: str) -> Any:

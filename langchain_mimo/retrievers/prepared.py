@@ -1,0 +1,81 @@
+"""Moments that no copy can show, as files that `langchain_mimo.prepare` makes once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from langchain_mimo._checks import shown
+from langchain_mimo.errors import MediaError
+from langchain_mimo.media import file_digest
+from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
+from langchain_mimo.retrievers.hits import changed
+from langchain_mimo.retrievers.moments import Moment
+from langchain_mimo.tokens import MediaResolution
+
+_PREPARE: dict[str, Any] = {
+    "image": prepare_image,
+    "video": prepare_video,
+    "audio": prepare_audio,
+}
+
+
+def prepared_file(
+    moment: Moment,
+    folder: str | os.PathLike[str] | None,
+    fps: float | None,
+    media_resolution: MediaResolution | None,
+) -> Path:
+    """Return the file of a moment, which is made unless it is there.
+
+    Its name is made of the hash of the source, the time range and the settings. It is written
+    beside and then renamed, so that it is whole whenever it is there.
+
+    Args:
+        moment: The moment.
+        folder: Where prepared files are; it is created.
+        fps: As for `prepare_video`; None for its default.
+        media_resolution: Likewise.
+
+    Raises:
+        MediaError: There is no folder, the file cannot be made, or the source was changed.
+    """
+    assert moment.path is not None
+    if folder is None:
+        where = "" if moment.is_whole else f" from {moment.start_s:g} to {moment.end_s:g} s"
+        raise MediaError(
+            f"{shown(moment.source)} cannot be shown{where} without converting it; pass "
+            "prepared_dir=, a folder for converted files that is among the model's "
+            "allowed_media_dirs"
+        )
+    options: dict[str, Any] = {}
+    if not moment.is_whole:
+        options |= {"start_s": moment.start_s, "end_s": moment.end_s}
+    if moment.modality == "video":
+        sampling = {"fps": fps, "media_resolution": media_resolution}
+        options |= {name: value for name, value in sampling.items() if value is not None}
+    target = Path(folder).absolute() / _name(moment, options)
+    if not target.is_file():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(
+                f"prepared_dir {shown(str(folder))} cannot be created: {error.strerror or error}"
+            ) from None
+        _PREPARE[moment.modality](moment.path, target, **options)
+        if file_digest(moment.path) != moment.sha256:
+            target.unlink(missing_ok=True)
+            raise changed(moment.source)
+    return target
+
+
+def _name(moment: Moment, options: dict[str, Any]) -> str:
+    """Return the name of a prepared file; without a suffix, `prepare` chooses the format."""
+    settings = json.dumps([moment.modality, options], sort_keys=True)
+    digest = hashlib.sha256(settings.encode()).hexdigest()
+    times = f"{round(1000 * moment.start_s)}-{round(1000 * moment.end_s)}"
+    suffix = ".mp4" if moment.modality == "video" else ""
+    return f"{moment.sha256[:32]}-{times}-{digest[:12]}{suffix}"
