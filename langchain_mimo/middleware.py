@@ -196,7 +196,7 @@ def _text(block: Mapping[str, Any], said: str) -> dict[str, str]:
     noun = "audio file" if kind == "audio" else str(kind)
     name = _name(block)
     about = f" You said then: {said}" if said else ""
-    named = f" {name}" if name else ""
+    named = f" {' '.join(name.split())}" if name.strip() else ""
     return {
         "type": "text",
         "text": f"[The {noun}{named}{_range(block)} is no longer attached.{about}]",

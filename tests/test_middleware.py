@@ -200,6 +200,7 @@ def test_other_blocks_stay(block):
         ({"url": "file:///home/user/%C3%A4.mp4"}, "ä.mp4"),
         ({"url": f"https://example.com/{'a' * 500}"}, ""),
         ({"url": "https://[::1"}, ""),
+        ({"url": "file:///media/two%0Alines.mp4"}, "two lines.mp4"),
     ],
 )  # fmt: skip
 def test_names(fields, name):
