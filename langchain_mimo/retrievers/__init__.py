@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_mimo.retrievers.blocks import media_blocks, moment_blocks
+    from langchain_mimo.retrievers.media import MiMoMediaRetriever
     from langchain_mimo.retrievers.moments import LeftOut, Moment, Moments, moments_of
+    from langchain_mimo.retrievers.tool import create_media_retriever_tool
 
 _MODULES = {
     "LeftOut": "langchain_mimo.retrievers.moments",
+    "MiMoMediaRetriever": "langchain_mimo.retrievers.media",
     "Moment": "langchain_mimo.retrievers.moments",
     "Moments": "langchain_mimo.retrievers.moments",
+    "create_media_retriever_tool": "langchain_mimo.retrievers.tool",
     "media_blocks": "langchain_mimo.retrievers.blocks",
     "moment_blocks": "langchain_mimo.retrievers.blocks",
     "moments_of": "langchain_mimo.retrievers.moments",
@@ -23,8 +27,10 @@ _MODULES = {
 
 __all__ = [
     "LeftOut",
+    "MiMoMediaRetriever",
     "Moment",
     "Moments",
+    "create_media_retriever_tool",
     "media_blocks",
     "moment_blocks",
     "moments_of",

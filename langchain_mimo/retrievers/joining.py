@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from langchain_mimo.retrievers.files import MediaSource, Shown
 from langchain_mimo.retrievers.hits import Hit
 
+_ROUNDING_S = 0.001
+"""Seconds by which times of metadata are rounded: what is nearer touches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -123,8 +126,8 @@ def _are_near(first: Span, second: Span, gap_s: float | None) -> bool:
     if gap_s is not None:
         return second.start_s - first.end_s <= gap_s
     assert first.shown.to_s is not None
-    is_shown_twice = second.shown.from_s < first.shown.to_s - 0.001
-    return is_shown_twice or second.shown.start_s <= first.shown.end_s
+    is_shown_twice = second.shown.from_s < first.shown.to_s - _ROUNDING_S
+    return is_shown_twice or second.shown.start_s <= first.shown.end_s + _ROUNDING_S
 
 
 def _place(hit: Hit) -> tuple[float, float, str, int, str, str]:
