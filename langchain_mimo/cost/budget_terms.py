@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from langchain_mimo import catalogue
 from langchain_mimo._transport.gates import Call, Outcome
 from langchain_mimo.catalogue import Currency, Price
 from langchain_mimo.cost.call_needs import account_name, counted
 from langchain_mimo.cost.ledger_callback import SELF_HOSTED
-from langchain_mimo.cost.ledger_rows import Counts
 from langchain_mimo.cost.lines import FREE, UNSENT, Lines
 from langchain_mimo.cost.prices import list_price, search_cost, token_cost
 from langchain_mimo.cost.windows import Settlement
@@ -19,7 +19,8 @@ _MOST_OUTPUT = 128 * 1024
 """Output tokens that a model which is not in the catalogue may write."""
 
 
-class Terms(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Terms:
     """What applies to a model of an account; `name` is the model's in prices and ledger."""
 
     name: str
@@ -46,20 +47,16 @@ class Ticket:
         elif outcome == "refused":
             settlement = FREE
         else:
-            settlement = _settlement(self._terms, counted(usage))
+            terms, counts = self._terms, counted(usage)
+            _, is_unknown, read, _, _, _, cached, written, _, searches = counts
+            tokens = cost = None
+            if not is_unknown:
+                tokens, cost = read + written, 0.0
+                if (price := terms.price) is not None:
+                    cost = token_cost(price, read, cached, written)
+                    cost += search_cost(searches, price.currency) if searches else 0.0
+            settlement = Settlement(tokens, cost, billed=(terms.name, counts))
         self._lines.settle(self._reservation, settlement)
-
-
-def _settlement(terms: Terms, counts: Counts) -> Settlement:
-    billed = terms.name, counts
-    _, is_unknown, read, _, _, _, cached, written, _, searches = counts
-    if is_unknown:
-        return Settlement(billed=billed)
-    cost, price = 0.0, terms.price
-    if price is not None:
-        cost = token_cost(price, read, cached, written)
-        cost += search_cost(searches, price.currency) if searches else 0.0
-    return Settlement(read + written, cost, billed=billed)
 
 
 def terms_of(

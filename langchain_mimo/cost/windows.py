@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import add
 from typing import Any, NamedTuple, Protocol
 
@@ -30,8 +31,9 @@ here, and not always by the same delay. It costs 1.6 % of a limit."""
 _MANY = 1000
 
 
-class Ask(NamedTuple):
-    """What an attempt needs.
+@dataclass(slots=True)
+class Ask:
+    """What an attempt needs; never changed. A named tuple would be slower to read.
 
     Attributes:
         account: Hash of key and host, whose pause applies; "" for the pause of any account.
@@ -80,8 +82,9 @@ class Later(NamedTuple):
     reason: str = ""
 
 
-class Settlement(NamedTuple):
-    """How an attempt ended.
+@dataclass(slots=True)
+class Settlement:
+    """How an attempt ended; never changed, as an `Ask`.
 
     Attributes:
         tokens: Tokens that it used; None when unknown, so that the reservation stays.

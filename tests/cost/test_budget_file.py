@@ -8,6 +8,7 @@ import pickle
 import sqlite3
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_file_decides_as_memory_does(tmp_path_factory, steps):
                     memory.pause(account, seconds)
                     file.pause(account, seconds)
                 case "reserve", account, tokens:
-                    ask = CEILING._replace(account=account, window=account, tokens=tokens)
+                    ask = replace(CEILING, account=account, window=account, tokens=tokens)
                     ours, theirs = memory.reserve(ask), file.reserve(ask)
                     if isinstance(ours, Later | Spending):
                         assert theirs == pytest.approx(ours)
@@ -199,7 +200,7 @@ def test_budgets_with_one_file_share_everything(path):
     assert other.reserved.amount == 0.75
     asked = Ask("a", "a m", cost=0.75, max_cost=1.0)
     assert other._store.reserve(asked) == Later(None, "max_cost")
-    assert isinstance(other._store.reserve(asked._replace(cost=1.5)), Spending)
+    assert isinstance(other._store.reserve(replace(asked, cost=1.5)), Spending)
     counts = counted({"prompt_tokens": 10, "completion_tokens": 5})
     one._store.settle(reservation, Settlement(15, 0.25, billed=("mimo-v2.6-flash", counts)))
     assert other.spent.amount == 0.25

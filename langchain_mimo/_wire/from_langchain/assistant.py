@@ -116,7 +116,9 @@ def _text_in_fields(additional: Mapping[str, Any]) -> str:
     if isinstance(refusal := additional.get("refusal"), str):
         return refusal
     audio = additional.get("audio")
-    return string_or_empty(audio.get("transcript")) if isinstance(audio, Mapping) else ""
+    if not audio or not isinstance(audio, Mapping):
+        return ""
+    return string_or_empty(audio.get("transcript"))
 
 
 def _reasoning_of_last_attempt(reasoning: str, metadata: Mapping[str, Any]) -> str:
