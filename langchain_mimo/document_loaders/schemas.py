@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from langchain_mimo._checks import shown
 from langchain_mimo.errors import MiMoConfigurationError
 
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?|[.,]\d+)\s*(?:s|sec|seconds)?")
+_CLOCK = re.compile(r"(?:(?:(\d{1,9}):)?(\d{1,9}):)?(\d+(?:[.,]\d*)?|[.,]\d+)\s*(?:s|sec|seconds)?")
 
 _TIMES = frozenset({"start_s", "end_s"})
 _UNLABELLED = frozenset({"summary", "description"})

@@ -39,7 +39,10 @@ def test_times_are_understood(value, seconds):
     assert MediaScene(start_s=value, end_s=value, description="x").start_s == seconds
 
 
-@pytest.mark.parametrize("value", ["soon", "", "-", "1:2:3:4", "about 5", None, [1], {}])
+@pytest.mark.parametrize(
+    "value",
+    ["soon", "", "-", "1:2:3:4", "9" * 400 + ":00", "9" * 5000 + ":00", "about 5", None, [1], {}],
+)
 def test_what_is_no_time_does_not_fit(value):
     text = MediaDescription.model_construct(
         summary="x", scenes=[{"start_s": value, "end_s": 1, "description": "x"}]
