@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from langchain_core.documents import Document
 
 from langchain_mimo._checks import known_keywords, shown
+from langchain_mimo.document_loaders.blobs import MediaBlobLoader
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import audio_block, image_block, video_block
 from langchain_mimo.retrievers.hits import Root, changed
@@ -167,6 +166,6 @@ def _check_shown(moment: Moment, start_s: float, end_s: float) -> None:
 
 def _mime_type(moment: Moment) -> str:
     """Return the MIME type of a URL."""
-    found, _ = mimetypes.guess_type(urlsplit(moment.source).path, strict=False)
-    is_fitting = found is not None and found.startswith(moment.modality)
-    return found if found is not None and is_fitting else _MIME_TYPES[moment.modality]
+    loader = MediaBlobLoader.from_urls([moment.source], modality=moment.modality)
+    blob = next(iter(loader.yield_blobs()))
+    return blob.mimetype or _MIME_TYPES[moment.modality]
