@@ -10,28 +10,51 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_mimo.retrievers.blocks import media_blocks, moment_blocks
+    from langchain_mimo.retrievers.chain import media_rag_chain
+    from langchain_mimo.retrievers.citations import (
+        CheckedAnswer,
+        CheckedCitation,
+        Citation,
+        CitedAnswer,
+        DroppedCitation,
+        checked_answer,
+    )
     from langchain_mimo.retrievers.media import MiMoMediaRetriever
     from langchain_mimo.retrievers.moments import LeftOut, Moment, Moments, moments_of
     from langchain_mimo.retrievers.tool import create_media_retriever_tool
 
 _MODULES = {
+    "CheckedAnswer": "langchain_mimo.retrievers.citations",
+    "CheckedCitation": "langchain_mimo.retrievers.citations",
+    "Citation": "langchain_mimo.retrievers.citations",
+    "CitedAnswer": "langchain_mimo.retrievers.citations",
+    "DroppedCitation": "langchain_mimo.retrievers.citations",
     "LeftOut": "langchain_mimo.retrievers.moments",
     "MiMoMediaRetriever": "langchain_mimo.retrievers.media",
     "Moment": "langchain_mimo.retrievers.moments",
     "Moments": "langchain_mimo.retrievers.moments",
+    "checked_answer": "langchain_mimo.retrievers.citations",
     "create_media_retriever_tool": "langchain_mimo.retrievers.tool",
     "media_blocks": "langchain_mimo.retrievers.blocks",
+    "media_rag_chain": "langchain_mimo.retrievers.chain",
     "moment_blocks": "langchain_mimo.retrievers.blocks",
     "moments_of": "langchain_mimo.retrievers.moments",
 }
 
 __all__ = [
+    "CheckedAnswer",
+    "CheckedCitation",
+    "Citation",
+    "CitedAnswer",
+    "DroppedCitation",
     "LeftOut",
     "MiMoMediaRetriever",
     "Moment",
     "Moments",
+    "checked_answer",
     "create_media_retriever_tool",
     "media_blocks",
+    "media_rag_chain",
     "moment_blocks",
     "moments_of",
 ]
