@@ -141,9 +141,13 @@ def release(db: sqlite3.Connection, token: str) -> None:
 
 
 def give_up(db: sqlite3.Connection, token: str) -> None:
-    """Let a segment be asked again whose claim ended without an outcome."""
+    """Let a segment be asked again whose claim ended without an outcome.
+
+    The row forgets the claim: if its process still runs, what it is answered counts as any other.
+    """
     db.execute(
-        "UPDATE segments SET state = 'failed', interrupted = interrupted + 1, error = ?"
+        "UPDATE segments SET state = 'failed', token = NULL, interrupted = interrupted + 1,"
+        " error = ?"
         " WHERE state = 'sent' AND token = ?",
         (_INTERRUPTED, token),
     )

@@ -274,3 +274,13 @@ def test_claims_of_other_processes_can_be_taken_over(journal, monkeypatch):
     assert not is_asked(journal, "theirs")
     assert journal.report().total.interrupted == 1
     mine.finish(answer())
+
+
+def test_an_answer_that_comes_after_its_claim_was_taken_over_is_kept(journal, path):
+    claim = ask(journal)
+    journal_owners.live_tokens.discard(claim._token)  # as in another process
+    with MediaJournal(path) as other:
+        assert other.take_over() == 1
+    assert claim.finish(answer("late")).text == "late"
+    assert journal.claim("k", info()).text == "late"
+    assert journal.report().total.attempts == 1
