@@ -164,6 +164,8 @@ class Window:
                 return Taken(slot.job.result(), slot.segment, slot.ends_file)
             if not isinstance(error, MiMoBudgetError):
                 raise error
+            # `advance` may have looked at it before it ended.
+            self._is_halted, self.budget_error = True, self.budget_error or error
         return None
 
     def raise_deferred(self) -> None:

@@ -173,6 +173,19 @@ def test_a_budget_that_is_used_up_lets_what_is_under_way_end():
     assert len(jobs.described) == 4
 
 
+def test_a_budget_error_between_two_looks_is_not_lost():
+    refused = MiMoBudgetError("too costly")
+    jobs = FailingJobs([9], {"0.0": refused})
+    window = Window(blobs(jobs.files), jobs, 2)
+    for _ in range(3):  # the list, the plan, 0.0
+        window.advance()
+        jobs.end(0)
+    assert window.take() is None
+    assert window.budget_error is refused
+    window.advance()
+    assert len(jobs.described) == 4
+
+
 @pytest.mark.parametrize("where", ["describe", "plan"])
 def test_a_bug_is_raised_at_once(where):
     bug = TypeError("bug")
