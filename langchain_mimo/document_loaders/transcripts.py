@@ -19,7 +19,7 @@ MAX_BYTES = 16 << 20
 """Largest transcript file: some hundred hours of speech."""
 
 _ARROW = "-->"
-_TIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?")
+_TIME = re.compile(r"(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}")
 _OTHER_BLOCKS = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _SUFFIXES = (".vtt", ".srt")
@@ -80,15 +80,17 @@ def sidecar(path: str | os.PathLike[str]) -> Path | None:
 
     Args:
         path: The media file. `talk.vtt` comes before `talk.srt`, and both before those with a
-            language, the first of which by name is taken.
+            language, the first of which by name is taken. Links are not followed.
     """
     media = Path(path)
     for suffix in _SUFFIXES:
-        if (exact := media.with_suffix(suffix)).is_file():
+        exact = media.with_suffix(suffix)
+        if exact.is_file() and not exact.is_symlink():
             return exact
     begin = f"{media.stem}."
     try:
-        names = sorted(entry.name for entry in os.scandir(media.parent) if entry.is_file())
+        with os.scandir(media.parent) as entries:
+            names = sorted(each.name for each in entries if each.is_file(follow_symlinks=False))
     except OSError:
         return None
     for name in names:

@@ -92,6 +92,7 @@ def test_cues_are_sorted_and_those_without_words_left_out():
         ("00:00:04,000 --> 00:00:01,000\nx", ["line 1", "ends before it starts"]),
         ("ok\n00:99 --> \n", ["line 2", "no times"]),
         ("Dear diary,\nnothing", ["line 1", "neither VTT nor SRT"]),
+        (f"{'9' * 5000}:00:01 --> 00:02\nx", ["line 1", "no times"]),
     ],
 )
 def test_what_is_malformed_is_named_with_its_line(text, words):
@@ -173,6 +174,13 @@ def test_which_file_beside_the_media_is_taken(tmp_path):
         (tmp_path / name).write_text(VTT)
         assert sidecar(media) == tmp_path / name
     assert sidecar(tmp_path / "no folder" / "talk.mp4") is None
+
+
+@pytest.mark.parametrize("name", ["talk.vtt", "talk.en.srt"])
+def test_links_beside_the_media_are_not_followed(tmp_path, name):
+    (tmp_path / "secret").write_text(VTT)
+    (tmp_path / name).symlink_to("secret")
+    assert sidecar(tmp_path / "talk.mp4") is None
 
 
 def test_sources_of_transcripts(tmp_path):
