@@ -262,7 +262,10 @@ def link_to(source: str, start_s: float, end_s: float) -> str:
         return quote(source, errors="surrogateescape") + ("" if is_whole else f"#{times}")
     if is_whole:
         return source
-    url = urlsplit(source)
+    try:
+        url = urlsplit(source)
+    except ValueError:  # the URL of a file that could not be described
+        return source
     host = (url.hostname or "").removeprefix("www.").removeprefix("m.").removeprefix("music.")
     if host in _YOUTUBE:
         name = "start" if url.path.startswith("/embed/") else "t"

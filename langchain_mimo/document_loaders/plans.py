@@ -180,14 +180,20 @@ def location_of(blob: Blob) -> str | bytes:
     """Return where the bytes of a blob are: an absolute path, a URL, or the bytes.
 
     Raises:
-        MediaError: It has neither data nor a path.
+        MediaError: It has neither data nor a path, or its URL cannot be read.
     """
     if blob.data is not None:
         return blob.as_bytes()
     if blob.path is None or not str(blob.path).strip():
         raise MediaError("a blob has neither data nor a path; pass Blob.from_path(...)")
     path = str(blob.path)
-    return path if is_url(path) else str(Path(path).absolute())
+    if not is_url(path):
+        return str(Path(path).absolute())
+    try:
+        urlsplit(path)
+    except ValueError as error:
+        raise MediaError(f"{path!r} cannot be read as a URL: {error}") from None
+    return path
 
 
 def _source_of(blob: Blob, location: str | bytes, sha256: str) -> str:

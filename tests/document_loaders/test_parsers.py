@@ -413,8 +413,8 @@ def bad_files(tmp_path):
     (tmp_path / "note.txt").write_text("hello")
     (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7\n")
     (tmp_path / "empty.mp4").write_bytes(b"")
-    names = ("note.txt", "paper.pdf", "empty.mp4", "none.mp4")
-    return [Blob(path=str(tmp_path / name)) for name in names] + [Blob(path=str(tmp_path))]
+    paths = [tmp_path / name for name in ("note.txt", "paper.pdf", "empty.mp4", "none.mp4")]
+    return [Blob(path=str(path)) for path in (*paths, tmp_path, "http://[1/a.mp4")]
 
 
 def test_files_that_cannot_be_described(tmp_path, caplog):
