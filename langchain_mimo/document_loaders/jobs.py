@@ -76,16 +76,17 @@ class TaskJobs:
     def __init__(self, parser: MiMoMediaParser, concurrency: int) -> None:
         self._parser = parser
         self._running = asyncio.Semaphore(concurrency)
+        self._stop = Stop()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._begun: set[asyncio.Task[Any]] = set()
 
     def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
         """Start to list blobs."""
-        return self._start(lambda: in_thread(Stop(), listed, blobs, count))
+        return self._start(lambda: in_thread(self._stop, listed, blobs, count))
 
     def plan(self, blob: Blob) -> Job:
         """Start to plan a blob."""
-        return self._start(lambda: in_thread(Stop(), _planned, self._parser, blob))
+        return self._start(lambda: in_thread(self._stop, _planned, self._parser, blob))
 
     def describe(self, plan: MediaPlan, segment: MediaSegment) -> Job:
         """Start to describe a segment."""
@@ -93,7 +94,8 @@ class TaskJobs:
 
     async def _described(self, plan: MediaPlan, segment: MediaSegment) -> Result:
         seen = _Seen()
-        return seen.result(await self._parser.adescribe(plan, segment, seen=seen))
+        work = self._parser.adescribe(plan, segment, stop=self._stop, seen=seen)
+        return seen.result(await work)
 
     def _start(self, work: Callable[[], Awaitable[Any]]) -> Job:
         task = asyncio.ensure_future(self._limited(work))
@@ -109,7 +111,7 @@ class TaskJobs:
             return await work()
 
     async def finish(self) -> None:
-        """Let what is under way end, so that the journal gets its answers; begin nothing more."""
+        """Let what was sent end, so that the journal gets its answers; send nothing more."""
         await self._end(self._tasks - self._begun)
 
     async def cancel(self) -> None:
@@ -117,6 +119,7 @@ class TaskJobs:
         await self._end(set(self._tasks))
 
     async def _end(self, cancelled: set[asyncio.Task[Any]]) -> None:
+        self._stop.set()
         for task in cancelled:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

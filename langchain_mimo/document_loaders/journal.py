@@ -148,6 +148,7 @@ class MediaJournal:
         info: SegmentInfo,
         *,
         timeout: float = WAIT_SECONDS,  # noqa: ASYNC109 - as `claim`
+        check: Callable[[], object] | None = None,
     ) -> Entry | Claim:
         """Do the same as `claim`, without blocking the event loop; cancelling ends the wait."""
         wait = _Wait(key, info, timeout)
@@ -160,6 +161,8 @@ class MediaJournal:
                 raise
             if not isinstance(found, Owner):
                 return found
+            if check is not None:
+                check()
             await asyncio.sleep(wait.pause(found))
 
     def _try(self, key: str, info: SegmentInfo) -> Entry | Claim | Owner:

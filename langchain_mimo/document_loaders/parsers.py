@@ -290,7 +290,7 @@ class MiMoMediaParser(BaseBlobParser):
         stop = stop or Stop()
         ask = self.ask(plan, segment)
         stop.check()
-        claim = await self._records.aclaim(ask.key, ask.info)
+        claim = await self._records.aclaim(ask.key, ask.info, check=stop.check)
         if isinstance(claim, Entry):
             return self._documents(ask, claim, seen, is_new=False)
         try:

@@ -25,9 +25,11 @@ class Unrecorded:
         del info, check
         return UnrecordedClaim(key)
 
-    async def aclaim(self, key: str, info: SegmentInfo) -> UnrecordedClaim:
+    async def aclaim(
+        self, key: str, info: SegmentInfo, *, check: Callable[[], object] | None = None
+    ) -> UnrecordedClaim:
         """Return a claim at once."""
-        return self.claim(key, info)
+        return self.claim(key, info, check=check)
 
 
 class UnrecordedClaim:

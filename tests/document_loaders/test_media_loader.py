@@ -23,7 +23,9 @@ from langchain_mimo.document_loaders import (
     MiMoMediaLoader,
     MiMoMediaParser,
     media,
+    parsers,
 )
+from langchain_mimo.document_loaders.requests import media_block
 from langchain_mimo.errors import (
     MediaError,
     MiMoBudgetError,
@@ -160,13 +162,18 @@ def test_blobs_may_be_bytes_and_a_loader_of_ones_own(folder):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"blobs": iter([])}, MiMoConfigurationError, "can be read only once; pass list"),
+        pytest.param(
+            {"blobs": iter([])},
+            MiMoConfigurationError,
+            "can be read only once; pass list",
+            id="iterator",  # its repr has an address
+        ),
         (
             {"blobs": 3},
             MiMoConfigurationError,
             "blobs must be a blob loader, a list of blobs or a path, got 3",
         ),
-        ({"blobs": Blob(data=b"")}, MiMoConfigurationError, "blobs must be"),
+        pytest.param({"blobs": Blob(data=b"")}, MiMoConfigurationError, "blobs must be", id="blob"),
         ({"blobs": "/no/such/folder"}, MiMoInputError, "does not exist"),
         ({"parser": 3}, MiMoConfigurationError, "parser must be a MiMoMediaParser, got 3"),
         ({"max_concurrency": 0}, MiMoConfigurationError, "max_concurrency must be an integer >= 1"),
@@ -276,6 +283,45 @@ def test_after_an_error_answers_under_way_are_kept(folder, tmp_path, is_async):
     llm.answer, llm.delay = described, 0.0
     assert sources(loader.load()) == NAMES
     assert len(llm.seen) == 8 + 1
+
+
+def fails_at_once(block, text):
+    return MiMoServerError("broken", status_code=500)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_after_an_error_what_is_being_prepared_is_not_sent(folder, monkeypatch, is_async):
+    def prepared(ask, llm, options, progress):
+        if not ask.plan.source.startswith("0"):
+            last = time.monotonic() + 5
+            while time.monotonic() < last:
+                progress(0.5)
+                time.sleep(0.01)
+        return media_block(ask, llm, options, progress)
+
+    monkeypatch.setattr(parsers, "media_block", prepared)
+    llm = DescribingModel(answer=fails_at_once)
+    loader = MiMoMediaLoader(folder, parser(llm, max_concurrency=3))
+    with pytest.raises(MiMoServerError):
+        asyncio.run(loader.aload()) if is_async else loader.load()
+    assert len(llm.seen) == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_after_an_error_nobody_waits_for_what_another_process_asks(folder, tmp_path, is_async):
+    mine = parser(DescribingModel(answer=fails_at_once), journal=tmp_path / "j", max_concurrency=2)
+    _, second, *_ = MediaBlobLoader(folder).yield_blobs()
+    plan = mine.plan(second)
+    ask = mine.ask(plan, plan.segments[0])
+    claim = mine.journal.claim(ask.key, ask.info)
+    later = threading.Timer(5, claim.release)
+    later.start()
+    loader = MiMoMediaLoader(folder, mine)
+    with pytest.raises(MiMoServerError):
+        asyncio.run(loader.aload()) if is_async else loader.load()
+    assert later.is_alive()
+    later.cancel()
+    claim.release()
 
 
 @pytest.mark.parametrize("is_async", [False, True])
