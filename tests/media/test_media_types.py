@@ -1,7 +1,5 @@
 """`media.identify` tells images, videos and audio from all other files."""
 
-import os
-
 import media_files
 import pytest
 
@@ -55,7 +53,7 @@ def test_a_damaged_video_still_is_one():
         b"PK\x03\x04" + bytes(100),
         b"<!doctype html><html></html>",
         b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n",
-        os.urandom(8).hex().encode(),
+        b"3f727e858037a1c4",
     ],
     ids=lambda data: repr(data[:12]),
 )
