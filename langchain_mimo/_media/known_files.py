@@ -103,7 +103,8 @@ class KnownFiles(Generic[T]):
             return found
         finally:
             with self._lock:
-                self._reading.pop(key, None)
+                if self._reading.get(key) is reading:
+                    del self._reading[key]
             reading.release()
 
     def _keep(self, key: Hashable, found: T) -> None:
@@ -111,6 +112,8 @@ class KnownFiles(Generic[T]):
         if weight > self._most_each:
             return
         with self._lock:
+            if key in self._known:  # two threads read it, after a third one failed
+                self._kept -= self._weight(self._known.pop(key))
             self._known[key] = found
             self._kept += weight
             while self._kept > self._most:

@@ -1,5 +1,6 @@
 """What was found in whole files is kept within limits, and found once however many ask."""
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -73,6 +74,45 @@ def test_a_failure_is_not_kept_and_the_next_one_reads(descriptors):
     with pytest.raises(ZeroDivisionError):
         known.get(descriptors[0], lambda: 1 // 0)
     assert known.get(descriptors[0], lambda: 1) == 1
+
+
+def test_a_file_that_two_threads_read_counts_once(descriptors):
+    """After a thread failed, one that waited for it and a new one may both read."""
+    known, reading, fails = KnownFiles(2), threading.Event(), threading.Event()
+    both = threading.Barrier(2)
+
+    def fail():
+        reading.set()
+        fails.wait(10)
+        raise ZeroDivisionError
+
+    def read():
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1)
+        return "found"
+
+    def ask(read, waiting=lambda: None):
+        with contextlib.suppress(ZeroDivisionError):
+            known.get(descriptors[0], read, waiting=waiting)
+
+    waits = threading.Event()
+    threads = [
+        threading.Thread(target=ask, args=(fail,)),
+        threading.Thread(target=ask, args=(read, waits.set)),
+        threading.Thread(target=ask, args=(read,)),
+    ]
+    threads[0].start()
+    reading.wait(10)
+    threads[1].start()
+    assert waits.wait(10)
+    fails.set()
+    threads[0].join(10)
+    threads[2].start()
+    for each in threads[1:]:
+        each.join(10)
+    for descriptor in descriptors[:2]:
+        assert known.get(descriptor, lambda: "found") == "found"
+    assert len(known) == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
