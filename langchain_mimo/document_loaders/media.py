@@ -266,7 +266,7 @@ class _Run:
 
 
 def _checked_blobs(blobs: Any) -> BlobLoader | Iterable[Blob]:
-    """Return what yields the blobs, each time anew.
+    """Return what yields the blobs, as often as it is asked.
 
     Raises:
         MiMoConfigurationError: It is nothing that does.
