@@ -88,8 +88,8 @@ def _result(retriever: MiMoMediaRetriever, documents: list[Document]) -> _Result
     if not moments:
         return [{"type": "text", "text": _NOTHING}], []
     count = "1 moment was" if len(moments) == 1 else f"{len(moments)} moments were"
-    intro = f"{count} found. Their media follow in this order."
-    content: list[dict[str, Any]] = [{"type": "text", "text": intro}]
+    follow = "Its media follow." if len(moments) == 1 else "Their media follow in this order."
+    content: list[dict[str, Any]] = [{"type": "text", "text": f"{count} found. {follow}"}]
     for moment, block in zip(moments, retriever.blocks_of(moments, label=False), strict=True):
         content += [{"type": "text", "text": _text(moment)}, block]
     return content, [moment.to_dict() for moment in moments]

@@ -204,7 +204,7 @@ def test_the_tool_cuts_long_descriptions(folder):
         MiMoMediaRetriever(retriever=Found(documents=found), root=folder)
     )
     texts = [b["text"] for b in message_blocks(call(tool)) if b["type"] == "text"]
-    assert texts[0] == "1 moment was found. Their media follow in this order."
+    assert texts[0] == "1 moment was found. Its media follow."
     assert texts[1].endswith("word …")
     assert len(texts[1]) < 1050
 
