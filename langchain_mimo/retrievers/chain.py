@@ -41,8 +41,9 @@ def media_rag_chain(
 ) -> Runnable[Any, dict[str, Any]]:
     """Create a chain that answers from the moments that a retriever finds.
 
-    Its input is what is asked: a string, or a dict with the key "question", whose other keys are
-    passed on. Its output is a dict with
+    Its input is what is asked: a string, or a dict with the key "question". With the "documents" of
+    an earlier output in the dict, nothing is searched, and the same moments are shown again; other
+    keys are passed on. Its output is a dict with
 
     - "question": what was asked;
     - "documents": the Documents of the moments, in the order in which they were shown;
@@ -99,14 +100,18 @@ class _Steps:
 
     def run(self, given: Any, config: RunnableConfig) -> dict[str, Any]:
         inputs = _inputs(given)
-        documents = self.retriever.invoke(inputs["question"], config)
+        documents = inputs["documents"]
+        if documents is None:
+            documents = self.retriever.invoke(inputs["question"], config)
         found = self._show(documents)
         result = self.model.invoke(self._messages(inputs["question"], found), config)
         return _output(inputs, found, result)
 
     async def arun(self, given: Any, config: RunnableConfig) -> dict[str, Any]:
         inputs = _inputs(given)
-        documents = await self.retriever.ainvoke(inputs["question"], config)
+        documents = inputs["documents"]
+        if documents is None:
+            documents = await self.retriever.ainvoke(inputs["question"], config)
         found = await run_in_executor(config, self._show, documents)
         result = await self.model.ainvoke(self._messages(inputs["question"], found), config)
         return _output(inputs, found, result)
@@ -137,7 +142,18 @@ def _inputs(given: Any) -> dict[str, Any]:
             'the input must be a string with text, or a dict that has one as "question", got '
             f"{shown(given)}"
         )
+    documents = inputs.setdefault("documents", None)
+    is_list = isinstance(documents, Sequence) and not isinstance(documents, str)
+    if documents is not None and not (is_list and all(map(_is_document, documents))):
+        raise MiMoInputError(
+            f'"documents" must be those of an earlier output, got {shown(documents)}; leave them '
+            "out to search"
+        )
     return inputs
+
+
+def _is_document(value: Any) -> bool:
+    return isinstance(value, Document)
 
 
 def _output(inputs: Mapping[str, Any], found: _Shown, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.documents import Document
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
@@ -16,7 +17,7 @@ from media_files import make_image, make_video
 from moment_samples import Found, described
 from pydantic import Field
 
-from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers import CheckedAnswer, MiMoMediaRetriever, media_rag_chain
 
 KEYS = {"question", "documents", "blocks", "answer", "message"}
@@ -122,6 +123,28 @@ def test_other_keys_of_the_input_are_passed_on(retriever):
     assert chain.invoke({"question": QUESTION, "user": 7})["user"] == 7
 
 
+def test_the_documents_of_an_output_are_shown_again(retriever, folder):
+    model = CitingModel(answer=citing((2, 1, 2)))
+    first = media_rag_chain(model, retriever).invoke(QUESTION)
+    failing = MiMoMediaRetriever(retriever=Failing(), root=folder)
+    given = {"question": "And then?", "documents": first["documents"]}
+    second = media_rag_chain(model, failing).invoke(given)
+    assert second["blocks"] == first["blocks"]
+    assert asyncio.run(media_rag_chain(model, failing).ainvoke(given))["blocks"] == first["blocks"]
+    assert model.seen[1][-1].text == "And then?"
+    hostile = [Document("x", metadata={**first["documents"][0].metadata, "source": "/etc/hosts"})]
+    with pytest.raises(MediaError, match="/etc/hosts"):
+        media_rag_chain(model, failing).invoke({"question": "x", "documents": hostile})
+    with pytest.raises(MiMoInputError, match="documents"):
+        media_rag_chain(model, failing).invoke({"question": "x", "documents": "talk.mp4"})
+    assert len(model.seen) == 3
+
+
+class Failing(BaseRetriever):
+    def _get_relevant_documents(self, query, *, run_manager):
+        raise AssertionError("nothing is searched")
+
+
 class Runs(BaseCallbackHandler):
     """The runs of a call, each with the name of its parent."""
 
@@ -180,11 +203,6 @@ def test_an_answer_that_does_not_fit_raises(retriever):
         media_rag_chain(CitingModel(answer="At noon."), retriever).invoke(QUESTION)
     with pytest.raises(OutputParserException, match="no answer with citations, but ''"):
         media_rag_chain(CitingModel(answer=""), retriever).invoke(QUESTION)
-
-
-class Failing(BaseRetriever):
-    def _get_relevant_documents(self, query, *, run_manager):
-        raise AssertionError("nothing is searched")
 
 
 @pytest.mark.parametrize("given", ["", "  ", None, 5, {}, {"query": "x"}, {"question": ["x"]}])
