@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
@@ -185,12 +186,15 @@ class MiMoMediaLoader(BaseLoader):
             choice("currency", currency, CURRENCIES)
         parser = self._parser
         files, unreadable = estimated(self._each_blob(), parser)
-        text = sum(parser.prompt_tokens(file.kind) * file.requests for file in files)
+        requests = Counter[str]()
+        for file in files:
+            requests[file.kind] += file.requests
+        text = sum(parser.prompt_tokens(kind) * count for kind, count in requests.items())
         return corpus_estimate(
             files,
             unreadable,
             model=model_name(parser.llm),
-            prompt_tokens=round(text / max(1, sum(file.requests for file in files))),
+            prompt_tokens=round(text / max(1, requests.total())),
             output_tokens=output_tokens,
             limits=limits,
             currency=currency,

@@ -24,7 +24,7 @@ from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.cost.prices import price_of
 from langchain_mimo.cost.segments import MediaSegment
 from langchain_mimo.document_loaders.documents import Described
-from langchain_mimo.document_loaders.journal_entries import Answer, SegmentInfo
+from langchain_mimo.document_loaders.journal_entries import Answer, SegmentInfo, clean_answer
 from langchain_mimo.document_loaders.plans import (
     MediaPlan,
     PlanOptions,
@@ -265,12 +265,12 @@ def answer_of(result: Mapping[str, Any], ask: Ask) -> tuple[Answer, str | None]:
         text=text,
         usage=message.usage_metadata or {},
         cost=metadata.get("cost_usd", _cost(message, ask.info.model)),
-        attempts=int(metadata.get("attempts", 1)),
+        attempts=metadata.get("attempts", 1),
         request_id=metadata.get("request_id"),
         model=str(metadata.get("model_name") or ask.info.model),
         finish_reason=finish,
     )
-    return answer, _refusal(message, result.get("parsing_error"), finish)
+    return clean_answer(answer), _refusal(message, result.get("parsing_error"), finish)
 
 
 def _refusal(message: BaseMessage, error: Any, finish: str) -> str | None:

@@ -30,7 +30,13 @@ from scripted_api import ScriptedAPI
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.cost import CallBudget
-from langchain_mimo.document_loaders import Answer, MediaJournal, MediaScene, MiMoMediaParser
+from langchain_mimo.document_loaders import (
+    Answer,
+    MediaJournal,
+    MediaScene,
+    MiMoMediaLoader,
+    MiMoMediaParser,
+)
 from langchain_mimo.document_loaders.running import Stop, StoppedError
 from langchain_mimo.errors import (
     MediaError,
@@ -508,6 +514,23 @@ def test_a_refusal_is_paid_and_asked_once(talk, tmp_path, answer):
             parser(llm, journal=journal, plan={}).parse(talk)
         assert parser(llm, journal=journal, plan={}, on_error="skip").parse(talk) == []
     assert len(llm.seen) == 1
+
+
+@pytest.mark.parametrize("has_journal", [True, False])
+@pytest.mark.parametrize(
+    "metadata",
+    [{"attempts": None}, {"attempts": float("nan")}, {"cost_usd": "1"}, {"model_name": ["x"]}],
+    ids=str,
+)
+def test_strange_metadata_of_other_models_lose_no_answer(image, tmp_path, metadata, has_journal):
+    llm = DescribingModel(answer=lambda *_: AIMessage(OVERVIEW, response_metadata=metadata))
+    asked = parser(llm, journal=tmp_path / "journal" if has_journal else None)
+    told = []
+    (document,) = MiMoMediaLoader([image], asked, progress=told.append).load()
+    assert document.metadata["status"] == "ok"
+    assert [progress.segments_done for progress in told] == [1]
+    if has_journal:
+        assert asked.journal.report().total.attempts == 1
 
 
 @pytest.mark.parametrize("on_error", ["raise", "document"])
