@@ -18,9 +18,9 @@ PUBLIC_ROOMS_ONLY = {
 }
 """Rooms, some of them yet to come, that import no room with a leading underscore."""
 
-BASE = {"_checks", "_forks"}
-"""What every room may import: checks of arguments and the lock that forks wait for, which know
-nothing of media, models or LangChain."""
+BASE = {"_checks", "_forks", "_processes", "_sqlite_files"}
+"""What every room may import: checks of arguments, the lock that forks wait for, processes and
+files that they share, which know nothing of media, models or LangChain."""
 
 
 def module_name(path: Path) -> str:

@@ -10,24 +10,21 @@ have billed them.
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
-import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import astuple
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from langchain_mimo._forks import fork_lock
+from langchain_mimo._processes import Process, this_process
+from langchain_mimo._sqlite_files import SqliteFile, immediate
 from langchain_mimo.catalogue import Currency
 from langchain_mimo.cost.ledger_rows import LedgerCounts, LedgerRow
-from langchain_mimo.cost.share_path import create_private, unusable
+from langchain_mimo.cost.share_path import unusable
 from langchain_mimo.cost.windows import MARGIN, PERIOD, Ask, Later, Settlement, Spending, ceiling
 from langchain_mimo.errors import MiMoError
 
@@ -46,21 +43,25 @@ another container, or on Windows."""
 _JUMP = 0.5
 """Seconds from which on a difference of the clocks is a clock that was set."""
 
-_TABLES = """
-CREATE TABLE entries (id INTEGER PRIMARY KEY, window TEXT, at REAL, requests INT, tokens INT);
-CREATE INDEX entries_by_time ON entries (window, at);
-CREATE TABLE attempts (id INTEGER PRIMARY KEY, window TEXT, entry INT, tokens INT, cost REAL,
-    at REAL, place TEXT, pid INT, began TEXT);
-CREATE INDEX attempts_by_window ON attempts (window);
-CREATE TABLE pauses (account TEXT PRIMARY KEY, until REAL);
-CREATE TABLE spending (spent REAL, lost REAL, ahead REAL, ticks REAL, currency TEXT);
-CREATE TABLE ledger (model TEXT, tier TEXT, tags TEXT, counts TEXT,
-    PRIMARY KEY (model, tier, tags));
-INSERT INTO spending VALUES (0, 0, 0, 0, '');
-"""
+_TABLES = (
+    "CREATE TABLE entries (id INTEGER PRIMARY KEY, window TEXT, at REAL, requests INT, tokens INT)",
+    "CREATE INDEX entries_by_time ON entries (window, at)",
+    (
+        "CREATE TABLE attempts (id INTEGER PRIMARY KEY, window TEXT, entry INT, tokens INT,"
+        " cost REAL, at REAL, place TEXT, pid INT, began TEXT)"
+    ),
+    "CREATE INDEX attempts_by_window ON attempts (window)",
+    "CREATE TABLE pauses (account TEXT PRIMARY KEY, until REAL)",
+    "CREATE TABLE spending (spent REAL, lost REAL, ahead REAL, ticks REAL, currency TEXT)",
+    (
+        "CREATE TABLE ledger (model TEXT, tier TEXT, tags TEXT, counts TEXT,"
+        " PRIMARY KEY (model, tier, tags))"
+    ),
+    "INSERT INTO spending VALUES (0, 0, 0, 0, '')",
+)
 
 
-class FileStore:
+class FileStore(SqliteFile):
     """A `BudgetStore` in a file.
 
     Attributes:
@@ -82,24 +83,17 @@ class FileStore:
         Raises:
             MiMoConfigurationError: The file cannot be used, or its currency is another one.
         """
-        self._path = path
+        super().__init__(path)
         self._period = period
-        self._opened: tuple[int, sqlite3.Connection] | None = None
         with self._transaction() as (db, _):
             known = db.execute("SELECT currency FROM spending").fetchone()[0]
             self.currency: Currency = known or currency or "USD"
             db.execute("UPDATE spending SET currency = ?", (self.currency,))
         if currency not in (None, self.currency):
-            raise self._error(
+            raise self._refusal(
                 f"it counts {self.currency}, and max_cost is in {currency}; use one currency in "
                 "all processes, or another file"
             )
-
-    def __del__(self) -> None:
-        """Close the file, which then is one file again; a fork leaves it to its parent."""
-        with suppress(Exception):
-            if self._opened is not None and self._opened[0] == os.getpid():
-                self._opened[1].close()
 
     # The methods of a store
 
@@ -117,7 +111,7 @@ class FileStore:
             if ask.max_concurrency is not None and not _has_place(db, ask, now):
                 return Later(None, "max_concurrency")
             entry = _add_entry(db, ask.window, now, 1, ask.tokens)
-            values = (ask.window, entry, ask.tokens, ask.cost, now, *_this_process())
+            values = (ask.window, entry, ask.tokens, ask.cost, now, *this_process())
             added = db.execute(
                 "INSERT INTO attempts (window, entry, tokens, cost, at, place, pid, began)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -182,63 +176,32 @@ class FileStore:
             MiMoError: Another program has locked it.
         """
         try:
-            # A fork waits: SQLite in the child would take the parent's locks for its own, for ever.
             with fork_lock:
                 db = self._connection()
-                db.execute("BEGIN IMMEDIATE")
-                try:
+                with immediate(db):
                     now = _now(db)
                     db.execute("DELETE FROM entries WHERE at <= ?", (now - self._period,))
                     yield db, now
-                    db.execute("COMMIT")
-                except BaseException:
-                    with suppress(sqlite3.Error):
-                        db.execute("ROLLBACK")
-                    raise
         except sqlite3.Error as error:
-            raise self._error(str(error)) from error
+            raise self._refusal(str(error)) from error
 
     def _connection(self) -> sqlite3.Connection:
-        """Return the connection of this process, which a fork must not share."""
-        if self._opened is not None:
-            if self._opened[0] == os.getpid():
-                return self._opened[1]
-            _inherited.append(self._opened[1])
-        create_private(self._path)
-        db = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            self._create(db)
-        except BaseException:
-            db.close()
-            raise
-        self._opened = os.getpid(), db
-        return db
+        return self._open(BUSY_SECONDS) if self._db is None else self._db
 
-    def _create(self, db: sqlite3.Connection) -> None:
+    def _prepare(self, db: sqlite3.Connection) -> None:
         """Create the tables of a new file, and refuse files of others."""
-        db.execute("BEGIN IMMEDIATE")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        if not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        elif application != APPLICATION:
-            raise self._error("it is a database of another program")
-        elif version != VERSION:
-            raise self._error(
-                f"its version is {version}, and this langchain-mimo knows version {VERSION}; use "
-                "one version in all processes, or another file"
-            )
-        db.execute("COMMIT")
+        with immediate(db):
+            version = self._version(db, APPLICATION, VERSION, _TABLES)
+            if version != VERSION:
+                raise self._refusal(
+                    f"its version is {version}, and this langchain-mimo knows version {VERSION}; "
+                    "use one version in all processes, or another file"
+                )
+        self._use_wal(db, BUSY_SECONDS)
+        db.execute("PRAGMA synchronous = NORMAL")
 
-    def _error(self, reason: str) -> MiMoError:
-        return unusable(self._path, reason)
+    def _refusal(self, reason: str) -> MiMoError:
+        return unusable(self.path, reason)
 
     def _missing(self, db: sqlite3.Connection, ask: Ask, now: float) -> Later | None:
         """Return how long there is no room in the window of an attempt; None if there is."""
@@ -261,10 +224,6 @@ class FileStore:
             if requests <= 0 and tokens <= 0:
                 return Later(float(at + self._period - now), reason)
         return None
-
-
-_inherited: list[sqlite3.Connection] = []
-"""Connections that a fork inherited. They stay open: closing one could disturb the parent."""
 
 
 def _now(db: sqlite3.Connection) -> float:
@@ -345,52 +304,13 @@ def _has_place(db: sqlite3.Connection, ask: Ask, now: float) -> bool:
 
 def _give_up_dead(db: sqlite3.Connection, now: float) -> None:
     """Take out the attempts of processes that have ended; what they may cost stays reserved."""
-    here = _place()
-    processes = db.execute("SELECT DISTINCT place, pid, began FROM attempts").fetchall()
-    for place, pid, began in processes:
-        if place == here and here and not _is_alive(pid, began):
-            last = now + 1
-        elif place != here or not here:
-            last = now - FOREIGN_SECONDS
-        else:
+    for process in db.execute("SELECT DISTINCT place, pid, began FROM attempts").fetchall():
+        is_running = Process(*process).is_running()
+        if is_running:
             continue
+        last = now - FOREIGN_SECONDS if is_running is None else now + 1
         chosen = "FROM attempts WHERE place = ? AND pid = ? AND began = ? AND at < ?"
-        values = (place, pid, began, last)
+        values = (*process, last)
         lost = db.execute(f"SELECT total(cost) {chosen}", values).fetchone()[0]
         db.execute("UPDATE spending SET lost = lost + ?", (lost,))
         db.execute(f"DELETE {chosen}", values)
-
-
-def _this_process() -> tuple[str, int, str]:
-    pid = os.getpid()
-    return _place(), pid, _began(pid)
-
-
-@cache
-def _place() -> str:
-    """Return where process ids mean the same as here; "" if no process can be looked up."""
-    if sys.platform == "win32":
-        return ""
-    namespace = ""
-    with suppress(OSError):
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    return f"{socket.gethostname()} {namespace}"
-
-
-def _is_alive(pid: int, began: str) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # of another user
-    return _began(pid) == began
-
-
-def _began(pid: int) -> str:
-    """Return when a process began, as far as the system tells; process ids are used again."""
-    with suppress(OSError, IndexError):
-        text = Path(f"/proc/{pid}/stat").read_text()
-        state, *fields = text.rpartition(")")[2].split()
-        return "" if state == "Z" else fields[18]
-    return ""

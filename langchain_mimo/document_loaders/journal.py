@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Self
 
 from langchain_mimo._checks import number, shown
+from langchain_mimo._sqlite_files import file_path
 from langchain_mimo.document_loaders import journal_rows as rows
 from langchain_mimo.document_loaders.journal_claims import Claim, Outcomes
 from langchain_mimo.document_loaders.journal_entries import Entry, SegmentInfo, storable
-from langchain_mimo.document_loaders.journal_file import JournalFile, checked_path
+from langchain_mimo.document_loaders.journal_file import JournalFile
 from langchain_mimo.document_loaders.journal_owners import Owner
 from langchain_mimo.document_loaders.journal_report import JournalReport, read_report
 from langchain_mimo.errors import (
@@ -71,7 +72,7 @@ class MediaJournal:
             MiMoError: The disk is full, or another program has locked the file.
         """
         with as_configuration_error():
-            self._file = JournalFile(checked_path(path))
+            self._file = JournalFile(file_path("path", path))
         self._outcomes = Outcomes(self._file)
         with self._file.transaction():
             pass  # it can be opened and written

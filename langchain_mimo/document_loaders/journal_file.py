@@ -2,25 +2,19 @@
 
 A transaction is short and holds no lock while anybody waits for a model. A process that is killed
 leaves the file as it was before or after a transaction; SQLite finds what it left behind.
-
-SQLite's locks belong to a process, and it remembers them: a connection that a fork inherits would
-take the locks of the parent for its own. So all connections are closed before a fork, and each
-process opens its own when it needs one.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
-import weakref
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from langchain_mimo._checks import shown, warn
+from langchain_mimo._checks import warn
 from langchain_mimo._forks import fork_lock
+from langchain_mimo._sqlite_files import SqliteFile, immediate, pragma
 from langchain_mimo.errors import MiMoConfigurationError, MiMoError
 
 APPLICATION = 0x4D4D4A6C
@@ -65,15 +59,9 @@ MIGRATIONS: dict[int, Sequence[str]] = {}
 _Identity: TypeAlias = tuple[int, int] | None
 """Device and inode of a file; None if there is none."""
 
-_open_files: weakref.WeakSet[JournalFile] = weakref.WeakSet()
 
-
-class JournalFile:
-    """A journal's file. One connection for each process, which one thread at a time uses.
-
-    Attributes:
-        path: Its absolute path.
-    """
+class JournalFile(SqliteFile):
+    """A journal's file."""
 
     def __init__(self, path: str) -> None:
         """Take the path; the file is opened by the first transaction.
@@ -81,22 +69,8 @@ class JournalFile:
         Args:
             path: An absolute path.
         """
-        self.path = path
-        self._db: sqlite3.Connection | None = None
+        super().__init__(path)
         self._identities: tuple[_Identity, _Identity] = None, None
-
-    def __del__(self) -> None:
-        """Close the connection."""
-        with suppress(Exception):
-            if self._db is not None:  # without the lock: this may run while any lock is held
-                self._db.close()
-
-    def close(self) -> None:
-        """Close the connection; a later transaction opens it again."""
-        with fork_lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
 
     def read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows that a SELECT finds; writers do not block it, nor it them."""
@@ -118,7 +92,7 @@ class JournalFile:
         with self._errors(), fork_lock:
             db = self._connection()
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            with _immediate(db):
+            with immediate(db):
                 self._check_version(db)
                 yield db
 
@@ -134,18 +108,8 @@ class JournalFile:
             if _identity(self.path) == self._identities[0]:
                 return self._db
             self._leave()
-        _create_private(self.path)
-        db = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._prepare(db)
-        except BaseException:
-            db.close()
-            raise
-        self._db = db
+        db = self._open(BUSY_SECONDS)
         self._identities = _identity(self.path), _identity(self.path + "-wal")
-        _open_files.add(self)
         return db
 
     def _leave(self) -> None:
@@ -167,44 +131,23 @@ class JournalFile:
     def _prepare(self, db: sqlite3.Connection) -> None:
         """Create the tables of a new file, migrate those of an old one, and refuse other files."""
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten leaves no trace in free pages
-        with _immediate(db):
-            version = _pragma(db, "user_version")
-            application = _pragma(db, "application_id")
-            if not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for statement in _TABLES:
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION}")
-                db.execute(f"PRAGMA user_version = {VERSION}")
-            elif application != APPLICATION:
-                raise refused(self.path, "it is a database of another program")
-            elif version < VERSION:
-                _migrate(db, version)
+        with immediate(db):
+            _migrate(db, self._version(db, APPLICATION, VERSION, _TABLES))
             self._check_version(db)
-        if _switch_to_wal(db) != "wal":
-            raise refused(self.path, "its disk, perhaps a network drive, cannot share memory")
+        self._use_wal(db, BUSY_SECONDS)
         # Opens the write-ahead log, and raises if SQLite could open the file for reading alone.
         db.execute("DELETE FROM digests WHERE path IS NULL")
 
+    def _refusal(self, reason: str) -> MiMoConfigurationError:
+        return refused(self.path, reason)
+
     def _check_version(self, db: sqlite3.Connection) -> None:
         """Refuse a file that another version has made or, meanwhile, migrated."""
-        if (version := _pragma(db, "user_version")) != VERSION:
-            raise refused(
-                self.path,
+        if (version := pragma(db, "user_version")) != VERSION:
+            raise self._refusal(
                 f"its version is {version}, and this langchain-mimo knows version {VERSION}; "
-                "update langchain-mimo, or use another file",
+                "update langchain-mimo, or use another file"
             )
-
-
-@contextmanager
-def _immediate(db: sqlite3.Connection) -> Generator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):  # SQLite may have rolled back itself
-            db.execute("ROLLBACK")
-        raise
 
 
 def _migrate(db: sqlite3.Connection, version: int) -> None:
@@ -216,78 +159,12 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
         db.execute(f"PRAGMA user_version = {version}")
 
 
-def _switch_to_wal(db: sqlite3.Connection) -> str:
-    """Return the journal mode after choosing "wal".
-
-    Of several processes that open a new file, one switches; to the others SQLite says at once that
-    the file is locked, whatever the timeout.
-    """
-    last = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return str(_pragma(db, "journal_mode = WAL"))
-        except sqlite3.OperationalError:
-            if time.monotonic() > last:
-                raise
-            time.sleep(0.01)
-
-
-def _pragma(db: sqlite3.Connection, text: str) -> Any:
-    return db.execute(f"PRAGMA {text}").fetchone()[0]
-
-
 def _identity(path: str) -> _Identity:
     try:
         found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-# Paths
-
-
-def checked_path(path: object) -> str:
-    """Return the absolute path of a journal, in which "~" is the home folder.
-
-    Args:
-        path: What the program passed.
-
-    Raises:
-        ValueError: It is not the path of a file.
-    """
-    text: Any = os.fspath(path) if isinstance(path, os.PathLike) else path
-    is_file = isinstance(text, str) and text.strip() and "\0" not in text
-    if not is_file or text == ":memory:" or text.startswith("file:"):
-        raise ValueError(f"path must be the path of a file, got {shown(path)}")
-    try:
-        return str(Path(text).expanduser().absolute())
-    except RuntimeError as error:
-        raise ValueError(f"path={text!r}: {error}") from error
-
-
-def _create_private(path: str) -> None:
-    """Create a file that only its owner may read, since SQLite would let everybody read it.
-
-    A file that exists is not opened: closing it would drop the locks that SQLite has on it in this
-    process.
-    """
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise refused(path, f"its folder {folder} does not exist")
-    if Path(path).is_dir():
-        raise refused(path, "it is a folder; add the name of a file")
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        # SQLite would give its files beside a read-only file the same mode, and leave them behind.
-        is_effective = os.access in os.supports_effective_ids
-        if not os.access(path, os.R_OK | os.W_OK, effective_ids=is_effective):
-            raise refused(path, "no permission to write it") from None
-    except PermissionError as error:
-        raise refused(path, f"no permission to write in its folder {folder}") from error
-    except OSError as error:
-        raise refused(path, error.strerror or str(error)) from error
 
 
 # Errors
@@ -326,20 +203,3 @@ def unusable(path: str, error: sqlite3.Error) -> MiMoError:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return refused(path, f"no permission to write it or its folder ({error})")
     return refused(path, str(error))
-
-
-# Forks
-
-
-def _close_all() -> None:
-    fork_lock.acquire()  # until the fork is over, in both processes
-    for file in list(_open_files):
-        file.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_close_all,
-        after_in_parent=fork_lock.release,
-        after_in_child=fork_lock.release,
-    )

@@ -10,14 +10,10 @@ claim ends by its age.
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
-import sys
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
+
+from langchain_mimo._processes import Process, this_process
 
 FOREIGN_SECONDS = 3600.0
 """Seconds after which a claim is free whose process cannot be looked up."""
@@ -47,7 +43,7 @@ class Owner(NamedTuple):
     @classmethod
     def new(cls, now: float) -> Owner:
         """Return this process as the owner of a new claim."""
-        return cls(secrets.token_hex(16), *_this_process(os.getpid()), now)
+        return cls(secrets.token_hex(16), *this_process(), now)
 
     def is_alive(self, now: float) -> bool:
         """Return whether the claim is still held.
@@ -55,54 +51,13 @@ class Owner(NamedTuple):
         Args:
             now: The wall time.
         """
-        place, pid, began = _this_process(os.getpid())
-        if (self.place, self.pid, self.began) == (place, pid, began):
+        process = Process(self.place, self.pid, self.began)
+        if process == this_process():
             return self.token in live_tokens
-        if self.place == place and place:
-            return _runs(self.pid, self.began)
-        return now < self.at + FOREIGN_SECONDS
+        is_running = process.is_running()
+        return now < self.at + FOREIGN_SECONDS if is_running is None else is_running
 
     def __str__(self) -> str:
         """Name the process, for an error."""
         host = self.place.partition(" ")[0]
         return f"process {self.pid}" + (f" on {host}" if host else "")
-
-
-@cache
-def _this_process(pid: int) -> tuple[str, int, str]:
-    return _place(), pid, _began(pid)
-
-
-def _place() -> str:
-    """Return where process ids mean the same as here; "" on Windows.
-
-    `os.kill(pid, 0)` would end the process there.
-    """
-    if sys.platform == "win32":
-        return ""
-    namespace = ""
-    with suppress(OSError):
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    return f"{socket.gethostname()} {namespace}"
-
-
-def _runs(pid: int, began: str) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # it belongs to another user
-    return _began(pid) == began
-
-
-def _began(pid: int) -> str:
-    """Return when a process began, in ticks since the start of the system; ids are used again.
-
-    A process that has ended and that its parent has not yet asked about ("Z") counts as ended.
-    """
-    with suppress(OSError, IndexError):
-        text = Path(f"/proc/{pid}/stat").read_text()
-        state, *others = text.rpartition(")")[2].split()
-        return "ended" if state == "Z" else others[18]
-    return ""

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_mimo import MiMoConfigurationError, MiMoError
+from langchain_mimo._processes import Process
 from langchain_mimo.cost import CallBudget, Money, budget_file
 from langchain_mimo.cost.budget_file import FileStore
 from langchain_mimo.cost.call_needs import counted
@@ -147,7 +148,7 @@ def test_a_dead_process_gives_its_places_back_and_keeps_its_costs_reserved(path)
 def test_a_process_that_cannot_be_seen_keeps_its_place_for_an_hour(clock, path, monkeypatch):
     ask = Ask("a", "a m", max_concurrency=1)
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(budget_file, "_place", lambda: "another host")
+        elsewhere.setattr(budget_file, "this_process", lambda: Process("another host", 1, ""))
         FileStore(path).reserve(ask)
     store = FileStore(path)
     clock.pass_by(3599)
@@ -288,7 +289,7 @@ def test_a_newer_version_is_refused(path):
 def test_a_file_that_cannot_be_written_is_refused(path):
     CallBudget(share=path)
     os.chmod(path, 0o400)  # noqa: PTH101
-    with pytest.raises(MiMoConfigurationError, match="readonly"):
+    with pytest.raises(MiMoConfigurationError, match="no permission to write it"):
         CallBudget(share=path)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from journal_samples import answer, ask, info, is_asked
 
 from langchain_mimo import MiMoError
+from langchain_mimo._processes import Process
 from langchain_mimo.document_loaders import (
     Claim,
     MediaJournal,
@@ -162,8 +163,8 @@ class Fleet:
     def __init__(self, patch, path):
         self.now, self.path = 1, path
         self.alive, self.journals = {}, {}
-        patch.setattr(journal_owners, "_this_process", lambda _: ("here", self.now, "then"))
-        patch.setattr(journal_owners, "_runs", lambda pid, _: pid in self.alive.values())
+        patch.setattr(journal_owners, "this_process", lambda: Process("here", self.now, "then"))
+        patch.setattr(Process, "is_running", lambda process: process.pid in self.alive.values())
         self.states, self.holders, self.claims = {}, {}, []
         self.attempts = self.interrupted = 0
         for name in range(3):
@@ -254,7 +255,7 @@ def test_no_two_living_owners_and_no_answer_lost(tmp_path_factory, steps):
 @pytest.mark.parametrize("place", ["another host", ""])
 def test_a_claim_that_cannot_be_looked_up_ends_by_its_age(journal, monkeypatch, place):
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(journal_owners, "_this_process", lambda _: (place, 12345, ""))
+        elsewhere.setattr(journal_owners, "this_process", lambda: Process(place, 12345, ""))
         claim = ask(journal)
     assert is_asked(journal)
     monkeypatch.setattr(journal_owners, "FOREIGN_SECONDS", 0)
@@ -264,7 +265,8 @@ def test_a_claim_that_cannot_be_looked_up_ends_by_its_age(journal, monkeypatch, 
 
 def test_claims_of_other_processes_can_be_taken_over(journal, monkeypatch):
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(journal_owners, "_this_process", lambda _: ("another host", 12345, ""))
+        there = Process("another host", 12345, "")
+        elsewhere.setattr(journal_owners, "this_process", lambda: there)
         theirs = ask(journal, "theirs")
     journal_owners.live_tokens.discard(theirs._token)
     mine = ask(journal, "mine")

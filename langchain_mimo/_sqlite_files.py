@@ -1,0 +1,192 @@
+"""SQLite files that processes share: private, checked before anything is written, closed by forks.
+
+SQLite's locks belong to a process: a fork does not inherit them, and closing any descriptor of the
+file drops them all. Without them, the process that closes the file last deletes the write-ahead log
+that others write to. So all connections are closed before a fork, each process opens its own, and
+nothing else in this package opens a file that is there.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from langchain_mimo._checks import shown
+from langchain_mimo._forks import fork_lock
+
+_open_files: weakref.WeakSet[SqliteFile] = weakref.WeakSet()
+
+
+class SqliteFile(ABC):
+    """A file with one connection for each process, which one thread at a time uses.
+
+    Attributes:
+        path: Its absolute path.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Take the path; `_open` opens the file.
+
+        Args:
+            path: An absolute path.
+        """
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+
+    def __del__(self) -> None:
+        """Close the connection."""
+        with suppress(Exception):
+            if self._db is not None:  # without the lock: this may run while any lock is held
+                self._db.close()
+
+    def close(self) -> None:
+        """Close the connection; what needs it next opens another one."""
+        with fork_lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    @abstractmethod
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        """Check a file that was just opened, create its tables if it is new, then `_use_wal`."""
+
+    @abstractmethod
+    def _refusal(self, reason: str) -> Exception:
+        """Return the error that says why the file cannot be used."""
+
+    def _open(self, busy_seconds: float) -> sqlite3.Connection:
+        """Open the file, or create it; the caller holds `fork_lock`.
+
+        Args:
+            busy_seconds: Seconds to wait for other programs that have locked the file.
+        """
+        self._create_private()
+        db = sqlite3.connect(
+            self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+        _open_files.add(self)
+        return db
+
+    def _create_private(self) -> None:
+        """Create a file that only its owner may read, since SQLite would let everybody read it."""
+        folder = Path(self.path).parent
+        if not folder.is_dir():
+            raise self._refusal(f"its folder {folder} does not exist")
+        if Path(self.path).is_dir():
+            raise self._refusal("it is a folder; add the name of a file")
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            # SQLite would give its files beside a read-only file the same mode, and leave them.
+            is_effective = os.access in os.supports_effective_ids
+            if not os.access(self.path, os.R_OK | os.W_OK, effective_ids=is_effective):
+                raise self._refusal("no permission to write it") from None
+        except PermissionError as error:
+            raise self._refusal(f"no permission to write in its folder {folder}") from error
+        except OSError as error:
+            raise self._refusal(error.strerror or str(error)) from error
+
+    def _version(
+        self, db: sqlite3.Connection, application: int, newest: int, tables: Iterable[str]
+    ) -> int:
+        """Return the version of the file, after the tables of a new one were created.
+
+        Args:
+            db: A connection with an open transaction.
+            application: The `application_id` of such files.
+            newest: The version of a new file.
+            tables: The statements that create its tables.
+        """
+        version, found = int(pragma(db, "user_version")), pragma(db, "application_id")
+        if not version and not found and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in tables:
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {application}")
+            db.execute(f"PRAGMA user_version = {newest}")
+            return newest
+        if found != application:
+            raise self._refusal("it is a database of another program")
+        return version
+
+    def _use_wal(self, db: sqlite3.Connection, busy_seconds: float) -> None:
+        """Choose a write-ahead log; only of a file that is known to be ours, since it stays so.
+
+        Of several processes that open a new file, one switches; to the others SQLite says at once
+        that the file is locked, whatever the timeout.
+        """
+        last = time.monotonic() + busy_seconds
+        while True:
+            try:
+                mode = pragma(db, "journal_mode = WAL")
+                break
+            except sqlite3.OperationalError:
+                if time.monotonic() > last:
+                    raise
+                time.sleep(0.01)
+        if mode != "wal":
+            raise self._refusal("its disk, perhaps a network drive, cannot share memory")
+
+
+@contextmanager
+def immediate(db: sqlite3.Connection) -> Generator[None]:
+    """Begin a transaction that writes, and commit it, or roll it back after an error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back itself
+            db.execute("ROLLBACK")
+        raise
+
+
+def pragma(db: sqlite3.Connection, text: str) -> Any:
+    """Return the value of a pragma."""
+    return db.execute(f"PRAGMA {text}").fetchone()[0]
+
+
+def file_path(name: str, path: object) -> str:
+    """Return the absolute path of a file, in which "~" is the home folder.
+
+    Args:
+        name: The argument that was passed.
+        path: Its value.
+
+    Raises:
+        ValueError: It is not the path of a file.
+    """
+    text: Any = os.fspath(path) if isinstance(path, os.PathLike) else path
+    is_file = isinstance(text, str) and text.strip() and "\0" not in text
+    if not is_file or text == ":memory:" or text.startswith("file:"):
+        raise ValueError(f"{name} must be the path of a file, got {shown(path)}")
+    try:
+        return str(Path(text).expanduser().absolute())
+    except RuntimeError as error:
+        raise ValueError(f"{name}={text!r}: {error}") from error
+
+
+def _close_all() -> None:
+    fork_lock.acquire()  # until the fork is over, in both processes
+    for file in list(_open_files):
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_close_all,
+        after_in_parent=fork_lock.release,
+        after_in_child=fork_lock.release,
+    )
