@@ -119,8 +119,9 @@ def ask_for(
     """Return what is asked about a segment, and the key by which the answer is known.
 
     The key is a hash of the file's bytes (or the URL), the time range, fps and resolution, the
-    text, the schema, and the model with its options. The path is not in it: a file that was renamed
-    or copied has the same key.
+    text, the schema, and the model with its options; and, of what is prepared, its tokens, which
+    tell how far it is shrunk. The path is not in it: a file that was renamed or copied has the same
+    key.
 
     Args:
         plan: The file.
@@ -133,6 +134,8 @@ def ask_for(
     content = plan.location if plan.is_remote else plan.sha256
     times = [round(1000 * segment.start_s), round(1000 * segment.end_s)]
     sampling = [segment.modality, segment.fps, segment.media_resolution]
+    if segment.preparation is not None:
+        sampling.append(segment.tokens)
     asked = [prompt_sha256, _schema_sha256(schema), name, options]
     key = _sha256(_json([content, times, sampling, asked]))
     info = SegmentInfo(

@@ -374,6 +374,15 @@ def test_what_changes_answers_changes_the_key(talk, plan, more):
     assert len(before & changed) == (3 if "transcript" in more else 0)
 
 
+def test_what_is_shrunk_less_is_asked_again(tmp_path):
+    Image.effect_noise((1500, 1200), 60).save(tmp_path / "a.png")
+    llm = DescribingModel(answer=OVERVIEW)
+    for budget, sent in [(100, 1), (100, 1), (500, 2), (100_000, 3), (90_000, 3)]:
+        plan = {"budget_tokens": budget}
+        parser(llm, plan=plan, journal=tmp_path / "j").parse(Blob(path=str(tmp_path / "a.png")))
+        assert len(llm.seen) == sent
+
+
 def test_the_model_and_its_options_are_in_the_key_and_nothing_else(talk, tmp_path):
     def mimo(**fields):
         fields = {"model": "mimo-v2.6-flash", "api_key": "sk-a", **fields}
