@@ -114,6 +114,7 @@ class MediaFile:
             1, math.inf, SAFE_INLINE_BYTES, fps or DEFAULT_FPS, resolution, "shrink"
         )
         self.cuts = modality != "image"
+        self._known: dict[tuple[float, float], Shown] = {}
 
     @cached_property
     def _table(self) -> PacketTable:
@@ -125,9 +126,13 @@ class MediaFile:
         Raises:
             MediaError: The range lies behind the end of the file, or the packets cannot be read.
         """
-        if not self.cuts:
-            return self._whole(0.0)
-        start_s, end_s = round(start_s, 3), round(end_s, 3)
+        # Limits are tried hit by hit, which asks for the same ranges again.
+        key = round(start_s, 3), round(end_s, 3)
+        if key not in self._known:
+            self._known[key] = self._show(*key) if self.cuts else self._whole(0.0)
+        return self._known[key]
+
+    def _show(self, start_s: float, end_s: float) -> Shown:
         if start_s <= 0 and end_s >= (self.info.duration_s or math.inf) - _ROUNDING_S:
             return self._whole(self.info.duration_s or self._table.duration_s)
         table = self._table

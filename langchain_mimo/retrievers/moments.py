@@ -181,8 +181,9 @@ def moments_of(
     `start_s` and `end_s`. All of them are checked before any file is opened. Then the hash of every
     file is compared, its header is read, and the packets of those of which a range is shown.
 
-    Files with the same bytes count as one, and no second of a file is shown twice. A URL is one
-    moment, since MiMo reads it as a whole. Documents with the status "refused" are left out, since
+    Files with the same bytes count as one, and no second of a file is shown twice; but neighbours
+    stay apart where a copy of both would be too large to send. A URL is one moment, since MiMo
+    reads it as a whole. Documents with the status "refused" are left out, since
     MiMo's moderation would refuse the request.
 
     Args:
