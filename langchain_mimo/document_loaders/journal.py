@@ -185,7 +185,7 @@ class MediaJournal:
     # Digests
 
     def digest_of(self, path: str | os.PathLike[str]) -> str | None:
-        """Return the SHA-256 of a file whose size and time are those remembered; else None.
+        """Return the SHA-256 of a file whose inode, size and time are those remembered; else None.
 
         Args:
             path: A file.
@@ -196,13 +196,13 @@ class MediaJournal:
         except OSError:
             return None
         known = self._file.read(
-            "SELECT sha256 FROM digests WHERE path = ? AND size = ? AND mtime_ns = ?",
-            (_absolute(path), found.st_size, found.st_mtime_ns),
+            "SELECT sha256 FROM digests WHERE path = ? AND file = ?",
+            (_absolute(path), _identity(found)),
         )
         return known[0][0] if known else None
 
     def remember_digest(
-        self, path: str | os.PathLike[str], size: int, mtime_ns: int, sha256: str
+        self, path: str | os.PathLike[str], found: os.stat_result, sha256: str
     ) -> None:
         """Remember the SHA-256 of a file.
 
@@ -211,17 +211,16 @@ class MediaJournal:
 
         Args:
             path: The file.
-            size: Its bytes before it was hashed.
-            mtime_ns: Its `st_mtime_ns` before it was hashed.
+            found: Its status before it was hashed.
             sha256: The hash as 64 hex digits.
         """
         self._check_open()
-        if abs(time.time_ns() - mtime_ns) < _tick_ns(mtime_ns):
+        if abs(time.time_ns() - found.st_mtime_ns) < _tick_ns(found.st_mtime_ns):
             return
         with self._file.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)",
-                (_absolute(path), size, mtime_ns, sha256),
+                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?)",
+                (_absolute(path), _identity(found), sha256),
             )
 
     # The whole journal
@@ -334,6 +333,11 @@ def _give_back(work: asyncio.Future[Entry | Claim | Owner]) -> None:
 
 def _absolute(path: str | os.PathLike[str]) -> str:
     return storable(str(Path(path).absolute()))
+
+
+def _identity(found: os.stat_result) -> str:
+    """Return what tells a file from another one that takes its place."""
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def _tick_ns(mtime_ns: int) -> int:

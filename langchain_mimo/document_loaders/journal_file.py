@@ -50,7 +50,7 @@ _TABLES = (
         " interrupted INT DEFAULT 0, error TEXT, answer TEXT)"
     ),
     "CREATE INDEX segments_by_source ON segments (source, state)",
-    "CREATE TABLE digests (path TEXT PRIMARY KEY, size INT, mtime_ns INT, sha256 TEXT)",
+    "CREATE TABLE digests (path TEXT PRIMARY KEY, file TEXT, sha256 TEXT)",
 )
 
 MIGRATIONS: dict[int, Sequence[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +121,7 @@ def plan_blob(
         segments = plan_media(info, **options)
         if by_reference and isinstance(location, str):
             shown = _shown_ranges(info, segments)
-        sha256 = _digest_of(location, size, mtime_ns, journal)
+        sha256 = _digest_of(location, journal)
     source = _source_of(blob, location, sha256)
     cues = transcript_of(blob, transcript, repr(source))
     return MediaPlan(blob, source, location, sha256, size, mtime_ns, tuple(segments), cues, shown)
@@ -138,17 +139,16 @@ def _shown_ranges(
     return {index: (copy.start_s, copy.end_s) for index, copy in ranges}
 
 
-def _digest_of(
-    location: str | bytes, size: int, mtime_ns: int, journal: MediaJournal | None
-) -> str:
+def _digest_of(location: str | bytes, journal: MediaJournal | None) -> str:
     if isinstance(location, bytes):
         return digest_of_bytes(location)
     if journal is None:
         return file_digest(location)
     known = journal.digest_of(location)
     if known is None:
+        found = _status_of(location)
         known = file_digest(location)
-        journal.remember_digest(location, size, mtime_ns, known)
+        journal.remember_digest(location, found, known)
     return known
 
 
@@ -218,12 +218,16 @@ def _state_of(location: str | bytes) -> tuple[int, int]:
     """
     if isinstance(location, bytes):
         return len(location), 0
+    status = _status_of(location)
+    return status.st_size, status.st_mtime_ns
+
+
+def _status_of(path: str) -> os.stat_result:
     try:
-        status = Path(location).stat()
+        return Path(path).stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise MediaError(f"{location!r} cannot be read: {reason}") from None
-    return status.st_size, status.st_mtime_ns
+        raise MediaError(f"{path!r} cannot be read: {reason}") from None
 
 
 def _remote_segment(blob: Blob, url: str, options: Mapping[str, Any]) -> MediaSegment:

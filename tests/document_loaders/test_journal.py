@@ -246,13 +246,13 @@ def test_forgetting_a_source_asks_again_and_spares_what_is_running(journal, path
 # ----------------------------------------------------------------------------------- digests
 
 
-def test_a_digest_is_remembered_by_size_and_time(journal, path, tmp_path):
+def test_a_digest_is_remembered_by_inode_size_and_time(journal, path, tmp_path):
     file = tmp_path / "a.mp4"
     file.write_bytes(b"12345")
     os.utime(file, ns=(0, 1_700_000_000_123_456_789))
     found = file.stat()
     assert journal.digest_of(file) is None
-    journal.remember_digest(file, found.st_size, found.st_mtime_ns, "ab" * 32)
+    journal.remember_digest(file, found, "ab" * 32)
     with MediaJournal(path) as other:
         assert other.digest_of(str(file)) == "ab" * 32
     os.utime(file, ns=(0, 1_700_000_000_123_456_788))
@@ -260,6 +260,11 @@ def test_a_digest_is_remembered_by_size_and_time(journal, path, tmp_path):
     os.utime(file, ns=(0, found.st_mtime_ns))
     file.write_bytes(b"123456")
     os.utime(file, ns=(0, found.st_mtime_ns))
+    assert journal.digest_of(file) is None
+    other = tmp_path / "b.mp4"
+    other.write_bytes(b"abcde")
+    os.utime(other, ns=(0, found.st_mtime_ns))
+    other.rename(file)
     assert journal.digest_of(file) is None
     file.unlink()
     assert journal.digest_of(file) is None
@@ -275,7 +280,7 @@ def test_a_file_that_was_written_a_moment_ago_is_not_remembered(
     time_ns = (time.time_ns() - 500_000_000) // tick * tick
     time_ns += tick == 1 and time_ns % 1_000_000_000 == 0
     os.utime(file, ns=(0, time_ns))
-    journal.remember_digest(file, 5, time_ns, "ab" * 32)
+    journal.remember_digest(file, file.stat(), "ab" * 32)
     assert (journal.digest_of(file) is not None) is is_remembered
 
 
@@ -303,7 +308,7 @@ async def test_a_closed_journal_says_so(journal, path):
     uses = (
         journal.report, journal.__enter__, journal.retry_refused, journal.take_over, lambda: journal.forget("a"),
         lambda: journal.claim("k", info()), lambda: journal.digest_of(path),
-        lambda: journal.remember_digest(path, 1, 1, "ab"),
+        lambda: journal.remember_digest(path, Path(path).stat(), "ab"),
     )  # fmt: skip
     for use in uses:
         with pytest.raises(MiMoInputError, match="is closed"):
