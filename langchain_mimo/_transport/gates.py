@@ -47,14 +47,19 @@ class Ticket(Protocol):
         """Take how the attempt ended, with the `usage` object of its response; called once."""
 
 
+Admission: TypeAlias = Generator[Wait, None, Ticket | None]
+"""The waiting for a ticket; it begins with the first `next`."""
+
+
 class Gate(Protocol):
     """Decides when an attempt may be sent."""
 
-    def admit(self, call: Call) -> Generator[Wait, None, Ticket | None]:
-        """Yield what to wait for until the attempt may be sent, then return its ticket, if any.
+    def admit(self, call: Call) -> Admission | Ticket | None:
+        """Return the attempt's ticket, if any, when it may be sent now; else how to wait for it.
 
-        After each wait the gate looks again, whatever ended it. Closing the generator gives the
-        place up. It must neither block nor sleep.
+        The generator yields what to wait for, and returns the ticket. After each wait the gate
+        looks again, whatever ended it. Closing the generator gives the place up. It must neither
+        block nor sleep.
 
         Raises:
             MiMoError: The attempt will never be allowed.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from types import GeneratorType
 from typing import Any
 
 import httpx2
@@ -14,7 +15,7 @@ from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
 from langchain_mimo._transport.clients import ClientSettings
 from langchain_mimo._transport.error_hints import ErrorContext
-from langchain_mimo._transport.gates import Call, Outcome, Ticket, Wait
+from langchain_mimo._transport.gates import Admission, Call, Outcome, Ticket, Wait
 from langchain_mimo._transport.logs import log_retry, logger
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo._transport.retries import shared_backoff
@@ -129,7 +130,10 @@ class Plan:
         gate = self.api_request.gate or shared_backoff(self._host, call.key)
         failure = None
         while True:
-            yield from self._passed(gate.admit(call), failure)
+            admitted: Any = gate.admit(call)
+            if isinstance(admitted, GeneratorType):
+                admitted = yield from self._passed(admitted, failure)
+            self.ticket, self._is_sent = admitted, False
             failure = None  # its traceback holds this frame
             try:
                 yield None
@@ -147,9 +151,9 @@ class Plan:
                 yield delay, None
 
     def _passed(
-        self, admission: Generator[Wait, None, Ticket | None], failure: MiMoError | None
-    ) -> Generator[Wait, None, None]:
-        """Yield the waits of an admission, within the `total` limit, and keep its ticket."""
+        self, admission: Admission, failure: MiMoError | None
+    ) -> Generator[Wait, None, Ticket | None]:
+        """Yield the waits of an admission, within the `total` limit, and return its ticket."""
         in_line = 0.0
         try:
             wait = next(admission)
@@ -167,11 +171,11 @@ class Plan:
                     in_line += time.monotonic() - began
                 wait = next(admission)
         except StopIteration as admitted:
-            self.ticket = admitted.value
-            self._is_sent = False
             self._waited += in_line
             if in_line >= 1.0:
                 logger.info("waited %.1f s for the budget of a request to %s", in_line, self._host)
+            ticket: Ticket | None = admitted.value
+            return ticket
         finally:
             admission.close()
 
@@ -207,6 +211,16 @@ class Plan:
                 if isinstance(usage, dict):
                     self._usage |= usage
         return events
+
+    def finish(self, answer: Mapping[str, Any]) -> None:
+        """End the attempt of a whole response for the budget."""
+        ticket, self.ticket = self.ticket, None
+        if ticket is not None:
+            usage = answer.get("usage")
+            if isinstance(usage, dict) and usage:
+                ticket.end("answered", usage)
+            else:
+                ticket.end("unknown", None)
 
     def leave(self, outcome: Outcome | None = None) -> None:
         """End the attempt for the budget, with the usage that was noted.

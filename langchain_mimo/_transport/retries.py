@@ -153,8 +153,11 @@ class Backoff:
     def __init__(self) -> None:
         self._until = 0.0
 
-    def admit(self, call: Call) -> Generator[Wait, None, None]:
-        """Yield the wait before sending, if there is one; callers that never retry have none."""
+    def admit(self, call: Call) -> Generator[Wait, None, None] | None:
+        """Return the wait before sending, if there is one; callers that never retry have none."""
+        return self._held_back(call) if self._until > time.monotonic() else None
+
+    def _held_back(self, call: Call) -> Generator[Wait, None, None]:
         if pause := self.wait(random.random(), call.longest_pause):  # noqa: S311
             yield pause, None
 

@@ -174,8 +174,7 @@ class Transport:
         finally:
             response.close()
         if plan.counts_usage:
-            plan.note([answer])
-            plan.leave()
+            plan.finish(answer)
         return answer
 
     def _open(self, plan: Plan, attempt: Attempt) -> _OpenStream[Iterator[bytes]]:
@@ -313,8 +312,7 @@ class Transport:
         finally:
             await response.aclose()
         if plan.counts_usage:
-            plan.note([answer])
-            plan.leave()
+            plan.finish(answer)
         return answer
 
     async def _aopen(self, plan: Plan, attempt: Attempt) -> _OpenStream[AsyncIterator[bytes]]:

@@ -17,7 +17,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from typing_extensions import override
 
 from langchain_mimo._checks import integer, known_keywords, number, warn_once
-from langchain_mimo._transport.gates import Call, Wait
+from langchain_mimo._transport.gates import Admission, Call, Wait
 from langchain_mimo._wire.json_values import count
 from langchain_mimo.catalogue import Currency, Price
 from langchain_mimo.cost.budget_terms import Terms, Ticket, one_at_a_time, terms_of
@@ -239,7 +239,9 @@ class CallBudget(BaseRateLimiter):
 
     def _enter_unknown(self, *, waits: bool) -> Generator[Wait, None, bool]:
         ask = Ask("", "", self._requests)
-        answer = yield from self._lines.enter(ask, waits=waits)
+        answer = self._lines.enter_now(ask)
+        if answer is None:
+            answer = yield from self._lines.enter(ask, waits=waits)
         if isinstance(answer, Later):
             return False
         self._lines.settle(answer, FREE)
@@ -247,7 +249,7 @@ class CallBudget(BaseRateLimiter):
 
     # The transport's gate
 
-    def admit(self, call: Call) -> Generator[Wait, None, Ticket]:
+    def admit(self, call: Call) -> Admission | Ticket:
         """Let an attempt of `ChatMiMo` pass, as `_transport.gates.Gate` says.
 
         Raises:
@@ -259,7 +261,14 @@ class CallBudget(BaseRateLimiter):
         name = hash((call.host, call.key, call.is_mimos, model))
         terms = self._terms.get(name) or self._new_terms(name, call, model)
         ask = self._ask(call, model, terms)
+        answer = self._lines.enter_now(ask)
+        return self._in_line(ask, terms) if answer is None else self._ticket(ask, terms, answer)
+
+    def _in_line(self, ask: Ask, terms: Terms) -> Admission:
         answer = yield from self._lines.enter(ask)
+        return self._ticket(ask, terms, answer)
+
+    def _ticket(self, ask: Ask, terms: Terms, answer: Any) -> Ticket:
         if isinstance(answer, Spending):
             raise self._too_costly(ask, answer)
         return Ticket(self._lines, terms, answer)

@@ -90,6 +90,20 @@ class Lines:
         self._failure: Exception | None = None
         self._owed: deque[tuple[Any, Settlement]] = deque()
 
+    def enter_now(self, ask: Ask) -> Any:
+        """Return what the store says if nobody is in line and it need not be waited for, else None.
+
+        Args:
+            ask: What is needed.
+        """
+        if self._store.is_shared:
+            return None
+        with self._lock:
+            if ask.window in self._lines:
+                return None
+            answer = self._store.reserve(ask)
+        return None if isinstance(answer, Later) else answer
+
     def enter(self, ask: Ask, *, waits: bool = True) -> Generator[Wait, None, Any]:
         """Wait in line, and return what the store says: a reservation, or `Spending`.
 
@@ -99,12 +113,8 @@ class Lines:
             ask: What is needed.
             waits: False returns `Later` instead of waiting for room.
         """
+        waiter = _Waiter()
         with self._lock:
-            if ask.window not in self._lines and not self._store.is_shared:
-                answer = self._store.reserve(ask)
-                if not isinstance(answer, Later):
-                    return answer
-            waiter = _Waiter()
             self._lines.setdefault(ask.window, deque()).append(waiter)
         reserve = self._reserve_in_thread if self._store.is_shared else self._reserve
         try:

@@ -190,7 +190,8 @@ class _Window:
 
     def missing(self, ask: Ask, now: float) -> Later | None:
         """Return how long there is no room for a request; None if there is."""
-        if self.entries and self.entries[0].at + self.period <= now:
+        entries = self.entries
+        if entries and entries[0].at + self.period <= now:
             self.forget(now)
         most = ask.requests_per_minute
         requests = 0 if most is None else self.requests + 1 - most
@@ -198,7 +199,7 @@ class _Window:
         tokens = 0 if most is None else self.tokens + ask.tokens - most
         if requests <= 0 and tokens <= 0:
             return None
-        for entry in self.entries:
+        for entry in entries:
             reason = "tokens_per_minute" if tokens > 0 else "requests_per_minute"
             requests -= entry.requests
             tokens -= entry.tokens
