@@ -3,25 +3,31 @@
 SQLite's locks belong to a process: a fork does not inherit them, and closing any descriptor of the
 file drops them all. Without them, the process that closes the file last deletes the write-ahead log
 that others write to. So all connections are closed before a fork, each process opens its own, and
-nothing else in this package opens a file that is there.
+whatever else opens files (media of a folder, for one) asks `is_open_database` before.
+
+Importing this module does not import sqlite3, which budgets in memory do without.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_mimo._checks import shown
 from langchain_mimo._forks import fork_lock
 
+if TYPE_CHECKING:
+    import sqlite3
+
 _open_files: weakref.WeakSet[SqliteFile] = weakref.WeakSet()
+_open_paths: list[str] = []
+"""The path of each open connection. A list can be copied while another thread changes it."""
 
 
 class SqliteFile(ABC):
@@ -43,15 +49,18 @@ class SqliteFile(ABC):
     def __del__(self) -> None:
         """Close the connection."""
         with suppress(Exception):
-            if self._db is not None:  # without the lock: this may run while any lock is held
-                self._db.close()
+            self._disconnect()  # without the lock: this may run while any lock is held
 
     def close(self) -> None:
         """Close the connection; what needs it next opens another one."""
         with fork_lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+            _open_paths.remove(self.path)
 
     @abstractmethod
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -67,14 +76,21 @@ class SqliteFile(ABC):
         Args:
             busy_seconds: Seconds to wait for other programs that have locked the file.
         """
+        import sqlite3  # noqa: PLC0415 - see above
+
         self._create_private()
-        db = sqlite3.connect(
-            self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
-        )
+        _open_paths.append(self.path)
         try:
-            self._prepare(db)
+            db = sqlite3.connect(
+                self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare(db)
+            except BaseException:
+                db.close()
+                raise
         except BaseException:
-            db.close()
+            _open_paths.remove(self.path)
             raise
         self._db = db
         _open_files.add(self)
@@ -127,6 +143,8 @@ class SqliteFile(ABC):
         Of several processes that open a new file, one switches; to the others SQLite says at once
         that the file is locked, whatever the timeout.
         """
+        import sqlite3  # noqa: PLC0415 - see above
+
         last = time.monotonic() + busy_seconds
         while True:
             try:
@@ -148,7 +166,7 @@ def immediate(db: sqlite3.Connection) -> Generator[None]:
         yield
         db.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.Error):  # SQLite may have rolled back itself
+        with suppress(Exception):  # SQLite may have rolled back itself
             db.execute("ROLLBACK")
         raise
 
@@ -156,6 +174,20 @@ def immediate(db: sqlite3.Connection) -> Generator[None]:
 def pragma(db: sqlite3.Connection, text: str) -> Any:
     """Return the value of a pragma."""
     return db.execute(f"PRAGMA {text}").fetchone()[0]
+
+
+def is_open_database(status: os.stat_result) -> bool:
+    """Return whether a file is one that this process has open here, or belongs to one.
+
+    Args:
+        status: What `os.stat` says of the file, since opening it would already be wrong.
+    """
+    for path in set(_open_paths):
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                if os.path.samestat(os.stat(path + suffix), status):  # noqa: PTH116
+                    return True
+    return False
 
 
 def file_path(name: str, path: object) -> str:

@@ -18,6 +18,7 @@ from typing import Any, cast
 from langchain_mimo._checks import shown
 from langchain_mimo._media.path_spelling import check_absolute, path_hint, shown_path
 from langchain_mimo._media.references import LocalFile
+from langchain_mimo._sqlite_files import is_open_database
 from langchain_mimo.errors import MediaError
 
 URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//)|data:|file:", re.IGNORECASE)
@@ -151,6 +152,7 @@ def open_trusted_file(path: str | os.PathLike[str]) -> int:
     """
     absolute = Path(path).absolute()
     try:
+        _require_no_database(absolute.stat())
         descriptor = os.open(absolute, _OPEN_FILE & ~getattr(os, "O_NOFOLLOW", 0))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -252,7 +254,9 @@ def _require_unmoved(descriptor: int, resolved: str) -> None:
 
 def _open_regular(name: str, directory: int | None) -> int:
     """Open a regular file and nothing else; devices are refused before they are opened."""
-    _require_regular(os.stat(name, dir_fd=directory, follow_symlinks=False))
+    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    _require_regular(status)
+    _require_no_database(status)
     descriptor = os.open(name, _OPEN_FILE, dir_fd=directory)
     try:
         _require_regular(os.fstat(descriptor))
@@ -265,6 +269,12 @@ def _open_regular(name: str, directory: int | None) -> int:
 def _require_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, f"it is {file_type(status.st_mode)}, not a regular file")
+
+
+def _require_no_database(status: os.stat_result) -> None:
+    """Refuse a budget or journal that is open: closing the file would drop SQLite's locks on it."""
+    if is_open_database(status):
+        raise OSError(0, "it is a budget or journal that is in use")
 
 
 def file_type(mode: int) -> str:

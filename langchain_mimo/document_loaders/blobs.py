@@ -15,6 +15,7 @@ from langchain_core.document_loaders import Blob, BlobLoader
 from typing_extensions import override
 
 from langchain_mimo._checks import choice, known_keywords, shown
+from langchain_mimo._sqlite_files import is_open_database
 from langchain_mimo.document_loaders.blob_patterns import PathPattern, States, excluding
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.media import MediaType, identify
@@ -303,6 +304,8 @@ def _passed_over(status: os.stat_result) -> str | None:
         return "it is a junction"
     if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
         return "it is a pipe, a socket or a device"
+    if is_open_database(status):
+        return "it is a budget or journal that is in use"
     return None
 
 
