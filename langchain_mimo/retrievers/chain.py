@@ -74,7 +74,10 @@ def media_rag_chain(
             "MiMoMediaRetriever(retriever=…, root=…)"
         )
     if not isinstance(llm, BaseChatModel):
-        raise MiMoConfigurationError(f"llm must be a chat model, got {shown(llm)}")
+        raise MiMoConfigurationError(
+            f"llm must be a chat model, got {shown(llm)}; set options in its constructor, not with "
+            "bind"
+        )
     if not isinstance(prompt, str) or not prompt.strip():
         raise MiMoConfigurationError(f"prompt must be a string with text, got {shown(prompt)}")
     steps = _Steps(runnables_of(llm, [CitedAnswer])[CitedAnswer], retriever, prompt)
