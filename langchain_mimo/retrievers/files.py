@@ -19,8 +19,8 @@ from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 Form: TypeAlias = Literal["whole", "copied", "prepared", "url"]
 """How a moment is sent: the file, a range whose packets are copied, what `prepare` made, a URL."""
 
-_ROUNDING_S = 0.001
-"""Seconds by which times of metadata are rounded."""
+_ROUNDING_S = 0.0006
+"""Seconds by which times of metadata differ from what they name: they are rounded to 0.001."""
 
 _TOLERANCE_S = 1.0
 """Seconds by which a moment may begin behind the end of its file: lengths are estimated."""
@@ -167,9 +167,9 @@ class MediaFile:
         """Return a range that is within the file and not empty, at places where copies start."""
         last = self._table.duration_s
         start_s, end_s = (max(0.0, min(each, last)) for each in (start_s, end_s))
-        if end_s - start_s < SHORTEST_S:
-            start_s = max(0.0, min(start_s, last - SHORTEST_S))
-            end_s = min(last, start_s + SHORTEST_S)
+        if end_s - start_s < SHORTEST_S - _ROUNDING_S:
+            start_s = max(0.0, min(start_s, round(last - SHORTEST_S, 3)))
+            end_s = min(last, round(start_s + SHORTEST_S, 3))
         return self._place_near(start_s), self._place_near(end_s)
 
     def _place_near(self, seconds: float) -> float:

@@ -11,12 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from media_files import make_image, make_video
-from moment_samples import described
+from moment_samples import Found, described
 from numbered_videos import Recipe, make_numbered, watch
 
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import video_block
-from langchain_mimo.retrievers import media_blocks, moment_blocks, moments_of
+from langchain_mimo.retrievers import (
+    MiMoMediaRetriever,
+    media_blocks,
+    moment_blocks,
+    moments_of,
+)
 from langchain_mimo.tokens import audio_tokens, image_tokens, video_tokens
 
 
@@ -32,6 +37,7 @@ def folder(tmp_path_factory):
     (path / "tone.wav").write_bytes(
         make_video("wav", None, "pcm_s16le", seconds=20, sample_rate=16000)
     )
+    (path / "tone.m4a").write_bytes(make_video("ipod", None, seconds=20, sample_rate=48000))
     (path / "photo.png").write_bytes(make_image("PNG"))
     (path / "photo.tiff").write_bytes(make_image("TIFF"))
     return path
@@ -166,7 +172,9 @@ ranges = st.tuples(st.integers(0, 20_000), st.integers(0, 20_000)).map(sorted)
 
 @given(
     found=st.lists(
-        st.tuples(st.sampled_from(["talk.mp4", "tone.wav"]), ranges), min_size=1, max_size=6
+        st.tuples(st.sampled_from(["talk.mp4", "tone.wav", "tone.m4a"]), ranges),
+        min_size=1,
+        max_size=6,
     ),
     pad_s=st.sampled_from([0, 0.1, 2]),
     seed=st.randoms(use_true_random=False),
@@ -190,6 +198,8 @@ def test_blocks_show_what_their_moments_say_whatever_the_rank(folder, found, pad
     other = seed.sample(documents, len(documents))
     again = media_blocks(other, root=folder, pad_s=pad_s)
     assert json.dumps(again) == json.dumps(blocks)
+    retriever = MiMoMediaRetriever(retriever=Found(documents=other), root=folder, pad_s=pad_s)
+    assert retriever.as_blocks(retriever.invoke("x")) == blocks
 
 
 def test_blocks_are_labelled_references(folder):
