@@ -54,19 +54,9 @@ from langchain_mimo.document_loaders.requests import (
     media_block,
     model_name,
 )
-from langchain_mimo.document_loaders.running import (
-    Stop,
-    ain_order,
-    in_order,
-    in_thread,
-)
-from langchain_mimo.document_loaders.schemas import (
-    scenes_field,
-)
-from langchain_mimo.document_loaders.transcripts import (
-    TranscriptSource,
-    cues_within,
-)
+from langchain_mimo.document_loaders.running import Stop, ain_order, in_order, in_thread
+from langchain_mimo.document_loaders.schemas import scenes_field
+from langchain_mimo.document_loaders.transcripts import TranscriptSource, cues_within
 from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoError,
@@ -267,11 +257,13 @@ class MiMoMediaParser(BaseBlobParser):
         claim = self._records.claim(ask.key, ask.info, check=stop.check)
         if isinstance(claim, Entry):
             return self._documents(ask, claim, seen, is_new=False)
+        message = None
         try:
             message = self._message(ask, stop)
             result = self._runnables[ask.schema].invoke([message])
         except BaseException as error:  # noqa: BLE001 - the journal learns of all
-            return self._failed(ask, error, record_failure(claim, error, ask), seen)
+            entry = record_failure(claim, error, ask, is_sent=message is not None)
+            return self._failed(ask, error, entry, seen)
         return self._documents(ask, record_answer(claim, result, ask), seen, is_new=True)
 
     async def adescribe(
@@ -293,11 +285,13 @@ class MiMoMediaParser(BaseBlobParser):
         claim = await self._records.aclaim(ask.key, ask.info, check=stop.check)
         if isinstance(claim, Entry):
             return self._documents(ask, claim, seen, is_new=False)
+        message = None
         try:
             message = await in_thread(stop, self._message, ask, stop)
             result = await self._runnables[ask.schema].ainvoke([message])
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - likewise
-            entry = await in_thread(stop, record_failure, claim, error, ask)
+            is_sent = message is not None
+            entry = await in_thread(stop, record_failure, claim, error, ask, is_sent=is_sent)
             return self._failed(ask, error, entry, seen)
         entry = await in_thread(stop, record_answer, claim, result, ask)
         return self._documents(ask, entry, seen, is_new=True)

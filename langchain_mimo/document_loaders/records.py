@@ -69,17 +69,23 @@ def record_answer(claim: AnyClaim, result: Mapping[str, Any], ask: Ask) -> Entry
     return claim.finish(answer) if refused is None else claim.fail("refused", refused, answer)
 
 
-def record_failure(claim: AnyClaim, error: BaseException, ask: Ask) -> Entry | None:
+def record_failure(
+    claim: AnyClaim, error: BaseException, ask: Ask, *, is_sent: bool
+) -> Entry | None:
     """Record that there is no answer; None if nothing was sent, so that nothing is recorded.
 
     Args:
         claim: The right to ask, which ends here.
         error: Why there is none.
         ask: What was asked.
+        is_sent: Whether the model was called. If that was cancelled, it counts as one request,
+            which may be billed.
     """
-    if isinstance(error, StoppedError):
+    is_cancelled = not isinstance(error, Exception)
+    if isinstance(error, StoppedError) or (is_cancelled and not is_sent):
         claim.release()
         return None
     text = str(error) or f"it was ended by {type(error).__name__}"
     state: Literal["refused", "failed"] = "refused" if is_refusal(error) else "failed"
-    return claim.fail(state, text, partial_answer(error, ask))
+    answer = partial_answer(error, ask) or (Answer("") if is_cancelled else None)
+    return claim.fail(state, text, answer)

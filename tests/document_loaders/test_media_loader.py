@@ -378,6 +378,7 @@ async def test_cancelling_sends_nothing_more_and_gives_claims_back(folder, tmp_p
     assert len(asyncio.all_tasks()) == 1
     sent = len(llm.seen)
     assert 2 <= sent <= 3
+    assert journal.report().total.attempts == sent
     await asyncio.sleep(0.1)
     assert len(llm.seen) == sent
     llm.delay = 0.0
