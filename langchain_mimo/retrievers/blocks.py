@@ -65,7 +65,8 @@ def media_blocks(
         prepared_dir: Folder for files that have to be converted: ranges of videos that are not
             H.264 in MP4 or MOV, and files that MiMo does not take. It is created, each file is made
             once and used again, and all may be deleted at any time. The model needs it in
-            `allowed_media_dirs`.
+            `allowed_media_dirs`. The loader must not find it: put it outside of the folder that is
+            loaded, or begin its name with a dot.
         label: Whether a text stands before each block: "[1] talk.mp4, 12.5 s to 40 s", with what
             the block shows.
 

@@ -13,6 +13,8 @@ import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -31,6 +33,7 @@ Root: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 MODALITIES = ("image", "video", "audio")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_RAW_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 _UNSEEN = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -121,7 +124,10 @@ def _hit(rank: int, document: Document, source: Any, roots: tuple[str, ...]) -> 
     metadata = document.metadata
     if not isinstance(source, str) or not source:
         raise ValueError("its metadata have no source; use Documents of MiMoMediaLoader")
-    choice("its modality", metadata.get("modality"), MODALITIES)
+    try:
+        choice("its modality", metadata.get("modality"), MODALITIES)
+    except ValueError as error:
+        raise ValueError(f"{error}; leave what is no media out of the search") from None
     modality: Modality = metadata["modality"]
     start_s = end_s = 0.0
     if modality != "image":
@@ -156,11 +162,13 @@ def _paths(source: str, roots: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("it was indexed from bytes that have no file; index a file")
     if "\0" in source or ".." in Path(source).parts:
         raise ValueError('its source must be a path under root without ".."')
+    # Bytes of a name that are not UTF-8 are written as "\xe9"; the hash tells which file is meant.
+    raw = _RAW_BYTE.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), source)
     found, reason = [], ""
-    for root in roots:
+    for root, name in product(roots, dict.fromkeys((source, raw))):
         folder = root if os.path.isdir(root) else os.path.dirname(root)  # noqa: PTH112, PTH120
         try:
-            real = os.path.realpath(os.path.join(folder, source))  # noqa: PTH118
+            real = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118
             if not Path(real).is_relative_to(root):
                 reason = reason or "it is not under root; pass the folder that was loaded"
             elif not stat.S_ISREG(os.lstat(real).st_mode):
@@ -177,14 +185,15 @@ def _paths(source: str, roots: tuple[str, ...]) -> tuple[str, ...]:
 def check_digests(hits: Iterable[Hit]) -> list[Hit]:
     """Compare the hashes of files with those of the metadata, and keep the path that fits.
 
-    Each file is read once; `media.file_digest` remembers its hash until it changes.
+    Each file is read once, and `media.file_digest` remembers its hash until it changes.
 
     Raises:
         MediaError: A file has changed since it was indexed, or cannot be read.
     """
+    digest_of = lru_cache(file_digest)
     checked = []
     for hit in hits:
-        fitting = [path for path in hit.paths if file_digest(path) == hit.sha256]
+        fitting = [path for path in hit.paths if digest_of(path) == hit.sha256]
         if hit.paths and not fitting:
             raise changed(hit.source)
         checked.append(replace(hit, paths=tuple(fitting[:1])))

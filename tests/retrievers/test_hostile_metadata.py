@@ -11,6 +11,7 @@ from langchain_core.documents import Document
 from media_files import make_image, make_video
 from moment_samples import described
 
+from langchain_mimo.document_loaders import MediaBlobLoader
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.retrievers import media_blocks, moments_of
 
@@ -114,7 +115,7 @@ OTHERS = {
     "no hash": ({"source_sha256": ""}, "64 hexadecimal digits"),
     "a hash of bytes": ({"source_sha256": b"0" * 64}, "64 hexadecimal digits"),
     "another modality": ({"modality": "text"}, "its modality must be"),
-    "no modality": ({"modality": None}, "its modality must be"),
+    "no modality": ({"modality": None}, "got None; leave what is no media out of the search"),
     "a list of modalities": ({"modality": ["video"]}, "its modality must be"),
     "a start before 0": ({"start_s": -1.0}, "its start_s must be a number >= 0"),
     "a start that is NaN": ({"start_s": float("nan")}, "its start_s must be a number"),
@@ -154,6 +155,15 @@ def test_a_file_with_another_hash_is_read_for_its_hash_alone(root, opens):
     assert opens == [str(root / "talk.mp4")]
 
 
+def test_each_file_is_read_for_its_hash_once(root, opens):
+    document = described(root, "talk.mp4", 0.0, 1.0)
+    other = described(root, "talk.mp4", 1.0, 2.0)
+    opens.clear()
+    moments_of([document, other] * 4, root=root)
+    # For the hash, for the header, and for its packets.
+    assert opens.count(str(root / "talk.mp4")) <= 3
+
+
 def test_a_file_that_changes_behind_the_check_is_not_shown(root, videos, monkeypatch):
     document = described(root, "talk.mp4", 0.0, 3.0)
     monkeypatch.setattr(
@@ -188,6 +198,17 @@ def test_numbers_of_other_types_are_taken(root):
     document = described(root, "talk.mp4", Decimal("0.5"), Decimal("1.5"))
     moment = moments_of([document], root=root, pad_s=0.25)[0]
     assert (moment.start_s, moment.end_s) == (0.25, 1.75)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_not_utf_8_are_found(root):
+    (root / "talk.mp4").rename(root / os.fsdecode(b"caf\xe9 \\x1.mp4"))
+    (blob,) = MediaBlobLoader(root, glob="caf*").yield_blobs()
+    document = described(root, os.fsdecode(b"caf\xe9 \\x1.mp4"), 0.0, 3.0)
+    document.metadata["source"] = blob.metadata["source"]
+    assert document.metadata["source"] == r"caf\xe9 \x1.mp4"
+    block = media_blocks([document], root=root)[1]
+    assert block["url"].endswith("/caf%E9%20%5Cx1.mp4")
 
 
 def test_root_may_be_a_link_a_file_and_several(root, tmp_path):
