@@ -69,9 +69,14 @@ def test_a_file_that_is_refused_is_not_open(notes):
 
 def test_a_transaction_that_fails_changes_nothing(notes):
     db = notes._open(1.0)
-    with pytest.raises(ZeroDivisionError), immediate(db):
-        db.execute("INSERT INTO notes VALUES ('one')")
-        raise ZeroDivisionError
+
+    def fail():
+        with immediate(db):
+            db.execute("INSERT INTO notes VALUES ('one')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with immediate(db):
         db.execute("INSERT INTO notes VALUES ('two')")
     assert db.execute("SELECT text FROM notes").fetchall() == [("two",)]

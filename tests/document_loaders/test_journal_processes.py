@@ -15,7 +15,7 @@ import pytest
 from journal_samples import answer, info
 
 from langchain_mimo import MiMoError
-from langchain_mimo.document_loaders import Claim, MediaJournal
+from langchain_mimo.document_loaders import Claim, MediaBlobLoader, MediaJournal
 
 SPAWN = multiprocessing.get_context("spawn")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -242,6 +242,7 @@ def test_a_fork_and_a_second_journal_hold_locks_of_their_own(path):
             assert holds_lock()
             assert in_child(child)
         journal.report()
+        assert list(MediaBlobLoader(Path(path).parent).yield_blobs()) == []
         assert holds_lock()
 
 
