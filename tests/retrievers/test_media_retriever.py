@@ -5,6 +5,7 @@ import json
 import threading
 
 import pytest
+from blockbuster import blockbuster_ctx
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
 from langchain_core.retrievers import BaseRetriever
@@ -181,6 +182,16 @@ def test_the_tool_returns_texts_media_and_an_artifact(retriever):
     ]
     assert message.artifact == [m.to_dict() for m in moments]
     assert json.loads(json.dumps(message.artifact)) == message.artifact
+
+
+async def test_nothing_blocks_the_event_loop(retriever):
+    tool = create_media_retriever_tool(retriever)
+    arguments = {"name": tool.name, "args": {"query": "a talk"}, "id": "1", "type": "tool_call"}
+    await tool.ainvoke(arguments)  # imports what is imported on first use
+    with blockbuster_ctx("langchain_mimo"):
+        found = await retriever.ainvoke("a talk")
+        assert len(await retriever.aas_blocks(found)) == 6
+        assert len((await tool.ainvoke(arguments)).artifact) == 3
 
 
 async def test_the_tool_is_the_same_async(retriever):
