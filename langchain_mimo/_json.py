@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_DEPTH = 100
@@ -21,6 +22,28 @@ REPLACEMENT = "\ufffd"
 _HIGH_FIRST, _HIGH_LAST = "\ud800", "\udbff"
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def _reused_encoder() -> Callable[[Any, int], Iterable[str]] | None:
+    """Return what `_ENCODER` makes anew for each call, without its note of circular references."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # as in PyPy
+        return None
+    write: Callable[[Any, int], Iterable[str]] = make(
+        None,
+        _ENCODER.default,
+        json.encoder.encode_basestring,
+        None,
+        _ENCODER.key_separator,
+        _ENCODER.item_separator,
+        _ENCODER.sort_keys,
+        _ENCODER.skipkeys,
+        _ENCODER.allow_nan,
+    )
+    return write
+
+
+_write = _reused_encoder()
 
 
 def _reject_constant(name: str) -> Any:
@@ -127,7 +150,18 @@ def strict_object(text: str) -> dict[str, Any] | None:
 
 
 def dump_json(value: Any) -> str:
-    """Write JSON the way models write call arguments: spaces after separators, no escapes."""
+    """Write JSON the way models write call arguments: spaces after separators, no escapes.
+
+    Raises:
+        TypeError: JSON has no such value.
+        ValueError: The value contains itself.
+        RecursionError: It is nested too deeply.
+    """
+    if _write is not None:
+        try:
+            return "".join(_write(value, 0))
+        except RecursionError:
+            pass  # `_ENCODER` tells a value that contains itself apart
     return _ENCODER.encode(value)
 
 

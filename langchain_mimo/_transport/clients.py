@@ -79,10 +79,11 @@ class ClientSettings:
 
     def key(self) -> tuple[Any, ...]:
         """Return what identifies a shared client: the settings and the environment they read."""
+        own = (self.proxy, self.verify, self.trust_env)  # no `self`: its hash is slow
         if not self.trust_env:
-            return (self,)
+            return own
         certificates = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-        return (self, tuple(sorted(getproxies().items())), certificates)
+        return (*own, tuple(sorted(getproxies().items())), certificates)
 
     def build(self, kind: type[AnyClient]) -> SharedClient[AnyClient]:
         """Create a client.

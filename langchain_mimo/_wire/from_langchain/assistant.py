@@ -79,7 +79,7 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
     reasoning = _reasoning_in_fields(additional) if additional else ""
     blocks: _BlockContents | None = None
     if isinstance(content, str):
-        text = join_surrogates(content)
+        text = content if content.isascii() else join_surrogates(content)
     else:
         blocks = _read_blocks(content, index, repair=repair)
         text = join_surrogates("".join(blocks.texts))
@@ -87,10 +87,12 @@ def read_assistant(message: BaseMessage, index: int, *, repair: bool = False) ->
     metadata = message.response_metadata
     if reasoning and metadata:
         reasoning = _reasoning_of_last_attempt(reasoning, metadata)
-    if not text and additional:
-        text = join_surrogates(_text_in_fields(additional))
+    if not text and additional and (instead := _text_in_fields(additional)):
+        text = join_surrogates(instead)
+    if not reasoning.isascii():
+        reasoning = join_surrogates(reasoning)
     name = join_surrogates(message.name) if message.name else None
-    turn = AssistantTurn(text, join_surrogates(reasoning) if reasoning else None, [], name)
+    turn = AssistantTurn(text, reasoning or None, [], name)
     parsed = ParsedAssistant(turn)
     _read_calls(message, blocks, index, parsed)
     if metadata and metadata.get("model_provider") == "mimo":
@@ -235,8 +237,11 @@ def _read_calls(
     if valid or invalid:
         raw = message.additional_kwargs.get("raw_arguments")
         for call in valid or ():
-            arguments = _exact_arguments(call.get("id"), call["args"], raw, index)
-            _add_call(parsed, call.get("id"), call["name"], arguments, index)
+            call_id, args = call.get("id"), call["args"]
+            arguments = _kept_arguments(call_id, args, raw) if raw else None
+            if arguments is None:
+                arguments = _arguments_json(args, call_id, index)
+            _add_call(parsed, call_id, call["name"], arguments, index)
         for call in invalid or ():
             arguments = unwrap_arguments(call.get("args"))
             added = _add_call(parsed, call.get("id"), call.get("name"), arguments, index)
@@ -267,41 +272,53 @@ def _add_call(
     parsed: ParsedAssistant, call_id: str | None, name: str | None, arguments: str, index: int
 ) -> ToolCall:
     calls = parsed.turn.calls
-    call_id = join_surrogates(call_id) if call_id else ""
+    if call_id and not call_id.isascii():
+        call_id = join_surrogates(call_id)
     if not call_id or (calls and any(call.id == call_id for call in calls)):
         call_id = f"call_{index}_{len(calls)}"
         while any(call.id == call_id for call in calls):
             call_id += "_"
         parsed.generated_ids.add(call_id)
+    name = name or UNNAMED_TOOL
     call = ToolCall(
-        call_id, join_surrogates(name) if name else UNNAMED_TOOL, join_surrogates(arguments)
+        call_id,
+        name if name.isascii() else join_surrogates(name),
+        arguments if arguments.isascii() else join_surrogates(arguments),
     )
     calls.append(call)
     return call
 
 
-def _exact_arguments(call_id: str | None, args: Any, raw: object, index: int) -> str:
-    """Return the model's own text if it was kept and still stands for the arguments, else JSON."""
-    if raw and isinstance(raw, Mapping) and call_id is not None and not is_too_deep(args):
+def _kept_arguments(call_id: str | None, args: Any, raw: object) -> str | None:
+    """Return the model's own text if it was kept and still stands for the arguments, else None."""
+    if isinstance(raw, Mapping) and call_id is not None and not is_too_deep(args):
         text = raw.get(call_id)
         if isinstance(text, str) and is_decoded_form(strict_object(text), args):
             return text
-    return _arguments_json(args, call_id, index)
+    return None
 
 
 def _arguments_json(args: Any, call_id: str | None, index: int) -> str:
-    if is_too_deep(args):
-        raise HistoryError(
-            f"the arguments of tool call {call_id!r} are nested more than {MAX_DEPTH} levels deep; "
-            "flatten them",
-            index,
-        )
     try:
-        return dump_json(args)
-    except (TypeError, ValueError) as error:
+        text = dump_json(args)
+    except (TypeError, ValueError, RecursionError) as error:
+        if is_too_deep(args):
+            raise _too_deep(call_id, index) from None
         raise HistoryError(
             f"the arguments of tool call {call_id!r} cannot be written as JSON: {error}", index
         ) from error
+    # Each level has a bracket, so few brackets are few levels.
+    if text.count("{") + text.count("[") > MAX_DEPTH and is_too_deep(args):
+        raise _too_deep(call_id, index)
+    return text
+
+
+def _too_deep(call_id: str | None, index: int) -> HistoryError:
+    return HistoryError(
+        f"the arguments of tool call {call_id!r} are nested more than {MAX_DEPTH} levels deep; "
+        "flatten them",
+        index,
+    )
 
 
 def unwrap_arguments(args: object) -> str:

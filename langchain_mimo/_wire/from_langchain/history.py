@@ -45,6 +45,7 @@ from langchain_mimo._wire.from_langchain.tool_results import (
     ToolResult,
     as_user_turn,
     media_turn,
+    plain_tool_turn,
     read_result_blocks,
     read_tool_message,
 )
@@ -322,9 +323,12 @@ class _Cleaner:
             or not isinstance(message.content, str)
         ):
             return False
-        turn = read_tool_message(message, index + 1, self._defaults).turn
-        if turn.media:
-            return False
+        if (content := message.content).startswith("["):
+            turn = read_tool_message(message, index + 1, self._defaults).turn
+            if turn.media:
+                return False
+        else:
+            turn = plain_tool_turn(call.id, content, is_error=message.status == "error")
         self._turns.append(turn)
         self._answered_ids = {call.id}
         return True

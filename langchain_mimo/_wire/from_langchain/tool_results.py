@@ -84,11 +84,18 @@ def read_tool_message(message: BaseMessage, index: int, defaults: MediaDefaults)
     if isinstance(content, str) and content.startswith("["):
         content = parse_json_blocks(content) or content
     if isinstance(content, str):
-        turn = ToolTurn(call_id, join_surrogates(content) or NO_OUTPUT, [], is_error)
+        turn = plain_tool_turn(call_id, content, is_error=is_error)
     else:
         pairs = [(block, (index, block_index)) for block_index, block in enumerate(content)]
         turn = _build_turn(call_id, pairs, defaults, is_error=is_error)
     return ToolResult(turn, message.name)
+
+
+def plain_tool_turn(call_id: str, text: str, *, is_error: bool) -> ToolTurn:
+    """Return the turn of a result that is a plain text."""
+    if not text.isascii():
+        text = join_surrogates(text)
+    return ToolTurn(call_id, text or NO_OUTPUT, [], is_error)
 
 
 def parse_json_blocks(text: str) -> list[str | dict[str, Any]] | None:
