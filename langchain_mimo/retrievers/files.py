@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol, TypeAlias
@@ -13,7 +12,7 @@ from langchain_mimo._checks import shown
 from langchain_mimo.document_loaders.bounds import SHORTEST_S, Bounds
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import SAFE_INLINE_BYTES, MediaInfo, PacketTable, probe
-from langchain_mimo.retrievers.hits import Hit, Modality
+from langchain_mimo.retrievers.hits import Modality
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 Form: TypeAlias = Literal["whole", "copied", "prepared", "url"]
@@ -181,6 +180,3 @@ class MediaFile:
 
 
 _A = {"image": "an image", "video": "a video", "audio": "audio"}
-
-Opener: TypeAlias = Callable[[Hit], MediaSource]
-"""Returns the source of a hit."""

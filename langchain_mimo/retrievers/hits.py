@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from langchain_core.documents import Document
 
 from langchain_mimo._checks import choice, number, shown
-from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
+from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import file_digest
 
 Modality: TypeAlias = Literal["image", "video", "audio"]
@@ -203,13 +203,3 @@ def check_digests(hits: Iterable[Hit]) -> list[Hit]:
 def changed(source: str) -> MediaError:
     """Return the error for a file that is not the one that was indexed."""
     return MediaError(f"{shown(source)} has changed since it was indexed; index again")
-
-
-def optional_number(name: str, value: Any, minimum: float) -> float | None:
-    """Check an argument that is a number or None.
-
-    Raises:
-        MiMoInputError: It is neither, or too small.
-    """
-    with as_input_error():
-        return None if value is None else number(name, value, minimum)
