@@ -10,7 +10,10 @@ from pathlib import Path
 
 import langchain_mimo
 
-ROOMS = ("catalogue", "chat_models", "cost", "errors", "media", "prepare", "tokens")
+ROOMS = (
+    *("catalogue", "chat_models", "cost", "document_loaders", "errors", "mcp", "media", "prepare"),
+    *("retrievers", "tokens"),
+)
 
 
 def main() -> None:

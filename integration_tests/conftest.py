@@ -34,6 +34,7 @@ BILLED = {
     "test_structured_output",
     *("test_tool_xml", "test_second_chances_and_limits", "test_native_schemas"),
     *("test_conversations_calls", "test_conversations_histories", "test_media_files"),
+    *("test_chain", "test_loader", "test_moments_sent", "test_parser"),
 }
 """Modules in all of whose tests a ledger must be the emulator's bill."""
 

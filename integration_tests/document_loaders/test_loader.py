@@ -215,7 +215,7 @@ def test_documents_are_found_by_time(emulator, folder, tmp_path):
 
 def test_a_ceiling_of_cost_ends_the_run_and_a_second_run_resumes(emulator, folder, tmp_path):
     whole = make(emulator, folder, tmp_path, journal=tmp_path / "other").load()
-    emulator.requests.clear()
+    emulator.reset()
     loader = make(emulator, folder, tmp_path, max_cost=0.0016, max_concurrency=1)
     documents = []
 
