@@ -44,6 +44,7 @@ class SqliteFile(ABC):
             path: An absolute path.
         """
         self.path = path
+        self._real_path = path
         self._db: sqlite3.Connection | None = None
 
     def __del__(self) -> None:
@@ -60,7 +61,7 @@ class SqliteFile(ABC):
         if self._db is not None:
             self._db.close()
             self._db = None
-            _open_paths.remove(self.path)
+            _open_paths.remove(self._real_path)
 
     @abstractmethod
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -78,8 +79,9 @@ class SqliteFile(ABC):
         """
         import sqlite3  # noqa: PLC0415 - see above
 
+        self._real_path = os.path.realpath(self.path)  # SQLite's other files are beside this one
         self._create_private()
-        _open_paths.append(self.path)
+        _open_paths.append(self._real_path)
         try:
             db = sqlite3.connect(
                 self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
@@ -90,7 +92,7 @@ class SqliteFile(ABC):
                 db.close()
                 raise
         except BaseException:
-            _open_paths.remove(self.path)
+            _open_paths.remove(self._real_path)
             raise
         self._db = db
         _open_files.add(self)
@@ -98,13 +100,13 @@ class SqliteFile(ABC):
 
     def _create_private(self) -> None:
         """Create a file that only its owner may read, since SQLite would let everybody read it."""
-        folder = Path(self.path).parent
+        folder = Path(self._real_path).parent
         if not folder.is_dir():
             raise self._refusal(f"its folder {folder} does not exist")
         if Path(self.path).is_dir():
             raise self._refusal("it is a folder; add the name of a file")
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(os.open(self._real_path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             # SQLite would give its files beside a read-only file the same mode, and leave them.
             is_effective = os.access in os.supports_effective_ids

@@ -3,6 +3,7 @@
 import gc
 import os
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_a_file_is_open_by_any_name_until_its_last_connection_is_closed(notes):
     del other
     gc.collect()
     assert not is_open(notes.path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need permission there")
+def test_a_link_is_followed_to_a_file_that_may_not_exist_yet(tmp_path):
+    (tmp_path / "folder").mkdir()
+    link, target = tmp_path / "link.db", tmp_path / "folder" / "notes.db"
+    link.symlink_to(target)
+    notes = Notes(str(link))
+    notes._open(1.0).execute("INSERT INTO notes VALUES ('one')")
+    names = [str(target) + suffix for suffix in ("", "-wal", "-shm")]
+    assert all(is_open(name) for name in names)
+    assert {Path(name).stat().st_mode & 0o777 for name in names} == {0o600}
+    link.unlink()
+    notes.close()
+    assert not is_open(target)
 
 
 def test_a_file_that_is_refused_is_not_open(notes):

@@ -109,7 +109,7 @@ class JournalFile(SqliteFile):
                 return self._db
             self._leave()
         db = self._open(BUSY_SECONDS)
-        self._identities = _identity(self.path), _identity(self.path + "-wal")
+        self._identities = _identity(self.path), _identity(self._real_path + "-wal")
         return db
 
     def _leave(self) -> None:
@@ -118,10 +118,10 @@ class JournalFile(SqliteFile):
         SQLite leaves the write-ahead log of such a file, and would read it as that of the new one.
         """
         self.close()
-        if _identity(self.path + "-wal") == self._identities[1]:
+        if _identity(self._real_path + "-wal") == self._identities[1]:
             for suffix in ("-wal", "-shm"):
                 with suppress(OSError):
-                    Path(self.path + suffix).unlink()
+                    Path(self._real_path + suffix).unlink()
         place = "the file that is there now" if Path(self.path).exists() else "a new file"
         warn(
             f"the journal {self.path} was deleted or replaced while it was open; it goes on in "

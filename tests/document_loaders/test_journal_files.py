@@ -395,11 +395,15 @@ def test_a_journal_that_was_deleted_goes_on_in_a_new_file(path, suffixes, count)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be replaced there")
-def test_a_journal_that_was_replaced_goes_on_in_the_other_file(path):
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_journal_that_was_replaced_goes_on_in_the_other_file(path, is_link):
     answers = fill(path.with_name("copy"), "xyz")
+    target = path.with_name("target") if is_link else path
+    if is_link:
+        path.symlink_to(target)
     with MediaJournal(path) as journal:
         claim = journal.claim("a", info())
-        path.with_name("copy").replace(path)
+        path.with_name("copy").replace(target)
         with pytest.warns(UserWarning, match="it goes on in the file that is there now"):
             assert journal.claim("x", info()) == answers["x"]
         claim.finish(answer("mine"))
