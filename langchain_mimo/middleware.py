@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -54,9 +55,13 @@ class MediaWindowMiddleware(AgentMiddleware[Any, Any, Any]):
 
         [The video gate.mp4 is no longer attached. You said then: A red car waits at the gate.]
 
-    which is the first answer that the model gave after it and before it left the window; an answer
-    without tool calls goes before a text beside them. If it gave none, the text names the medium
-    only. Messages, tool calls and their results stay in their places.
+    which is the first answer that the model gave after it and before newer media arrived; an answer
+    without tool calls goes before a text beside them. If it gave none, the text says so. Of several
+    media of one arrival, the first has what was said, and the others refer to it:
+
+        [The image is no longer attached. It is one of the 2 media described above.]
+
+    Messages, tool calls and their results stay in their places.
 
     What is replaced stays replaced by the same text in every later request, so that the beginning
     of a growing thread stays the same and is read from MiMo's cache.
@@ -118,13 +123,13 @@ class MediaWindowMiddleware(AgentMiddleware[Any, Any, Any]):
             end = self._end(messages, arrivals, number)
             if end is None:
                 break
-            said = ""
-            if self.replace == "description":
-                said = _shortened(_said(messages[max(arrival) + 1 : end]), self.max_characters)
+            if number + 1 < len(arrivals):  # From there on, what is said is about newer media.
+                end = min(end, *arrivals[number + 1])
+            said = _shortened(_said(messages[max(arrival) + 1 : end]), self.max_characters)
+            media = sum(bool(_kind(block)) for blocks in arrival.values() for block in blocks)
+            notes = _notes(said, media) if self.replace == "description" else repeat("")
             for index, blocks in arrival.items():
-                # Once for an arrival: behind its last medium.
-                is_last = index == max(arrival)
-                content = _without_media(blocks, said if is_last else "")
+                content = [_text(block, next(notes)) if _kind(block) else block for block in blocks]
                 windowed[index] = messages[index].model_copy(update={"content": content})
         return windowed
 
@@ -182,24 +187,28 @@ def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def _without_media(blocks: Sequence[Any], said: str) -> list[Any]:
-    """Return blocks with a text in the place of each medium; the last one has what was said."""
-    last = max(index for index, block in enumerate(blocks) if _kind(block))
-    return [
-        _text(block, said if index == last else "") if _kind(block) else block
-        for index, block in enumerate(blocks)
-    ]
+def _notes(said: str, media: int) -> Iterator[str]:
+    """Yield what the texts of one arrival say about what the model said, without end.
+
+    Args:
+        said: What it said, or "".
+        media: How many media the arrival has, >= 1.
+    """
+    if not said:
+        yield from repeat(" You said nothing about it before newer media arrived.")
+    together = f" of the {media} media that arrived together" if media > 1 else ""
+    yield f" You said then{together}: {said}"
+    yield from repeat(f" It is one of the {media} media described above.")
 
 
-def _text(block: Mapping[str, Any], said: str) -> dict[str, str]:
+def _text(block: Mapping[str, Any], note: str) -> dict[str, str]:
     kind = _kind(block)
     noun = "audio file" if kind == "audio" else str(kind)
     name = _name(block)
-    about = f" You said then: {said}" if said else ""
     named = f" {' '.join(name.split())}" if name.strip() else ""
     return {
         "type": "text",
-        "text": f"[The {noun}{named}{_range(block)} is no longer attached.{about}]",
+        "text": f"[The {noun}{named}{_range(block)} is no longer attached.{note}]",
     }
 
 

@@ -28,6 +28,8 @@ IMAGE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 AUDIO = {"type": "file", "base64": WAV, "mime_type": "audio/wav"}
 NEWEST = HumanMessage([{"type": "text", "text": "And this?"}, {**IMAGE, "id": "newest"}])
 
+UNDESCRIBED = " You said nothing about it before newer media arrived."
+
 
 def text(words):
     return {"type": "text", "text": words}
@@ -95,7 +97,16 @@ def test_without_a_window_media_stay_until_they_are_answered():
     assert contents(answered, keep_last=0)[0] == [text("What is it?"), text(expected)]
 
 
-def test_parallel_results_are_one_arrival():
+def replaced_texts(messages, **options):
+    return [
+        block["text"]
+        for content in contents(messages, **options)
+        for block in content
+        if isinstance(block, dict) and block.get("text", "").startswith("[The ")
+    ]
+
+
+def test_media_of_one_arrival_share_what_was_said():
     thread = [
         HumanMessage("Look at both gates."),
         AIMessage("", tool_calls=[call("look", "1"), call("look", "2")]),
@@ -104,15 +115,43 @@ def test_parallel_results_are_one_arrival():
     ]
     assert windowed(thread) == thread
     seen = windowed([*thread, AIMessage("A car, and rain."), NEWEST])
+    together = "You said then of the 3 media that arrived together: A car, and rain."
+    shared = "is no longer attached. It is one of the 3 media described above.]"
     assert [message.content for message in seen[2:4]] == [
-        [text("[The video gate 1.mp4 is no longer attached.]")],
-        [
-            text("south"),
-            text("[The image is no longer attached.]"),
-            text("[The audio file is no longer attached. You said then: A car, and rain.]"),
-        ],
+        [text(f"[The video gate 1.mp4 is no longer attached. {together}]")],
+        [text("south"), text(f"[The image {shared}"), text(f"[The audio file {shared}")],
     ]
     assert [message.tool_call_id for message in seen[2:4]] == ["1", "2"]
+    names_only = ["video gate 1.mp4", "image", "audio file"]
+    assert replaced_texts([*thread, AIMessage("Rain."), NEWEST], replace="reference") == [
+        f"[The {name} is no longer attached.]" for name in names_only
+    ]
+    assert replaced_texts([*thread, AIMessage(""), NEWEST]) == [
+        f"[The {name} is no longer attached.{UNDESCRIBED}]" for name in names_only
+    ]
+
+
+@pytest.mark.parametrize("keep_last", [0, 1, 2, 3])
+def test_what_was_said_of_newer_media_is_not_said_of_older_ones(keep_last):
+    thread = [
+        HumanMessage([text("Look."), {**IMAGE, "title": "user.png"}]),
+        AIMessage("", tool_calls=[call("look", "1")]),
+        ToolMessage([VIDEO], tool_call_id="1"),
+        AIMessage("A car.", tool_calls=[call("look", "2")]),
+        ToolMessage([AUDIO], tool_call_id="2"),
+        AIMessage("Rain."),
+        HumanMessage([IMAGE]),
+        AIMessage("A tree."),
+    ]
+    assert (
+        replaced_texts(thread, keep_last=keep_last)
+        == [
+            f"[The image user.png is no longer attached.{UNDESCRIBED}]",
+            "[The video gate 1.mp4 is no longer attached. You said then: A car.]",
+            "[The audio file is no longer attached. You said then: Rain.]",
+            "[The image is no longer attached. You said then: A tree.]",
+        ][: 4 - keep_last]
+    )
 
 
 def test_media_that_langchain_wrote_as_json():
@@ -147,7 +186,7 @@ def test_what_was_said(between, said):
     # A message of the model separates arrivals, so without one they are one arrival.
     separator = [] if between else [AIMessage(" ")]
     replaced = contents([HumanMessage([IMAGE]), *between, *separator, NEWEST])[0][0]["text"]
-    about = f" You said then: {said}" if said else ""
+    about = f" You said then: {said}" if said else UNDESCRIBED
     assert replaced == f"[The image is no longer attached.{about}]"
 
 
