@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from numbered_videos import Recipe, audio_seconds, make_numbered, watch
 from ranged_blocks import packets, shown
 
-from langchain_mimo._media import ranged_files
+from langchain_mimo._media import known_files, ranged_files
 from langchain_mimo._media.cutting import known_indexes
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo.chat_models import ChatMiMo
@@ -257,6 +257,7 @@ def test_messages_hold_no_bytes(server, make_llm, sources):
 
 
 async def test_many_at_once_read_the_file_once(server, make_llm, sources, spool, monkeypatch):
+    monkeypatch.setattr(known_files, "SETTLED_NS", 0)
     known_indexes.known.clear()
     built, build = [], ranged_files.build_index
     monkeypatch.setattr(ranged_files, "build_index", lambda *args: built.append(1) or build(*args))

@@ -24,8 +24,10 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file, as `video_block` states it.
 
     The file is read in slices of 1 MB, once: its digest is remembered in this process until it
-    changes, by device, inode, size and time of change. A file that was changed within the last two
-    seconds is read each time. At most 10,000 digests are remembered.
+    changes, by device, inode, size and both times of change (`mtime` and `ctime`). A file that was
+    changed within the last two seconds is read each time. At most 10,000 digests are remembered.
+    On Windows, `ctime` is when the file was created: a change in place is not noticed there if the
+    size stays and a program sets `mtime` back.
 
     Args:
         path: Path of a local file.

@@ -1,7 +1,10 @@
 """Remembers what takes reading a whole file: its digest, the index of its packets.
 
-A file counts as the same by its device, inode, size and time of change, and only if that time is
-past: a file may be written twice within the resolution of the clock.
+A file counts as the same by its device, inode, size and the times at which its contents and its
+inode changed (`mtime`, `ctime`), and only if both are past: a file may be written twice within the
+resolution of the clock. Programs can set back `mtime`, but not `ctime`. On Windows, `ctime` is when
+the file was created: there, a file that is changed in place, with the same size and its `mtime` set
+back, counts as the same.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
-Identity: TypeAlias = tuple[int, int, int, int]
+Identity: TypeAlias = tuple[int, int, int, int, int]
 
 SETTLED_NS = 2_000_000_000
 """Nanoseconds after which a file is no longer being written."""
@@ -27,9 +30,10 @@ _LOOK_UP_SECONDS = 0.2
 def identity(descriptor: int) -> Identity | None:
     """Return what identifies an open file and its contents; None if nothing does."""
     state = os.fstat(descriptor)
-    if not state.st_ino or time.time_ns() - state.st_mtime_ns < SETTLED_NS:
+    times = state.st_mtime_ns, state.st_ctime_ns
+    if not state.st_ino or time.time_ns() - max(times) < SETTLED_NS:
         return None
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+    return state.st_dev, state.st_ino, state.st_size, *times
 
 
 class KnownFiles(Generic[T]):

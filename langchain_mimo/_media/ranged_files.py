@@ -186,7 +186,7 @@ def open_range(
         ValueError: The file has changed, or the range cannot be sent; the text is the reason.
     """
     assert source.time_range is not None
-    before = os.fstat(descriptor)
+    before = _state(descriptor)
     inspection = inspect_headers(kind, None, FileReader(descriptor))
     check_unchanged(descriptor, source, tick)
     with os.fdopen(os.dup(descriptor), "rb") as file:
@@ -205,11 +205,15 @@ def open_range(
             )
         except CannotCopyError as error:
             raise ValueError(f"{error}; {_remedy(kind, source.time_range)}") from error
-    after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if _state(descriptor) != before:
         os.close(copy)
         raise changed(source)
     return copy
+
+
+def _state(descriptor: int) -> tuple[int, int, int]:
+    state = os.fstat(descriptor)
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def _check_shown(ranged: RangedFile, source: LocalFile) -> None:

@@ -185,7 +185,10 @@ class MediaJournal:
     # Digests
 
     def digest_of(self, path: str | os.PathLike[str]) -> str | None:
-        """Return the SHA-256 of a file whose inode, size and time are those remembered; else None.
+        """Return the SHA-256 of a file whose inode, size and times are those remembered; else None.
+
+        The times are `mtime` and `ctime`. On Windows, `ctime` is when the file was created: a
+        change in place is not noticed there if the size stays and a program sets `mtime` back.
 
         Args:
             path: A file.
@@ -207,7 +210,7 @@ class MediaJournal:
         """Remember the SHA-256 of a file.
 
         A file that was written a moment ago is not remembered: it could change once more without
-        another size or time.
+        another size or times.
 
         Args:
             path: The file.
@@ -215,7 +218,8 @@ class MediaJournal:
             sha256: The hash as 64 hex digits.
         """
         self._check_open()
-        if abs(time.time_ns() - found.st_mtime_ns) < _tick_ns(found.st_mtime_ns):
+        now = time.time_ns()
+        if any(abs(now - each) < _tick_ns(each) for each in (found.st_mtime_ns, found.st_ctime_ns)):
             return
         with self._file.transaction() as db:
             db.execute(
@@ -337,12 +341,12 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 
 def _identity(found: os.stat_result) -> str:
     """Return what tells a file from another one that takes its place."""
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def _tick_ns(mtime_ns: int) -> int:
+def _tick_ns(time_ns: int) -> int:
     """Return how far the times of two changes are apart at least: 2 s on disks with whole seconds.
 
     Other file systems take the time of the kernel's last tick, up to 10 ms ago.
     """
-    return 20_000_000 if mtime_ns % 1_000_000_000 else 2_000_000_000
+    return 20_000_000 if time_ns % 1_000_000_000 else 2_000_000_000

@@ -47,7 +47,8 @@ class MediaPlan:
         location: Absolute path, bytes or URL.
         sha256: Of its bytes; "" for a URL, which is not fetched.
         size: Bytes; 0 for a URL.
-        mtime_ns: When the file was changed, in nanoseconds; 0 for bytes and URLs.
+        changed_ns: When the contents and the inode of the file changed (`mtime` and `ctime`), in
+            nanoseconds; 0 for bytes and URLs.
         segments: What is sent, one request each.
         cues: Its transcript, in seconds of the source.
         shown: Start and end of what a request shows of each segment that is copied while it is
@@ -59,7 +60,7 @@ class MediaPlan:
     location: str | bytes
     sha256: str
     size: int
-    mtime_ns: int
+    changed_ns: tuple[int, int]
     segments: tuple[MediaSegment, ...]
     cues: tuple[Cue, ...] = ()
     shown: Mapping[int, tuple[float, float]] = field(default_factory=dict)
@@ -79,14 +80,14 @@ class MediaPlan:
         return isinstance(self.location, str) and is_url(self.location)
 
     def check_unchanged(self) -> None:
-        """Check that a file is still the one that was planned, by its size and time.
+        """Check that a file is still the one that was planned, by its size and times.
 
         Raises:
             MediaError: It is gone or was changed.
         """
         if not isinstance(self.location, str) or self.is_remote:
             return
-        if _state_of(self.location) != (self.size, self.mtime_ns):
+        if _state_of(self.location) != (self.size, self.changed_ns):
             raise changed(self.location)
 
 
@@ -113,10 +114,10 @@ def plan_blob(
     """
     location, shown = location_of(blob), dict[int, tuple[float, float]]()
     if isinstance(location, str) and is_url(location):
-        size, mtime_ns, sha256 = 0, 0, ""
+        size, changed_ns, sha256 = 0, (0, 0), ""
         segments: Sequence[MediaSegment] = [_remote_segment(blob, location, options)]
     else:
-        size, mtime_ns = _state_of(location)
+        size, changed_ns = _state_of(location)
         info = probe(location)
         segments = plan_media(info, **options)
         if by_reference and isinstance(location, str):
@@ -124,7 +125,7 @@ def plan_blob(
         sha256 = _digest_of(location, journal)
     source = _source_of(blob, location, sha256)
     cues = transcript_of(blob, transcript, repr(source))
-    return MediaPlan(blob, source, location, sha256, size, mtime_ns, tuple(segments), cues, shown)
+    return MediaPlan(blob, source, location, sha256, size, changed_ns, tuple(segments), cues, shown)
 
 
 def _shown_ranges(
@@ -210,16 +211,16 @@ def _source_of(blob: Blob, location: str | bytes, sha256: str) -> str:
     return f"sha256:{sha256}" if sha256 and blob.data is not None else str(location)
 
 
-def _state_of(location: str | bytes) -> tuple[int, int]:
-    """Return size and time of change of a file; the time of bytes is 0.
+def _state_of(location: str | bytes) -> tuple[int, tuple[int, int]]:
+    """Return size and both times of change of a file; those of bytes are 0.
 
     Raises:
         MediaError: It is gone, or is no file that can be read.
     """
     if isinstance(location, bytes):
-        return len(location), 0
+        return len(location), (0, 0)
     status = _status_of(location)
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, (status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _status_of(path: str) -> os.stat_result:

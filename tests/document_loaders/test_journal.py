@@ -246,10 +246,11 @@ def test_forgetting_a_source_asks_again_and_spares_what_is_running(journal, path
 # ----------------------------------------------------------------------------------- digests
 
 
-def test_a_digest_is_remembered_by_inode_size_and_time(journal, path, tmp_path):
+def test_a_digest_is_remembered_by_inode_size_and_times(journal, path, tmp_path):
     file = tmp_path / "a.mp4"
     file.write_bytes(b"12345")
     os.utime(file, ns=(0, 1_700_000_000_123_456_789))
+    time.sleep(0.03)  # a tick of the kernel after the last change
     found = file.stat()
     assert journal.digest_of(file) is None
     journal.remember_digest(file, found, "ab" * 32)
@@ -260,6 +261,13 @@ def test_a_digest_is_remembered_by_inode_size_and_time(journal, path, tmp_path):
     os.utime(file, ns=(0, found.st_mtime_ns))
     file.write_bytes(b"123456")
     os.utime(file, ns=(0, found.st_mtime_ns))
+    assert journal.digest_of(file) is None
+    file.write_bytes(b"54321")  # in place, and its time set back
+    os.utime(file, ns=(0, found.st_mtime_ns))
+    same = file.stat()
+    assert (same.st_ino, same.st_size, same.st_mtime_ns) == (
+        found.st_ino, found.st_size, found.st_mtime_ns,
+    )  # fmt: skip
     assert journal.digest_of(file) is None
     other = tmp_path / "b.mp4"
     other.write_bytes(b"abcde")
@@ -280,6 +288,7 @@ def test_a_file_that_was_written_a_moment_ago_is_not_remembered(
     time_ns = (time.time_ns() - 500_000_000) // tick * tick
     time_ns += tick == 1 and time_ns % 1_000_000_000 == 0
     os.utime(file, ns=(0, time_ns))
+    time.sleep(0.03)  # its inode changed now
     journal.remember_digest(file, file.stat(), "ab" * 32)
     assert (journal.digest_of(file) is not None) is is_remembered
 

@@ -8,20 +8,25 @@ import time
 
 import pytest
 
-from langchain_mimo._media import digests
+from langchain_mimo._media import digests, known_files
 from langchain_mimo._media.known_files import KnownFiles
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import file_digest
 
 
 @pytest.fixture
-def descriptors(tmp_path):
+def settled(monkeypatch):
+    """Let files count as settled at once: no program can set back when an inode changed."""
+    monkeypatch.setattr(known_files, "SETTLED_NS", 0)
+
+
+@pytest.fixture
+def descriptors(tmp_path, settled):
     """Ten files that nobody writes to any more."""
     opened = []
     for number in range(10):
         path = tmp_path / str(number)
         path.write_bytes(bytes(number + 1))
-        os.utime(path, (time.time() - 60,) * 2)
         opened.append(os.open(path, os.O_RDONLY))
     yield opened
     for descriptor in opened:
@@ -146,12 +151,40 @@ def test_a_digest_follows_the_file(tmp_path):
             assert file_digest(str(path)) == file_digest(path)
 
 
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("read_between", [False, True])
+def test_a_change_in_place_is_noticed_when_its_time_is_set_back(tmp_path, read_between):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    before = path.stat()
+    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+    time.sleep(0.03)  # a tick of the kernel
+    with path.open("r+b") as file:
+        file.write(b"two")
+    if read_between:
+        file_digest(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (before.st_ino, before.st_size, before.st_mtime_ns) == (
+        after.st_ino, after.st_size, after.st_mtime_ns,
+    )  # fmt: skip
+    assert file_digest(path) == hashlib.sha256(b"two").hexdigest()
+
+
+def test_a_file_whose_time_was_set_back_is_not_settled(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    os.utime(path, (0, 0))
+    with path.open("rb") as file:
+        assert known_files.identity(file.fileno()) is None
+
+
+@pytest.mark.usefixtures("settled")
 def test_digests_are_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(digests.known_digests, "_most", 5)
     for number in range(9):
         path = tmp_path / str(number)
         path.write_bytes(bytes([number]))
-        os.utime(path, (time.time() - 60,) * 2)
         file_digest(path)
     assert len(digests.known_digests) <= 5
 

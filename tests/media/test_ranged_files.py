@@ -1,6 +1,7 @@
 """Blocks with a time range: what they say, and that what is sent is the source, packet by packet."""
 
 import functools
+import hashlib
 import io
 import json
 import os
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from numbered_videos import Recipe, audio_seconds, make_numbered, watch
 from ranged_blocks import opened, packets, reference_of, samples, sent, shown
 
-from langchain_mimo._media import digests, ranged_files
+from langchain_mimo._media import digests, known_files, ranged_files
 from langchain_mimo._media.cutting import known_indexes
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo.errors import MediaError, MiMoInputError
@@ -384,8 +385,25 @@ def test_a_file_that_changed_is_refused(tmp_path):
         sent(block, tmp_path)
 
 
+def test_a_file_that_changed_in_place_is_refused_when_its_time_is_set_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(known_files, "SETTLED_NS", 0)
+    path = saved(tmp_path, numbered(Recipe(frames=40)))
+    block = video_block(path, start_s=1.25, end_s=2.15)
+    sent(block, tmp_path)
+    before, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    time.sleep(0.03)  # a tick of the kernel
+    with path.open("r+b") as file:
+        file.write(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(MediaError, match="has changed since the block was created"):
+        sent(block, tmp_path)
+    assert video_block(path)["extras"]["sha256"] == hashlib.sha256(data).hexdigest()
+
+
 def test_many_ranges_of_a_file_read_it_once(tmp_path, monkeypatch):
     path = saved(tmp_path, numbered(Recipe(frames=40, audio=True)))
+    monkeypatch.setattr(known_files, "SETTLED_NS", 0)
     read, built = [], []
     monkeypatch.setattr(
         digests, "_read", lambda *args, real=digests._read: read.append(1) or real(*args)
@@ -398,7 +416,7 @@ def test_many_ranges_of_a_file_read_it_once(tmp_path, monkeypatch):
     for block in blocks:
         sent(block, tmp_path)
     assert (len(read), len(built)) == (1, 1)
-    saved(tmp_path, path.read_bytes(), seconds_ago=0)
+    monkeypatch.setattr(known_files, "SETTLED_NS", 10**12)
     for _ in range(2):
         video_block(path, start_s=1, end_s=2)
     assert (len(read), len(built)) == (3, 3)  # it may still be written to

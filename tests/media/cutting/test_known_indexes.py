@@ -7,13 +7,14 @@ import time
 import pytest
 from media_files import make, make_video
 
+from langchain_mimo._media import known_files
 from langchain_mimo._media.cutting import known_indexes
 from langchain_mimo.prepare import prepare_many, prepare_video, video
 
 
 @pytest.fixture
 def builds(monkeypatch):
-    """The indexes that were built, none of which is known before."""
+    """The indexes that were built, none of which is known before; files count as settled."""
     built, survey = [], video.survey_packets
 
     def counted(*arguments):
@@ -21,6 +22,7 @@ def builds(monkeypatch):
         return built[-1]
 
     monkeypatch.setattr(video, "survey_packets", counted)
+    monkeypatch.setattr(known_files, "SETTLED_NS", 0)
     known_indexes.known.clear()
     yield built
     known_indexes.known.clear()
@@ -53,7 +55,7 @@ def test_the_pieces_of_a_file_share_an_index(tmp_path, builds):
     assert len(known_indexes.known) == 1
 
 
-@pytest.mark.parametrize("change", ["other size", "other time", "other file"])
+@pytest.mark.parametrize("change", ["other size", "other time", "other ctime", "other file"])
 def test_a_file_that_changed_is_read_again(tmp_path, builds, change):
     path = tmp_path / "lecture.mkv"
     write(path, make("video.mkv"))
@@ -61,14 +63,25 @@ def test_a_file_that_changed_is_read_again(tmp_path, builds, change):
     if change == "other file":
         path.rename(tmp_path / "old.mkv")
     replacement = make_video("matroska", seconds=3) if change == "other size" else make("video.mkv")
-    write(path, replacement, seconds_ago=30 if change != "other file" else 60)
+    if change == "other ctime":  # in place, and its time set back
+        before = path.stat()
+        time.sleep(0.03)  # a tick of the kernel
+        path.write_bytes(replacement)
+        os.utime(path, ns=(0, before.st_mtime_ns))
+    else:
+        write(path, replacement, seconds_ago=30 if change != "other file" else 60)
     assert prepare_video(path).data == prepare_video(replacement).data
     assert len(builds) == 3
 
 
-def test_a_file_that_may_still_be_written_is_not_remembered(tmp_path, builds):
+@pytest.mark.parametrize("seconds_ago", [0, 60])
+def test_a_file_that_may_still_be_written_is_not_remembered(
+    tmp_path, builds, monkeypatch, seconds_ago
+):
+    """Its inode changed a moment ago, whatever its time says."""
+    monkeypatch.setattr(known_files, "SETTLED_NS", 10**12)
     path = tmp_path / "live.mkv"
-    write(path, make("video.mkv"), seconds_ago=0)
+    write(path, make("video.mkv"), seconds_ago)
     prepare_video(path)
     prepare_video(path)
     assert len(builds) == 2
