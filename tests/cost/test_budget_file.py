@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_mimo import MediaError, MiMoConfigurationError, MiMoError
+from langchain_mimo._media.local_files import open_allowed_file, resolve_folders
+from langchain_mimo._media.references import LocalFile
 from langchain_mimo._processes import Process
 from langchain_mimo.cost import CallBudget, Money, budget_file, plan_corpus
 from langchain_mimo.cost.budget_file import FileStore
@@ -433,6 +435,8 @@ def test_looking_for_media_beside_a_budget_leaves_its_lock(path, suffix):
     for name in (file, link):
         with pytest.raises(MediaError, match="it is a budget or journal that is in use"):
             identify(name)
+        with pytest.raises(ValueError, match="it is a budget or journal that is in use"):
+            open_allowed_file(LocalFile(str(name)), resolve_folders(file.parent))
     unreadable = plan_corpus(file.parent, model="mimo-v2.6-flash").unreadable
     assert any(each.path.name == file.name for each in unreadable)
     assert list(MediaBlobLoader(file.parent).yield_blobs()) == []
