@@ -262,13 +262,14 @@ class CallBudget(BaseRateLimiter):
         terms = self._terms.get(name) or self._new_terms(name, call, model)
         ask = self._ask(call, model, terms)
         answer = self._lines.enter_now(ask)
-        return self._in_line(ask, terms) if answer is None else self._ticket(ask, terms, answer)
+        if answer is None:
+            return self._in_line(ask, terms)
+        if isinstance(answer, Spending):
+            raise self._too_costly(ask, answer)
+        return Ticket(self._lines, terms, answer)
 
     def _in_line(self, ask: Ask, terms: Terms) -> Admission:
         answer = yield from self._lines.enter(ask)
-        return self._ticket(ask, terms, answer)
-
-    def _ticket(self, ask: Ask, terms: Terms, answer: Any) -> Ticket:
         if isinstance(answer, Spending):
             raise self._too_costly(ask, answer)
         return Ticket(self._lines, terms, answer)

@@ -188,18 +188,9 @@ class _Window:
             self.tokens -= entry.tokens
             entry.is_over = True
 
-    def missing(self, ask: Ask, now: float) -> Later | None:
-        """Return how long there is no room for a request; None if there is."""
-        entries = self.entries
-        if entries and entries[0].at + self.period <= now:
-            self.forget(now)
-        most = ask.requests_per_minute
-        requests = 0 if most is None else self.requests + 1 - most
-        most = ask.tokens_per_minute
-        tokens = 0 if most is None else self.tokens + ask.tokens - most
-        if requests <= 0 and tokens <= 0:
-            return None
-        for entry in entries:
+    def until_room(self, requests: int, tokens: int, now: float) -> Later | None:
+        """Return how long requests and tokens too many still stay; None if they do not leave."""
+        for entry in self.entries:
             reason = "tokens_per_minute" if tokens > 0 else "requests_per_minute"
             requests -= entry.requests
             tokens -= entry.tokens
@@ -235,15 +226,23 @@ class MemoryStore:
         now = self._clock()
         if self._pauses and (left := self._paused(ask.account, now)) > 0:
             return Later(left, "pause")
-        if answer := ceiling(ask, self._spent, self._lost, self._running):
-            return answer
-        window = self._windows.get(ask.window)
-        if window is None:
-            if len(self._windows) >= _MANY:
-                self._forget_idle(now)
-            window = self._windows[ask.window] = _Window(self._period)
-        if (missing := window.missing(ask, now)) is not None:
-            return missing
+        most = ask.max_cost
+        if most is not None and self._spent + self._lost + self._running + ask.cost > most:
+            answer = ceiling(ask, self._spent, self._lost, self._running)
+            if answer is not None:
+                return answer
+        window = self._windows.get(ask.window) or self._new_window(ask.window, now)
+        entries = window.entries
+        if entries and entries[0].at + window.period <= now:
+            window.forget(now)
+        limit = ask.requests_per_minute
+        requests = 0 if limit is None else window.requests + 1 - limit
+        limit = ask.tokens_per_minute
+        tokens = 0 if limit is None else window.tokens + ask.tokens - limit
+        if requests > 0 or tokens > 0:
+            later = window.until_room(requests, tokens, now)
+            if later is not None:
+                return later
         if ask.max_concurrency is not None and window.running >= ask.max_concurrency:
             return Later(None, "max_concurrency")
         window.running += 1
@@ -251,12 +250,15 @@ class MemoryStore:
         self._running += ask.cost
         return _Entry(window, now, 1, ask.tokens, ask.cost)
 
-    def _forget_idle(self, now: float) -> None:
-        """Drop the windows that are empty, for a program whose keys change again and again."""
-        for name, window in list(self._windows.items()):
-            window.forget(now)
-            if not window.entries and not window.running:
-                del self._windows[name]
+    def _new_window(self, name: str, now: float) -> _Window:
+        """Return a new window; many others that are empty go, as when keys change all the time."""
+        if len(self._windows) >= _MANY:
+            for other, window in list(self._windows.items()):
+                window.forget(now)
+                if not window.entries and not window.running:
+                    del self._windows[other]
+        window = self._windows[name] = _Window(self._period)
+        return window
 
     def _paused(self, account: str, now: float) -> float:
         """Return the seconds of a pause that are left, and forget pauses that are over."""
