@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_mimo._json import SurrogateJoiner, clean_json, join_surrogates, strict_json
+from langchain_mimo import _json
+from langchain_mimo._json import (
+    SurrogateJoiner,
+    clean_json,
+    dump_json,
+    join_surrogates,
+    strict_json,
+)
 
 any_text = st.text(st.characters())  # surrogates included
 
@@ -65,3 +72,40 @@ def test_clean_json_has_no_lone_surrogates_and_is_otherwise_equal(value, escaped
 def test_keys_that_become_the_same_are_refused():
     with pytest.raises(ValueError, match="more than once"):
         clean_json(r'{"\ud83d": 1, "\udbff": 2}')
+
+
+any_key = st.one_of(any_text, st.integers(), st.floats(), st.booleans(), st.none())
+any_json = st.recursive(
+    st.one_of(any_key, st.just(10**400)),
+    lambda inner: st.one_of(
+        st.lists(inner), st.tuples(inner), st.dictionaries(any_key, inner, max_size=4)
+    ),
+)
+
+
+@given(any_json)
+def test_json_is_written_as_by_the_standard_library(value):
+    assert dump_json(value) == json.dumps(value, ensure_ascii=False)
+
+
+@given(any_json)
+def test_json_is_written_the_same_without_the_encoder_in_c(value):
+    written = dump_json(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_json, "_write", None)
+        assert dump_json(value) == written
+
+
+@pytest.mark.parametrize("wrong", [{1, 2}, b"x", object(), {"a": [{1}]}, {("a",): 1}])
+def test_what_json_lacks_is_refused_each_time(wrong):
+    for _ in range(2):  # a failure leaves nothing behind
+        with pytest.raises(TypeError):
+            dump_json(wrong)
+    assert dump_json({"a": [1]}) == '{"a": [1]}'
+
+
+def test_a_value_that_contains_itself_is_refused():
+    value = {}
+    value["a"] = [value]
+    with pytest.raises(ValueError, match="Circular"):
+        dump_json(value)

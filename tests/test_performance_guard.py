@@ -175,20 +175,20 @@ def serve(monkeypatch):
 
 def test_calls_per_invoke(serve):
     llm = serve([ANSWER])
-    assert calls_of(lambda: llm.invoke("Hello")) <= 192
+    assert calls_of(lambda: llm.invoke("Hello")) <= 190
 
 
 def test_calls_that_a_budget_adds_to_an_invoke(serve):
     plain = serve([ANSWER])
     limited = plain.model_copy(update={"budget": CallBudget(max_concurrency=9, max_cost=1.0)})
     calls = [calls_of(lambda llm=llm: llm.invoke("Hello")) for llm in (plain, limited)]
-    assert calls[1] - calls[0] <= 20
+    assert calls[1] - calls[0] <= 15
 
 
 def test_calls_per_ainvoke(serve):
     llm = serve([ANSWER])
     with asyncio.Runner() as runner:
-        assert calls_of(lambda: runner.run(llm.ainvoke("Hello"))) <= 194
+        assert calls_of(lambda: runner.run(llm.ainvoke("Hello"))) <= 191
 
 
 def test_calls_per_invoke_with_a_client_of_ones_own():
@@ -312,7 +312,7 @@ def calls_to_encode(messages):
 
 
 def test_the_cost_per_message_is_constant():
-    assert calls_to_encode(200) / 200 <= 15
+    assert calls_to_encode(200) / 200 <= 10
     growth = (calls_to_encode(400) - calls_to_encode(200)) / (
         calls_to_encode(200) - calls_to_encode(100)
     )

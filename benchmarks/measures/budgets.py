@@ -40,9 +40,10 @@ def measure(context: Context) -> list[Measure]:
             IN_MEMORY: CallBudget(**LIMITS),
             IN_A_FILE: CallBudget(**LIMITS, share=Path(folder) / "budget.db"),
         }
-        # Without this limit, each call reserves the largest output of the model.
+        # Without this limit, each call reserves the largest output of the model; no response is
+        # longer than its limit.
         models = {
-            name: create(url, budget=budget, max_completion_tokens=500)
+            name: create(url, budget=budget, max_completion_tokens=4_000)
             for name, budget in budgets.items()
         }
         measures = []
