@@ -36,6 +36,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo.errors import MediaError
@@ -62,8 +63,52 @@ _SUFFIXES = {
     "flac": "audio/flac",
     "m4a": "audio/mp4",
     "ogg": "audio/ogg",
+    **dict.fromkeys(("mkv", "mk3d"), "video/x-matroska"),
+    "mka": "audio/x-matroska",
+    "webm": "video/webm",
+    "flv": "video/x-flv",
+    **dict.fromkeys(("mpg", "mpeg"), "video/mpeg"),
+    "ogv": "video/ogg",
+    **{name: f"image/{name}" for name in ("heic", "heif", "avif", "jp2", "jxl")},
+    **dict.fromkeys(("tif", "tiff"), "image/tiff"),
+    "svg": "image/svg+xml",
+    "ico": "image/x-icon",
+    "psd": "image/vnd.adobe.photoshop",
+    "aac": "audio/aac",
+    "wma": "audio/x-ms-wma",
+    **dict.fromkeys(("aif", "aiff"), "audio/aiff"),
+    **dict.fromkeys(("mid", "midi"), "audio/midi"),
+    "amr": "audio/amr",
 }
-"""MIME types of links without one, by what follows the last dot; the formats that MiMo reads."""
+"""MIME types of links without one, by what follows the last dot of their path."""
+
+_UNREAD: dict[str, str] = {
+    **dict.fromkeys(("video/x-matroska", "video/matroska"), "Matroska"),
+    **dict.fromkeys(("audio/x-matroska", "audio/matroska"), "Matroska"),
+    **dict.fromkeys(("video/webm", "audio/webm"), "WebM"),
+    **dict.fromkeys(("video/x-flv", "video/flv"), "Flash video"),
+    "video/mpeg": "MPEG program stream",
+    "video/mp2t": "MPEG transport stream",
+    "video/ogg": "OGG with Theora video",
+    **{f"image/hei{end}": "HEIC" for end in ("c", "f", "c-sequence", "f-sequence")},
+    "image/avif": "AVIF",
+    "image/tiff": "TIFF",
+    "image/jp2": "JPEG 2000",
+    "image/jxl": "JPEG XL",
+    "image/svg+xml": "SVG",
+    **dict.fromkeys(("image/x-icon", "image/vnd.microsoft.icon"), "ICO"),
+    "image/vnd.adobe.photoshop": "Photoshop",
+    **dict.fromkeys(("audio/aac", "audio/x-aac", "audio/aacp"), "raw AAC (ADTS)"),
+    **dict.fromkeys(("audio/x-ms-wma", "audio/wma"), "WMA"),
+    **dict.fromkeys(("audio/aiff", "audio/x-aiff"), "AIFF"),
+    **dict.fromkeys(("audio/midi", "audio/x-midi", "audio/mid"), "MIDI"),
+    **dict.fromkeys(("audio/amr", "audio/amr-wb"), "AMR"),
+    "audio/basic": "AU",
+    "audio/x-caf": "Core Audio (CAF)",
+    "audio/ac3": "AC-3",
+    "audio/eac3": "E-AC-3",
+}
+"""Formats that MiMo does not read, by the MIME types of links; other types are left to MiMo."""
 
 _OPENED = re.compile(r"https?://|file:(?://(?:localhost)?)?/(?![/\\])", re.IGNORECASE)
 """The beginning of links that a model opens, or MiMo's servers: files are those of this machine."""
@@ -85,9 +130,9 @@ async def media_interceptor(request: Any, handler: Callable[[Any], Awaitable[Any
     - Links to media by http or https (by MIME type, or without one by suffix) become references,
       which MiMo's servers fetch. So do `file://` links: nothing is opened here, and the model opens
       them only in its `allowed_media_dirs`, otherwise it raises. All other links become text.
-    - What cannot be sent (damaged, of a format that MiMo does not read, or with more than
-      52,428,800 characters of base64, which are 39,321,600 bytes) becomes a sentence for the model,
-      and a warning for the program, once per tool.
+    - What cannot be sent (damaged, of a format that MiMo does not read, also behind a link by http
+      or https, or with more than 52,428,800 characters of base64, which are 39,321,600 bytes)
+      becomes a sentence for the model, and a warning for the program, once per tool.
     - Text, images, documents, structured content and the mark of an error stay as they are.
 
     Args:
@@ -200,18 +245,19 @@ def _converted(content: list[Any], types: Any) -> tuple[list[Any], list[str]]:
             warnings.append(f"{error.what} that cannot be sent to MiMo: {error.reason}")
             # What a program can do about it is no use to the model.
             reason = error.reason.partition("; ")[0]
-            text = f"[The tool returned {error.what}, which is left out: {reason}]"
-            converted.append(types.TextContent(type="text", text=text))
+            text = f"[The tool returned {error.what}, which is left out: {reason}] {error.link}"
+            converted.append(types.TextContent(type="text", text=text.rstrip()))
     return converted, warnings
 
 
 class _LeftOutError(Exception):
-    """Media that cannot be sent: what they are, such as "a video (3 bytes)", and why."""
+    """Media that cannot be sent: what they are, such as "a video (3 bytes)", why, and the link."""
 
-    def __init__(self, what: str, reason: str) -> None:
+    def __init__(self, what: str, reason: str, link: str = "") -> None:
         super().__init__(reason)
         self.what = what
         self.reason = reason
+        self.link = link
 
 
 def _item(item: Any, types: Any) -> Any:
@@ -299,19 +345,31 @@ def _link(item: Any, types: Any) -> Any:
     """Return a link: to media that the model may open as a reference, any other as text.
 
     Raises:
-        _LeftOutError: It contains the file, and that cannot be sent.
+        _LeftOutError: It contains the file, or MiMo would fetch it, and that cannot be sent.
     """
     uri, stated = str(item.uri), _mime_type(item)
     if contained := _CONTAINED.match(uri):
         data = uri[contained.end() :]
         return _file(item, data, stated or contained[1].lower(), None, types)
     if stated in _GENERIC:
-        suffix = uri.partition("?")[0].partition("#")[0].rpartition(".")[2]
-        stated = _SUFFIXES.get(suffix.lower(), stated)
-    if stated.partition("/")[0] in _BLOCKS and _OPENED.match(uri):
-        link = {"type": "resource_link", "name": item.name, "uri": uri, "mimeType": stated}
-        return types.ResourceLink.model_validate(link)
+        stated = _SUFFIXES.get(_suffix(uri), stated)
     named = (getattr(item, key, None) for key in ("title", "name", "description"))
     details = [*dict.fromkeys(filter(None, named)), uri[:_LONGEST_LINK], stated]
     text = f"[Link: {', '.join(filter(None, details))}]"
-    return types.TextContent(type="text", text=text)
+    kind = stated.partition("/")[0]
+    if kind not in _BLOCKS or not _OPENED.match(uri):
+        return types.TextContent(type="text", text=text)
+    # The bytes of a local file decide what it is, as soon as the model opens it.
+    if stated in _UNREAD and not uri.lower().startswith("file:"):
+        reason = f"MiMo does not read {_UNREAD[stated]}; link to a format that it reads"
+        raise _LeftOutError(f"a link to {_WITH_ARTICLE[kind]}", reason, text)
+    link = {"type": "resource_link", "name": item.name, "uri": uri, "mimeType": stated}
+    return types.ResourceLink.model_validate(link)
+
+
+def _suffix(uri: str) -> str:
+    """Return what follows the last dot of a link's path, in lower case, or ""."""
+    try:
+        return urlsplit(uri).path.rpartition(".")[2].lower()
+    except ValueError:  # "https://[…"
+        return ""

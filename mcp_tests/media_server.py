@@ -111,6 +111,20 @@ CONTENT = {
         link(f"data:audio/wav;base64,{data_of('audio.wav')}"),
         link(f"data:,{'x' * 3_000}", "audio/wav"),
     ],
+    "unread links": lambda: [
+        link("https://example.com/a.mkv?token=1", "video/x-matroska", title="Gate"),
+        link("https://example.com/b", "Audio/AAC; rate=8000"),
+        link("https://example.com/c.HEIC#top"),
+        link("https://example.com/d.webm", "application/octet-stream"),
+        link("https://example.com/e", "image/svg+xml"),
+    ],
+    "doubtful links": lambda: [
+        link("https://example.com/a.mkv", "video/mp4"),
+        link("https://example.com/b", "video/x-unheard-of"),
+        link((folder() / "screen.mkv").as_uri(), "video/x-matroska"),
+        link("https://example.com/d.ts"),
+        link("https://example.mov"),
+    ],
     "text like audio": lambda: [
         resource("x://notes", encoded(b"ID3 tags, explained"), "text/plain")
     ],

@@ -148,6 +148,54 @@ async def test_links(connect, folder):
     assert result.content[8]["text"] == f"[Link: link, data:,{'x' * 1_994}, audio/wav]"
 
 
+async def test_links_to_formats_that_mimo_does_not_read_become_sentences(connect):
+    async with connect() as tools:
+        with pytest.warns(
+            UserWarning, match="MCP tool 'fetch' returned a link to a video"
+        ) as caught:
+            result = await message(tools["fetch"], "unread links")
+    (warned,) = [str(each.message) for each in caught if "MCP tool" in str(each.message)]
+    assert "token" not in warned
+    left_out = "which is left out: MiMo does not read"
+    assert [block.get("text") for block in result.content] == [
+        (
+            f"[The tool returned a link to a video, {left_out} Matroska] "
+            "[Link: Gate, link, https://example.com/a.mkv?token=1, video/x-matroska]"
+        ),
+        (
+            f"[The tool returned a link to an audio file, {left_out} raw AAC (ADTS)] "
+            "[Link: link, https://example.com/b, audio/aac]"
+        ),
+        (
+            f"[The tool returned a link to an image, {left_out} HEIC] "
+            "[Link: link, https://example.com/c.HEIC#top, image/heic]"
+        ),
+        (
+            f"[The tool returned a link to a video, {left_out} WebM] "
+            "[Link: link, https://example.com/d.webm, video/webm]"
+        ),
+        (
+            f"[The tool returned a link to an image, {left_out} SVG] "
+            "[Link: link, https://example.com/e, image/svg+xml]"
+        ),
+    ]
+
+
+async def test_stated_types_go_before_suffixes_and_bytes_before_both(connect, folder):
+    async with connect() as tools:
+        result = await message(tools["fetch"], "doubtful links")
+    linked = [(block["type"], block.get("url"), block.get("mime_type")) for block in result.content]
+    assert linked[:3] == [
+        ("file", "https://example.com/a.mkv", "video/mp4"),
+        ("file", "https://example.com/b", "video/x-unheard-of"),
+        ("file", (folder / "screen.mkv").as_uri(), "video/x-matroska"),
+    ]
+    assert [block["text"].rstrip("/]") for block in result.content[3:]] == [
+        "[Link: link, https://example.com/d.ts",
+        "[Link: link, https://example.mov",  # mcp 1 adds a slash
+    ]
+
+
 async def test_structured_content_stays(connect):
     async with connect() as tools:
         result = await message(tools["measure"], "audio")
@@ -172,6 +220,7 @@ SENT = {
     "mixed": ["image", "audio", "video"],
     "mislabelled": ["video", "audio", "image"],
     "damaged": [],
+    "unread links": [],
 }
 FILES = {"image": "image.png", "video": "video.mp4", "audio": "audio.wav"}
 
