@@ -91,6 +91,38 @@ def test_deep_arguments_of_calls(make, depth):
         turns_of([message, result("c")])
 
 
+@pytest.mark.parametrize("args", [{"x": [[]] * 1000}, {"x": "[{" * 1000}, {"x": [{"y": [1]}] * 99}])
+def test_wide_arguments_of_calls_pass(args):
+    call = {"name": "f", "args": args, "id": "c", "type": "tool_call"}
+    assert (
+        json.loads(turns_of([AIMessage("", tool_calls=[call]), result("c")])[0].calls[0].arguments)
+        == args
+    )
+
+
+def test_deep_arguments_that_json_lacks_are_called_deep():
+    inner = {1, 2}
+    for _ in range(MAX_DEPTH + 1):
+        inner = [inner]
+    call = {"name": "f", "args": {"x": inner}, "id": "c", "type": "tool_call"}
+    message = AIMessage.model_construct(
+        content="", tool_calls=[call], invalid_tool_calls=[], additional_kwargs={}
+    )
+    with pytest.raises(HistoryError, match="'c' are nested more than 100 levels"):
+        turns_of([message, result("c")])
+
+
+def test_arguments_that_contain_themselves_are_refused():
+    args = {}
+    args["x"] = args
+    call = {"name": "f", "args": args, "id": "c", "type": "tool_call"}
+    message = AIMessage.model_construct(
+        content="", tool_calls=[call], invalid_tool_calls=[], additional_kwargs={}
+    )
+    with pytest.raises(HistoryError, match="'c' are nested more than 100 levels"):
+        turns_of([message, result("c")])
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_deep_arguments_in_blocks(depth):
     block = {"type": "tool_use", "id": "c", "name": "f", "input": {"x": listed(depth)}}
