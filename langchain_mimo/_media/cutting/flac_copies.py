@@ -29,6 +29,10 @@ _BLOCK_SIZE_BYTES = {6: 1, 7: 2}
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 """Bytes behind the number of a frame, by the codes in its header."""
 
+_MIN_FRAME_BYTES = 10
+"""Bytes of the shortest frame (RFC 9639, section 9): a header of 4 bytes, a number and a CRC, one
+constant subframe of a header and a sample of up to 8 bits, as digital silence has, and a CRC."""
+
 _CRC8, _CRC16 = 0x107, 0x18005
 
 
@@ -72,12 +76,14 @@ def _stream_info(stream: Any, samples: int) -> bytes:
 
 def _renumbered(frame: bytes, number: int, sample: int) -> bytes:
     """Return a frame with another number: of the frame, or of its first sample if they vary."""
-    if len(frame) < 16 or frame[0] != 0xFF or frame[1] & 0xFE != 0xF8:
+    if len(frame) < _MIN_FRAME_BYTES or frame[0] != 0xFF or frame[1] & 0xFE != 0xF8:
         raise MediaError("one of its frames is damaged")
     counts_samples = frame[1] & 1
     number_end = 4 + _coded_length(frame[4])
     codes = _BLOCK_SIZE_BYTES.get(frame[2] >> 4, 0) + _RATE_BYTES.get(frame[2] & 15, 0)
     header_end = number_end + codes
+    if header_end + 3 > len(frame):
+        raise MediaError("one of its frames is damaged")
     old = frame[: header_end + 1]
     new = frame[:4] + _coded(sample if counts_samples else number) + frame[number_end:header_end]
     new += bytes([_crc(new, _CRC8, 8)])

@@ -15,6 +15,7 @@ from langchain_mimo._media.cutting.joints import Joints
 from langchain_mimo._media.cutting.key_frames import GroupStart, group_start
 from langchain_mimo._media.cutting.rates import frame_rate
 from langchain_mimo._media.cutting.times import Span, Tick
+from langchain_mimo._media.headers.flac import parse_frame_header
 from langchain_mimo.errors import MediaError
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 50, 1_536_000
@@ -319,17 +320,28 @@ class _Builder:
             index.knows_order = index.knows_order and packet.dts is not None and not self._reorders
             pts = packet.dts
         if pts is None:  # not even a time of decoding: one frame after the other
-            pts = index.pts[-1] + self._step if index.pts else 0
+            pts = index.pts[-1] + (index.durations[-1] or self._step) if index.pts else 0
         start = GroupStart.NONE
         if packet.is_keyframe:
             start = GroupStart.CLOSED
             if index.kind == "video" and index.codec in ("h264", "hevc"):
                 start = group_start(index.codec, self._extradata, bytes(packet))
         index.pts.append(pts)
-        index.durations.append(max(packet.duration or 0, 0))
+        index.durations.append(max(packet.duration or 0, 0) or self._flac_duration(packet))
         index.sizes.append(packet.size)
         index.starts.append(start)
         index.hidden.append(packet.is_discard or (self._hides_negative and pts < 0))
+
+    def _flac_duration(self, packet: Any) -> int:
+        """Return how long a FLAC frame is, in ticks; 0 if it is unknown, or no FLAC.
+
+        FFmpeg does not know it when STREAMINFO alone states the sample rate.
+        """
+        index = self._index
+        frame = parse_frame_header(bytes(packet), 0, 0) if index.codec == "flac" else None
+        if frame is None or not index.sample_rate:
+            return 0
+        return round(Fraction(frame.samples, index.sample_rate) / index.time_base)
 
     def finish(self) -> StreamIndex:
         """Return the index, with groups found to be open by their leading frames."""

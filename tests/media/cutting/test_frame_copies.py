@@ -1,15 +1,20 @@
 """FLAC and MP3 files of copied frames: what their headers state, and that checksums are right."""
 
 import io
+import tempfile
+from array import array
+from pathlib import Path
 
 import av
 import media_files
 import pytest
-from cutting import index_bytes, no_tick
+from cutting import FEW_EXAMPLES, index_bytes, no_tick
+from flac_files import RATE, Block, flac_file
 from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_mimo._media.cutting import flac_copies
+from langchain_mimo._media.cutting.copying import CopyTarget, copy_planned
 from langchain_mimo._media.cutting.flac_copies import write_flac
 from langchain_mimo._media.cutting.mp3_copies import write_mp3
 from langchain_mimo._media.cutting.ranges import plan_range
@@ -66,6 +71,67 @@ def test_a_frame_with_any_number_keeps_its_audio_and_gets_its_checksums(numbers,
     assert flac_copies._coded_length(coded[0]) == len(coded)
     if number < 0xD800:  # Python knows the same code, for characters
         assert flac_copies._coded(number) == chr(number).encode()
+
+
+SHAPES = {
+    "silence": lambda length, top, random: [0] * length,
+    "level": lambda length, top, random: [random.randint(-top, top - 1)] * length,
+    "ramp": lambda length, top, random: [at % 30 - 15 for at in range(length)],
+    "noise": lambda length, top, random: [random.randint(-top, top - 1) for _ in range(length)],
+}
+
+
+def flac_blocks(random, depth):
+    """Make the blocks of a FLAC file, with every kind of subframe."""
+    channels, varies, size = random.choice([1, 1, 2, 6]), random.random() < 0.5, None
+    has_rate = random.random() < 0.7
+    blocks = []
+    for _ in range(random.randint(2, 40)):
+        size = random.randint(16, 600) if varies or not size else size
+        shape, wasted = random.choice(sorted(SHAPES)), random.choice([0, 0, 1, 3])
+        kinds = ["verbatim", "fixed", "lpc"] + ["constant"] * 3 * (shape in ("silence", "level"))
+        top = min(1 << (depth - 1 - wasted), 1 << 20)
+        drawn = (SHAPES[shape](size, top, random) for _ in range(channels))
+        samples = tuple(tuple(each << wasted for each in channel) for channel in drawn)
+        side = shape != "noise" and random.random() < 0.5
+        kind, order = random.choice(kinds), random.randint(0, 4)
+        blocks.append(Block(samples, kind, order, wasted, side, has_rate))
+    return blocks, varies
+
+
+def decoded(data, depth):
+    """Return the samples of a FLAC file, interleaved, as FFmpeg decodes them."""
+    samples = array("i")
+    with av.open(io.BytesIO(data)) as container:
+        for frame in container.decode(audio=0):
+            code = {"s16": "h", "s32": "i"}[frame.format.name]
+            count = frame.samples * frame.layout.nb_channels
+            samples.extend(array(code, bytes(frame.planes[0])).tolist()[:count])
+    unused = (16 if depth <= 16 else 32) - depth
+    return [each >> unused for each in samples]
+
+
+@FEW_EXAMPLES
+@given(random=st.randoms(use_true_random=False), depth=st.sampled_from([8, 16, 24]))
+def test_what_is_planned_of_any_flac_is_copied_sample_by_sample(random, depth):
+    blocks, varies = flac_blocks(random, depth)
+    channels = len(blocks[0].samples)
+    whole = [
+        each for block in blocks for moment in zip(*block.samples, strict=True) for each in moment
+    ]
+    content, length = flac_file(blocks, depth, varies=varies), len(whole) // channels / RATE
+    assert decoded(content, depth) == whole, "the helper's file is wrong"
+    source = index_bytes(content, "audio")
+    start_s, end_s = random.uniform(0, length * 0.95), random.choice([None, length * 0.97])
+    plan = plan_range("audio", source.index, start_s, end_s)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "copy.flac"
+        copy_planned(source, plan, CopyTarget(path, "flac", "audio"), no_tick)
+        copy = decoded(path.read_bytes(), depth)
+    first, end = round(plan.start * RATE), min(length, end_s or length) * RATE
+    assert first <= start_s * RATE
+    assert first + len(copy) // channels >= round(end)
+    assert copy == whole[first * channels : first * channels + len(copy)]
 
 
 @pytest.mark.parametrize("name", ["voice.mp3", "slow.mp3", "bare.mp3"])
