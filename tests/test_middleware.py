@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 
@@ -313,6 +314,26 @@ def test_what_is_replaced_stays_replaced_by_the_same_text(thread, keep_last):
         last_answer = max((i for i in range(end) if isinstance(thread[i], AIMessage)), default=-1)
         # What the model has not seen yet is never taken away.
         assert seen[last_answer + 1 :] == thread[last_answer + 1 : end]
+
+
+@given(threads(), st.integers(0, 3))
+def test_descriptions_were_said_before_newer_media_arrived(thread, keep_last):
+    numbered = [
+        message.model_copy(update={"content": f"Answer {index}."})
+        if isinstance(message, AIMessage) and message.content
+        else message
+        for index, message in enumerate(thread)
+    ]
+    seen = windowed(numbered, keep_last=keep_last)
+    replaced = [index for index in range(len(thread)) if seen[index] is not numbered[index]]
+    for index in replaced:
+        for said in re.findall(r"You said then[^:]*: Answer (\d+)\.", str(seen[index].content)):
+            between = thread[index + 1 : int(said)]
+            answers = [i for i, each in enumerate(between) if isinstance(each, AIMessage)]
+            newer = between[answers[0] :] if answers else []
+            assert int(said) > index
+            blocks = [block for message in newer for block in message_blocks(message)]
+            assert all(block not in (VIDEO, IMAGE, AUDIO) for block in blocks)
 
 
 # -------------------------------------------------------------------------------- arguments
