@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -69,9 +68,6 @@ class ConnectedFields(ModelHooks):
         from langchain_mimo._wire.formats import API_FORMATS
 
         api_format = API_FORMATS[self.api_format]
-        measure = None
-        if request is not None and request.measure is not None:
-            measure = partial(request.measure, request.turns)
         return ApiRequest(
             url=url or api_format.address(self._endpoints),
             headers=request_headers(key, self.default_headers, api_format.headers),
@@ -82,7 +78,7 @@ class ConnectedFields(ModelHooks):
             max_response_bytes=self.max_response_bytes or MAX_RESPONSE_BYTES,
             on_head=on_head,
             gate=self.budget,
-            measure=measure,
+            measure=None if request is None else request.media_tokens,
             is_mimos=self.server == "mimo",
         )
 

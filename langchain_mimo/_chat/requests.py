@@ -90,6 +90,10 @@ class ChatRequest:
     leaves_out: bool = False
     asked: int | None = None
 
+    def media_tokens(self) -> tuple[int, int]:
+        """Return the estimated tokens of the media, for a budget, as `measure` does."""
+        return (0, 0) if self.measure is None else self.measure(self.turns)
+
     def leave_out(self, error: MiMoError | None) -> bool:
         """Replace the media items that an error is about with notes, if the caller wishes so.
 
