@@ -32,12 +32,7 @@ from langchain_mimo.document_loaders.arguments import (
     schemas_of,
 )
 from langchain_mimo.document_loaders.documents import Described, documents_of
-from langchain_mimo.document_loaders.failures import (
-    OnError,
-    handled,
-    refusal,
-    status_of,
-)
+from langchain_mimo.document_loaders.failures import OnError, handled, refusal, status_of
 from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.journal_entries import Entry
 from langchain_mimo.document_loaders.plans import MediaPlan, PlanOptions, plan_blob, unplanned
@@ -51,6 +46,7 @@ from langchain_mimo.document_loaders.records import (
 from langchain_mimo.document_loaders.requests import (
     Ask,
     ask_for,
+    encoded_instead,
     media_block,
     model_name,
 )
@@ -58,6 +54,7 @@ from langchain_mimo.document_loaders.running import Stop, ain_order, in_order, i
 from langchain_mimo.document_loaders.schemas import scenes_field
 from langchain_mimo.document_loaders.transcripts import TranscriptSource, cues_within
 from langchain_mimo.errors import (
+    MediaError,
     MiMoConfigurationError,
     MiMoError,
     as_configuration_error,
@@ -260,7 +257,12 @@ class MiMoMediaParser(BaseBlobParser):
         message = None
         try:
             message = self._message(ask, stop)
-            result = self._runnables[ask.schema].invoke([message])
+            runnable = self._runnables[ask.schema]
+            try:
+                result = runnable.invoke([message])
+            except MediaError as error:
+                message = self._message(encoded_instead(ask, error), stop)
+                result = runnable.invoke([message])
         except BaseException as error:  # noqa: BLE001 - the journal learns of all
             entry = record_failure(claim, error, ask, is_sent=message is not None)
             return self._failed(ask, error, entry, seen)
@@ -288,7 +290,13 @@ class MiMoMediaParser(BaseBlobParser):
         message = None
         try:
             message = await in_thread(stop, self._message, ask, stop)
-            result = await self._runnables[ask.schema].ainvoke([message])
+            runnable = self._runnables[ask.schema]
+            try:
+                result = await runnable.ainvoke([message])
+            except MediaError as error:
+                other = encoded_instead(ask, error)
+                message = await in_thread(stop, self._message, other, stop)
+                result = await runnable.ainvoke([message])
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - likewise
             is_sent = message is not None
             entry = await in_thread(stop, record_failure, claim, error, ask, is_sent=is_sent)

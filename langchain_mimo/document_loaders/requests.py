@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from langchain_mimo.document_loaders.schemas import answer_text
 from langchain_mimo.errors import MediaError, MiMoContentFilterError, MiMoError
 from langchain_mimo.media import SAFE_INLINE_BYTES, audio_block, image_block, video_block
 from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
+
+logger = logging.getLogger("langchain_mimo")
 
 BLOCKS: dict[str, Callable[..., dict[str, Any]]] = {
     "image": image_block,
@@ -189,6 +192,29 @@ def media_block(
         times = {"start_s": segment.start_s, "end_s": segment.end_s}
         return _checked(block(plan.location, **times, **sampling), ask)
     return block(_prepared(ask, options, progress).data, **sampling)
+
+
+def encoded_instead(ask: Ask, error: MediaError) -> Ask:
+    """Return what is asked of a segment whose copy failed, to be encoded in its place.
+
+    A plan knows the packets, but only writing a copy shows that they decode. What is encoded shows
+    what the copy would have shown, under the same key.
+
+    Args:
+        ask: The segment.
+        error: Why it could not be sent.
+
+    Raises:
+        MediaError: The error, if the segment is not a copy or its file was changed.
+    """
+    if not ask.segment.copied:
+        raise error
+    ask.plan.check_unchanged()
+    start, end = ask.plan.shown_range(ask.segment)
+    reason = error.reason.partition("; encode ")[0]
+    logger.warning("%s is encoded, because its copy failed: %s", ask.described.name, reason)
+    segment = replace(ask.segment, start_s=start, end_s=end, copied=False)
+    return replace(ask, segment=segment)
 
 
 def _inline_block(

@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import media_files
 import numbered_videos
 import pytest
 from blockbuster import blockbuster_ctx
@@ -182,6 +183,36 @@ def test_chatmimo_gets_references_with_ranges(talk, tmp_path):
         with av.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as container:
             numbers = [numbered_videos.number_of(frame) for frame in container.decode(video=0)]
         assert numbers == list(range(30 * index, 30 * index + 30))
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_copy_that_fails_its_verification_is_encoded_instead(tmp_path, caplog, is_async):
+    path = tmp_path / "padded.mp3"
+    path.write_bytes(media_files.make("voice.mp3") + bytes(5000))  # read as a last packet
+    api = ScriptedAPI(SCENES)
+    asked = parser(
+        api.llm(allowed_media_dirs=tmp_path),
+        plan={"max_seconds": 1.0},
+        journal=tmp_path / "j.db",
+        max_concurrency=1,
+    )
+    plan = asked.plan(Blob(path=str(path)))
+    assert all(segment.copied for segment in plan.segments)
+    shown = [plan.shown_range(segment) for segment in plan.segments]
+    for _ in range(2):
+        parse = asked.aparse(Blob(path=str(path))) if is_async else None
+        documents = asyncio.run(parse) if is_async else asked.parse(Blob(path=str(path)))
+        assert set(status(documents)) == {"ok"}
+        assert len(api.bodies) == len(plan.segments), "the second run sends nothing"
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert "is encoded, because its copy failed: " in line
+    assert line.endswith("1 of its packets do not decode")
+    for body, (start, end) in zip(api.bodies, shown, strict=True):
+        data = body["messages"][0]["content"][0]["input_audio"]["data"]
+        with av.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))) as container:
+            rate = container.streams.audio[0].rate
+            heard = sum(frame.samples for frame in container.decode(audio=0)) / rate
+        assert heard == pytest.approx(end - start, abs=0.1)
 
 
 def test_the_models_own_sampling_is_the_default(talk, tmp_path):
