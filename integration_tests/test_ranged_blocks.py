@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import os
 import random
 import subprocess
@@ -11,6 +12,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import media_files
 import pytest
 from blockbuster import blockbuster_ctx
@@ -28,7 +30,7 @@ from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.cost import CallBudget
 from langchain_mimo.emulator import MiMoEmulator, Reply
 from langchain_mimo.errors import MediaError, MiMoServerError
-from langchain_mimo.media import audio_block, video_block
+from langchain_mimo.media import audio_block, probe, video_block
 
 RECIPES = {
     "plain.mp4": Recipe(frames=60, gop=10, b_frames=0),
@@ -141,6 +143,43 @@ def test_200_random_ranges_arrive_frame_exact(server, make_llm, sources):
         assert [each.digest for each in received] == [each.digest for each in inside]
         copied += 1
     assert copied > 180
+
+
+def without_late_audio(data, seconds):
+    """Return an MP4 whose audio ends early."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data)) as source, av.open(out, "w", format="mp4") as target:
+        copies = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            late = packet.stream.type == "audio" and packet.pts is not None
+            if packet.size and not (late and packet.pts * packet.time_base >= seconds):
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.timeout(120)
+def test_an_estimate_of_a_range_is_its_bill(server, make_llm, sources, tmp_path):
+    """Packets of audio go on behind the last frame, and audio may end before the file does."""
+    early = tmp_path / "early.mp4"
+    early.write_bytes(without_late_audio((sources / "b_frames.mp4").read_bytes(), 3))
+    llm = make_llm(allowed_media_dirs=[str(sources), str(tmp_path)])
+    mute, kinds = 0, [sources / name for name in RECIPES if name != "edited.mp4"]
+    for path in [*kinds, early]:
+        length = probe(path).duration_s
+        for start_s, end_s in ((0, 1), (1, 3), (length / 2, None), (0.7 * length, 0.8 * length)):
+            message = ask(video_block(path, start_s=start_s, end_s=end_s))
+            estimate = llm.estimate(message)
+            usage = llm.invoke(message).usage_metadata
+            details = usage["input_token_details"]
+            billed = details["video"], details.get("audio", 0), usage["input_tokens"]
+            expected = estimate.video, estimate.audio, estimate.total
+            whole = llm.estimate(ask(video_block(arrived(server)[-1])))
+            assert (whole.video, whole.audio, whole.total) == expected, (path, start_s)
+            if path.name != "variable.mp4":  # MP4 does not say when its last frame ends
+                assert expected == billed, (path, start_s)
+            mute += path == early and not estimate.audio
+    assert mute == 2
 
 
 @pytest.mark.parametrize("name", AUDIO)

@@ -263,7 +263,7 @@ def _detect_in_file(
     mime_type: str | None,
     name: str,
     time_range: TimeRange | None,
-) -> tuple[str, dict[str, float]]:
+) -> tuple[str, dict[str, Any]]:
     """Return the MIME type, and what `extras` state of the time range."""
     with _naming(kind, name):
         reader = FileReader(descriptor)
@@ -277,8 +277,11 @@ def _detect_in_file(
         end_s = ranged.index.duration
         if time_range.end_s is not None:
             end_s = min(time_range.end_s, end_s)
-        stated = {"start_s": time_range.start_s, "end_s": end_s}
+        stated: dict[str, Any] = {"start_s": time_range.start_s, "end_s": end_s}
         stated |= dict(zip(("shown_start_s", "shown_end_s"), ranged.shown, strict=True))
+        stated["copy_seconds"] = ranged.seconds
+        if kind == "video":
+            stated["copy_has_audio"] = ranged.has_audio
         return inspection.mime_type, stated
 
 

@@ -18,6 +18,7 @@ from typing import IO
 
 from langchain_mimo._media.av_container import open_container, pixel_format
 from langchain_mimo._media.content_changes import quiet_ranges, scene_changes
+from langchain_mimo._media.cutting.copying import copied_seconds
 from langchain_mimo._media.cutting.index import (
     Index,
     IndexedFile,
@@ -30,6 +31,7 @@ from langchain_mimo._media.cutting.known_indexes import index_of
 from langchain_mimo._media.cutting.planning import CannotCopyError, end_of
 from langchain_mimo._media.cutting.ranges import (
     copy_refusal,
+    has_audio,
     plan_range,
     range_size,
     shown_range,
@@ -54,12 +56,14 @@ class CopiedRange:
         seconds: How long the copy lasts. Its last audio packet may go on behind its last frame, by
             up to 0.1 s.
         size: The most bytes that it has.
+        has_audio: Whether it has audio. That of a video may begin late or end early.
     """
 
     start_s: float
     end_s: float
     seconds: float
     size: int
+    has_audio: bool
 
 
 class PacketTable:
@@ -145,24 +149,31 @@ class PacketTable:
             raise MediaError("prepare_video encodes it")
         return self._copied(start_s, end_s)
 
-    def _copied(self, start_s: float, end_s: float) -> CopiedRange:
+    def copy_bounds(self, start_s: float, end_s: float) -> CopiedRange:
+        """Return the most that such a copy is, of a video from sums alone: for many ranges.
+
+        Raises:
+            MediaError: Neither a block nor `prepare_video` copies this range.
+        """
+        if self.copy_refusal is not None and not self.is_copied_by_prepare:
+            raise MediaError(self.copy_refusal)
         if self.kind == "video":
             first, behind = self._place(start_s), self._place(end_s)
             if first is not None and behind is not None and first < behind:
                 return self._between_places(first, behind)
+        return self._copied(start_s, end_s)
+
+    def _copied(self, start_s: float, end_s: float) -> CopiedRange:
         try:
             plan = plan_range(self.kind, self._index, start_s, end_s)
         except CannotCopyError as error:
             raise MediaError(str(error)) from None
         shown = shown_range(self._index, plan)
-        ends = [
-            end_of(stream, planned.ordinals[-1])
-            for planned in plan.streams
-            if (stream := self._index.streams[planned.position]).kind == "audio"
-        ]
-        last = float(max([plan.end, *ends]) - self._index.start)
+        seconds = shown[1] - shown[0]
+        if self.kind == "video":
+            seconds = copied_seconds(self._index, plan)
         size = range_size(self._index, plan)
-        return CopiedRange(*shown, last - shown[0], size)
+        return CopiedRange(*shown, seconds, size, has_audio(self._index, plan))
 
     def scene_changes(self) -> list[tuple[float, float]]:
         """Return where the scenes of the video change, by its key frames, which are decoded.
@@ -200,7 +211,7 @@ class PacketTable:
         start_s = self._places[first]
         end_s = self._places[behind] if behind < len(self._places) else self.duration_s
         packets = payload = 0
-        last = end_s
+        last, is_heard = end_s, False
         for totals in self._totals:
             begin, stop = totals.places[first], totals.places[behind]
             packets += stop - begin
@@ -208,9 +219,11 @@ class PacketTable:
             if totals.hides_between(begin, stop):
                 raise MediaError("it contains frames that an edit list hides")
             if totals.stream.kind == "audio" and stop > begin:
+                is_heard = True
                 ends = end_of(totals.stream, totals.stream.order[stop - 1])
                 last = min(max(last, float(ends - self._index.start)), self.duration_s)
-        return CopiedRange(start_s, end_s, last - start_s, size_around(payload, packets))
+        size = size_around(payload, packets)
+        return CopiedRange(start_s, end_s, last - start_s, size, is_heard)
 
 
 class _Totals:

@@ -13,12 +13,13 @@ from typing import IO
 
 from langchain_mimo._media import limits
 from langchain_mimo._media.av_container import open_container
-from langchain_mimo._media.cutting.copying import CopyTarget, copy_planned
+from langchain_mimo._media.cutting.copying import CopyTarget, copied_seconds, copy_planned
 from langchain_mimo._media.cutting.index import Index, IndexedFile, build_index, streams_to_cut
 from langchain_mimo._media.cutting.known_indexes import index_of
 from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan
 from langchain_mimo._media.cutting.ranges import (
     copy_refusal,
+    has_audio,
     is_whole,
     plan_range,
     range_size,
@@ -53,11 +54,15 @@ class RangedFile:
         index: The index of the streams that are copied.
         plan: What is copied; None if the range is the whole file.
         shown: What the copy shows, in seconds from the first moment of the file.
+        seconds: How long it lasts, for its tokens.
+        has_audio: Whether it has audio.
     """
 
     index: Index
     plan: CopyPlan | None
     shown: tuple[float, float]
+    seconds: float
+    has_audio: bool
 
 
 def plan_file(
@@ -89,7 +94,8 @@ def plan_file(
         _check(copy_refusal(kind, inspection.format, header, None))
         index = _index(kind, file, tick)
         if is_whole(index, start_s, end_s):
-            return RangedFile(index, None, (0.0, index.duration))
+            whole = (0.0, index.duration)
+            return RangedFile(index, None, whole, index.duration, index.audio is not None)
         _check(copy_refusal(kind, inspection.format, header, index))
         plan = plan_range(kind, index, start_s, end_s)
     except CannotCopyError as error:
@@ -101,7 +107,9 @@ def plan_file(
             f"a copy of its range may have {length:,} characters of base64, but at most {most:,} "
             f"are sent; choose a shorter range, or {_remedy(kind, time_range)}"
         )
-    return RangedFile(index, plan, shown_range(index, plan))
+    shown = shown_range(index, plan)
+    seconds = copied_seconds(index, plan) if kind == "video" else shown[1] - shown[0]
+    return RangedFile(index, plan, shown, seconds, has_audio(index, plan))
 
 
 def _check(refusal: str | None) -> None:
@@ -133,7 +141,7 @@ def inspect_range(
 ) -> Inspection:
     """Inspect the header of a file that a block names with a time range, for what its copy shows.
 
-    Nothing is copied, and the packets are read only if the block does not state what is shown.
+    Nothing is copied, and the packets are read only if the block does not state what the copy is.
 
     Args:
         descriptor: The open file.
@@ -150,20 +158,22 @@ def inspect_range(
     if source.size not in (None, reader.size):
         raise changed(source)
     inspection = inspect_headers(kind, None, reader)
-    header = inspection.header
+    header = inspection.header if isinstance(inspection.header, AVHeader) else AVHeader()
+    seconds, audio = time_range.seconds, time_range.has_audio
     if time_range.shown is not None:
         start, end = time_range.shown
-        there = header.duration if isinstance(header, AVHeader) else None
+        there = header.duration
         if there is not None and end > there + _HEADER_TOLERANCE:
             raise ValueError(
                 f"the block states that it shows {start:.3f} to {end:.3f} s, but the file ends at "
                 f"{there:.3f} s; create the block again"
             )
-    else:
+    if seconds is None or (audio is None and kind == "video"):
         with os.fdopen(os.dup(descriptor), "rb") as file:
-            start, end = plan_file(kind, file, inspection, time_range, limit=limit).shown
-    header = header if isinstance(header, AVHeader) else AVHeader()
-    return replace(inspection, header=replace(header, duration=end - start, duration_range=None))
+            ranged = plan_file(kind, file, inspection, time_range, limit=limit)
+        seconds, audio = ranged.seconds, ranged.has_audio
+    header = replace(header, duration=seconds, duration_range=None)
+    return replace(inspection, header=replace(header, has_audio=audio if kind == "video" else True))
 
 
 def open_range(
@@ -217,15 +227,29 @@ def _state(descriptor: int) -> tuple[int, int, int]:
 
 
 def _check_shown(ranged: RangedFile, source: LocalFile) -> None:
-    """Check that the copy shows what the block promises: callers count times from its start."""
-    assert source.time_range is not None
-    stated = source.time_range.shown
-    if stated is None:
-        return
+    """Check that the copy is what the block promises: callers count times from its start.
+
+    Its length and whether it has audio decide its tokens.
+    """
+    time_range = source.time_range
+    assert time_range is not None
+    stated = time_range.shown or ranged.shown
     pairs = zip(ranged.shown, stated, strict=True)
     if any(abs(shown - wanted) > _SHOWN_TOLERANCE for shown, wanted in pairs):
         found = " to ".join(f"{each:.3f}" for each in ranged.shown)
         raise ValueError(
             f"a copy of its range shows {found} s, but the block states "
             f"{stated[0]:.3f} to {stated[1]:.3f} s; create the block again"
+        )
+    seconds, audio = time_range.seconds, time_range.has_audio
+    if seconds is not None and abs(ranged.seconds - seconds) > _SHOWN_TOLERANCE:
+        raise ValueError(
+            f"a copy of its range lasts {ranged.seconds:.3f} s, but the block states "
+            f"{seconds:.3f} s; create the block again"
+        )
+    if audio not in (None, ranged.has_audio):
+        there = "has" if ranged.has_audio else "has no"
+        raise ValueError(
+            f"a copy of its range {there} audio, but the block states something else; create the "
+            "block again"
         )

@@ -48,11 +48,16 @@ class TimeRange:
         end_s: Where it ends, likewise; None for the end.
         shown: What the copy shows, as the block states it: its start and its end, likewise; or
             None if the block does not state it.
+        seconds: How long the copy lasts, as the block states it, or None. Its last audio packet may
+            go on behind the last frame, or audio end before the end of the file.
+        has_audio: Whether the copy of a video has audio, as the block states it, or None.
     """
 
     start_s: float
     end_s: float | None = None
     shown: tuple[float, float] | None = None
+    seconds: float | None = None
+    has_audio: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

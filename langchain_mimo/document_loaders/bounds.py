@@ -72,14 +72,21 @@ class Bounds:
         """Whether a length is within the bounds."""
         return seconds <= self.longest(kind) + _ROUNDING_S
 
-    def tokens(self, info: MediaInfo, seconds: float) -> int:
-        """Return the tokens of a segment of a file, in the size of its frames."""
+    def tokens(self, info: MediaInfo, seconds: float, *, has_audio: bool = True) -> int:
+        """Return the tokens of a segment of a file, in the size of its frames.
+
+        Args:
+            info: The file.
+            seconds: Length of the segment.
+            has_audio: Whether the segment has audio if the file has.
+        """
         width, height = info.width or 1, info.height or 1
         if info.kind == "image":
             return image_tokens(width, height)
         if info.kind == "audio":
             return audio_tokens(seconds)
-        return self._video_tokens(info, seconds, width, height).total
+        mute = not (has_audio and info.has_audio)
+        return self._video_tokens(seconds, width, height, mute=mute).total
 
     def most_tokens(self, info: MediaInfo, seconds: float) -> int:
         """Return a bound of the tokens of a segment that never falls when it gets longer.
@@ -89,20 +96,19 @@ class Bounds:
         if info.kind != "video":
             return self.tokens(info, seconds)
         width, height = info.width or 1, info.height or 1
-        one_grid = self._video_tokens(info, 1 / self.fps, width, height).vision
-        smallest = self._video_tokens(info, seconds, 1, 1)
+        mute = not info.has_audio
+        one_grid = self._video_tokens(1 / self.fps, width, height, mute=mute).vision
+        smallest = self._video_tokens(seconds, 1, 1, mute=mute)
         grids = smallest.frames // FRAMES_PER_GRID
         most = max(MAX_VIDEO_PIXELS // CELL**2, grids)
         return smallest.total - smallest.vision + min(grids * one_grid, most)
 
-    def _video_tokens(
-        self, info: MediaInfo, seconds: float, width: int, height: int
-    ) -> VideoTokens:
+    def _video_tokens(self, seconds: float, width: int, height: int, *, mute: bool) -> VideoTokens:
         return video_tokens(
             seconds,
             width,
             height,
             fps=self.fps,
             media_resolution=self.media_resolution,
-            mute=not info.has_audio,
+            mute=mute,
         )

@@ -100,7 +100,7 @@ class PlannedFile:
         if not self.bounds.holds(end_s - start_s, self.info.kind):
             return None
         try:
-            copy = self.range(start_s, end_s)
+            copy = self.table.copy_bounds(start_s, end_s)
         except MediaError:
             return None
         most = self.bounds.most_tokens(self.info, copy.seconds)
@@ -119,7 +119,7 @@ class PlannedFile:
     def copied_segment(self, start_s: float, end_s: float) -> MediaSegment:
         """Return a segment that is copied, for a block or by `prepare_video`."""
         copy, refusal = self.range(start_s, end_s), self.table.copy_refusal
-        tokens = self.bounds.tokens(self.info, copy.seconds)
+        tokens = self.bounds.tokens(self.info, copy.seconds, has_audio=copy.has_audio)
         if refusal is None:
             return self._segment(start_s, end_s, tokens, copied=True, size=copy.size)
         return self._segment(

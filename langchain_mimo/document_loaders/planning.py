@@ -75,7 +75,7 @@ def _why_not_copied(file: PlannedFile, start_s: float, end_s: float) -> str:
     """
     bounds, info = file.bounds, file.info
     try:
-        copy = file.range(start_s, end_s)
+        copy = file.table.copy_bounds(start_s, end_s)
     except MediaError as error:
         return error.reason
     seconds, longest = end_s - start_s, bounds.longest(info.kind)

@@ -149,7 +149,7 @@ class MediaFile:
             except MediaError:
                 return self._prepared(start_s, end_s)
             if copy.size <= SAFE_INLINE_BYTES:
-                tokens = self._bounds.tokens(self.info, copy.seconds)
+                tokens = self._bounds.tokens(self.info, copy.seconds, has_audio=copy.has_audio)
                 return Shown(start_s, end_s, copy.start_s, copy.end_s, "copied", tokens)
         return self._prepared(start_s, end_s)
 

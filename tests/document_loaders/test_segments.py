@@ -104,7 +104,7 @@ def fewest_copies(info, options):
 
 
 def fits(table, start, end, options, info):
-    copy = table.copy_range(start, end)
+    copy = table.copy_bounds(start, end)
     piece = dataclasses.replace(info, duration_s=copy.seconds)
     cost = estimate_file(piece, model="mimo-v2.6-flash", fps=options["fps"]).total
     return (

@@ -64,7 +64,9 @@ def test_copies_show_every_frame_once_and_are_as_small_as_planned(recipe, max_se
         piece = copy(source, segment)
         assert len(piece) <= segment.size
         info = probe(piece)
-        assert abs(tokens_of(info, segment) - segment.tokens) <= a_frame_more(segment, info)
+        # How FFmpeg rounds the length of a variable rate is not foretold.
+        most = a_frame_more(segment, info) if recipe.gaps else 0
+        assert abs(tokens_of(info, segment) - segment.tokens) <= most
         begin, end = (float(start) + seconds for seconds in (segment.start_s, segment.end_s))
         wanted = [each for each in seen if begin - 1e-4 <= float(each.time) < end - 1e-4]
         assert [each.digest for each in watch(piece)] == [each.digest for each in wanted]

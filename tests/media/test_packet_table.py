@@ -24,7 +24,7 @@ def test_sums_between_places_are_those_of_the_packets_copied(info, data):
     places = [*table.copy_starts, table.duration_s]
     first = data.draw(st.integers(0, len(places) - 2))
     behind = data.draw(st.integers(first + 1, len(places) - 1))
-    copy = table.copy_range(places[first], places[behind])
+    copy = table.copy_bounds(places[first], places[behind])
     plan = plan_range("video", table._index, places[first], places[behind])
     size = range_size(table._index, plan)
     assert 0 <= copy.size - size <= 3 * 2_100  # an audio packet that reaches beyond the end

@@ -81,6 +81,11 @@ def test_what_is_sent_of_a_video_is_the_source_from_its_key_frame_on(recipe, edg
     planned = probe(data).packets().copy_range(start_s, end_s)
     assert (planned.start_s, planned.end_s) == (from_s, to_s)
     assert len(received) <= planned.size
+    assert planned.seconds == block["extras"]["copy_seconds"]
+    measured = probe(received)
+    tolerance = 1e-3 if recipe.gaps else 1e-6  # how FFmpeg rounds where distances vary
+    assert planned.seconds == pytest.approx(measured.duration_s, abs=tolerance)
+    assert planned.has_audio is block["extras"]["copy_has_audio"] is measured.has_audio
     begin = source[0].time
     half = Fraction(1, 2000)
     expected = [
@@ -157,6 +162,8 @@ def test_a_range_is_stated_and_nothing_else_changes(tmp_path):
     assert video_block(path, fps=1, end_s=float("inf")) == whole
     ranged = video_block(path, fps=1, start_s=1.25, end_s=2.15)
     stated = {"start_s": 1.25, "end_s": 2.15, "shown_start_s": 1.0, "shown_end_s": 2.4}
+    seconds = probe(sent(ranged, tmp_path)).duration_s
+    stated |= {"copy_seconds": pytest.approx(seconds, abs=1e-6), "copy_has_audio": True}
     assert ranged == {**whole, "extras": {**whole["extras"], **stated}}
     assert video_block(str(path), start_s=3.3)["extras"]["end_s"] == pytest.approx(4.017, abs=1e-4)
     assert video_block(path.as_uri(), end_s=1)["extras"]["start_s"] == 0.0
@@ -277,7 +284,11 @@ NUMBERS = st.one_of(
 
 @given(
     extras=st.dictionaries(
-        st.sampled_from(["start_s", "end_s", "shown_start_s", "shown_end_s"]), NUMBERS, min_size=1
+        st.sampled_from(
+            ["start_s", "end_s", "shown_start_s", "shown_end_s", "copy_seconds", "copy_has_audio"]
+        ),
+        NUMBERS,
+        min_size=1,
     )
 )
 def test_ranges_in_hostile_extras_are_ranges_or_refused_before_anything_is_opened(extras):
@@ -292,7 +303,7 @@ def test_ranges_in_hostile_extras_are_ranges_or_refused_before_anything_is_opene
         assert "video_block(path, start_s=…, end_s=…)" in str(refused)
         return
     time_range = reference.source.time_range
-    values = [time_range.start_s, time_range.end_s, *(time_range.shown or ())]
+    values = [time_range.start_s, time_range.end_s, time_range.seconds, *(time_range.shown or ())]
     assert all(each is None or 0 <= each < float("inf") for each in values)
     assert time_range.end_s is None or time_range.start_s < time_range.end_s
     assert {"start_s", "end_s"} & extras.keys()
@@ -304,6 +315,14 @@ def test_ranges_in_hostile_extras_are_ranges_or_refused_before_anything_is_opene
         (
             {"shown_start_s": 0.5},
             "a copy of its range shows 1.000 to 2.400 s, but the block states ",
+        ),
+        (
+            {"copy_seconds": 0.5},
+            "a copy of its range lasts 1.400 s, but the block states 0.500 s; create the block",
+        ),
+        (
+            {"copy_has_audio": True},
+            "a copy of its range has no audio, but the block states something else; create the",
         ),
         ({"start_s": 70, "end_s": 80}, "the range starts at 70 s, but the file ends at 4.0"),
         ({"sha256": "0" * 64}, "has changed since the block was created; create the block again"),
@@ -427,9 +446,13 @@ def test_an_inspection_counts_the_range_and_copies_nothing(tmp_path, monkeypatch
     block = video_block(path, start_s=1.25, end_s=2.15)
     monkeypatch.setattr(tempfile, "mkstemp", None)
     policy = MediaPolicy([str(tmp_path)])
-    assert inspect_media(reference_of(block), policy).header.duration == pytest.approx(1.4)
+    seconds = 1.4141972789115647  # its last audio packet goes on behind its last frame
+    assert inspect_media(reference_of(block), policy).header.duration == seconds
+    del block["extras"]["copy_seconds"]
+    assert inspect_media(reference_of(block), policy).header.duration == seconds
+    del block["extras"]["copy_has_audio"]
     del block["extras"]["shown_start_s"], block["extras"]["shown_end_s"]
-    assert inspect_media(reference_of(block), policy).header.duration == pytest.approx(1.4)
+    assert inspect_media(reference_of(block), policy).header.duration == seconds
     block["extras"] |= {"shown_start_s": 1.0, "shown_end_s": 9.0}
     with pytest.raises(MediaError, match=r"but the file ends at 4\.\d+ s; create the block again"):
         inspect_media(reference_of(block), policy)

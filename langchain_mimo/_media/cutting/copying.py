@@ -202,6 +202,18 @@ def write_copy(
                 break
 
 
+def copied_seconds(index: Index, plan: CopyPlan) -> float:
+    """Return how long an MP4 that `write_copy` writes lasts, to the end of its last packet.
+
+    Audio may go on behind the last frame by the rest of a packet, or end before it.
+
+    Args:
+        index: The index of the source.
+        plan: What is copied.
+    """
+    return float(max(_Copy(None, each, plan, index).seconds for each in plan.streams))
+
+
 @contextmanager
 def closing_writer(out: Any) -> Iterator[None]:
     """Close an output container, which writes its index.
@@ -233,7 +245,15 @@ class _Copy:
         self._end = end - start
         self._durations = source.durations
         self._is_video = source.kind == "video"
+        self._time_base = source.time_base
         self._next = 0
+
+    @property
+    def seconds(self) -> Fraction:
+        """When this stream ends in an MP4, which states where it begins in milliseconds."""
+        begin = min(self._pts)
+        end = max(pts + self._duration(at) for at, pts in enumerate(self._pts))
+        return Fraction(int(begin * self._time_base * 1000), 1000) + (end - begin) * self._time_base
 
     def is_next(self, ordinal: int) -> bool:
         """Whether a packet is the next one to copy."""

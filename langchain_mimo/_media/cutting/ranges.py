@@ -219,6 +219,12 @@ def shown_range(index: Index, plan: CopyPlan) -> tuple[float, float]:
     return float(max(plan.start - index.start, Fraction(0))), float(end - index.start)
 
 
+def has_audio(index: Index, plan: CopyPlan) -> bool:
+    """Whether a copy has audio: the audio of a video may begin late, or end early."""
+    audio = index.audio
+    return audio is not None and any(each.position == audio.position for each in plan.streams)
+
+
 def range_size(index: Index, plan: CopyPlan) -> int:
     """Return the most bytes that a copy has: its packets and what a container adds."""
     packets = sum(len(stream.ordinals) for stream in plan.streams)

@@ -344,7 +344,10 @@ KNOWN_KEYS = IGNORED_KEYS | frozenset(READERS) | frozenset(
 _WRITTEN_KEYS = ("url", "base64", "mime_type", "fps", "media_resolution", "extras")
 """Keys that users write, of which an unknown one may be a misspelling."""
 
-_KEYS_OF_FILES = {"size", "sha256", "start_s", "end_s", "shown_start_s", "shown_end_s"}
+_KEYS_OF_FILES = {
+    "size", "sha256", "start_s", "end_s", "shown_start_s", "shown_end_s", "copy_seconds",
+    "copy_has_audio",
+}  # fmt: skip
 """Keys in the `extras` of a block with a local file."""
 
 

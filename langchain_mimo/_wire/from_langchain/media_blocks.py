@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from langchain_mimo import catalogue
 from langchain_mimo._checks import choice, number, spelled_number
+from langchain_mimo._checks import shown as shown_value
 from langchain_mimo._media.file_kinds import accepted_as
 from langchain_mimo._media.references import (
     InlineBase64,
@@ -43,6 +44,7 @@ _RANGE_KEYS = (
     "start_seconds", "end_seconds",
 )  # fmt: skip
 _SHOWN_KEYS = ("shown_start_s", "shown_end_s")
+_COPY_KEYS = ("copy_seconds", "copy_has_audio")
 _GENERIC_MIME_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _SHARED_CONTAINERS = frozenset({"application/ogg", "application/mp4", "application/x-ogg"})
 _WITH_ARTICLE = {"image": "an image", "video": "a video", "audio": "an audio"}
@@ -216,7 +218,7 @@ def _time_range(kind: str, block: Block, at: BlockPosition) -> TimeRange | None:
     """
     extras = block.get("extras")
     extras = extras if isinstance(extras, Mapping) else {}
-    values = {key: extras.get(key) for key in (*_RANGE_KEYS[:2], *_SHOWN_KEYS)}
+    values = {key: extras.get(key) for key in (*_RANGE_KEYS[:2], *_SHOWN_KEYS, *_COPY_KEYS)}
     if all(value is None for value in values.values()):
         return None
     if kind == "image":
@@ -232,17 +234,25 @@ def _time_range(kind: str, block: Block, at: BlockPosition) -> TimeRange | None:
 
 
 def _checked_range(values: Mapping[str, Any]) -> TimeRange:
-    """Check the four values of a time range; of the pairs, the latter may be missing."""
-    checked = {key: number(key, value, 0) for key, value in values.items() if value is not None}
+    """Check the values of a time range; what its copy is may be missing."""
+    has_audio = values.get("copy_has_audio")
+    if has_audio is not None and not isinstance(has_audio, bool):
+        raise ValueError(f"copy_has_audio must be true or false, got {shown_value(has_audio)}")
+    checked = {
+        key: number(key, value, 0)
+        for key, value in values.items()
+        if value is not None and key != "copy_has_audio"
+    }
     start, end = checked.get("start_s", 0.0), checked.get("end_s")
     _check_order("start_s", start, "end_s", end)
     shown = [checked[key] for key in _SHOWN_KEYS if key in checked]
-    if not shown:
+    if not shown and not any(values.get(key) is not None for key in _COPY_KEYS):
         return TimeRange(start, end)
     if len(shown) < 2 or not {"start_s", "end_s"} & checked.keys():
         raise ValueError("shown_start_s and shown_end_s belong to start_s and end_s")
     _check_order("shown_start_s", shown[0], "shown_end_s", shown[1])
-    return TimeRange(start, end, (shown[0], shown[1]))
+    seconds = checked.get("copy_seconds")
+    return TimeRange(start, end, (shown[0], shown[1]), seconds, has_audio)
 
 
 def _check_order(start_name: str, start: float, end_name: str, end: float | None) -> None:

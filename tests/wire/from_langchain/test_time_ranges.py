@@ -24,6 +24,8 @@ def test_a_range_is_read_from_extras(kind, recwarn):
     assert source(block) == LocalFile("/a/b", 9, "0" * 64, TimeRange(1, 2.5))
     block["extras"] = EXTRAS | SHOWN | ({"fps": 2} if kind == "video" else {})
     assert source(block).time_range == TimeRange(1, 2.5, (0.0, 3.0))
+    block["extras"] |= {"copy_seconds": 3.01, "copy_has_audio": False}
+    assert source(block).time_range == TimeRange(1, 2.5, (0.0, 3.0), 3.01, has_audio=False)
     assert source({**block, "extras": {"start_s": 3}}).time_range == TimeRange(3)
     assert source({**block, "extras": {"end_s": 3}}).time_range == TimeRange(0, 3)
     assert source({**block, "extras": {"start_s": None, "end_s": None}}).time_range is None
@@ -69,7 +71,9 @@ def test_an_image_has_none():
     [{"start_s": "1"}, {"start_s": float("nan")}, {"end_s": True}, {"start_s": -1}, {"end_s": 0},
      {"start_s": 2, "end_s": 2}, {"end_s": float("inf")}, {"start_s": [1]}, SHOWN,
      {"start_s": 1, "shown_start_s": 1}, {"start_s": 1, "shown_start_s": 3, "shown_end_s": 2},
-     {"end_s": 10**400}],
+     {"end_s": 10**400}, {"copy_seconds": 1}, {"copy_has_audio": True},
+     {"start_s": 1, "copy_seconds": 1}, {"start_s": 1, "copy_has_audio": False},
+     {"start_s": 1, **SHOWN, "copy_seconds": -1}, {"start_s": 1, **SHOWN, "copy_has_audio": 1}],
 )  # fmt: skip
 def test_what_is_no_range_is_refused_by_its_place(extras):
     with pytest.raises(MediaError, match="the time range of a video block is invalid: ") as caught:
