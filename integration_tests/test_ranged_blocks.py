@@ -354,11 +354,16 @@ async def test_nothing_is_left_after_a_cancellation(make_llm, sources, spool, mo
         copy(source, plan, target, tick, **options)
 
     monkeypatch.setattr(ranged_files, "copy_planned", slow)
+    logged = []
+    loop.set_exception_handler(lambda _, context: logged.append(context))
     call = asyncio.create_task(llm.ainvoke(ask(block)))
     await copying.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+    del call
+    gc.collect()
+    assert not logged  # such as "exception was never retrieved"
     assert len(ticks) < 100
     assert not left(spool)
     monkeypatch.setattr(ranged_files, "copy_planned", copy)

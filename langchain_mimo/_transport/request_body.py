@@ -13,7 +13,6 @@ import functools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 import httpx2
@@ -226,14 +225,21 @@ async def _in_thread(
 ) -> T:
     """Read in a thread, and return only when it is done: the file may be closed right after."""
     reading = threads.submit(read)
+    done = asyncio.wrap_future(reading)
+    done.add_done_callback(_retrieve)
     try:
-        return await asyncio.shield(asyncio.wrap_future(reading))
+        return await asyncio.shield(done)
     except asyncio.CancelledError:
         abandon()
         if not reading.cancel():
-            with suppress(Exception):
-                await asyncio.wrap_future(reading)
+            await asyncio.wait([done])
         raise
+
+
+def _retrieve(done: asyncio.Future[Any]) -> None:
+    """Look at the error of what was read, so that asyncio does not log it after a cancellation."""
+    if not done.cancelled():
+        done.exception()
 
 
 @functools.cache
