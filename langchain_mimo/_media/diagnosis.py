@@ -11,7 +11,7 @@ from typing import IO
 from langchain_mimo._media import av_container
 from langchain_mimo._media.av_container import open_container
 from langchain_mimo._media.headers.reader import AVHeader, ImageHeader, MediaHeader
-from langchain_mimo._media.limits import MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
+from langchain_mimo._media.limits import refused_sides
 from langchain_mimo._media.local_files import open_allowed_file
 from langchain_mimo._media.opening import MediaPolicy, inspect_media
 from langchain_mimo._media.references import (
@@ -96,12 +96,9 @@ def _dimensions(header: MediaHeader | None) -> list[str]:
 
 def _known_cause(header: MediaHeader | None, pixel_format: str | None) -> str:
     """Return the property of the media that MiMo is known to refuse, or an empty string."""
-    if isinstance(header, ImageHeader):
-        short, long = sorted((header.width, header.height))
-        if short < MIN_IMAGE_SIDE:
-            return f" (sides under {MIN_IMAGE_SIDE} pixels are refused)"
-        if long > MAX_ASPECT_RATIO * short:
-            return f" (aspect ratios above {MAX_ASPECT_RATIO} to 1 are refused)"
+    sides = refused_sides(header.width, header.height) if isinstance(header, ImageHeader) else None
+    if sides is not None:
+        return f" ({sides})"
     if pixel_format is not None and pixel_format not in _SAFE_PIXEL_FORMATS:
         return " (MiMo is known to refuse pixel formats other than yuv420p)"
     return ""

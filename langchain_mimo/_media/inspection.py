@@ -220,8 +220,10 @@ def _warning(found: formats.Format | None, header: MediaHeader | None) -> str | 
         return None
     if header is None:
         return f"has too many entries in its {found.name} header to be measured; it is sent as is"
-    if not isinstance(header, ImageHeader):
-        return None
+    return _image_warning(found, header) if isinstance(header, ImageHeader) else None
+
+
+def _image_warning(found: formats.Format, header: ImageHeader) -> str | None:
     pixels = header.width * header.height
     if pixels > limits.BOMB_PIXELS:
         remedy = "a program you trust"
@@ -233,4 +235,9 @@ def _warning(found: formats.Format | None, header: MediaHeader | None) -> str | 
         )
     if header.frames is not None and header.frames >= MAX_FRAMES_COUNTED:
         return f"has {MAX_FRAMES_COUNTED} or more frames; MiMo may read only the first one"
+    if cause := limits.refused_sides(header.width, header.height):
+        return (
+            f"has {header.width} x {header.height} pixels, which MiMo may refuse ({cause}); "
+            "convert it with langchain_mimo.prepare.prepare_image"
+        )
     return None

@@ -62,6 +62,19 @@ BOMB_PIXELS = 89_478_485
 """Pixels above which Pillow, and servers built on it, suspect a decompression bomb."""
 
 
+def refused_sides(width: int, height: int) -> str | None:
+    """Return why MiMo has been seen to refuse images of this size, as a clause, or None.
+
+    MiMo documents no such limits, so blocks are sent nevertheless, with a warning.
+    """
+    short, long = sorted((width, height))
+    if short < MIN_IMAGE_SIDE:
+        return f"sides under {MIN_IMAGE_SIDE} pixels are refused"
+    if long > MAX_ASPECT_RATIO * short:
+        return f"aspect ratios above {MAX_ASPECT_RATIO} to 1 are refused"
+    return None
+
+
 def base64_length(size: int) -> int:
     """Return the characters of base64, padding included, that `size` bytes encode to."""
     return -(-size // 3) * 4

@@ -31,7 +31,7 @@ from langchain_mimo.document_loaders.planning import (
 )
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.media import SAFE_INLINE_BYTES
-from langchain_mimo.prepare.forecast import forecast_image
+from langchain_mimo.prepare.forecast import forecast_image, refusal_of_sides
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
 _SPELLINGS = {
@@ -124,14 +124,15 @@ def _image(file: MeasuredFile, bounds: Bounds, hints: list[float]) -> MediaSegme
             "langchain_mimo.prepare.prepare_image and plan the result"
         )
     tokens = bounds.tokens(info, 0.0)
-    why = info.refusal.partition(";")[0] if info.refusal is not None else None
+    refusal = info.refusal.partition(";")[0] if info.refusal else refusal_of_sides(info)
+    why = refusal
     if why is None and tokens > bounds.budget_tokens:
         why = f"it costs {tokens} tokens, more than budget_tokens={bounds.budget_tokens}"
     elif why is None and info.size > bounds.max_bytes:
         why = f"it has {info.size:,} bytes, more than max_bytes={bounds.max_bytes}"
     if why is None:
         return MediaSegment(0.0, 0.0, tokens, modality="image", whole=True, size=info.size)
-    if bounds.oversize == "raise" and info.refusal is None:
+    if bounds.oversize == "raise" and refusal is None:
         raise MediaError(f"{file.name} cannot be planned: {why}; raise it, or shrink the image")
     forecast = forecast_image(info, bounds.budget_tokens, bounds.max_bytes)
     options = {"token_budget": bounds.budget_tokens}

@@ -14,6 +14,7 @@ from langchain_mimo._media import limits
 from langchain_mimo._media.cutting.verification import MAX_PIXELS_DECODED
 from langchain_mimo._media.media_info import MediaInfo
 from langchain_mimo.errors import MediaError
+from langchain_mimo.prepare.image_sides import accepted_size
 from langchain_mimo.prepare.video_settings import Target, VideoSource, choose_settings
 from langchain_mimo.tokens import (
     MediaResolution,
@@ -120,8 +121,14 @@ def forecast_audio(seconds: float, max_bytes: int) -> Forecast | None:
     return Forecast(audio_tokens(seconds), max_bytes, seconds / AUDIO_SECONDS)
 
 
+def refusal_of_sides(info: MediaInfo) -> str | None:
+    """Return why MiMo may refuse an image for its size, which `prepare_image` changes, or None."""
+    cause = limits.refused_sides(info.width or 1, info.height or 1)
+    return f"it has {info.width} x {info.height} pixels, and {cause}" if cause else None
+
+
 def forecast_image(info: MediaInfo, token_budget: int, max_bytes: int) -> Forecast:
     """Foretell what `prepare_image` makes of an image whose width and height are known."""
-    width, height = info.width or 1, info.height or 1
+    width, height = accepted_size(info.width or 1, info.height or 1)
     tokens = min(image_tokens(width, height), token_budget)
     return Forecast(tokens, max_bytes, width * height / IMAGE_PIXELS)

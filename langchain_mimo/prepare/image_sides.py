@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langchain_mimo._media.limits import BOMB_PIXELS, MAX_ASPECT_RATIO, MIN_IMAGE_SIDE
+from langchain_mimo._media.limits import (
+    BOMB_PIXELS,
+    MAX_ASPECT_RATIO,
+    MIN_IMAGE_SIDE,
+    refused_sides,
+)
 from langchain_mimo.errors import MediaError
 from langchain_mimo.tokens import CELL
 
@@ -27,8 +32,7 @@ def check_pixels(width: int, height: int) -> None:
 
 def has_accepted_sides(image: Image) -> bool:
     """Whether MiMo is known to accept an image of this size."""
-    short, long = sorted(image.size)
-    return short >= MIN_IMAGE_SIDE and long <= MAX_ASPECT_RATIO * short
+    return refused_sides(*image.size) is None
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -64,6 +68,16 @@ def padded(image: Image, notes: list[str]) -> Image:
         f"{MAX_ASPECT_RATIO} to 1."
     )
     return bordered
+
+
+def accepted_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size that `padded` and `enlarged` make of an image."""
+    minimum = _min_short_side(max(width, height))
+    width, height = max(width, minimum), max(height, minimum)
+    short = min(width, height)
+    if short >= MIN_IMAGE_SIDE:
+        return width, height
+    return width * CELL // short, height * CELL // short
 
 
 def enlarged(image: Image, minimum: int, notes: list[str]) -> Image:

@@ -49,6 +49,7 @@ from langchain_mimo.errors import (
     MiMoQuotaError,
     MiMoServerError,
 )
+from langchain_mimo.tokens import image_tokens
 
 OVERVIEW = '{"summary": "A red square."}'
 
@@ -213,6 +214,26 @@ def test_a_copy_that_fails_its_verification_is_encoded_instead(tmp_path, caplog,
             rate = container.streams.audio[0].rate
             heard = sum(frame.samples for frame in container.decode(audio=0)) / rate
         assert heard == pytest.approx(end - start, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 300), (9000, 20), (5000, 3), (3, 5000)])
+def test_an_image_whose_sides_mimo_refuses_is_converted(tmp_path, size):
+    path = tmp_path / "odd.png"
+    Image.new("RGB", size, "red").save(path)
+    api = ScriptedAPI(OVERVIEW)
+    asked = parser(api.llm(allowed_media_dirs=tmp_path))
+    plan = asked.plan(Blob(path=str(path)))
+    assert not plan.segments[0].whole
+    assert status(asked.parse(Blob(path=str(path)))) == ["ok"]
+    data = api.body["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as sent:
+        short, long = sorted(sent.size)
+        assert short >= 9
+        assert long <= 200 * short
+        assert plan.segments[0].tokens == image_tokens(*sent.size)
+    for accepted in ((9, 9), (1800, 9)):
+        Image.new("RGB", accepted, "red").save(path)
+        assert asked.plan(Blob(path=str(path))).segments[0].whole
 
 
 def test_the_models_own_sampling_is_the_default(talk, tmp_path):

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from media_files import make_image
 
 from langchain_mimo._media.opening import MediaPolicy, open_media
 from langchain_mimo._media.references import (
@@ -285,7 +286,7 @@ def test_a_file_that_fits_only_one_reading_of_megabytes_is_sent_with_a_warning(
 ):
     big = folder / "big.gif"
     with big.open("wb") as writer:
-        writer.write(GIF)
+        writer.write(make_image("gif", (16, 16)))
         writer.truncate(size)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -295,6 +296,28 @@ def test_a_file_that_fits_only_one_reading_of_megabytes_is_sent_with_a_warning(
     if warned:
         assert texts[0].startswith("messages[2], block 1: the image has 50,000,004 characters")
         assert "prepare_image" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "cause"),
+    [
+        ((8, 8), "sides under 9 pixels are refused"),
+        ((300, 8), "sides under 9 pixels are refused"),
+        ((1801, 9), "aspect ratios above 200 to 1 are refused"),
+        ((9, 9), None),
+        ((9, 1800), None),
+    ],
+)
+def test_an_image_whose_sides_mimo_has_refused_is_sent_with_a_warning(folder, size, cause):
+    (folder / "odd.png").write_bytes(make_image("png", size))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        open_media(leaf(LocalFile(str(folder / "odd.png"))), MediaPolicy([folder])).close()
+    texts = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert len(texts) == (cause is not None)
+    for text in texts:
+        assert f"has {size[0]} x {size[1]} pixels, which MiMo may refuse ({cause})" in text
+        assert "prepare_image" in text
 
 
 def test_an_empty_file_is_refused(folder):
