@@ -8,7 +8,6 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
-from langchain_core.runnables.config import ContextThreadPoolExecutor
 
 from langchain_mimo.cost.segments import MediaSegment
 from langchain_mimo.document_loaders.journal_entries import Entry
@@ -16,6 +15,7 @@ from langchain_mimo.document_loaders.parsers import MiMoMediaParser
 from langchain_mimo.document_loaders.plans import MediaPlan
 from langchain_mimo.document_loaders.running import Stop, in_thread
 from langchain_mimo.document_loaders.window import Job, Result, listed
+from langchain_mimo.document_loaders.workers import Workers
 from langchain_mimo.errors import MiMoError
 
 
@@ -44,30 +44,37 @@ class _Seen:
 
 
 class ThreadJobs:
-    """Jobs in the threads of an executor."""
+    """Jobs in threads."""
 
-    def __init__(
-        self, parser: MiMoMediaParser, executor: ContextThreadPoolExecutor, stop: Stop
-    ) -> None:
+    def __init__(self, parser: MiMoMediaParser, concurrency: int) -> None:
         self._parser = parser
-        self._executor = executor
-        self._stop = stop
+        self._workers = Workers(concurrency)
+        self._stop = Stop()
 
     def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:
         """Start to list blobs."""
-        return self._executor.submit(listed, blobs, count)
+        return self._workers.start(listed, blobs, count)
 
     def plan(self, blob: Blob) -> Job:
         """Start to plan a blob."""
-        return self._executor.submit(_planned, self._parser, blob)
+        return self._workers.start(_planned, self._parser, blob)
 
     def describe(self, plan: MediaPlan, segment: MediaSegment) -> Job:
         """Start to describe a segment."""
-        return self._executor.submit(self._described, plan, segment)
+        return self._workers.start(self._described, plan, segment)
 
     def _described(self, plan: MediaPlan, segment: MediaSegment) -> Result:
         seen = _Seen()
         return seen.result(self._parser.describe(plan, segment, stop=self._stop, seen=seen))
+
+    def wait(self) -> None:
+        """Wait until a job has ended."""
+        self._workers.wait()
+
+    def finish(self) -> None:
+        """Let what was sent end, so that the journal gets its answers; send nothing more."""
+        self._stop.set()
+        self._workers.close()
 
 
 class TaskJobs:

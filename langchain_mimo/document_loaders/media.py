@@ -6,14 +6,12 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
 from typing import Any, TypeAlias
 
 from langchain_core.document_loaders import BaseLoader, BlobLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
-from langchain_core.runnables.config import ContextThreadPoolExecutor
 from typing_extensions import override
 
 from langchain_mimo._checks import choice, integer, known_keywords, shown
@@ -28,7 +26,6 @@ from langchain_mimo.document_loaders.jobs import TaskJobs, ThreadJobs
 from langchain_mimo.document_loaders.parsers import MiMoMediaParser
 from langchain_mimo.document_loaders.progress import Bar, LoadProgress, Tally, tqdm_bar
 from langchain_mimo.document_loaders.requests import model_name
-from langchain_mimo.document_loaders.running import Stop
 from langchain_mimo.document_loaders.window import Window
 from langchain_mimo.errors import (
     MiMoBudgetError,
@@ -125,19 +122,16 @@ class MiMoMediaLoader(BaseLoader):
             MiMoBudgetError: The budget refused a request. What was under way has ended, and its
                 Documents were yielded.
         """
-        stop = Stop()
-        executor = ContextThreadPoolExecutor(self._concurrency, thread_name_prefix="mimo-media")
-        jobs = ThreadJobs(self._parser, executor, stop)
+        jobs = ThreadJobs(self._parser, self._concurrency)
         run = _Run(self, Window(self._each_blob(), jobs, self._concurrency))
         with closing(run):
             try:
                 while (documents := run.next_documents()) is not None:
                     yield from documents
-                    if pending := run.waits_for:
-                        wait(pending, return_when=FIRST_COMPLETED)
+                    if run.waits_for:
+                        jobs.wait()
             finally:
-                stop.set()
-                executor.shutdown(wait=True, cancel_futures=True)
+                jobs.finish()
 
     @override
     async def alazy_load(self) -> AsyncIterator[Document]:

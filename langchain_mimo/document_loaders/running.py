@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
-from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
-from langchain_core.runnables.config import ContextThreadPoolExecutor
+from langchain_mimo.document_loaders.workers import ThreadJob, Workers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,11 +22,11 @@ class Stop:
     """Tells work that is under way that nobody waits for its result."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._is_set = False
 
     def set(self) -> None:
         """Stop the work at its next `check`."""
-        self._event.set()
+        self._is_set = True
 
     def check(self, _: float = 0.0) -> None:
         """Raise if the work was stopped; takes what a callback for progress gets.
@@ -36,7 +34,7 @@ class Stop:
         Raises:
             StoppedError: It was.
         """
-        if self._event.is_set():
+        if self._is_set:
             raise StoppedError
 
 
@@ -53,18 +51,17 @@ def in_order(
         work: The function; it gets an item, and the `Stop` to check.
         max_concurrency: Most items under way, at least 1.
     """
-    stop, pending, source = Stop(), deque[Future[R]](), iter(items)
-    executor = ContextThreadPoolExecutor(max_concurrency, thread_name_prefix="mimo-media")
+    stop, pending, workers = Stop(), deque[ThreadJob[R]](), Workers(max_concurrency)
     try:
-        for item in source:
-            pending.append(executor.submit(work, item, stop))
+        for item in items:
+            pending.append(workers.start(work, item, stop))
             if len(pending) == max_concurrency:
-                yield pending.popleft().result()
+                yield workers.result_of(pending.popleft())
         while pending:
-            yield pending.popleft().result()
+            yield workers.result_of(pending.popleft())
     finally:
         stop.set()
-        executor.shutdown(wait=True, cancel_futures=True)
+        workers.close()
 
 
 async def ain_order(
