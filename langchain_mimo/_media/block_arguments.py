@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from langchain_mimo._checks import known_keywords, number
+from langchain_mimo._checks import known_keywords, number, spelled_number
+from langchain_mimo._media.cutting.times import spelled
 from langchain_mimo._media.references import MediaKind, TimeRange
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 
@@ -33,16 +34,20 @@ def checked_range(kind: MediaKind, start_s: object, end_s: object) -> TimeRange 
     if start_s is None and end_s is None:
         return None
     with as_input_error():
-        start = 0.0 if start_s is None else float(number(f"{kind}_block's start_s", start_s, 0))
+        start = (
+            0.0
+            if start_s is None
+            else float(number(f"{kind}_block's start_s", spelled_number(start_s), 0))
+        )
         if end_s is None:
             return TimeRange(start)
-        end = float(number(f"{kind}_block's end_s", end_s, 0, allow_infinity=True))
+        end = number(f"{kind}_block's end_s", spelled_number(end_s), 0, allow_infinity=True)
         if end <= start:
             raise ValueError(
-                f"{kind}_block's end_s must be greater than start_s, got start_s={start:g} and "
-                f"end_s={end:g}"
+                f"{kind}_block's end_s must be greater than start_s, got start_s={spelled(start)} "
+                f"and end_s={spelled(end)}"
             )
-        return TimeRange(start, None if math.isinf(end) else end)
+        return TimeRange(start, None if math.isinf(end) else float(end))
 
 
 def check_source_of_range(kind: MediaKind, source: object) -> None:

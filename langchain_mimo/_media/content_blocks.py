@@ -23,10 +23,10 @@ from langchain_mimo._media.block_arguments import (
     naming_unknown_arguments,
 )
 from langchain_mimo._media.digests import digest_of
-from langchain_mimo._media.inspection import inspect, inspect_headers
+from langchain_mimo._media.inspection import inspect
 from langchain_mimo._media.local_files import URL_SCHEME, open_trusted_file
 from langchain_mimo._media.pil_images import PillowImage, is_pil_image, save_pil_image
-from langchain_mimo._media.ranged_files import plan_file
+from langchain_mimo._media.ranged_files import inspect_source, plan_file
 from langchain_mimo._media.readers import Base64Reader, FileReader, MemoryReader, Reader
 from langchain_mimo._media.references import MediaKind, TimeRange, parse_file_url, split_data_url
 from langchain_mimo.catalogue import FPS_RANGE, MEDIA_RESOLUTIONS
@@ -101,8 +101,8 @@ def video_block(
         fps: Frames that MiMo samples per second, 0.1 to 10; a string that spells a number is taken
             as one. Default: the model's setting, or MiMo's default of 2.
         media_resolution: "default" or "max". Default: the model's setting, or "default".
-        start_s: Start of the time range, in seconds from the first moment shown. Default: the
-            beginning.
+        start_s: Start of the time range, in seconds from the first moment shown; as for `fps`, a
+            string that spells a number is taken as one. Default: the beginning.
         end_s: End of the time range, likewise; behind the end of the file it means that end.
             Default: the end.
 
@@ -269,7 +269,7 @@ def _detect_in_file(
         reader = FileReader(descriptor)
         if time_range is None:
             return inspect(kind, mime_type, reader).mime_type, {}
-        inspection = inspect_headers(kind, mime_type, reader)
+        inspection = inspect_source(kind, mime_type, reader, time_range)
         with os.fdopen(os.dup(descriptor), "rb") as file:
             ranged = plan_file(kind, file, inspection, time_range)
         if ranged.plan is None:

@@ -7,6 +7,7 @@ without encoding, and is the same each time.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import IO
@@ -18,15 +19,17 @@ from langchain_mimo._media.cutting.index import Index, IndexedFile, build_index,
 from langchain_mimo._media.cutting.known_indexes import index_of
 from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan
 from langchain_mimo._media.cutting.ranges import (
+    NothingThereError,
     copy_refusal,
     has_audio,
     is_whole,
     plan_range,
     range_size,
     shown_range,
+    span_of,
     target_format,
 )
-from langchain_mimo._media.cutting.times import Tick
+from langchain_mimo._media.cutting.times import Tick, spelled
 from langchain_mimo._media.digests import changed, check_unchanged
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.inspection import Inspection, inspect_headers
@@ -96,8 +99,11 @@ def plan_file(
         if is_whole(index, start_s, end_s):
             whole = (0.0, index.duration)
             return RangedFile(index, None, whole, index.duration, index.audio is not None)
+        span_of(index, start_s, end_s)
         _check(copy_refusal(kind, inspection.format, header, index))
         plan = plan_range(kind, index, start_s, end_s)
+    except NothingThereError as error:
+        raise ValueError(str(error)) from None
     except CannotCopyError as error:
         raise ValueError(f"{error}; {_remedy(kind, time_range)}") from None
     length = limits.base64_length(range_size(index, plan))
@@ -119,9 +125,29 @@ def _check(refusal: str | None) -> None:
 
 def _remedy(kind: MediaKind, time_range: TimeRange) -> str:
     """Return the call that makes a file of a range, whatever the source is."""
-    end = "" if time_range.end_s is None else f", end_s={time_range.end_s:g}"
-    call = f"prepare_{kind}(path, start_s={time_range.start_s:g}{end})"
-    return f"encode the range with langchain_mimo.prepare.{call}"
+    return f"encode the range with langchain_mimo.prepare.{_call(kind, time_range)}"
+
+
+def _call(kind: MediaKind, time_range: TimeRange) -> str:
+    end = "" if time_range.end_s is None else f", end_s={spelled(time_range.end_s)}"
+    return f"prepare_{kind}(path, start_s={spelled(time_range.start_s)}{end})"
+
+
+def inspect_source(
+    kind: MediaKind, mime_type: str | None, reader: FileReader, time_range: TimeRange
+) -> Inspection:
+    """Inspect the header of the file of which a time range is sent, whatever its size.
+
+    Raises:
+        ValueError: MiMo does not take it; the text is the reason, with the call that makes a file
+            of the range.
+    """
+    try:
+        return inspect_headers(kind, mime_type, reader)
+    except ValueError as error:
+        call = f"prepare_{kind}"
+        text = re.sub(rf"\b{call}\b(?!\()", _call(kind, time_range), str(error))
+        raise ValueError(text) from error
 
 
 def _index(kind: MediaKind, file: IO[bytes], tick: Tick) -> Index:
@@ -157,7 +183,7 @@ def inspect_range(
     reader = FileReader(descriptor)
     if source.size not in (None, reader.size):
         raise changed(source)
-    inspection = inspect_headers(kind, None, reader)
+    inspection = inspect_source(kind, None, reader, time_range)
     header = inspection.header if isinstance(inspection.header, AVHeader) else AVHeader()
     seconds, audio = time_range.seconds, time_range.has_audio
     if time_range.shown is not None:
@@ -197,7 +223,7 @@ def open_range(
     """
     assert source.time_range is not None
     before = _state(descriptor)
-    inspection = inspect_headers(kind, None, FileReader(descriptor))
+    inspection = inspect_source(kind, None, FileReader(descriptor), source.time_range)
     check_unchanged(descriptor, source, tick)
     with os.fdopen(os.dup(descriptor), "rb") as file:
         ranged = plan_file(kind, file, inspection, source.time_range, tick=tick, limit=limit)

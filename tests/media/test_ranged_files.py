@@ -8,6 +8,7 @@ import os
 import struct
 import tempfile
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from cutting import FEW_EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
+from media_files import make_video
 from numbered_videos import Recipe, audio_seconds, make_numbered, watch
 from ranged_blocks import opened, packets, reference_of, samples, sent, shown
 
@@ -218,6 +220,22 @@ def test_an_open_group_and_hidden_frames_are_refused(tmp_path):
         video_block(saved(tmp_path, data), start_s=0, end_s=0.4)
 
 
+@pytest.mark.parametrize("container", ["matroska", "webm", "mpegts", "avi"])
+def test_other_containers_name_the_call_with_the_range(tmp_path, container):
+    codec = "libvpx-vp9" if container == "webm" else "libx264"
+    path = saved(tmp_path, make_video(container, codec, None), f"video.{container}")
+    with pytest.raises(MediaError) as caught:
+        video_block(path, start_s=0.1234567891, end_s=0.12345679)
+    call = "langchain_mimo.prepare.prepare_video(path, start_s=0.1234567891, end_s=0.12345679)"
+    assert call in str(caught.value)
+
+
+def test_a_range_behind_the_end_is_no_reason_to_encode(tmp_path):
+    path = saved(tmp_path, make_video("mp4", "libx265", None))
+    with pytest.raises(MediaError, match=r"but the file ends at .* choose an earlier start_s$"):
+        video_block(path, start_s=60)
+
+
 def test_audio_of_a_video_names_prepare_audio(tmp_path):
     path = saved(tmp_path, media_files.make("video.mp4"))
     with pytest.raises(MediaError, match="prepare_audio"):
@@ -244,7 +262,10 @@ def test_too_large_a_range_is_refused_before_anything_is_written(tmp_path, monke
         ({"start_s": 60}, "the range starts at 60 s, but the file ends at"),
         ({"start_s": -1}, "start_s must be a number >= 0, got -1"),
         ({"start_s": True}, "start_s must be a number >= 0, got True"),
-        ({"end_s": "5"}, "end_s must be a number >= 0, got '5'"),
+        ({"end_s": "five"}, "end_s must be a number >= 0, got 'five'"),
+        ({"start_s": "60"}, "the range starts at 60 s, but the file ends at"),
+        ({"start_s": 1, "end_s": 1.0000000001}, "from 1 s to 1.0000000001 s is shorter than a mi"),
+        ({"start_s": 1, "end_s": "1"}, "end_s must be greater than start_s, got start_s=1 and en"),
         ({"end_s": float("nan")}, "end_s must be a number >= 0, got nan"),
         ({"start_s": float("inf")}, "start_s must be a number >= 0, got inf"),
         ({"end_s": 0}, "end_s must be greater than start_s, got start_s=0 and end_s=0"),
@@ -257,6 +278,40 @@ def test_ranges_that_are_none_are_refused(tmp_path, make, arguments, reason):
     with pytest.raises(MiMoInputError) as caught:
         make(path, **arguments)
     assert reason in str(caught.value)
+    assert "prepare_" not in str(caught.value)  # encoding it would not help
+
+
+@pytest.mark.parametrize("name", AUDIO)
+def test_a_start_right_at_the_end_is_refused(tmp_path, name):
+    path = saved(tmp_path, media_files.make(name), name)
+    duration = probe(path).packets().duration_s
+    text = f"but the file ends at {duration:.3f} s; choose an earlier start_s"
+    with pytest.raises(MediaError, match=text):
+        audio_block(path, start_s=duration)
+    for early in (4e-7, 1e-9):  # not all lengths are whole microseconds
+        with suppress(MediaError):
+            assert audio_block(path, start_s=duration - early)["extras"]["copy_seconds"] > 0
+
+
+@pytest.mark.parametrize("name", AUDIO)
+def test_the_shortest_ranges_are_heard_or_refused_where_the_block_is_made(tmp_path, name):
+    path = saved(tmp_path, media_files.make(name), name)
+    for end_s in (0.001, 0.02):
+        if name.endswith("mp3"):
+            with pytest.raises(MediaError, match="1 packet of mp3, and 2 are needed to hear it; "):
+                audio_block(path, end_s=end_s)
+        else:
+            assert len(samples(sent(audio_block(path, end_s=end_s), tmp_path))) > 0
+    for start_s, end_s in ((0, 0.05), (0.5, 0.5001), (0.99, None)):
+        block = audio_block(path, start_s=start_s, end_s=end_s)
+        assert len(samples(sent(block, tmp_path))) > 0
+
+
+def test_numbers_may_be_spelled(tmp_path):
+    path = saved(tmp_path, numbered(Recipe(frames=40)))
+    spelled = video_block(path, start_s="1.25", end_s="2")
+    assert spelled == video_block(path, start_s=1.25, end_s=2)
+    assert video_block(path, start_s="1", end_s="inf") == video_block(path, start_s=1)
 
 
 @pytest.mark.parametrize("make", [video_block, audio_block])

@@ -14,7 +14,7 @@ from langchain_mimo._media import formats
 from langchain_mimo._media.cutting.index import Index, StreamIndex
 from langchain_mimo._media.cutting.key_frames import GroupStart
 from langchain_mimo._media.cutting.planning import CannotCopyError, CopyPlan, end_of, plan_copy
-from langchain_mimo._media.cutting.times import Span, exact
+from langchain_mimo._media.cutting.times import Span, exact, spelled
 from langchain_mimo._media.headers.codec_names import codec_name
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.references import MediaKind
@@ -57,6 +57,14 @@ _OPUS_PREROLL = Fraction(2, 25)
 _FILE_BYTES = 16_384
 _PACKET_BYTES = 48
 """Most bytes of a copy around its packets: for the file, and for each packet in its tables."""
+
+
+_FEWEST_PACKETS = {"mp3": 2, "vorbis": 2}
+"""Packets of audio without which a copy cannot be opened, or nothing of it is heard."""
+
+
+class NothingThereError(CannotCopyError):
+    """There is nothing in the range that could be copied or encoded; the text says what to do."""
 
 
 def copy_refusal(
@@ -141,13 +149,16 @@ def plan_range(kind: MediaKind, index: Index, start_s: float, end_s: float | Non
         end_s: End of the range likewise; None, or what lies behind the end, means the end.
 
     Raises:
-        CannotCopyError: The range is empty, or it has no copy; the text says why, as a clause.
+        NothingThereError: The range is empty, or too short.
+        CannotCopyError: It has no copy; the text says why, as a clause.
     """
-    span = _span(index, start_s, end_s)
+    span = span_of(index, start_s, end_s)
     if kind == "audio":
         audio = index.audio
         assert audio is not None
-        return plan_copy(index, Span(_audio_start(audio, span.start), span.end), "keyframe")
+        plan = plan_copy(index, Span(_audio_start(audio, span.start), span.end), "keyframe")
+        _check_packets(audio, plan)
+        return plan
     video = index.video
     assert video is not None
     at = _on_show(video, span.start)
@@ -164,18 +175,37 @@ def plan_range(kind: MediaKind, index: Index, start_s: float, end_s: float | Non
     return plan
 
 
-def _span(index: Index, start_s: float, end_s: float | None) -> Span:
+def span_of(index: Index, start_s: float, end_s: float | None) -> Span:
+    """Return a range on the time line of the container; arguments as for `plan_range`.
+
+    Raises:
+        NothingThereError: It is empty, or behind the end of the file.
+    """
     duration = index.duration
-    if start_s >= duration:
-        raise CannotCopyError(
-            f"the range starts at {start_s:g} s, but the file ends at {duration:.3f} s"
+    start, end = index.start + exact(start_s), index.end
+    if start >= end or start_s >= duration:
+        raise NothingThereError(
+            f"the range starts at {spelled(start_s)} s, but the file ends at {duration:.3f} s; "
+            "choose an earlier start_s"
         )
-    start = index.start + exact(start_s)
-    is_to_the_end = end_s is None or end_s >= duration
-    end = index.end if is_to_the_end or end_s is None else index.start + exact(end_s)
-    if end <= start:
-        raise CannotCopyError(f"the range from {start_s:g} s to {end_s:g} s is empty")
+    if end_s is not None and end_s < duration:
+        end = index.start + exact(end_s)
+        if end <= start:
+            raise NothingThereError(
+                f"the range from {spelled(start_s)} s to {spelled(end_s)} s is shorter than a "
+                f"microsecond, and the file lasts {duration:.3f} s; choose a later end_s"
+            )
     return Span(start, end)
+
+
+def _check_packets(audio: StreamIndex, plan: CopyPlan) -> None:
+    codec = codec_name(audio.codec) or ""
+    found, fewest = len(plan.streams[0].ordinals), _FEWEST_PACKETS.get(codec, 1)
+    if found < fewest:
+        raise NothingThereError(
+            f"the range has {found} packet of {codec}, and {fewest} are needed to hear it; choose "
+            "a longer range"
+        )
 
 
 def _on_show(stream: StreamIndex, time: Fraction) -> int:

@@ -44,3 +44,9 @@ class Span:
     def ticks(self, time_base: Fraction) -> tuple[int, int]:
         """Return the first timestamp inside and the first one behind it."""
         return first_tick(self.start, time_base), first_tick(self.end, time_base)
+
+
+def spelled(seconds: float) -> str:
+    """Return seconds as text that reads back as the same number: "2.5", "3", "11.9999995"."""
+    short = f"{seconds:g}"
+    return short if float(short) == seconds else repr(float(seconds))
