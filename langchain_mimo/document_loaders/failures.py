@@ -9,12 +9,14 @@ from langchain_core import exceptions as core
 from langchain_core.documents import Document
 
 from langchain_mimo.document_loaders.documents import Described, Status, failure, reason_of
-from langchain_mimo.document_loaders.requests import is_refusal
+from langchain_mimo.document_loaders.requests import UNREADABLE, is_refusal
 from langchain_mimo.errors import (
+    MiMoAPIError,
     MiMoBalanceError,
     MiMoBudgetError,
     MiMoConfigurationError,
     MiMoContentFilterError,
+    MiMoMediaRejectedError,
     MiMoQuotaError,
 )
 
@@ -34,6 +36,7 @@ CONCERN_THE_RUN = (
 """Errors that every other segment would meet too; they are raised whatever `on_error` says."""
 
 _REFUSED_STATUS = 421
+_UNREADABLE_STATUS = 400
 
 
 def handled(
@@ -64,13 +67,19 @@ def status_of(error: BaseException) -> Status:
     return "refused" if is_refusal(error) else "error"
 
 
-def refusal(reason: str | None, described: Described) -> MiMoContentFilterError:
-    """Return the error of a segment that moderation refused.
+def refusal(reason: str | None, described: Described) -> MiMoAPIError:
+    """Return the error of a segment that moderation refused, or whose media MiMo cannot read.
 
     Args:
         reason: What the server said.
         described: The segment.
     """
+    if reason is not None and reason.startswith(UNREADABLE):
+        return MiMoMediaRejectedError(
+            f"{described.name} was refused: {reason}",
+            status_code=_UNREADABLE_STATUS,
+            hint="Convert it with langchain_mimo.prepare, or use journal.retry_refused().",
+        )
     return MiMoContentFilterError(
         f"{described.name} was refused: {reason or 'no reason was given'}",
         status_code=_REFUSED_STATUS,

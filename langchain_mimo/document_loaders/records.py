@@ -8,8 +8,15 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_mimo.document_loaders.journal_claims import Claim
 from langchain_mimo.document_loaders.journal_entries import Answer, Entry, SegmentInfo
-from langchain_mimo.document_loaders.requests import Ask, answer_of, is_refusal, partial_answer
+from langchain_mimo.document_loaders.requests import (
+    UNREADABLE,
+    Ask,
+    answer_of,
+    is_refusal,
+    partial_answer,
+)
 from langchain_mimo.document_loaders.running import StoppedError
+from langchain_mimo.errors import MiMoMediaRejectedError
 
 Seen: TypeAlias = Callable[[Entry, bool], None]
 """Is called with what a journal holds of a segment, and whether it was asked about just now."""
@@ -87,5 +94,8 @@ def record_failure(
         return None
     text = str(error) or f"it was ended by {type(error).__name__}"
     state: Literal["refused", "failed"] = "refused" if is_refusal(error) else "failed"
+    if isinstance(error, MiMoMediaRejectedError):
+        state = "failed" if ask.plan.is_remote else "refused"  # a URL may hold another file later
+        text = UNREADABLE + text
     answer = partial_answer(error, ask) or (Answer("") if is_cancelled else None)
     return claim.fail(state, text, answer)

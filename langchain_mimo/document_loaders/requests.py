@@ -33,7 +33,12 @@ from langchain_mimo.document_loaders.plans import (
     digest_of_bytes,
 )
 from langchain_mimo.document_loaders.schemas import answer_text
-from langchain_mimo.errors import MediaError, MiMoContentFilterError, MiMoError
+from langchain_mimo.errors import (
+    MediaError,
+    MiMoContentFilterError,
+    MiMoError,
+    MiMoMediaRejectedError,
+)
 from langchain_mimo.media import SAFE_INLINE_BYTES, audio_block, image_block, video_block
 from langchain_mimo.prepare import prepare_audio, prepare_image, prepare_video
 
@@ -54,7 +59,14 @@ START_TOLERANCE_S = 0.001
 """Seconds by which the start of a copy may differ from the plan."""
 
 # Core has a class for refusals since 1.7.5.
-_REFUSALS = (MiMoContentFilterError, getattr(core, "ModelRefusalError", MiMoContentFilterError))
+_REFUSALS = (
+    MiMoContentFilterError,
+    MiMoMediaRejectedError,
+    getattr(core, "ModelRefusalError", MiMoContentFilterError),
+)
+
+UNREADABLE = "MiMo cannot read it: "
+"""How the journal's text of a refusal begins if MiMo refused the media and not what they show."""
 
 _NAMES = ("model", "model_name", "model_id")
 _OPTIONS = (
@@ -310,7 +322,7 @@ def _refusal(message: BaseMessage, error: Any, finish: str) -> str | None:
 
 
 def is_refusal(error: object) -> bool:
-    """Return whether an error is a refusal by moderation, of any provider."""
+    """Return whether an error is a refusal by moderation, of any provider, or of the media."""
     return isinstance(error, _REFUSALS)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 from langchain_core.document_loaders import Blob
 
@@ -41,7 +41,7 @@ class Cue:
 
 
 Transcript: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Any]
-"""The text of a VTT or SRT file, the path of one (as `Path`), cues, or an object with `segments`:
+"""The text of a VTT or SRT file, the path of one, cues, or an object with `segments`:
 what Whisper returns. A cue is a `Cue`, or a dict or object with `start_s` or `start`, `end_s` or
 `end`, and `text`."""
 
@@ -140,8 +140,8 @@ def read_transcript(transcript: Transcript, name: str) -> tuple[Cue, ...]:
     Raises:
         MediaError: It is no transcript; the error says which line or cue.
     """
-    if isinstance(transcript, os.PathLike):
-        return read_file(transcript)
+    if isinstance(transcript, os.PathLike) or _is_path(transcript):
+        return read_file(transcript.strip() if isinstance(transcript, str) else transcript)
     if isinstance(transcript, str):
         return read_subtitles(transcript, name)
     cues: Any = transcript
@@ -154,6 +154,13 @@ def read_transcript(transcript: Transcript, name: str) -> tuple[Cue, ...]:
             f"{name} must be the text of a VTT or SRT file, a Path or cues, got {shown(transcript)}"
         )
     return _sorted(_given_cue(cue, f"{name}, cue {at}") for at, cue in enumerate(cues))
+
+
+def _is_path(transcript: Transcript) -> TypeGuard[str]:
+    """Whether a text is the path of a transcript: one line that ends in .vtt or .srt."""
+    if not isinstance(transcript, str) or len(transcript.splitlines()) != 1:
+        return False
+    return transcript.strip().lower().endswith(_SUFFIXES)
 
 
 def _given_cue(cue: Any, name: str) -> Cue:

@@ -46,6 +46,7 @@ from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoContentFilterError,
     MiMoError,
+    MiMoMediaRejectedError,
     MiMoQuotaError,
     MiMoServerError,
 )
@@ -214,6 +215,26 @@ def test_a_copy_that_fails_its_verification_is_encoded_instead(tmp_path, caplog,
             rate = container.streams.audio[0].rate
             heard = sum(frame.samples for frame in container.decode(audio=0)) / rate
         assert heard == pytest.approx(end - start, abs=0.1)
+
+
+def test_media_that_mimo_cannot_read_are_sent_once_until_they_are_retried(image, tmp_path):
+    error = MiMoMediaRejectedError("corrupted", status_code=400)
+    llm = DescribingModel(answer=lambda *_: error)
+    asked = parser(llm, journal=tmp_path / "j.db", on_error="document")
+    first, again = asked.parse(image), asked.parse(image)
+    assert first == again
+    assert status(first) == ["refused"]
+    assert len(llm.seen) == 1
+    raising = parser(llm, journal=tmp_path / "j.db")
+    with pytest.raises(MiMoMediaRejectedError, match=r"MiMo cannot read it: .*corrupted"):
+        raising.parse(image)
+    assert len(llm.seen) == 1
+    assert asked.journal.retry_refused() == 1
+    asked.parse(image)
+    assert len(llm.seen) == 2
+    for _ in range(2):  # a URL may hold another file later
+        asked.parse(Blob(path="https://example.org/a.png"))
+    assert len(llm.seen) == 4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 300), (9000, 20), (5000, 3), (3, 5000)])

@@ -192,6 +192,13 @@ def test_sources_of_transcripts(tmp_path):
     assert transcript_of(blob, lambda _: None, "it") == ()
     assert transcript_of(blob, lambda _: SRT, "it") == read_subtitles(SRT, "it")
     assert transcript_of(blob, lambda _: tmp_path / "talk.srt", "it") == read_subtitles(SRT, "it")
+    for path in (str(tmp_path / "talk.srt"), str(tmp_path / "talk.srt") + "\n"):
+        assert transcript_of(blob, lambda _, path=path: path, "it") == read_subtitles(SRT, "it")
+    with pytest.raises(MediaError, match=r"transcript '.*gone\.VTT' cannot be read: No such file"):
+        transcript_of(blob, lambda _: str(tmp_path / "gone.VTT"), "it")
+    assert (
+        read_transcript("WEBVTT\n\n00:01.000 --> 00:02.000\nsee a.srt", "it")[0].text == "see a.srt"
+    )
     with pytest.raises(MediaError, match=r"transcript of 'talk\.mp4' cannot be read: ZeroDivision"):
         transcript_of(blob, lambda _: 1 / 0, "'talk.mp4'")
 
