@@ -99,7 +99,8 @@ class Entry:
 
     Attributes:
         key: The key of the segment.
-        state: "done"; "refused", by moderation; or "failed", which is asked again.
+        state: "done"; "refused", by moderation or as unreadable media; or "failed", which is asked
+            again.
         text: The text of the answer, to the character as the model wrote it.
         usage: The usage of the answer, as LangChain's `usage_metadata`.
         cost: What the answer cost, in `currency`; None if that is not known.
