@@ -183,8 +183,8 @@ class Claim:
         """Commit that there is no answer; like `finish` where it cannot be written.
 
         Args:
-            state: "refused", by moderation or as unreadable media, which later runs do not repeat; or
-                "failed", which is asked again.
+            state: "refused", by moderation or as unreadable media, which later runs do not repeat;
+                or "failed", which is asked again.
             error: Why, in one sentence. API keys are left out.
             answer: What was billed all the same, and the number of requests; None for nothing.
         """

@@ -147,3 +147,47 @@ def test_an_mp3_states_its_frames_and_no_delay(name, start_s, end_s):
     with av.open(io.BytesIO(data)) as container:
         heard = sum(frame.samples for frame in container.decode(audio=0))
         assert heard / container.streams.audio[0].rate == pytest.approx(float(length), abs=0.001)
+
+
+def encoded_silence(codec, file_format, rate, layout, **options):
+    """Encode two seconds of a tone, two of digital silence, and one of a tone."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=file_format) as out:
+        stream = out.add_stream(codec, rate=rate, layout=layout, options=options)
+        for at in range(0, 5 * rate, 960):
+            level = 0 if 2 * rate <= at < 4 * rate else 9000
+            frame = av.AudioFrame("s16", layout, 960)
+            channels = frame.layout.nb_channels
+            tone = array("h", (level * (-1) ** (i // 20) for i in range(960)))
+            frame.planes[0].update(array("h", (x for x in tone for _ in range(channels))).tobytes())
+            frame.sample_rate, frame.pts = rate, at
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+TAGS = [b"", b"TAG" + bytes(125), b"APETAGEX\xd0\x07\0\0\x20" + bytes(19) + b"TAG" + bytes(125)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "file_format", "rate", "options"),
+    [
+        ("libmp3lame", "mp3", 44_100, {}),
+        ("libmp3lame", "mp3", 22_050, {"q": "9"}),
+        ("libmp3lame", "mp3", 8_000, {"joint_stereo": "0"}),
+        ("libopus", "ogg", 48_000, {"application": "voip", "dtx": "1"}),
+    ],
+)
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+@pytest.mark.parametrize("tag", TAGS)
+def test_ranges_with_digital_silence_are_copied(codec, file_format, rate, layout, options, tag):
+    data = encoded_silence(codec, file_format, rate, layout, **options)
+    source = index_bytes(data + (tag if file_format == "mp3" else b""), "audio")
+    for start_s, end_s in ((0, 2.5), (2.2, 3.1), (3.5, None)):
+        plan = plan_range("audio", source.index, start_s, end_s)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "copy"
+            copy_planned(source, plan, CopyTarget(path, file_format, "audio"), no_tick)
+            with av.open(str(path)) as container:
+                heard = sum(frame.samples for frame in container.decode(audio=0)) / rate
+        assert heard == pytest.approx(float(plan.end - plan.start), abs=0.12)
