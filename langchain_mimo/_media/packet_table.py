@@ -28,7 +28,7 @@ from langchain_mimo._media.cutting.index import (
 )
 from langchain_mimo._media.cutting.key_frames import GroupStart
 from langchain_mimo._media.cutting.known_indexes import index_of
-from langchain_mimo._media.cutting.planning import CannotCopyError, end_of
+from langchain_mimo._media.cutting.planning import CannotCopyError, end_of, plan_copy
 from langchain_mimo._media.cutting.ranges import (
     copy_refusal,
     has_audio,
@@ -38,7 +38,7 @@ from langchain_mimo._media.cutting.ranges import (
     size_around,
     video_refusal,
 )
-from langchain_mimo._media.cutting.times import exact, first_tick
+from langchain_mimo._media.cutting.times import Span, exact, first_tick
 from langchain_mimo._media.formats import Format
 from langchain_mimo._media.headers.reader import AVHeader
 from langchain_mimo._media.opened_source import Source, named, opened
@@ -148,6 +148,23 @@ class PacketTable:
         if not self.is_copied_by_prepare:
             raise MediaError("prepare_video encodes it")
         return self._copied(start_s, end_s)
+
+    def exact_copy(self, start_s: float, end_s: float) -> CopiedRange | None:
+        """Return what `prepare_video` copies of a time range; None if it encodes it.
+
+        Such a copy starts at a key frame and shows exactly the range, which may end at any frame
+        before which none refers to a later one.
+        """
+        if not self.is_copied_by_prepare:
+            return None
+        index = self._index
+        end = index.end if end_s >= self.duration_s else index.start + exact(end_s)
+        try:
+            plan = plan_copy(index, Span(index.start + exact(start_s), end), "exact")
+        except CannotCopyError:
+            return None
+        seconds, size = copied_seconds(index, plan), range_size(index, plan)
+        return CopiedRange(start_s, end_s, seconds, size, has_audio(index, plan))
 
     def copy_bounds(self, start_s: float, end_s: float) -> CopiedRange:
         """Return the most that such a copy is, of a video from sums alone: for many ranges.

@@ -26,9 +26,11 @@ class MediaSegment:
         index: Its place among the segments of its source, from 0.
         count: How many segments its source has.
         whole: Whether the file itself is sent.
-        copied: Whether its packets are copied from the file, without encoding.
-        size: Bytes as sent: those of the file, those of the packets copied, or the most that
-            encoding makes; None where they are not known.
+        copied: Whether its packets are copied from the file, without encoding, by
+            `video_block(path, start_s=…, end_s=…)` or `audio_block`. Of a plan of bytes, write them
+            to a file first: blocks take time ranges of files alone.
+        size: Bytes as sent: those of the file, or the most that a copy or encoding has; None where
+            they are not known. Short copies have up to 30 KB less.
         encoding_s: Seconds of computing that encoding it is expected to take on one core; 0 where
             nothing is encoded.
         fps: Frames per second that its block sets; None for audio and images.

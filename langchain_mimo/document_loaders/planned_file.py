@@ -103,9 +103,11 @@ class PlannedFile:
             copy = self.table.copy_bounds(start_s, end_s)
         except MediaError:
             return None
+        return copy if self._is_within(copy) else None
+
+    def _is_within(self, copy: CopiedRange) -> bool:
         most = self.bounds.most_tokens(self.info, copy.seconds)
-        is_within = copy.size <= self.bounds.max_bytes and most <= self.bounds.budget_tokens
-        return copy if is_within else None
+        return copy.size <= self.bounds.max_bytes and most <= self.bounds.budget_tokens
 
     def can_copy(self, start_s: float, end_s: float) -> bool:
         """Whether there is such a copy."""
@@ -119,17 +121,22 @@ class PlannedFile:
     def copied_segment(self, start_s: float, end_s: float) -> MediaSegment:
         """Return a segment that is copied, for a block or by `prepare_video`."""
         copy, refusal = self.range(start_s, end_s), self.table.copy_refusal
-        tokens = self.bounds.tokens(self.info, copy.seconds, has_audio=copy.has_audio)
         if refusal is None:
+            tokens = self.bounds.tokens(self.info, copy.seconds, has_audio=copy.has_audio)
             return self._segment(start_s, end_s, tokens, copied=True, size=copy.size)
+        return self._prepared_copy(start_s, end_s, copy, refusal)
+
+    def _prepared_copy(
+        self, start_s: float, end_s: float, copy: CopiedRange, why: str
+    ) -> MediaSegment:
         return self._segment(
             start_s,
             end_s,
-            tokens,
+            self.bounds.tokens(self.info, copy.seconds, has_audio=copy.has_audio),
             preparation=self._call(start_s, end_s),
             size=copy.size,
             encoding_s=copying_seconds(self.info, copy.seconds),
-            note=f"It is copied into an MP4, because {refusal}.",
+            note=f"It is copied into an MP4, because {why}.",
         )
 
     def can_encode(self, seconds: float, *, shrinks: bool) -> bool:
@@ -148,13 +155,16 @@ class PlannedFile:
         return self._forecast(seconds) is not None
 
     def encoded_segment(self, start_s: float, end_s: float, why: str) -> MediaSegment:
-        """Return a segment that is encoded.
+        """Return a segment that is encoded, or copied by `prepare_video` where that is possible.
 
         Args:
             start_s: Its start in seconds.
             end_s: Its end in seconds.
-            why: Why it is encoded, as a clause.
+            why: Why no block copies it, as a clause.
         """
+        copy = self.table.exact_copy(start_s, end_s)
+        if copy is not None and self._is_within(copy):
+            return self._prepared_copy(start_s, end_s, copy, why)
         forecast = self._forecast(end_s - start_s)
         if forecast is None:
             raise self.error(f"no frames are small enough from {start_s:g} s to {end_s:g} s")

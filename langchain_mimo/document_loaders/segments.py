@@ -66,7 +66,8 @@ def plan_media(
     - A file that MiMo takes and that is within the bounds is one segment (`whole`).
     - Ranges of H.264 in MP4 and MOV, and of audio that MiMo takes, are copied (`copied`). A video
       is divided at key frames of closed groups, so that neighbours neither lose nor repeat a frame.
-      `video_block(path, start_s=…, end_s=…)` sends such a segment.
+      `video_block(path, start_s=…, end_s=…)` sends such a segment; of bytes, write them to a file
+      for that.
     - Everything else is encoded by the call in `preparation`, which may take long: `encoding_s`.
 
     Args:

@@ -166,6 +166,32 @@ def test_h264_of_other_containers_is_copied_by_prepare(container):
     assert 0 < sum(each.encoding_s for each in plan) < 1
 
 
+def test_what_prepare_copies_before_a_hint_is_planned_as_a_copy(tmp_path):
+    path = tmp_path / "long.mp4"
+    path.write_bytes(make_numbered(Recipe(frames=120, gop=250, b_frames=0, audio=True)))
+    plan = plan_media(path, max_seconds=6, hints=[4.0, 7.5])
+    assert [each.start_s for each in plan] == [0.0, 4.0, 7.5]
+    assert ["It is copied" in each.note for each in plan] == [True, False, False]
+    for segment in plan:
+        made = eval(segment.preparation, {"prepare_video": prepare_video})
+        assert any("without encoding" in note for note in made.notes) == ("copied" in segment.note)
+        assert tokens_of(made.data, segment) == segment.tokens
+        assert len(made.data) <= segment.size
+
+
+@pytest.mark.parametrize(("audio", "fewest"), [(True, 4_000), (False, 2_000)])
+def test_plans_within_few_bytes_can_be_made_or_are_refused(tmp_path, audio, fewest):
+    path = tmp_path / "video.mp4"
+    path.write_bytes(make_numbered(Recipe(frames=200, gop=250, audio=audio)))
+    for too_few in (1, fewest // 2, fewest):
+        with pytest.raises(MediaError, match=rf"does not fit into max_bytes={too_few}; raise it"):
+            plan_media(path, max_bytes=too_few)
+    for enough in (2 * fewest, 3 * fewest):
+        first = plan_media(path, max_bytes=enough)[0]
+        made = eval(first.preparation, {"prepare_video": prepare_video})
+        assert len(made.data) <= enough
+
+
 def test_rotation_is_planned_with_upright_frames():
     data = make_video("mp4", "libx264", None, seconds=2, size=(96, 64))
     turned = turned_by_90(data)
