@@ -106,6 +106,7 @@ def test_what_an_estimate_cannot_know_is_listed(emulator, folder, tmp_path):
     estimate = MiMoMediaLoader(blobs, loader._parser).estimate(output_tokens=100)
     assert (estimate.requests, estimate.output_tokens) == (1, 100)
     assert [str(file.path) for file in estimate.files] == ["db:1"]
+    assert str(estimate.unreadable[0].path) == "https://example.com/a.mp4"
     assert "download the file" in estimate.unreadable[0].reason
     assert "gone.mp4" in str(estimate.unreadable[1].path)
 
@@ -227,7 +228,7 @@ def test_a_ceiling_of_cost_ends_the_run_and_a_second_run_resumes(emulator, folde
         take()
     sent = len(emulator.requests)
     assert 0 < sent < REQUESTS, str(caught.value)
-    assert "A second run sends only the rest." in str(caught.value)
+    assert "A new loader with money left in its budget sends only the rest." in str(caught.value)
     assert documents == whole[: len(documents)]
     assert make(emulator, folder, tmp_path).load() == whole
     assert len(emulator.requests) == REQUESTS

@@ -45,11 +45,11 @@ class UnreadableFile:
     """What cannot be measured, or neither sent nor prepared.
 
     Attributes:
-        path: The file, folder or pattern.
+        path: The file, folder, pattern or URL.
         reason: Why, in one sentence.
     """
 
-    path: Path
+    path: Path | str
     reason: str
 
 

@@ -59,6 +59,11 @@ def check_options(options: Any, llm: BaseChatModel) -> PlanOptions:
 def schemas_of(schema: Any, *, scenes: bool) -> dict[str, type[BaseModel]]:
     """Return the schema by modality; images have no scenes."""
     if schema is not None:
+        if not scenes:
+            raise MiMoConfigurationError(
+                "scenes=False is for the default schema; leave it out, and pass a schema that "
+                "has no list of scenes"
+            )
         return dict.fromkeys(MODALITIES, check_schema(schema))
     timed = MediaDescription if scenes else MediaOverview
     return {"image": MediaOverview, "video": timed, "audio": timed}

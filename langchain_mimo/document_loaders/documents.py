@@ -24,6 +24,7 @@ from langchain_mimo.document_loaders.schemas import (
     MediaDescription,
     fields_of,
     read_answer,
+    read_seconds,
     render,
     scenes_of,
 )
@@ -31,7 +32,7 @@ from langchain_mimo.document_loaders.schemas import (
 logger = logging.getLogger("langchain_mimo")
 
 TOLERANCE_S = 1.0
-"""Seconds by which a time may lie behind the end of its segment, and is cut there."""
+"""Seconds by which a time may lie outside its segment, and is cut there."""
 
 _MAX_RAW_TEXT = 2000
 """Characters of an answer that does not fit its schema which its Document keeps."""
@@ -189,22 +190,23 @@ def source_times(
         Start and end in seconds of the source, within the segment, to the millisecond.
 
     Raises:
-        ValueError: A time is no number or negative, lies more than a second behind the end of what
-            was shown, or the end comes before the start.
+        ValueError: A time is none, lies more than a second outside of what was shown, or the end
+            comes before the start.
     """
     if segment.modality == "image":
         return 0.0, 0.0
     try:
-        start, end = float(start_s), float(end_s)
+        start, end = float(read_seconds(start_s)), float(read_seconds(end_s))
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"its times are {start_s!r} and {end_s!r}, which are no numbers") from None
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError(f"its times are {start} and {end}, which are no numbers")
     span = f"it is said to last from {start:.10g} s to {end:.10g} s"
-    if start < 0 or end < 0:
+    if start < -TOLERANCE_S or end < -TOLERANCE_S:
         raise ValueError(f"{span}, and times are at least 0")
     if start > end:
         raise ValueError(f"{span}, and ends before it starts")
+    start, end = max(start, 0.0), max(end, 0.0)
     if segment.end_s <= segment.start_s:
         return round(start, 3), round(end, 3)
     first, last = shown or (segment.start_s, segment.end_s)

@@ -56,7 +56,7 @@ def estimated(
             location = location_of(blob)
             if isinstance(location, str) and is_url(location):
                 reason = "the size of what a URL leads to is not known; download the file"
-                unreadable.append(UnreadableFile(path, reason))
+                unreadable.append(UnreadableFile(location, reason))
             elif (keys := _known_keys(location, parser, known)) is None:
                 files.append(_file(path, location, bounds))
             elif (rest := _rest(path, parser, blob, keys)) is not None:

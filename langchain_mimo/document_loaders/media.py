@@ -88,7 +88,8 @@ class MiMoMediaLoader(BaseLoader):
                 Default: that of the parser.
             budget: A budget that all requests of this loader pass. Default: that of the model.
             max_cost: A ceiling of what the requests of this loader cost together, in all its runs:
-                US dollars, or `Money`. Default: none.
+                US dollars, or `Money`. It is that of a `CallBudget` of its own, which keeps the
+                limits of the account per minute too. Default: none.
             progress: Is called after each segment with a `LoadProgress`, in the thread that takes
                 the Documents. What it raises ends the run.
             show_progress: Whether to show a bar of tqdm, which has to be installed. Default: no.
@@ -248,7 +249,7 @@ class _Run:
             self._progress(progress)
 
     def _budget_is_used_up(self, error: MiMoBudgetError) -> MiMoBudgetError:
-        again = "A second run sends only the rest"
+        again = "A new loader with money left in its budget sends only the rest"
         if not self._has_journal:
             again = f"Pass journal= to MiMoMediaParser, so that {again[0].lower()}{again[1:]}"
         tally = self._tally

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 from langchain_core.document_loaders import Blob
 
+from langchain_mimo._checks import shown
 from langchain_mimo.cost.segments import MediaSegment
 from langchain_mimo.document_loaders.journal import MediaJournal
 from langchain_mimo.document_loaders.prompts import MODALITIES
 from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import Cue, TranscriptSource, transcript_of
-from langchain_mimo.errors import MediaError
+from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import MediaInfo, file_digest, probe
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
 
@@ -163,7 +164,11 @@ def unplanned(blob: Blob) -> tuple[str, MediaSegment]:
 
     Args:
         blob: The blob. Its modality is "" if neither metadata nor MIME type tell it.
+
+    Raises:
+        MiMoInputError: It is no blob.
     """
+    _check_blob(blob)
     sha256 = digest_of_bytes(blob.as_bytes()) if blob.data is not None else ""
     stated = blob.metadata.get("modality") or (blob.mimetype or "").partition("/")[0]
     modality: Any = stated if stated in MODALITIES else ""
@@ -182,7 +187,9 @@ def location_of(blob: Blob) -> str | bytes:
 
     Raises:
         MediaError: It has neither data nor a path, or its URL cannot be read.
+        MiMoInputError: It is no blob.
     """
+    _check_blob(blob)
     if blob.data is not None:
         return blob.as_bytes()
     if blob.path is None or not str(blob.path).strip():
@@ -195,6 +202,18 @@ def location_of(blob: Blob) -> str | bytes:
     except ValueError as error:
         raise MediaError(f"{path!r} cannot be read as a URL: {error}") from None
     return path
+
+
+def _check_blob(blob: Any) -> None:
+    """Check that something is a blob.
+
+    Raises:
+        MiMoInputError: It is not.
+    """
+    if not isinstance(blob, Blob):
+        raise MiMoInputError(
+            f"blob must be a Blob, got {shown(blob)}; pass Blob.from_path(...)"
+        ) from None
 
 
 def _source_of(blob: Blob, location: str | bytes, sha256: str) -> str:

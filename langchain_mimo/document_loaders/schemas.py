@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import time, timedelta
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -28,12 +29,16 @@ _UNLABELLED = frozenset({"summary", "description"})
 
 
 def read_seconds(value: Any) -> Any:
-    """Return the seconds that a string states: "12.5", "12,5 s", "1:05", "01:02:03".
+    """Return the seconds of a time, or that a string states: "12.5", "12,5 s", "1:05", "01:02:03".
 
     Args:
-        value: A time of an answer. What is not such a string is returned as it is, for pydantic
+        value: A time of an answer. What is none is returned as it is, for pydantic
             to judge.
     """
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, time):
+        return 3600 * value.hour + 60 * value.minute + value.second + value.microsecond / 1e6
     match = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return value

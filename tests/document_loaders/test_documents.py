@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from datetime import time, timedelta
 
 import pytest
 from hypothesis import example, given, settings
@@ -125,7 +126,7 @@ def test_a_schema_of_the_users_own():
 
 WRONG = [
     (31.6, 31.8, "30.5 s"), (0, 31.6, "30.5 s"), (5, 4, "ends before it starts"),
-    (-0.1, 4, "at least 0"), (-2, -1, "at least 0"), (float("nan"), 4, "no numbers"),
+    (-1.1, 4, "at least 0"), (-2, -1, "at least 0"), (float("nan"), 4, "no numbers"),
     (0, float("inf"), "no numbers"), (float("-inf"), 4, "no numbers"), (1e308, 1e308, "30.5 s"),
 ]  # fmt: skip
 
@@ -149,6 +150,30 @@ def test_times_up_to_a_second_behind_the_end_are_cut():
         (90.5, 90.5),
     ]
     assert {row.metadata["status"] for row in rows} == {"ok"}
+
+
+def test_times_up_to_a_second_before_the_start_are_cut():
+    [document] = documents(answer(scene(-0.5, 4)))
+    assert document.metadata["status"] == "ok"
+    assert document.metadata["start_s"] == SEGMENT.start_s
+    assert document.metadata["end_s"] == SEGMENT.start_s + 4
+
+
+@pytest.mark.parametrize("kind", [str, timedelta, time])
+def test_times_of_a_schema_of_the_users_own_may_be_of_any_type_that_states_seconds(kind):
+    class Part(BaseModel):
+        start_s: kind
+        end_s: kind
+        what: str
+
+    class Parts(BaseModel):
+        parts: list[Part]
+
+    part = {"start_s": "00:00:01", "end_s": "00:00:03", "what": "x"}
+    [document] = documents(json.dumps({"parts": [part]}), schema=Parts)
+    assert document.metadata["status"] == "ok"
+    times = document.metadata["start_s"], document.metadata["end_s"]
+    assert times == (SEGMENT.start_s + 1, SEGMENT.start_s + 3)
 
 
 def test_what_is_shown_may_begin_before_the_segment_and_end_behind_it():
@@ -212,7 +237,7 @@ SEGMENTS = st.tuples(st.integers(0, 10**8), st.integers(1, 10**6)).map(
 @example(30.5, 31.5, SEGMENT)
 def test_times_lie_within_the_segment_or_are_refused(start, end, segment):
     length = segment.end_s - segment.start_s
-    is_true = 0 <= start <= end <= length + 1
+    is_true = -1 <= start <= end <= length + 1
     try:
         found = source_times(start, end, segment)
     except ValueError:
@@ -221,8 +246,8 @@ def test_times_lie_within_the_segment_or_are_refused(start, end, segment):
     assert is_true
     assert segment.start_s - 1e-3 <= found[0] <= found[1] <= segment.end_s + 1e-3
     if end <= length:
-        assert math.isclose(found[0], segment.start_s + start, abs_tol=1e-3)
-        assert math.isclose(found[1], segment.start_s + end, abs_tol=1e-3)
+        assert math.isclose(found[0], segment.start_s + max(start, 0), abs_tol=1e-3)
+        assert math.isclose(found[1], segment.start_s + max(end, 0), abs_tol=1e-3)
 
 
 def test_the_id_follows_source_key_place_and_text():

@@ -532,9 +532,10 @@ def test_a_budget_that_is_used_up_ends_the_run_cleanly(folder, tmp_path, is_asyn
         asyncio.run(take()) if is_async else iter_into(loader.lazy_load(), documents)
     assert sources(documents) == NAMES[:5]
     again = (
-        "A second run sends only the rest."
+        "A new loader with money left in its budget sends only the rest."
         if has_journal
-        else "Pass journal= to MiMoMediaParser, so that a second run sends only the rest."
+        else "Pass journal= to MiMoMediaParser, so that a new loader "
+        "with money left in its budget sends only the rest."
     )
     assert str(caught.value) == (
         "max_cost is reached. Until then 5 segments were described, and 5 files completely. "

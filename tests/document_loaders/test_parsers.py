@@ -46,6 +46,7 @@ from langchain_mimo.errors import (
     MiMoConfigurationError,
     MiMoContentFilterError,
     MiMoError,
+    MiMoInputError,
     MiMoMediaRejectedError,
     MiMoQuotaError,
     MiMoServerError,
@@ -857,3 +858,17 @@ def test_a_blob_without_data_and_path(tmp_path):
     with pytest.raises(MediaError, match="does not say whether it is an image, video or audio"):
         parser(DescribingModel()).parse(Blob(path="https://example.com/page"))
     assert issubclass(MediaError, MiMoError)
+
+
+@pytest.mark.parametrize("blob", ["x.mp4", None, 7])
+async def test_what_is_no_blob_is_one_sentence(blob):
+    asked = MiMoMediaParser(DescribingModel(), on_error="skip")
+    with pytest.raises(MiMoInputError, match=r"^blob must be a Blob, got .*; pass Blob.from_path"):
+        asked.parse(blob)
+    with pytest.raises(MiMoInputError, match=r"^blob must be a Blob, got "):
+        await asked.aparse(blob)
+
+
+def test_no_scenes_cannot_be_asked_of_a_schema_of_the_users_own():
+    with pytest.raises(MiMoConfigurationError, match="scenes=False is for the default schema"):
+        MiMoMediaParser(DescribingModel(), schema=Match, scenes=False)
