@@ -14,7 +14,7 @@ from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import audio_block, image_block, video_block
 from langchain_mimo.retrievers.hits import Root, changed
 from langchain_mimo.retrievers.moments import Moment, Order, argument_hint, moments_of
-from langchain_mimo.retrievers.prepared import prepared_file
+from langchain_mimo.retrievers.prepared import inline_bytes, prepared_file
 from langchain_mimo.tokens import MediaResolution
 
 _BLOCKS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -107,6 +107,7 @@ def moment_blocks(
     media_resolution: MediaResolution | None = None,
     prepared_dir: str | os.PathLike[str] | None = None,
     label: bool = True,
+    inline: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the content blocks of moments, as `media_blocks` does.
 
@@ -116,6 +117,8 @@ def moment_blocks(
         media_resolution: As for `media_blocks`.
         prepared_dir: As for `media_blocks`.
         label: As for `media_blocks`.
+        inline: Whether media are base64, which chat models of other providers take, and not
+            references to files, which ChatMiMo alone reads. Ranges are then encoded at each call.
 
     Raises:
         MediaError: As `media_blocks`.
@@ -124,7 +127,8 @@ def moment_blocks(
     for moment in moments:
         if label:
             blocks.append({"type": "text", "text": moment.label})
-        blocks.append(_block(moment, fps, media_resolution, prepared_dir))
+        create = _inline_block if inline else _block
+        blocks.append(create(moment, fps, media_resolution, prepared_dir))
     return blocks
 
 
@@ -152,6 +156,20 @@ def _block(
     if moment.form == "copied":
         _check_shown(moment, extras["shown_start_s"], extras["shown_end_s"])
     return block
+
+
+def _inline_block(
+    moment: Moment,
+    fps: float | None,
+    media_resolution: MediaResolution | None,
+    prepared_dir: str | os.PathLike[str] | None,
+) -> dict[str, Any]:
+    """Return a block that any provider takes: without extras, and with the bytes."""
+    if moment.path is None:
+        return {"type": moment.modality, "url": moment.source, "mime_type": _mime_type(moment)}
+    data = inline_bytes(moment, prepared_dir, fps, media_resolution)
+    block = _BLOCKS[moment.modality](data)
+    return {name: block[name] for name in ("type", "base64", "mime_type")}
 
 
 def _check_shown(moment: Moment, start_s: float, end_s: float) -> None:

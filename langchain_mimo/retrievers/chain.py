@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, run_in_executor
 
 from langchain_mimo._checks import known_keywords, shown
+from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.document_loaders.arguments import runnables_of
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers.citations import CitedAnswer, checked_answer
@@ -57,8 +58,9 @@ def media_rag_chain(
     in `astream_events`. Without moments the model is asked nonetheless, and told so.
 
     Args:
-        llm: The model that answers; one that takes base64 images, videos and audio and has
-            structured output. ChatMiMo needs the retriever's folders in `allowed_media_dirs`.
+        llm: The model that answers, with structured output. ChatMiMo gets references to files, and
+            needs the retriever's folders and `prepared_dir` in `allowed_media_dirs`. Other chat
+            models get base64, with ranges encoded; they have to take the kinds of media there are.
         retriever: Finds the moments.
         prompt: What the model is told to do. Default: `retrievers.chain.PROMPT`.
 
@@ -81,7 +83,12 @@ def media_rag_chain(
     prompt = PROMPT if prompt is None else prompt
     if not isinstance(prompt, str) or not prompt.strip():
         raise MiMoConfigurationError(f"prompt must be a string with text, got {shown(prompt)}")
-    steps = _Steps(runnables_of(llm, [CitedAnswer])[CitedAnswer], retriever, prompt)
+    steps = _Steps(
+        runnables_of(llm, [CitedAnswer])[CitedAnswer],
+        retriever,
+        prompt,
+        not isinstance(llm, ChatMiMo),
+    )
     return RunnableLambda(steps.run, steps.arun, name="media_rag")
 
 
@@ -101,6 +108,8 @@ class _Steps:
     model: Runnable[Any, Any]
     retriever: MiMoMediaRetriever
     prompt: str
+    inline: bool
+    """Whether the model reads no references to files."""
 
     def run(self, given: Any, config: RunnableConfig) -> dict[str, Any]:
         inputs = _inputs(given)
@@ -122,7 +131,9 @@ class _Steps:
 
     def _show(self, documents: Sequence[Document]) -> _Shown:
         moments = self.retriever.moments_for(documents)
-        return _Shown(list(documents), moments, self.retriever.blocks_of(moments))
+        return _Shown(
+            list(documents), moments, self.retriever.blocks_of(moments, inline=self.inline)
+        )
 
     def _messages(self, question: str, found: _Shown) -> list[BaseMessage]:
         content: list[str | dict[Any, Any]] = [*found.blocks]

@@ -199,12 +199,15 @@ class MiMoMediaRetriever(BaseRetriever):
         """
         return await run_in_executor(None, self.as_blocks, documents, label=label)
 
-    def blocks_of(self, moments: Iterable[Moment], *, label: bool = True) -> list[dict[str, Any]]:
+    def blocks_of(
+        self, moments: Iterable[Moment], *, label: bool = True, inline: bool = False
+    ) -> list[dict[str, Any]]:
         """Return the content blocks of moments, with the settings of this retriever.
 
         Args:
             moments: What `moments_for` returned.
             label: As for `as_blocks`.
+            inline: As for `moment_blocks`: True for chat models of other providers.
 
         Raises:
             MediaError: As `media_blocks`.
@@ -215,6 +218,7 @@ class MiMoMediaRetriever(BaseRetriever):
             media_resolution=self.media_resolution,
             prepared_dir=self.prepared_dir,
             label=label,
+            inline=inline,
         )
 
 

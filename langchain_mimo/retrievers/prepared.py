@@ -51,12 +51,7 @@ def prepared_file(
             "prepared_dir=, a folder for converted files that is among the model's "
             "allowed_media_dirs"
         )
-    options: dict[str, Any] = {}
-    if not moment.is_whole:
-        options |= {"start_s": moment.start_s, "end_s": moment.end_s}
-    if moment.modality == "video":
-        sampling = {"fps": fps, "media_resolution": media_resolution}
-        options |= {name: value for name, value in sampling.items() if value is not None}
+    options = _options(moment, moment.start_s, moment.end_s, fps, media_resolution)
     target = Path(folder).absolute() / _name(moment, options)
     if not target.is_file():
         try:
@@ -70,6 +65,65 @@ def prepared_file(
             target.unlink(missing_ok=True)
             raise changed(moment.source)
     return target
+
+
+def inline_bytes(
+    moment: Moment,
+    folder: str | os.PathLike[str] | None,
+    fps: float | None,
+    media_resolution: MediaResolution | None,
+) -> bytes:
+    """Return what a moment shows, as the bytes of a file of its own.
+
+    Args:
+        moment: The moment.
+        folder: Where prepared files are; None makes them in memory each time.
+        fps: As for `prepare_video`; None for its default.
+        media_resolution: Likewise.
+
+    Raises:
+        MediaError: The file cannot be read or made, or the source was changed.
+    """
+    assert moment.path is not None
+    if moment.form == "whole":
+        data = _bytes_of(Path(moment.path), moment.source)
+        if hashlib.sha256(data).hexdigest() != moment.sha256:
+            raise changed(moment.source)
+        return data
+    if moment.form == "prepared" and folder is not None:
+        return _bytes_of(prepared_file(moment, folder, fps, media_resolution), moment.source)
+    end_s = moment.end_s if moment.shown_end_s is None else moment.shown_end_s
+    options = _options(moment, moment.shown_start_s, end_s, fps, media_resolution)
+    prepared = _PREPARE[moment.modality](moment.path, **options)
+    if file_digest(moment.path) != moment.sha256:
+        raise changed(moment.source)
+    data = prepared.data
+    assert isinstance(data, bytes)
+    return data
+
+
+def _bytes_of(path: Path, source: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"{shown(source)} cannot be read: {error.strerror or error}") from None
+
+
+def _options(
+    moment: Moment,
+    start_s: float,
+    end_s: float,
+    fps: float | None,
+    media_resolution: MediaResolution | None,
+) -> dict[str, Any]:
+    """Return the arguments of `prepare` for a time range of a moment's source."""
+    options: dict[str, Any] = {}
+    if not moment.is_whole:
+        options |= {"start_s": start_s, "end_s": end_s}
+    if moment.modality == "video":
+        sampling = {"fps": fps, "media_resolution": media_resolution}
+        options |= {name: value for name, value in sampling.items() if value is not None}
+    return options
 
 
 def _name(moment: Moment, options: dict[str, Any]) -> str:

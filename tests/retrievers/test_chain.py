@@ -1,6 +1,8 @@
 """What the chain shows to any chat model, and what it makes of the answer."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import logging
 
@@ -15,9 +17,11 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from media_files import make_image, make_video
 from moment_samples import Found, described
+from numbered_videos import Recipe, make_numbered, watch
 from pydantic import Field
 
 from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputError
+from langchain_mimo.media import probe
 from langchain_mimo.retrievers import CheckedAnswer, MiMoMediaRetriever, media_rag_chain
 
 KEYS = {"question", "documents", "blocks", "answer", "message"}
@@ -78,13 +82,68 @@ def test_the_question_stands_last_behind_the_moments(retriever):
     assert result.keys() == KEYS
     system, shown, question = model.seen[0]
     assert "citations" in system.text
-    assert shown.content == result["blocks"] == retriever.as_blocks(result["documents"])
+    assert shown.content == result["blocks"]
+    labels = [block for block in retriever.as_blocks(result["documents"]) if "text" in block]
+    assert result["blocks"][::2] == labels
     assert [block["type"] for block in result["blocks"]] == ["text", "image", "text", "video"]
     assert question.content == result["question"] == QUESTION
     assert isinstance(result["answer"], CheckedAnswer)
     (citation,) = result["answer"].citations
     assert (citation.source, citation.link) == ("talk.mp4", "talk.mp4#t=1,2")
     assert result["message"].text == model.answer
+
+
+def test_other_chat_models_get_base64_of_what_the_labels_say(folder, tmp_path):
+    recipe = Recipe(frames=200, gop=25, b_frames=0)
+    (tmp_path / "count.mp4").write_bytes(make_numbered(recipe))
+    (tmp_path / "photo.png").write_bytes((folder / "photo.png").read_bytes())
+    (tmp_path / "talk.mp4").write_bytes((folder / "talk.mp4").read_bytes())
+    (tmp_path / "tone.wav").write_bytes(make_video("wav", None, "pcm_s16le", seconds=6))
+    documents = [
+        described(tmp_path, "count.mp4", 6.0, 8.0),
+        described(tmp_path, "photo.png"),
+        described(tmp_path, "talk.mp4", 0.0, 3.0),
+        described(tmp_path, "tone.wav", 2.0, 3.0),
+        Document("x", metadata={"source": "https://example.com/a.png", "modality": "image"}),
+    ]
+    retriever = MiMoMediaRetriever(retriever=Found(documents=documents), root=tmp_path, pad_s=0.5)
+    model = CitingModel(answer=citing())
+    result = media_rag_chain(model, retriever).invoke(QUESTION)
+    moments = retriever.moments_for(result["documents"])
+    assert model.seen[0][1].content == result["blocks"]
+    assert "file:" not in json.dumps(result["blocks"])
+    media = result["blocks"][1::2]
+    assert [moment.form for moment in moments] == ["copied", "url", "whole", "whole", "copied"]
+    for moment, block in zip(moments, media, strict=True):
+        assert block.keys() == {"type", "url" if moment.form == "url" else "base64", "mime_type"}
+        if moment.form == "url":
+            continue
+        data = base64.b64decode(block["base64"])
+        if moment.form == "whole":
+            assert hashlib.sha256(data).hexdigest() == moment.sha256
+        else:
+            seconds = moment.shown_end_s - moment.shown_start_s
+            assert probe(data).duration_s == pytest.approx(seconds, abs=0.3)
+            assert probe(data).kind == moment.modality
+            if moment.modality == "video":
+                assert watch(data)[0].number == round(10 * moment.shown_start_s) == 50
+    (tmp_path / "photo.png").write_bytes(make_image("PNG") + b" ")
+    with pytest.raises(MediaError, match="has changed"):
+        retriever.blocks_of(moments, inline=True)
+
+
+def test_other_chat_models_get_prepared_files_as_base64(tmp_path):
+    (tmp_path / "talk.mkv").write_bytes(make_video("matroska", audio=None, seconds=3))
+    documents = [described(tmp_path, "talk.mkv", 1.0, 2.0)]
+    found = Found(documents=documents)
+    for prepared_dir in (None, tmp_path / "prepared"):
+        retriever = MiMoMediaRetriever(
+            retriever=found, root=tmp_path, prepared_dir=prepared_dir, pad_s=0.0
+        )
+        blocks = media_rag_chain(CitingModel(answer=citing()), retriever).invoke("x")["blocks"]
+        data = base64.b64decode(blocks[1]["base64"])
+        assert probe(data).duration_s == pytest.approx(1.0, abs=0.2)
+    assert [path.read_bytes() for path in (tmp_path / "prepared").iterdir()] == [data]
 
 
 def test_what_is_dropped_is_in_the_metadata_and_in_the_log(retriever, caplog):
