@@ -10,7 +10,7 @@ from media_files import make_image, make_video
 from numbered_videos import Recipe, make_numbered, recipes
 from packet_tables import audio_stream, info_of, synthetic_videos, video_stream
 
-from langchain_mimo._media.cutting.ranges import plan_range, range_size
+from langchain_mimo._media.cutting.ranges import NothingThereError, plan_range, range_size
 from langchain_mimo.errors import MediaError
 from langchain_mimo.media import probe
 
@@ -92,6 +92,20 @@ def test_audio_can_start_at_each_packet():
     assert copy.start_s == 0
     assert 1 <= copy.end_s <= 1.03
     assert 47 * 300 < copy.size < 47 * 400 + 20_000
+
+
+@pytest.mark.parametrize(("codec", "fewest"), [("mp3float", 2), ("vorbis", 2), ("opus", 1)])
+def test_a_range_with_too_few_packets_to_be_heard_is_none(codec, fewest):
+    stream = audio_stream(10, 300, position=0)
+    stream.codec = codec
+    index = info_of(stream).packets()._index
+    for packets in (1, 2):
+        end_s = packets * 1024 / 48_000 - 1e-3
+        if packets >= fewest:
+            assert len(plan_range("audio", index, 0, end_s).streams[0].ordinals) == packets
+            continue
+        with pytest.raises(NothingThereError, match="2 are needed to hear it; choose a longer"):
+            plan_range("audio", index, 0, end_s)
 
 
 def test_an_image_has_no_packets():

@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import gc
 import hashlib
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from langchain_mimo._media.opening import MediaPolicy
 from langchain_mimo._media.references import DeferredMedia, InlineBase64, LocalFile, MediaReference
+from langchain_mimo._transport import request_body
 from langchain_mimo._transport.request_body import RequestBody
 from langchain_mimo.errors import MediaError, MiMoInputError
 
@@ -211,3 +214,24 @@ async def test_cancelling_waits_for_the_reader_before_the_file_is_closed(video, 
     leave.set()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_an_error_after_a_cancellation_is_not_logged():
+    """Asyncio would log that it was never retrieved: nobody waits for it any more."""
+    logged, stop = [], threading.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+
+    def read():
+        assert stop.wait(5)
+        raise OSError("abandoned")
+
+    with ThreadPoolExecutor(1) as threads:
+        call = asyncio.create_task(request_body._in_thread(threads, read, stop.set))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    del call
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not logged
