@@ -103,6 +103,38 @@ def test_strings_are_understood_where_no_schema_is_enforced(emulator, folder, ch
     assert len(emulator.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("citation", "links", "reasons"),
+    [
+        ({"segment": 1, "start_s": "0:01", "end_s": "0:02"}, ["talk.mp4#t=13,14"], []),
+        ({"segment": "[1]", "start_s": 1, "end_s": 2, "quote": 5}, ["talk.mp4#t=13,14"], []),
+        (
+            {"segment": 0, "start_s": 1, "end_s": 2},
+            [],
+            ["there is no segment 0; 1 to 2 were shown"],
+        ),
+        ({"segment": 1, "start_s": None, "end_s": None}, [], ["its start_s is no time in seconds"]),
+        ({"segment": 1}, [], ["its start_s is no time in seconds"]),
+        ({"segment": 2}, ["photo.png"], []),
+    ],
+)
+def test_a_citation_that_its_schema_does_not_allow_costs_no_second_request(
+    emulator, folder, chain_for, citation, links, reasons
+):
+    emulator.reply(json.dumps({"text": "It is green.", "citations": [citation]}))
+    documents = [
+        described(folder, "talk.mp4", 12.0, 15.0),
+        described(folder, "photo.png"),
+    ]
+    result = chain_for(*documents, order="rank", pad_s=0.0).invoke("What is green?")
+    assert [each.link for each in result["answer"].citations] == links
+    assert [each.reason for each in result["answer"].dropped] == reasons
+    (request,) = emulator.requests
+    schema = request.body["response_format"]["json_schema"]["schema"]
+    citation = schema["properties"]["citations"]["items"]
+    assert citation["properties"]["start_s"]["type"] == "number"
+
+
 def test_the_same_moments_in_another_rank_are_the_same_cached_prefix(emulator, folder, chain_for):
     documents = [
         described(folder, "talk.mp4", 17.0, 20.0),

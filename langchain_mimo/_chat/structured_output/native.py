@@ -14,7 +14,7 @@ the schema in the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from langchain_mimo._chat.structured_output.fences import parse_json
@@ -42,11 +42,25 @@ _refusals: dict[str, int] = {}
 """By endpoint."""
 
 
+class ClassSchema(dict[str, Any]):
+    """The JSON schema of a pydantic class, which may take answers that its schema does not.
+
+    Args:
+        schema: The JSON schema.
+        build: Creates an instance of a value; raises ValueError or TypeError if it does not fit.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], build: Callable[[Any], Any]) -> None:
+        super().__init__(schema)
+        self.build = build
+
+
 class NativeSchema:
     """A schema that the server is asked to enforce.
 
     Args:
-        schema: The JSON schema as the caller wrote it.
+        schema: The JSON schema as the caller wrote it; if it is a `ClassSchema`, what its class
+            takes is accepted too, since another request would be billed for the same object.
 
     Attributes:
         sent: The schema as the server takes it.
@@ -59,12 +73,23 @@ class NativeSchema:
         self.sent = without_patterns(schema)
 
     def accepts(self, text: str) -> bool:
-        """Return whether a response is JSON that satisfies the schema, `pattern` included."""
+        """Return whether a response is JSON that satisfies the schema, `pattern` included.
+
+        What the pydantic class takes is accepted too.
+        """
         try:
             value = parse_json(text)
         except (ValueError, RecursionError):
             return False
-        return first_mismatch(self._schema, decode_nested(value, self._schema)) is None
+        if first_mismatch(self._schema, decode_nested(value, self._schema)) is None:
+            return True
+        if not isinstance(self._schema, ClassSchema):
+            return False
+        try:
+            self._schema.build(value)
+        except (ValueError, TypeError):
+            return False
+        return True
 
 
 def accepts_native_schema(endpoint: str) -> bool:

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from langchain_mimo._chat.structured_output.fences import parse_json
-from langchain_mimo._chat.structured_output.native import NativeSchema, has_descriptions
+from langchain_mimo._chat.structured_output.native import (
+    ClassSchema,
+    NativeSchema,
+    has_descriptions,
+)
 from langchain_mimo._chat.structured_output.schema import AnswerSchema, refuse_any_answer
 from langchain_mimo._chat.summary import Attempt
 from langchain_mimo._wire.bound_tools import wire_name
@@ -152,7 +156,10 @@ def _normalise(response_format: Any) -> dict[str, Any]:
             name = wire_name(str(schema.get("name", "answer")))
             inner = schema["schema"]
             refuse_any_answer(inner)
-            named = {**schema, "name": name, "schema": with_tags(inner)}
+            tagged = with_tags(inner)
+            if isinstance(inner, ClassSchema):
+                tagged = ClassSchema(tagged, inner.build)
+            named = {**schema, "name": name, "schema": tagged}
             return {**response_format, "json_schema": named}
         response_format = dict(response_format)
     return AnswerSchema(response_format).bound_format("json_schema", None)

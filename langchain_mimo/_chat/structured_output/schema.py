@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
+from langchain_mimo._chat.structured_output.native import ClassSchema
 from langchain_mimo._chat.structured_output.validation import first_mismatch, schema_error
 from langchain_mimo._json import dump_json
 from langchain_mimo._wire.bound_tools import wire_name
@@ -82,6 +83,8 @@ class AnswerSchema:
         if method == "json_mode":
             return {"type": "json_object", "schema": schema}
         strict = self.strict if strict is None else strict
+        if self.is_pydantic and not strict:
+            schema = ClassSchema(schema, self.build)
         strictness = {} if strict is None else {"strict": strict}
         return {
             "type": "json_schema",

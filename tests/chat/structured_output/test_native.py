@@ -20,6 +20,8 @@ from langchain_mimo._chat.structured_output.native import (
     has_descriptions,
     without_patterns,
 )
+from langchain_mimo._chat.structured_output.request import plan_response_format
+from langchain_mimo._chat.structured_output.schema import AnswerSchema
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoConnectionError,
@@ -459,3 +461,26 @@ def test_the_profile_promises_structured_output():
     assert model(Server()).profile["structured_output"] is True
     assert model(Server(), native_schemas=False).profile["structured_output"] is False
     assert ChatMiMo(model="mimo-v2.5", api_key="sk-x").profile["structured_output"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (GOOD, True),
+        ('{"city": "Paris", "rain": "yes"}', True),  # pydantic reads it as true
+        ('{"city": "paris", "rain": true}', False),
+        ('{"rain": true}', False),
+        ("[]", False),
+        ("Paris", False),
+    ],
+)
+def test_what_a_class_takes_is_no_failure_although_its_schema_does_not(text, expected):
+    bound = ChatMiMo(model="mimo-v2.6-flash", api_key="sk-x").with_structured_output(
+        Report, method="json_schema"
+    )
+    plan = plan_response_format(bound.first.kwargs["response_format"], [], native=True)
+    assert plan.native.accepts(text) is expected
+    assert type(plan.response_format["json_schema"]["schema"]) is dict
+    strict = AnswerSchema(Report).bound_format("json_schema", strict=True)
+    plan = plan_response_format(strict, [], native=True)
+    assert plan.native.accepts(text) is (text == GOOD)
