@@ -102,7 +102,7 @@ class MediaBlobLoader(BlobLoader):
         """Yield the blobs in the order of their paths.
 
         Raises:
-            MiMoInputError: The root is gone, or is a single file that is no media.
+            MiMoInputError: The root is gone, cannot be read, or is a single file and no media.
             MediaError: The root is a single file that cannot be read.
         """
         with as_input_error():
@@ -152,6 +152,10 @@ class MediaBlobLoader(BlobLoader):
             with os.scandir(folder) as entries:
                 names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
         except OSError as error:
+            if not place.names:
+                raise MiMoInputError(
+                    f"root {folder!r} cannot be read: {error.strerror or error}"
+                ) from None
             _logger.warning("Left out the folder %r: %s", folder, error.strerror or error)
             return
         for name in names:

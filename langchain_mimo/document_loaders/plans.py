@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 import mimetypes
 import os
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,10 @@ from langchain_mimo.document_loaders.segments import plan_media
 from langchain_mimo.document_loaders.transcripts import Cue, TranscriptSource, transcript_of
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import MediaInfo, file_digest, probe
+from langchain_mimo.prepare.truncation import note_missing_end
 from langchain_mimo.tokens import DEFAULT_FPS, MediaResolution
+
+logger = logging.getLogger("langchain_mimo")
 
 
 class PlanOptions(TypedDict, total=False):
@@ -121,12 +126,25 @@ def plan_blob(
         size, changed_ns = _state_of(location)
         info = probe(location)
         segments = plan_media(info, **options)
+        _warn_of_a_missing_end(info, segments, _source_of(blob, location, ""))
         if by_reference and isinstance(location, str):
             shown = _shown_ranges(info, segments)
         sha256 = _digest_of(location, journal)
     source = _source_of(blob, location, sha256)
     cues = transcript_of(blob, transcript, repr(source))
     return MediaPlan(blob, source, location, sha256, size, changed_ns, tuple(segments), cues, shown)
+
+
+def _warn_of_a_missing_end(info: MediaInfo, segments: Sequence[MediaSegment], source: str) -> None:
+    """Log that a file ends before its header says, as one does that was copied in part."""
+    if info.duration_s is not None or info.kind == "image" or not segments:
+        return
+    notes: list[str] = []
+    given = info.source
+    with io.BytesIO(given) if isinstance(given, bytes) else Path(str(given)).open("rb") as file:
+        note_missing_end(file, segments[-1].end_s, None, notes)
+    for note in notes:
+        logger.warning("%r: %s", source, note)
 
 
 def _shown_ranges(

@@ -176,6 +176,15 @@ def test_a_folder_and_a_file_that_fail_are_logged(folder, caplog, monkeypatch):
     ]
 
 
+def test_a_root_that_cannot_be_read_is_an_error_and_no_empty_folder(folder, monkeypatch):
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(MiMoInputError, match=r"root '.*' cannot be read: Permission denied"):
+        sources(folder)
+
+
 def test_other_files_are_a_line_of_debugging_unless_they_are_named_like_media(folder, caplog):
     write(
         folder, {"page.mp4": b"<html></html>", "empty.wav": b"", "new.jxl": b"\xff\x0a" + bytes(90)}

@@ -872,3 +872,16 @@ async def test_what_is_no_blob_is_one_sentence(blob):
 def test_no_scenes_cannot_be_asked_of_a_schema_of_the_users_own():
     with pytest.raises(MiMoConfigurationError, match="scenes=False is for the default schema"):
         MiMoMediaParser(DescribingModel(), schema=Match, scenes=False)
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_truncated_file_is_described_with_a_warning(tmp_path, caplog, is_cut):
+    path = tmp_path / "talk.mkv"
+    recipe = numbered_videos.Recipe(container="matroska", frames=200, audio=True)
+    whole = numbered_videos.make_numbered(recipe)
+    path.write_bytes(whole[: len(whole) // 2] if is_cut else whole)
+    blob = Blob.from_path(path, metadata={"source": "talk.mkv"})
+    assert MiMoMediaParser(DescribingModel()).plan(blob).segments
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == is_cut
+    assert all(each.startswith("'talk.mkv': The file is truncated: ") for each in warnings)
