@@ -189,7 +189,7 @@ class CorpusEstimate:
     def _problems(self) -> list[str]:
         if not self.unreadable:
             return []
-        shown = [f"- {file.path}: {file.reason}" for file in self.unreadable[:_SHOWN_REASONS]]
+        shown = [f"- {_with_path(file)}" for file in self.unreadable[:_SHOWN_REASONS]]
         rest = len(self.unreadable) - len(shown)
         return [
             f"Not counted: {len(self.unreadable):,}.",
@@ -206,6 +206,12 @@ def _time(hours: float) -> str:
     if hours >= 1:
         return f"{hours:,.1f} h"
     return f"{hours * 60:.1f} min" if hours >= 1 / 60 else f"{hours * 3600:.1f} s"
+
+
+def _with_path(file: UnreadableFile) -> str:
+    """Return why a file is not counted, with its path, which most reasons of files name already."""
+    path = str(file.path)
+    return file.reason if repr(path) in file.reason else f"{path}: {file.reason}"
 
 
 def _line(name: str, files: Sequence[CorpusFile], tokens: int) -> list[str]:

@@ -1,5 +1,6 @@
 """The plan of a corpus: its tokens are those of the files' estimates, and nothing ends it."""
 
+import dataclasses
 import os
 
 import media_collection
@@ -7,7 +8,7 @@ import pytest
 from media_files import make, make_video
 
 from langchain_mimo.catalogue import PRICES, AccountLimits, Price
-from langchain_mimo.cost import Money, estimate_file, plan_corpus, plan_segments
+from langchain_mimo.cost import Money, UnreadableFile, estimate_file, plan_corpus, plan_segments
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import probe
 
@@ -339,3 +340,18 @@ def test_the_table_of_a_corpus(folder):
         f"Cost: {price}",
         f"Time at the limits per minute: 1.5 min by requests, {corpus.hours:,.1f} h by tokens.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "line"),
+    [
+        ("a.png", "'a.png' cannot be read: it is gone", "- 'a.png' cannot be read: it is gone"),
+        ("a.png", "it is gone", "- a.png: it is gone"),
+        ("https://example.com/a.mp4", "its size is not known", "- https://example.com/a.mp4: its"),
+    ],
+)
+def test_what_is_not_counted_names_its_path_once(path, reason, line):
+    given = (UnreadableFile(path, reason),)
+    estimate = dataclasses.replace(plan_corpus([], model=MODEL), unreadable=given)
+    assert line in str(estimate)
+    assert str(estimate).count(path) == 1
