@@ -156,7 +156,7 @@ def test_five_rounds_of_an_agent_show_the_moments_and_keep_checkpoints_small(
     llm = model(emulator, allowed_media_dirs=[folder], dialect=AUDIO_AND_VIDEO)
     messages, size = lead(llm, tool, emulator, ROUNDS)
     results = [message for message in messages if isinstance(message, ToolMessage)]
-    assert [result.artifact[0]["start_s"] for result in results] == [0, 6, 14, 22, 30]
+    assert [result.artifact["moments"][0]["start_s"] for result in results] == [0, 6, 14, 22, 30]
     assert sum(isinstance(message, AIMessage) for message in messages) == ROUNDS + 1
     assert size < 10_000
     # Each call of the model behind a search carries the moments of all searches so far.

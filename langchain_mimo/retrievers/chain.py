@@ -18,7 +18,7 @@ from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.document_loaders.arguments import runnables_of
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers.citations import CitedAnswer, checked_answer
-from langchain_mimo.retrievers.media import MiMoMediaRetriever
+from langchain_mimo.retrievers.media import MiMoMediaRetriever, moment_document
 from langchain_mimo.retrievers.moments import Moments
 
 logger = logging.getLogger("langchain_mimo")
@@ -48,6 +48,7 @@ def media_rag_chain(
 
     - "question": what was asked;
     - "documents": the Documents of the moments, in the order in which they were shown;
+    - "left_out": what was found and is not shown, each a `LeftOut` with the reason;
     - "blocks": the content blocks that the model got;
     - "answer": a `CheckedAnswer`, with citations in seconds of the sources;
     - "message": the model's AIMessage, with usage. Its `response_metadata["dropped_citations"]`
@@ -55,7 +56,8 @@ def media_rag_chain(
 
     The messages are the prompt, the moments, and, last, what is asked. So the same moments are the
     same beginning, which MiMo's cache serves. A stream has the whole dict; the model's tokens are
-    in `astream_events`. Without moments the model is asked nonetheless, and told so.
+    in `astream_events`. Without moments the model is asked nonetheless, and told so, or why what
+    was found cannot be shown.
 
     Args:
         llm: The model that answers, with structured output. ChatMiMo gets references to files, and
@@ -131,15 +133,15 @@ class _Steps:
 
     def _show(self, documents: Sequence[Document]) -> _Shown:
         moments = self.retriever.moments_for(documents)
-        return _Shown(
-            list(documents), moments, self.retriever.blocks_of(moments, inline=self.inline)
-        )
+        shown_documents = [moment_document(moment) for moment in moments]
+        blocks = self.retriever.blocks_of(moments, inline=self.inline)
+        return _Shown(shown_documents, moments, blocks)
 
     def _messages(self, question: str, found: _Shown) -> list[BaseMessage]:
         content: list[str | dict[Any, Any]] = [*found.blocks]
         return [
             SystemMessage(self.prompt),
-            HumanMessage(content or _NOTHING_FOUND),
+            HumanMessage(content or found.moments.left_out_text or _NOTHING_FOUND),
             HumanMessage(question),
         ]
 
@@ -191,6 +193,7 @@ def _output(inputs: Mapping[str, Any], found: _Shown, result: Mapping[str, Any])
     return {
         **inputs,
         "documents": found.documents,
+        "left_out": list(found.moments.left_out),
         "blocks": found.blocks,
         "answer": answer,
         "message": message.model_copy(update={"response_metadata": metadata}),

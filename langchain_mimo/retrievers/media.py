@@ -20,6 +20,7 @@ from langchain_mimo._checks import nearest
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers.blocks import moment_blocks
 from langchain_mimo.retrievers.moments import (
+    LeftOut,
     Moment,
     Moments,
     Order,
@@ -27,6 +28,20 @@ from langchain_mimo.retrievers.moments import (
     moments_of,
 )
 from langchain_mimo.tokens import MediaResolution
+
+_LIMITS = ("max_seconds", "budget_tokens", "k")
+
+
+class FoundDocuments(list[Document]):
+    """Documents of moments, as a search returns them.
+
+    Attributes:
+        left_out: What was found and is not shown.
+    """
+
+    def __init__(self, documents: Iterable[Document], left_out: Iterable[LeftOut]) -> None:
+        super().__init__(documents)
+        self.left_out = tuple(left_out)
 
 
 class MiMoMediaRetriever(BaseRetriever):
@@ -151,8 +166,9 @@ class MiMoMediaRetriever(BaseRetriever):
         return await run_in_executor(None, self._found, found, k)
 
     def _found(self, documents: list[Document], k: int | None) -> list[Document]:
-        limits = {"k": self.k if k is None else k}
-        return [moment_document(each) for each in moments_of(documents, **self._joining() | limits)]
+        limits = {name: getattr(self, name) for name in _LIMITS} | ({} if k is None else {"k": k})
+        moments = self._moments(documents, limits)
+        return FoundDocuments(map(moment_document, moments), moments.left_out)
 
     def moments_for(self, documents: Iterable[Document]) -> Moments:
         """Return the moments of Documents that this retriever returned, or of any others of media.
@@ -162,16 +178,32 @@ class MiMoMediaRetriever(BaseRetriever):
         Args:
             documents: The Documents.
 
+        Returns:
+            The moments; `left_out` has also what the search left out, if `documents` is the list
+            that `invoke` returned.
+
         Raises:
             MediaError: As `moments_of`.
             MiMoInputError: As `moments_of`.
         """
+        earlier = documents.left_out if isinstance(documents, FoundDocuments) else ()
         documents = list(documents)
-        options = self._joining()
-        if all("moment" in document.metadata for document in documents):
-            options |= {"merge_gap_s": 0.0, "pad_s": 0.0}
-            options |= dict.fromkeys(("max_seconds", "budget_tokens", "k"))
-        return moments_of(documents, **options)
+        is_ready = bool(documents) and all(map(_is_moment, documents))
+        limits = {name: None if is_ready else getattr(self, name) for name in _LIMITS}
+        moments = self._moments(documents, limits)
+        return Moments(moments, (*earlier, *moments.left_out))
+
+    def _moments(self, documents: list[Document], limits: dict[str, Any]) -> Moments:
+        """Return moments within limits; Documents that are moments are not padded again."""
+        options = self._joining() | limits
+        ready = [document for document in documents if _is_moment(document)]
+        if not ready:
+            return moments_of(documents, **options)
+        others = [document for document in documents if not _is_moment(document)]
+        added = moments_of(others, **options | dict.fromkeys(_LIMITS))
+        options |= {"merge_gap_s": 0.0, "pad_s": 0.0}
+        moments = moments_of([*ready, *map(moment_document, added)], **options)
+        return Moments(moments, (*added.left_out, *moments.left_out))
 
     def as_blocks(
         self, documents: Iterable[Document], *, label: bool = True
@@ -220,6 +252,10 @@ class MiMoMediaRetriever(BaseRetriever):
             label=label,
             inline=inline,
         )
+
+
+def _is_moment(document: Any) -> bool:
+    return isinstance(document, Document) and "moment" in document.metadata
 
 
 def moment_document(moment: Moment) -> Document:

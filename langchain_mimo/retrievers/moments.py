@@ -131,6 +131,11 @@ class LeftOut:
     document: Document
     reason: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its source, times and the reason, as JSON values."""
+        times = {name: self.document.metadata.get(name) for name in ("start_s", "end_s")}
+        return {"source": self.document.metadata["source"], **times, "reason": self.reason}
+
 
 class Moments(list[Moment]):
     """Moments in the order in which they are shown.
@@ -147,6 +152,16 @@ class Moments(list[Moment]):
     def tokens(self) -> int:
         """Tokens of all media whose length is known, without text."""
         return sum(moment.tokens or 0 for moment in self)
+
+    @property
+    def left_out_text(self) -> str:
+        """A sentence about what is not shown, for the model; "" if all is."""
+        if not self.left_out:
+            return ""
+        count, first = len(self.left_out), self.left_out[0].reason
+        more = "more " if self else ""
+        were = f"1 {more}passage was" if count == 1 else f"{count} {more}passages were"
+        return f"{were} found and cannot be shown: {first}."
 
 
 _SPELLINGS = {

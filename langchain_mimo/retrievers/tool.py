@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
 from langchain_core.runnables import run_in_executor
-from langchain_core.tools import StructuredTool
+from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from langchain_mimo._checks import known_keywords
-from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
+from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers.media import MiMoMediaRetriever
 from langchain_mimo.retrievers.moments import Moment
 
@@ -23,7 +25,7 @@ _NOTHING = "No media were found for this query."
 _MOST_CHARACTERS = 1000
 """Characters of what Documents say about a moment that the model is told; it sees the moment."""
 
-_Result = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+_Result = tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]
 
 
 class MediaSearch(BaseModel):
@@ -44,8 +46,9 @@ def create_media_retriever_tool(
     The content of the tool's message is, for each moment, a text with its number, source, times and
     what its Documents say (at most 1,000 characters), and its media. ChatMiMo sends the media in a
     user message behind the tool results. Files are references, about 400 bytes each, so
-    checkpoints stay small. The artifact of the message is a list of dicts, which say what
-    `Moment.to_dict` does.
+    checkpoints stay small. The artifact of the message is a dict with the lists "moments", as
+    `Moment.to_dict` has them, and "left_out", with source, times and reason of what was found and
+    is not shown.
 
     Args:
         retriever: The retriever. `k` and `budget_tokens` limit what a call adds to the thread.
@@ -54,7 +57,9 @@ def create_media_retriever_tool(
             text.
 
     Returns:
-        The tool, sync and async. It raises MediaError where `retriever.as_blocks` does.
+        The tool, sync and async. Where `retriever.as_blocks` would raise a MediaError or
+        MiMoInputError, its message has the status "error" and says why, so that the agent goes on
+        and its thread stays valid. Other errors of the search are raised.
 
     Raises:
         MiMoConfigurationError: The retriever is not a `MiMoMediaRetriever`.
@@ -66,12 +71,14 @@ def create_media_retriever_tool(
         )
 
     def search(query: str, callbacks: Callbacks = None) -> _Result:
-        found = retriever.invoke(query, config={"callbacks": callbacks})
-        return _result(retriever, found)
+        with _as_tool_errors():
+            found = retriever.invoke(query, config={"callbacks": callbacks})
+            return _result(retriever, found)
 
     async def asearch(query: str, callbacks: Callbacks = None) -> _Result:
-        found = await retriever.ainvoke(query, config={"callbacks": callbacks})
-        return await run_in_executor(None, _result, retriever, found)
+        with _as_tool_errors():
+            found = await retriever.ainvoke(query, config={"callbacks": callbacks})
+            return await run_in_executor(None, _result, retriever, found)
 
     return StructuredTool(
         name=name,
@@ -80,19 +87,34 @@ def create_media_retriever_tool(
         coroutine=asearch,
         args_schema=MediaSearch,
         response_format="content_and_artifact",
+        handle_tool_error=True,
     )
+
+
+@contextmanager
+def _as_tool_errors() -> Iterator[None]:
+    """Make errors about files and metadata what the model reads: they must not end its thread."""
+    try:
+        yield
+    except (MediaError, MiMoInputError) as error:
+        raise ToolException(f"The media cannot be shown: {error}") from error
 
 
 def _result(retriever: MiMoMediaRetriever, documents: list[Document]) -> _Result:
     moments = retriever.moments_for(documents)
+    artifact = {
+        "moments": [moment.to_dict() for moment in moments],
+        "left_out": [each.to_dict() for each in moments.left_out],
+    }
     if not moments:
-        return [{"type": "text", "text": _NOTHING}], []
+        return [{"type": "text", "text": moments.left_out_text or _NOTHING}], artifact
     count = "1 moment was" if len(moments) == 1 else f"{len(moments)} moments were"
     follow = "Its media follow." if len(moments) == 1 else "Their media follow in this order."
-    content: list[dict[str, Any]] = [{"type": "text", "text": f"{count} found. {follow}"}]
+    text = f"{count} found. {follow} {moments.left_out_text}".rstrip()
+    content: list[dict[str, Any]] = [{"type": "text", "text": text}]
     for moment, block in zip(moments, retriever.blocks_of(moments, label=False), strict=True):
         content += [{"type": "text", "text": _text(moment)}, block]
-    return content, [moment.to_dict() for moment in moments]
+    return content, artifact
 
 
 def _text(moment: Moment) -> str:

@@ -24,7 +24,7 @@ from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputE
 from langchain_mimo.media import probe
 from langchain_mimo.retrievers import CheckedAnswer, MiMoMediaRetriever, media_rag_chain
 
-KEYS = {"question", "documents", "blocks", "answer", "message"}
+KEYS = {"question", "documents", "left_out", "blocks", "answer", "message"}
 QUESTION = "When does the boat come in?"
 
 
@@ -172,7 +172,7 @@ def test_all_ways_to_run_it_give_the_same(retriever):
     assert len(results) == 6
     for result in results:
         assert result.keys() == KEYS
-        for name in ("question", "documents", "blocks", "answer"):
+        for name in ("question", "documents", "left_out", "blocks", "answer"):
             assert result[name] == results[0][name]
         assert result["message"].response_metadata == results[0]["message"].response_metadata
 
@@ -249,6 +249,53 @@ def test_a_model_is_told_that_nothing_was_found(folder):
     assert [each.reason for each in result["answer"].dropped] == [
         "there is no segment 1; nothing was shown"
     ]
+
+
+@pytest.mark.parametrize("k", [None, 1])
+def test_a_model_is_told_why_what_was_found_is_not_shown(folder, k):
+    model = CitingModel(answer=citing())
+    documents = [described(folder, "talk.mp4", 0.0, 1.0), described(folder, "photo.png")]
+    found = Found(documents=documents)
+    retriever = MiMoMediaRetriever(retriever=found, root=folder, budget_tokens=5, k=k)
+    for result in (
+        media_rag_chain(model, retriever).invoke(QUESTION),
+        asyncio.run(media_rag_chain(model, retriever).ainvoke(QUESTION)),
+        media_rag_chain(model, retriever).invoke({"question": "x", "documents": documents}),
+    ):
+        told = model.seen[-1][1].text
+        assert told.startswith("2 passages were found and cannot be shown: the moments would cost ")
+        assert told.endswith(" tokens, more than budget_tokens=5.")
+        assert (result["documents"], result["blocks"]) == ([], [])
+        assert [each.document for each in result["left_out"]] == documents
+        assert all("budget_tokens=5" in each.reason for each in result["left_out"])
+
+
+def test_what_is_left_out_is_in_the_result(folder):
+    documents = [described(folder, "talk.mp4", 0.0, 1.0), described(folder, "photo.png")]
+    retriever = MiMoMediaRetriever(retriever=Found(documents=documents), root=folder, k=1)
+    result = media_rag_chain(CitingModel(answer=citing()), retriever).invoke(QUESTION)
+    assert [each.metadata["source"] for each in result["documents"]] == ["talk.mp4"]
+    (left_out,) = result["left_out"]
+    assert left_out.to_dict() == {
+        "source": "photo.png",
+        "start_s": 0.0,
+        "end_s": 0.0,
+        "reason": "there are more moments than k=1",
+    }
+
+
+def test_documents_are_one_for_each_moment_in_the_order_shown(folder):
+    documents = [
+        described(folder, "talk.mp4", 2.0, 3.0),
+        described(folder, "photo.png"),
+        described(folder, "talk.mp4", 0.0, 1.0),
+    ]
+    retriever = MiMoMediaRetriever(retriever=Found(documents=documents), root=folder)
+    chain = media_rag_chain(CitingModel(answer=citing()), retriever)
+    searched = chain.invoke(QUESTION)["documents"]
+    assert [each.metadata["source"] for each in searched] == ["photo.png", "talk.mp4"]
+    for given in (documents, searched, searched[::-1]):
+        assert chain.invoke({"question": "x", "documents": given})["documents"] == searched
 
 
 def test_a_prompt_replaces_what_the_model_is_told(retriever):

@@ -180,7 +180,7 @@ def test_the_tool_returns_texts_media_and_an_artifact(retriever):
         {"type": "text", "text": "[3] walk.mp4, 4 s to 7 s: what walk.mp4 shows at 5 s"},
         media[2],
     ]
-    assert message.artifact == [m.to_dict() for m in moments]
+    assert message.artifact == {"moments": [m.to_dict() for m in moments], "left_out": []}
     assert json.loads(json.dumps(message.artifact)) == message.artifact
 
 
@@ -191,7 +191,7 @@ async def test_nothing_blocks_the_event_loop(retriever):
     with blockbuster_ctx("langchain_mimo"):
         found = await retriever.ainvoke("a talk")
         assert len(await retriever.aas_blocks(found)) == 6
-        assert len((await tool.ainvoke(arguments)).artifact) == 3
+        assert len((await tool.ainvoke(arguments)).artifact["moments"]) == 3
 
 
 async def test_the_tool_is_the_same_async(retriever):
@@ -206,7 +206,52 @@ def test_the_tool_says_that_nothing_was_found(folder):
     )
     message = call(tool)
     assert message.content == [{"type": "text", "text": "No media were found for this query."}]
-    assert message.artifact == []
+    assert message.artifact == {"moments": [], "left_out": []}
+
+
+def test_the_tool_says_what_was_found_and_is_not_shown(retriever):
+    message = call(create_media_retriever_tool(retriever.model_copy(update={"k": 1})))
+    assert message_blocks(message)[0]["text"] == (
+        "1 moment was found. Its media follow. 3 more passages were found and cannot be shown: "
+        "there are more moments than k=1."
+    )
+    assert [each["start_s"] for each in message.artifact["left_out"]] == [15.0, 1.0, 3.0]
+    message = call(create_media_retriever_tool(retriever.model_copy(update={"budget_tokens": 1})))
+    (block,) = message_blocks(message)
+    assert block["text"].startswith("4 passages were found and cannot be shown: the moments would")
+    assert message.artifact["moments"] == []
+    assert len(message.artifact["left_out"]) == 4
+    assert json.loads(json.dumps(message.artifact)) == message.artifact
+
+
+async def test_an_error_about_media_is_what_the_tool_says(retriever, documents):
+    documents[0].metadata["source_sha256"] = "0" * 64
+    tool = create_media_retriever_tool(retriever)
+    message = call(tool)
+    assert (message.status, message.artifact) == ("error", None)
+    assert message.content.startswith("The media cannot be shown: 'walk.mp4' has changed since")
+    arguments = {"name": tool.name, "args": {"query": "x"}, "id": "1", "type": "tool_call"}
+    assert await tool.ainvoke(arguments) == message
+
+
+def test_errors_of_the_search_are_raised(folder):
+    class Broken(BaseRetriever):
+        def _get_relevant_documents(self, query, *, run_manager):
+            raise ConnectionError("no store")
+
+    tool = create_media_retriever_tool(MiMoMediaRetriever(retriever=Broken(), root=folder))
+    with pytest.raises(ConnectionError, match="no store"):
+        call(tool)
+
+
+def test_moments_are_not_padded_again(retriever, documents, folder):
+    expected = [m.to_dict() for m in retriever.moments_for(documents)]
+    nested = MiMoMediaRetriever(retriever=retriever, root=folder, pad_s=5)
+    assert [m.to_dict() for m in nested.moments_for(nested.invoke("a talk"))] == expected
+    assert [d.metadata["start_s"] for d in nested.invoke("a talk", k=1)] == [0.0]
+    found = retriever.invoke("a talk")
+    (walk,) = (d for d in documents if d.metadata["source"] == "walk.mp4")
+    assert [m.to_dict() for m in retriever.moments_for([*found[:2], walk])] == expected
 
 
 def test_the_tool_cuts_long_descriptions(folder):
