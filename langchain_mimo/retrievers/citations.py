@@ -36,6 +36,9 @@ _MOST_SEGMENTS = 10**9
 _NUMBER = re.compile(r"[^\d-]{0,20}?(\d{1,9})\D?")
 """The number of a segment as a string: "2", "[2]", "segment 2"."""
 
+_NO_CLOCK = re.compile(r":[6-9]\d")
+"""Minutes or seconds of a clock above 59, which is no time: "0:75" may mean 0:07.5 or 1:15."""
+
 
 class Citation(BaseModel):
     """Where the answer is seen or heard."""
@@ -150,21 +153,31 @@ def checked_answer(answer: CitedAnswer, moments: Iterable[Moment]) -> CheckedAns
         moments: What it was shown, as `moments_of` returned it.
 
     Returns:
-        The text, the citations that can be true, and those that cannot, each with a reason.
+        The text, the citations that can be true, each once, and those that cannot, each with a
+        reason.
 
     Raises:
         MiMoInputError: The answer is no `CitedAnswer`; one that was checked must not be checked
-            again, since its times are already those of the sources.
+            again, since its times are already those of the sources. Or moments are something
+            else, such as Documents.
     """
     if not isinstance(answer, CitedAnswer):
         raise MiMoInputError(f"answer must be a CitedAnswer, got {shown(answer)}")
+    moments = list(moments)
+    if not all(isinstance(moment, Moment) for moment in moments):
+        raise MiMoInputError(
+            f"moments must be those that the model was shown, got {shown(moments)}; pass "
+            "retriever.moments_for(documents)"
+        )
     by_number = {moment.number: moment for moment in moments}
     kept: list[CheckedCitation] = []
     dropped: list[DroppedCitation] = []
     for citation in answer.citations:
         try:
             moment = _moment(citation, by_number)
-            kept.append(_converted(citation, moment, *_times(citation, moment)))
+            checked = _converted(citation, moment, *_times(citation, moment))
+            if checked not in kept:
+                kept.append(checked)
         except ValueError as error:
             dropped.append(_dropped(citation, str(error)))
     return CheckedAnswer(text=answer.text, citations=kept, dropped=dropped)
@@ -252,6 +265,8 @@ def _segment(value: Any) -> int:
 
 def _time(value: Any) -> float:
     """Return a time in seconds; NaN if it is none."""
+    if isinstance(value, str) and _NO_CLOCK.search(value):
+        return math.nan
     number = read_seconds(value)
     if isinstance(number, bool) or not isinstance(number, int | float):
         return math.nan

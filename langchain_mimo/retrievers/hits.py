@@ -11,7 +11,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -131,11 +131,7 @@ def _hit(rank: int, document: Document, source: Any, roots: tuple[str, ...]) -> 
     modality: Modality = metadata["modality"]
     start_s = end_s = 0.0
     if modality != "image":
-        start_s = float(number("its start_s", metadata.get("start_s", 0.0), 0))
-        end_s = metadata.get("end_s", math.inf)
-        end_s = float(number("its end_s", end_s, 0, allow_infinity=True))
-        if end_s < start_s:
-            raise ValueError(f"its end_s must be at least start_s={start_s:g}, got {end_s:g}")
+        start_s, end_s = _times(metadata, is_url="://" in source)
     if "://" in source:
         _check_url(source)
         return Hit(rank, document, source, (), "", modality, start_s, end_s)
@@ -144,6 +140,26 @@ def _hit(rank: int, document: Document, source: Any, roots: tuple[str, ...]) -> 
         raise ValueError(f"its source_sha256 must be 64 hexadecimal digits, got {shown(digest)}")
     paths = _paths(source, roots)
     return Hit(rank, document, source, paths, digest, modality, start_s, end_s)
+
+
+def _times(metadata: Mapping[str, Any], *, is_url: bool) -> tuple[float, float]:
+    """Read a time range. Without one, a URL is meant as a whole, since it is shown as a whole.
+
+    Raises:
+        ValueError: It is missing or none; the text is the reason.
+    """
+    for name in () if is_url else ("start_s", "end_s"):
+        if name not in metadata:
+            raise ValueError(
+                f"its metadata have no {name}; index again with MiMoMediaLoader, or state start_s "
+                "and end_s in seconds (0 and infinity for a whole file)"
+            )
+    start_s = float(number("its start_s", metadata.get("start_s", 0.0), 0))
+    end_s = metadata.get("end_s", math.inf)
+    end_s = float(number("its end_s", end_s, 0, allow_infinity=True))
+    if end_s < start_s:
+        raise ValueError(f"its end_s must be at least start_s={start_s:g}, got {end_s:g}")
+    return start_s, end_s
 
 
 def _check_url(source: str) -> None:
@@ -176,7 +192,9 @@ def _paths(source: str, roots: tuple[str, ...]) -> tuple[str, ...]:
             else:
                 found.append(real)
         except (OSError, ValueError):
-            reason = "there is no such file under root; index again"
+            reason = (
+                "there is no such file under root; index again, or pass the folder that was loaded"
+            )
     if not found:
         raise ValueError(reason)
     return tuple(dict.fromkeys(found))
@@ -188,14 +206,21 @@ def check_digests(hits: Iterable[Hit]) -> list[Hit]:
     Each file is read once, and `media.file_digest` remembers its hash until it changes.
 
     Raises:
-        MediaError: A file has changed since it was indexed, or cannot be read.
+        MediaError: A file has changed since it was indexed, or cannot be read; or different files
+            of two roots have the same name, which labels and links could not tell apart.
     """
     digest_of = lru_cache(file_digest)
-    checked = []
+    checked: list[Hit] = []
+    digests: dict[str, str] = {}
     for hit in hits:
         fitting = [path for path in hit.paths if digest_of(path) == hit.sha256]
         if hit.paths and not fitting:
             raise changed(hit.source)
+        if digests.setdefault(hit.source, hit.sha256) != hit.sha256:
+            raise MediaError(
+                f"{hit.name}: different files of two roots have this name; use a retriever for "
+                "each root, or rename one of them and index again"
+            )
         checked.append(replace(hit, paths=tuple(fitting[:1])))
     return checked
 

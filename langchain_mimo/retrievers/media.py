@@ -80,7 +80,7 @@ class MiMoMediaRetriever(BaseRetriever):
     """The retriever that finds Documents of media. It decides how many."""
 
     root: str | os.PathLike[str] | list[str | os.PathLike[str]]
-    """The folder that was loaded, or several; a file loaded alone."""
+    """The folder that was loaded, or several; a file loaded alone. It is made absolute at once."""
 
     merge_gap_s: float = 2.0
     """Most seconds between Documents of a source that become one moment."""
@@ -127,6 +127,14 @@ class MiMoMediaRetriever(BaseRetriever):
             moments_of([], **self._joining())
         except MiMoInputError as error:
             raise MiMoConfigurationError(f"{type(self).__name__}: {error}") from None
+        # The program may change its working directory between calls.
+        self.root = (
+            [_absolute(each) for each in self.root]
+            if isinstance(self.root, list)
+            else _absolute(self.root)
+        )
+        if self.prepared_dir is not None:
+            self.prepared_dir = _absolute(self.prepared_dir)
         return self
 
     def _joining(self) -> dict[str, Any]:
@@ -252,6 +260,10 @@ class MiMoMediaRetriever(BaseRetriever):
             label=label,
             inline=inline,
         )
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
 def _is_moment(document: Any) -> bool:

@@ -6,6 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langchain_core.documents import Document
 
 from langchain_mimo.errors import MiMoInputError
 from langchain_mimo.retrievers import Citation, CitedAnswer, Moment, checked_answer
@@ -108,6 +109,8 @@ def test_what_can_be_true_is_kept_in_seconds_of_the_source(segment, start_s, end
         (2, "soon", 10, "its start_s is no time in seconds"),
         (2, 5, "9" * 5000 + ":00", "its end_s is no time in seconds"),
         (2, 5, None, "its end_s is no time in seconds"),
+        (2, 5, "0:75", "its end_s is no time in seconds"),
+        (4, "0:99:10", 200, "its start_s is no time in seconds"),
         (2, True, 10, "its start_s is no time in seconds"),
         (2, [5], 10, "its start_s is no time in seconds"),
         (2, -5, 10, "its start_s, -5, is before the start of the segment"),
@@ -125,6 +128,29 @@ def test_what_cannot_be_true_is_dropped_with_the_reason(segment, start_s, end_s,
     assert citation.reason.startswith(reason)
     assert citation.quote == "so it goes"
     assert json.loads(json.dumps(citation.model_dump(mode="json"), allow_nan=False))
+
+
+def test_what_is_cited_twice_is_there_once():
+    citations = [
+        {"segment": 2, "start_s": 1, "end_s": 3},
+        {"segment": 2, "start_s": "0:01", "end_s": "0:03"},
+        {"segment": 2, "start_s": 1, "end_s": 3, "quote": "so it goes"},
+        {"segment": 2, "start_s": 1, "end_s": 4},
+    ]
+    answer = CitedAnswer.model_validate({"text": "x", "citations": citations})
+    kept = checked_answer(answer, iter(MOMENTS)).citations
+    assert [(each.end_s, each.quote) for each in kept] == [
+        (15.5, None),
+        (15.5, "so it goes"),
+        (16.5, None),
+    ]
+
+
+@pytest.mark.parametrize("moments", [[Document("x")], ["talk.mp4"], [*MOMENTS, None]])
+def test_only_moments_can_be_cited(moments):
+    answer = CitedAnswer(text="x", citations=[])
+    with pytest.raises(MiMoInputError, match=r"pass retriever\.moments_for\(documents\)"):
+        checked_answer(answer, moments)
 
 
 def test_nothing_can_be_cited_where_nothing_was_shown():
@@ -168,12 +194,12 @@ def test_citations_of_any_kind_leave_the_answer_as_it_is(citations, kept, droppe
 
 
 def test_citations_keep_their_order_and_quotes():
-    citations = [Citation(segment=n, start_s=1, end_s=2, quote=f" {n} ") for n in (4, 2, 9, 4)]
+    citations = [Citation(segment=n, start_s=1, end_s=2, quote=f" {n} ") for n in (4, 2, 9, 3)]
     result = checked_answer(CitedAnswer(text="x", citations=citations), MOMENTS)
     assert [(each.segment, each.quote) for each in result.citations] == [
         (4, "4"),
         (2, "2"),
-        (4, "4"),
+        (3, "3"),
     ]
     assert [each.segment for each in result.dropped] == [9]
 

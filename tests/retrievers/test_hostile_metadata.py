@@ -78,7 +78,7 @@ SOURCES = {
     "a folder": ("day", "it is no file"),
     "a pipe": ("pipe.mp4", "it is no file"),
     "a device": ("/dev/zero", "not under root"),
-    "nothing": ("gone.mp4", "no such file under root; index again"),
+    "nothing": ("gone.mp4", "no such file under root; index again, or pass the folder"),
     "below a file": ("talk.mp4/x", "no such file"),
     "a null byte": ("talk.mp4\0.png", "without"),
     "too long": ("x" * 5000, "no such file"),

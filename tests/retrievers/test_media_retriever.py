@@ -282,3 +282,43 @@ def test_name_and_description_are_those_given(retriever):
     assert tool.tool_call_schema.model_json_schema()["required"] == ["query"]
     with pytest.raises(MiMoConfigurationError, match="got Found; wrap it in MiMoMediaRetriever"):
         create_media_retriever_tool(Found(documents=[]))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_relative_root_is_that_of_its_construction(folder, documents, monkeypatch, several):
+    monkeypatch.chdir(folder)
+    retriever = MiMoMediaRetriever(
+        retriever=Found(documents=documents),
+        root=["."] if several else ".",
+        prepared_dir="prepared",
+        pad_s=1,
+    )
+    expected = retriever.invoke("a talk")
+    monkeypatch.chdir("/")
+    assert retriever.invoke("a talk") == expected
+    assert len(retriever.as_blocks(expected)) == 6
+    assert len(call(create_media_retriever_tool(retriever)).artifact["moments"]) == 3
+    assert retriever.prepared_dir == str(folder / "prepared")
+
+
+@pytest.mark.parametrize("missing", ["start_s", "end_s"])
+@pytest.mark.parametrize("name", ["talk.mp4", "walk.mp4"])
+def test_times_of_files_are_needed(folder, missing, name):
+    document = described(folder, name, 1.0, 2.0)
+    del document.metadata[missing]
+    with pytest.raises(MediaError, match=f"its metadata have no {missing}; index again"):
+        moments_of([document], root=folder)
+
+
+def test_different_files_of_two_roots_with_one_name_are_refused(folder, tmp_path):
+    (tmp_path / "talk.mp4").write_bytes((folder / "walk.mp4").read_bytes())
+    (tmp_path / "walk.mp4").write_bytes((folder / "walk.mp4").read_bytes())
+    roots = [folder, tmp_path]
+    first, second = (described(each, "talk.mp4", 1.0, 2.0) for each in roots)
+    assert moments_of([second], root=roots)[0].path == str(tmp_path / "talk.mp4")
+    with pytest.raises(
+        MediaError, match=r"documents\[1\] .'talk.mp4'.: different files of two roots"
+    ):
+        moments_of([first, second], root=roots)
+    same = [described(each, "walk.mp4", 1.0, 2.0) for each in roots]
+    assert len(moments_of(same, root=roots)) == 1
