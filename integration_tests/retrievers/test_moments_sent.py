@@ -168,6 +168,22 @@ def test_five_rounds_of_an_agent_show_the_moments_and_keep_checkpoints_small(
     assert found_there.startswith("[1] talk.mp4, 5 s to 14 s: From 8 to 12 s, somebody explains in")
 
 
+def test_an_agent_goes_on_behind_a_search_whose_file_has_changed(model, emulator, folder):
+    changed = found(folder, "talk.mp4", 8.0, 12.0)
+    changed.metadata["source_sha256"] = "0" * 64
+    rounds = [[changed], [found(folder, "walk.mp4", 8.0, 12.0)]]
+    tool = create_media_retriever_tool(
+        MiMoMediaRetriever(retriever=Found(rounds=rounds), root=folder)
+    )
+    llm = model(emulator, allowed_media_dirs=[folder], dialect=AUDIO_AND_VIDEO)
+    messages, _ = lead(llm, tool, emulator, 2)
+    first, second = (message for message in messages if isinstance(message, ToolMessage))
+    assert (first.status, second.status) == ("error", "success")
+    assert messages[-1].text == "The sun goes down five times."
+    assert [len(request.media) for request in emulator.requests] == [0, 0, 1]
+    assert "has changed since it was indexed" in json.dumps(chat_body(emulator.requests[1]))
+
+
 async def test_an_async_agent_is_shown_the_same(model, emulator, folder, documents):
     retriever = MiMoMediaRetriever(retriever=Found(rounds=[documents]), root=folder)
     tool = create_media_retriever_tool(retriever)
