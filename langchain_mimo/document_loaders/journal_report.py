@@ -103,8 +103,8 @@ class JournalReport:
             notes.append(f"Answers whose tokens are not known: {total.counts.without_usage}.")
         if total.interrupted:
             notes.append(
-                f"Requests without an answer, since their process ended: {total.interrupted}; those "
-                "that were sent already, MiMo may have billed."
+                f"Requests without an answer, since their process ended: {total.interrupted}; MiMo "
+                "may have billed those that were sent already."
             )
         notes += [f"Error: {error}" for error in total.errors]
         return notes

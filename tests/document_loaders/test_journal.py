@@ -115,7 +115,7 @@ def test_a_dropped_claim_is_free_again_and_counts(journal):
     assert not is_asked(journal)
     total = journal.report().total
     assert (total.segments, total.interrupted, total.attempts) == (1, 1, 0)
-    assert "MiMo may have billed" in str(journal.report())
+    assert "may have billed" in " ".join(str(journal.report()).split())
 
 
 def test_strange_values_lose_no_answer(journal):
