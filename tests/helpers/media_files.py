@@ -61,6 +61,8 @@ def make_video(
             video_stream.pix_fmt = pixel_format
             if key_every:
                 video_stream.gop_size = key_every
+            if "libvpx" in video:  # its threads spin: with those of another encoder, for minutes
+                video_stream.codec_context.thread_count = 1
         if audio_stream:
             audio_stream.layout = "mono"
             if bit_rate:
