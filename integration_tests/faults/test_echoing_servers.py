@@ -132,6 +132,7 @@ def error_of(llm, way):
         return None, []
     finally:
         logging.getLogger("langchain_mimo").removeHandler(handler)
+        logging.getLogger("langchain_mimo").setLevel(logging.NOTSET)
     texts = [str(error), repr(error), repr(error.args), repr(vars(error)), log.getvalue()]
     texts.append("".join(traceback.format_exception(error)))
     cause = error
