@@ -57,7 +57,7 @@ def test_ten_kills_cost_at_most_what_was_in_flight(folder, tmp_path):
         emulator.requests.clear()
         kills = 0
         for _ in range(10):
-            kills += killed(emulator, folder, tmp_path / "journal", chance.uniform(0.0, 1.5))
+            kills += killed(emulator, folder, tmp_path / "journal", chance)
         assert kills == 10
         sent_by_killed = len(emulator.requests)
         assert load(emulator, folder, tmp_path / "journal") == whole
@@ -83,14 +83,20 @@ def load(emulator, folder, journal):
     return MiMoMediaLoader(folder, parser).load()
 
 
-def killed(emulator, folder, journal, seconds):
-    """Start a run and kill it so many seconds after it began; return whether it was still going."""
+def killed(emulator, folder, journal, chance):
+    """Start a run and kill it at some moment behind its next requests; return whether it was going.
+
+    By requests and not by seconds: a fast machine has done all in what a slow one needs to begin.
+    """
     arguments = [emulator.base_url, emulator.api_key, str(folder), str(journal)]
+    enough = len(emulator.requests) + chance.randrange(4)
     with subprocess.Popen(
         [sys.executable, "-c", LOAD, *arguments], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "ready\n"
-        time.sleep(seconds)
+        while len(emulator.requests) < enough and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0.0, 0.03))
         process.kill()
         return not process.stdout.read()
 
