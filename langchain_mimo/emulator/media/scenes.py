@@ -87,16 +87,17 @@ def find_scenes(kind: MediaKind, data: bytes, info: MediaInfo, clock: Clock) -> 
         video = [_Counter(track_of(stream)) for stream in moving(source)[:1] if kind == "video"]
         readers: list[Reader] = [*video, *audio]
         read_packets(source, readers, clock)
-    starts = [reader.track.first for reader in readers if reader.track.has_times]
-    heard = _Heard(audio[0] if audio else None, min(starts, default=0.0))
-    if not video:
-        changes = [heard.start + seconds for seconds in silence_changes(heard.samples)]
-        return _listen(_ranges(changes, info.duration), heard, clock)
-    looks = _looks(info.format, data, video[0].track, clock)
-    if not looks:  # what is large and has no key frames
-        return _listen(_ranges([], info.duration), heard, clock)
-    zero = min([*starts, looks[0][0]])
-    return _watch([(time - zero, look) for time, look in looks], info.duration, heard, clock)
+        # While it is open: PyAV 19 tells nothing of the streams of a closed file.
+        starts = [reader.track.first for reader in readers if reader.track.has_times]
+        heard = _Heard(audio[0] if audio else None, min(starts, default=0.0))
+        if not video:
+            changes = [heard.start + seconds for seconds in silence_changes(heard.samples)]
+            return _listen(_ranges(changes, info.duration), heard, clock)
+        looks = _looks(info.format, data, video[0].track, clock)
+        if not looks:  # what is large and has no key frames
+            return _listen(_ranges([], info.duration), heard, clock)
+        zero = min([*starts, looks[0][0]])
+        return _watch([(time - zero, look) for time, look in looks], info.duration, heard, clock)
 
 
 class _Heard:
