@@ -191,34 +191,38 @@ def _media_client(client: Any) -> Any:
     return copied
 
 
-class _MediaTransport:
-    """A transport of FastMCP whose sessions return readable results.
+class _StandIn:
+    """Passes everything on to an object, which it stands in for and leaves as it is."""
 
-    `langchain.mcp` calls a tool on the client or on its session, depending on the server's version
-    of MCP. Sessions are made by transports; so this is below both.
-    """
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
+    def __init__(self, actual: Any) -> None:
+        self._actual = actual
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return getattr(self._actual, name)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """The transport's own, because clients ask with isinstance which one they have."""
-        return type(self._transport)
+        """The object's own, because clients ask with isinstance what they have."""
+        return type(self._actual)
+
+
+class _MediaTransport(_StandIn):
+    """A transport of FastMCP whose sessions return readable results.
+
+    `langchain.mcp` calls a tool on the client or on its session, depending on the server's version
+    of MCP. Sessions are made by transports; so this is below both. A transport may hand out one
+    session again and again, also to clients of others; so sessions are not changed.
+    """
 
     @asynccontextmanager
     async def connect_session(self, **options: Any) -> AsyncIterator[Any]:
-        async with self._transport.connect_session(**options) as session:
-            call_tool = session.call_tool
+        async with self._actual.connect_session(**options) as session:
+            yield _MediaSession(session)
 
-            async def call_with_media(name: str, *arguments: Any, **named: Any) -> Any:
-                return await _readable(await call_tool(name, *arguments, **named), name)
 
-            session.call_tool = call_with_media
-            yield session
+class _MediaSession(_StandIn):
+    async def call_tool(self, name: str, *arguments: Any, **named: Any) -> Any:
+        return await _readable(await self._actual.call_tool(name, *arguments, **named), name)
 
 
 async def _readable(result: Any, tool: str) -> Any:

@@ -12,6 +12,7 @@ pytest.importorskip("fastmcp")
 
 from fastmcp import Client, Context, FastMCP
 from fastmcp.client.group import ClientGroup
+from fastmcp.client.transports import StdioTransport
 from langchain.agents import create_agent
 from langchain.mcp import MCPAdapter
 from langgraph.checkpoint.memory import InMemorySaver
@@ -20,6 +21,7 @@ from mcp import types
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.mcp import media_adapter
+from langchain_mimo.media import identify
 
 STDIO = {
     "command": sys.executable,
@@ -62,6 +64,30 @@ async def test_the_client_that_is_given_stays_as_it_is():
     async with client:
         result = await client.call_tool("fetch", {"kind": "audio"})
     assert result.content[0].type == "audio"
+
+
+async def test_a_server_that_is_kept_alive_is_not_wrapped_again_with_each_call(monkeypatch):
+    converted = []
+
+    def counting(data):
+        converted.append(len(data))
+        return identify(data)
+
+    monkeypatch.setattr("langchain_mimo.mcp.identify", counting)
+    # Unless it is told otherwise, it has one session for all clients.
+    transport = StdioTransport(sys.executable, STDIO["args"], env=dict(os.environ))
+    client = Client(transport)
+    try:
+        (fetch,) = (t for t in await media_adapter(client).list_tools() if t.name == "fetch")
+        call = {"type": "tool_call", "id": "1", "name": "fetch", "args": {"kind": "audio"}}
+        for calls in range(1, 4):
+            assert (await fetch.ainvoke(call)).content[0]["mime_type"] == "audio/wav"
+            assert len(converted) == calls
+        async with client:
+            result = await client.call_tool("fetch", {"kind": "audio"})
+        assert (result.content[0].type, len(converted)) == ("audio", 3)
+    finally:
+        await transport.disconnect()
 
 
 @pytest.mark.parametrize("target", ["media_server.py", "file:///tmp/server.py"])
