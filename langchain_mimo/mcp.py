@@ -358,7 +358,8 @@ def _link(item: Any, types: Any) -> Any:
     if stated in _GENERIC:
         stated = _SUFFIXES.get(_suffix(uri), stated)
     named = (getattr(item, key, None) for key in ("title", "name", "description"))
-    details = [*dict.fromkeys(filter(None, named)), uri[:_LONGEST_LINK], stated]
+    shown_uri = uri if len(uri) <= _LONGEST_LINK else f"{uri[:_LONGEST_LINK]}…"
+    details = [*dict.fromkeys(filter(None, named)), shown_uri, stated]
     text = f"[Link: {', '.join(filter(None, details))}]"
     kind = stated.partition("/")[0]
     if kind not in _BLOCKS or not _OPENED.match(uri):

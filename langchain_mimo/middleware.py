@@ -225,7 +225,10 @@ def _range(block: Mapping[str, Any]) -> str:
 
 def _dicts(block: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     """Yield a block, and the dicts in it that may describe its medium."""
-    if isinstance(block, Mapping) and depth < _DEEPEST and not isinstance(block.get("text"), str):
+    if not isinstance(block, Mapping) or depth >= _DEEPEST:
+        return
+    # A text makes a file or resource one of text; an image with a text beside it stays an image.
+    if not isinstance(block.get("text"), str) or str(block.get("type")) in _TYPES:
         yield block
         for key in _INNER_KEYS:
             yield from _dicts(block.get(key), depth + 1)

@@ -145,7 +145,7 @@ async def test_links(connect, folder):
         "[Link: link, file://server/share/a.mp4, video/mp4]",
     ]
     assert decoded(result.content[7]) == (folder / "audio.wav").read_bytes()
-    assert result.content[8]["text"] == f"[Link: link, data:,{'x' * 1_994}, audio/wav]"
+    assert result.content[8]["text"] == f"[Link: link, data:,{'x' * 1_994}…, audio/wav]"
 
 
 async def test_links_to_formats_that_mimo_does_not_read_become_sentences(connect):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from block_samples import INLINE, PDF, REMOTE, WAV
+from block_samples import INLINE, PDF, PNG, REMOTE, WAV, only
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain.agents import create_agent
@@ -25,7 +25,7 @@ VIDEO = {
     "mime_type": "video/mp4",
     "extras": {"size": 40, "sha256": "0" * 64},
 }
-IMAGE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+IMAGE = {"type": "image", "base64": PNG, "mime_type": "image/png"}
 AUDIO = {"type": "file", "base64": WAV, "mime_type": "audio/wav"}
 NEWEST = HumanMessage([{"type": "text", "text": "And this?"}, {**IMAGE, "id": "newest"}])
 
@@ -214,6 +214,25 @@ def test_media_of_every_shape(name):
 
 
 @pytest.mark.parametrize(
+    ("block", "kind"),
+    [
+        ({**IMAGE, "text": "The gate."}, "image"),
+        (
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}, "text": ""},
+            "image",
+        ),
+        ({**VIDEO, "text": "The gate."}, "video gate 1.mp4"),
+        ({"type": "non_standard", "value": {**IMAGE, "text": "The gate."}}, "image"),
+    ],
+)
+def test_media_with_a_text_beside_them_are_media(block, kind):
+    # ChatMiMo sends them as media, without the text.
+    assert only(block).reference.kind == kind.split()[0]
+    ((replaced,), *_) = contents([HumanMessage([block]), AIMessage("Yes."), NEWEST])
+    assert replaced["text"].startswith(f"[The {kind} is no longer attached.")
+
+
+@pytest.mark.parametrize(
     "block",
     [
         "words",
@@ -222,6 +241,7 @@ def test_media_of_every_shape(name):
         {"type": "resource", "resource": {"mimeType": "image/svg+xml", "text": "<svg/>"}},
         {"type": "search_result", "source": "https://example.com", "content": [text("x")]},
         {"type": "json", "json": {"type": "video"}},
+        {"type": "file", "base64": WAV, "mime_type": "audio/wav", "text": "sent as text"},
     ],
 )
 def test_other_blocks_stay(block):

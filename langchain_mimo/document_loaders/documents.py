@@ -38,6 +38,10 @@ _MAX_RAW_TEXT = 2000
 """Characters of an answer that does not fit its schema which its Document keeps."""
 
 _MAX_REASON = 300
+
+SHORTEST_LINK_S = 1.0
+"""Seconds that a link to a point in time plays: a media fragment must not be empty."""
+
 _YOUTUBE = frozenset({"youtube.com", "youtube-nocookie.com", "youtu.be"})
 
 Status = Literal["ok", "refused", "error"]
@@ -253,12 +257,14 @@ def link_to(source: str, start_s: float, end_s: float) -> str:
         source: A relative or absolute path, or a URL, whose own fragment of a time is replaced.
             Bytes that have no source, `sha256:…`, have no link.
         start_s: Start in seconds.
-        end_s: End in seconds. If both are 0, the link is one to the whole source.
+        end_s: End in seconds; if it is the start, the link plays a second. If both are 0, the link
+            is one to the whole source.
     """
     if source.startswith("sha256:"):
         return ""
     is_whole = start_s == end_s == 0
-    times = f"t={_number(start_s)},{_number(end_s)}"
+    start, end = _number(start_s), _number(end_s)
+    times = f"t={start},{_number(start_s + SHORTEST_LINK_S) if end == start else end}"
     if not source.lower().startswith(("http://", "https://")):
         # Names of files may have bytes that are not UTF-8.
         return quote(source, errors="surrogateescape") + ("" if is_whole else f"#{times}")

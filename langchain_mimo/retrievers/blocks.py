@@ -12,8 +12,14 @@ from langchain_mimo._checks import known_keywords, shown
 from langchain_mimo.document_loaders.blobs import MediaBlobLoader
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import audio_block, image_block, video_block
-from langchain_mimo.retrievers.hits import Root, changed
-from langchain_mimo.retrievers.moments import Moment, Order, argument_hint, moments_of
+from langchain_mimo.retrievers.hits import Root, absolute_path, changed
+from langchain_mimo.retrievers.moments import (
+    Moment,
+    Order,
+    argument_hint,
+    checked_moments,
+    moments_of,
+)
 from langchain_mimo.retrievers.prepared import inline_bytes, prepared_file
 from langchain_mimo.tokens import MediaResolution
 
@@ -122,13 +128,15 @@ def moment_blocks(
 
     Raises:
         MediaError: As `media_blocks`.
+        MiMoInputError: An argument is out of range, or is not what it should be.
     """
+    folder = None if prepared_dir is None else absolute_path("prepared_dir", prepared_dir)
     blocks: list[dict[str, Any]] = []
-    for moment in moments:
+    for moment in checked_moments(moments):
         if label:
             blocks.append({"type": "text", "text": moment.label})
         create = _inline_block if inline else _block
-        blocks.append(create(moment, fps, media_resolution, prepared_dir))
+        blocks.append(create(moment, fps, media_resolution, folder))
     return blocks
 
 
@@ -136,7 +144,7 @@ def _block(
     moment: Moment,
     fps: float | None,
     media_resolution: MediaResolution | None,
-    prepared_dir: str | os.PathLike[str] | None,
+    folder: str | None,
 ) -> dict[str, Any]:
     create = _BLOCKS[moment.modality]
     options: dict[str, Any] = {}
@@ -146,7 +154,7 @@ def _block(
     if moment.path is None:
         return create(moment.source, mime_type=_mime_type(moment), **options)
     if moment.form == "prepared":
-        return create(prepared_file(moment, prepared_dir, fps, media_resolution), **options)
+        return create(prepared_file(moment, folder, fps, media_resolution), **options)
     if moment.form == "copied":
         options |= {"start_s": moment.start_s, "end_s": moment.end_s}
     block = create(moment.path, **options)
@@ -162,12 +170,12 @@ def _inline_block(
     moment: Moment,
     fps: float | None,
     media_resolution: MediaResolution | None,
-    prepared_dir: str | os.PathLike[str] | None,
+    folder: str | None,
 ) -> dict[str, Any]:
     """Return a block that any provider takes: without extras, and with the bytes."""
     if moment.path is None:
         return {"type": moment.modality, "url": moment.source, "mime_type": _mime_type(moment)}
-    data = inline_bytes(moment, prepared_dir, fps, media_resolution)
+    data = inline_bytes(moment, folder, fps, media_resolution)
     block = _BLOCKS[moment.modality](data)
     return {name: block[name] for name in ("type", "base64", "mime_type")}
 

@@ -20,23 +20,20 @@ from typing import Any
 from pydantic import BaseModel, Field, model_validator
 
 from langchain_mimo._checks import shown
-from langchain_mimo.document_loaders.documents import link_to
+from langchain_mimo.document_loaders.documents import SHORTEST_LINK_S, link_to
 from langchain_mimo.document_loaders.schemas import read_seconds
 from langchain_mimo.errors import MiMoInputError
-from langchain_mimo.retrievers.moments import Moment
+from langchain_mimo.retrievers.moments import Moment, checked_moments
 
 _TOLERANCE_S = 1.0
 """Seconds by which a citation may lie outside of what was shown, as models round."""
-
-_SHORTEST_LINK_S = 1.0
-"""Seconds that a link to a point in time plays: a media fragment must not be empty."""
 
 _MOST_SEGMENTS = 10**9
 
 _NUMBER = re.compile(r"[^\d-]{0,20}?(\d{1,9})\D?")
 """The number of a segment as a string: "2", "[2]", "segment 2"."""
 
-_NO_CLOCK = re.compile(r":[6-9]\d")
+_NO_CLOCK = re.compile(r":(?:[6-9]\d|\d{3})")
 """Minutes or seconds of a clock above 59, which is no time: "0:75" may mean 0:07.5 or 1:15."""
 
 
@@ -159,28 +156,28 @@ def checked_answer(answer: CitedAnswer, moments: Iterable[Moment]) -> CheckedAns
     Raises:
         MiMoInputError: The answer is no `CitedAnswer`; one that was checked must not be checked
             again, since its times are already those of the sources. Or moments are something
-            else, such as Documents.
+            else, such as Documents, or two of them have the same number.
     """
     if not isinstance(answer, CitedAnswer):
         raise MiMoInputError(f"answer must be a CitedAnswer, got {shown(answer)}")
-    moments = list(moments)
-    if not all(isinstance(moment, Moment) for moment in moments):
-        raise MiMoInputError(
-            f"moments must be those that the model was shown, got {shown(moments)}; pass "
-            "retriever.moments_for(documents)"
-        )
-    by_number = {moment.number: moment for moment in moments}
-    kept: list[CheckedCitation] = []
+    by_number: dict[int, Moment] = {}
+    for moment in checked_moments(moments):
+        if by_number.setdefault(moment.number, moment) != moment:
+            raise MiMoInputError(
+                f"two moments have the number {moment.number}; pass those of one moments_of, since "
+                "citations name them by number"
+            )
+    kept: dict[tuple[Any, ...], CheckedCitation] = {}
     dropped: list[DroppedCitation] = []
     for citation in answer.citations:
         try:
             moment = _moment(citation, by_number)
             checked = _converted(citation, moment, *_times(citation, moment))
-            if checked not in kept:
-                kept.append(checked)
+            place = checked.segment, checked.start_s, checked.end_s, checked.quote
+            kept.setdefault(place, checked)
         except ValueError as error:
             dropped.append(_dropped(citation, str(error)))
-    return CheckedAnswer(text=answer.text, citations=kept, dropped=dropped)
+    return CheckedAnswer(text=answer.text, citations=list(kept.values()), dropped=dropped)
 
 
 def _moment(citation: Citation, by_number: Mapping[int, Moment]) -> Moment:
@@ -229,8 +226,9 @@ def _times(citation: Citation, moment: Moment) -> tuple[float, float]:
 
 def _converted(citation: Citation, moment: Moment, start_s: float, end_s: float) -> CheckedCitation:
     start_s, end_s = round(start_s, 3), round(end_s, 3)
-    is_point = moment.modality != "image" and end_s <= start_s
-    link_end_s = start_s + _SHORTEST_LINK_S if is_point else end_s
+    # Both 0 are a link to the whole source, which is right for images alone.
+    is_start = moment.modality != "image" and end_s == 0
+    link_end_s = SHORTEST_LINK_S if is_start else end_s
     return CheckedCitation(
         segment=moment.number,
         source=moment.source,

@@ -34,7 +34,7 @@ class Shown:
             place at which copies start, if metadata were rounded.
         end_s: Its end, likewise.
         from_s: Start of what is shown.
-        to_s: Its end; None for a URL, whose length is not known.
+        to_s: Its end; None for a video or audio at a URL, whose length is not known.
         form: How it is sent.
         tokens: Tokens that it costs; None for a URL.
         is_whole: Whether it is all of the source.
@@ -68,14 +68,21 @@ class MediaSource(Protocol):
 
 
 class MediaUrl:
-    """A URL, which MiMo reads as a whole."""
+    """A URL, which MiMo reads as a whole.
+
+    Args:
+        modality: What its Documents say it is.
+    """
 
     cuts = False
+
+    def __init__(self, modality: Modality) -> None:
+        self._length_s = 0.0 if modality == "image" else None
 
     def show(self, start_s: float, end_s: float) -> Shown:
         """Return that all of it is shown."""
         end_s = start_s if math.isinf(end_s) else end_s
-        return Shown(start_s, end_s, 0.0, None, "url", None, is_whole=True)
+        return Shown(start_s, end_s, 0.0, self._length_s, "url", None, is_whole=True)
 
 
 class MediaFile:

@@ -68,6 +68,22 @@ class Hit:
         return f"documents[{self.rank}] ({shown(self.source)})"
 
 
+def absolute_path(name: str, path: Any) -> str:
+    """Return the absolute path of a folder; "~" is the user's home.
+
+    Args:
+        name: The name of the argument, for the error.
+        path: The path passed.
+
+    Raises:
+        MiMoInputError: It is no path.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise MiMoInputError(f"{name} must be the path of a folder, got {shown(path)}")
+    return str(Path(os.path.expanduser(text)).absolute())  # noqa: PTH111 - ~nobody is a name
+
+
 def checked_roots(root: Any) -> tuple[str, ...]:
     """Return the folders and files under which sources may be, without links.
 
@@ -79,14 +95,28 @@ def checked_roots(root: Any) -> tuple[str, ...]:
         raise MiMoInputError(f"root must be a folder or several, got {shown(root)}")
     roots = []
     for each in given:
-        text = os.fspath(each) if isinstance(each, str | os.PathLike) else None
-        if not isinstance(text, str) or not text or "\0" in text:
-            raise MiMoInputError(f"root must be the path of a folder, got {shown(each)}")
-        real = os.path.realpath(os.path.expanduser(text))  # noqa: PTH111
+        real = os.path.realpath(absolute_path("root", each))
         if not os.path.exists(real):  # noqa: PTH110
-            raise MiMoInputError(f"root {text!r} does not exist; give the folder that was loaded")
+            raise MiMoInputError(
+                f"root {os.fspath(each)!r} does not exist; give the folder that was loaded"
+            )
         roots.append(real)
     return tuple(roots)
+
+
+def checked_documents(documents: Any) -> list[Document]:
+    """Return Documents as a list.
+
+    Raises:
+        MiMoInputError: Something is no Document.
+    """
+    if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
+        raise MiMoInputError(f"documents must be a list of Documents, got {shown(documents)}")
+    listed = list(documents)
+    for rank, document in enumerate(listed):
+        if not isinstance(document, Document):
+            raise MiMoInputError(f"documents[{rank}] must be a Document, got {shown(document)}")
+    return listed
 
 
 def checked_hits(documents: Iterable[Document], roots: tuple[str, ...]) -> list[Hit]:
@@ -101,12 +131,8 @@ def checked_hits(documents: Iterable[Document], roots: tuple[str, ...]) -> list[
         MediaError: A source is not under the roots, is no file, or other metadata are not those of
             media.
     """
-    if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
-        raise MiMoInputError(f"documents must be a list of Documents, got {shown(documents)}")
     hits = []
-    for rank, document in enumerate(documents):
-        if not isinstance(document, Document):
-            raise MiMoInputError(f"documents[{rank}] must be a Document, got {shown(document)}")
+    for rank, document in enumerate(checked_documents(documents)):
         source = document.metadata.get("source")
         try:
             hits.append(_hit(rank, document, source, roots))

@@ -53,12 +53,13 @@ class Limits:
         """Return which limit spans exceed, as a clause, or None."""
         if self.spans is not None and len(spans) > self.spans:
             return f"there are more moments than k={self.spans}"
-        needs_length = self.tokens is not None or self.seconds is not None
-        if needs_length and any(each.shown.to_s is None for each in spans):
-            return "the length of a URL is not known, so that no limit can be kept"
+        if self.tokens is not None and any(each.shown.tokens is None for each in spans):
+            return f"the tokens of a URL are not known, and budget_tokens={self.tokens} is a limit"
         tokens = sum(each.shown.tokens or 0 for each in spans)
         if self.tokens is not None and tokens > self.tokens:
             return f"the moments would cost {tokens} tokens, more than budget_tokens={self.tokens}"
+        if self.seconds is not None and any(each.shown.to_s is None for each in spans):
+            return f"the length of a URL is not known, and max_seconds={self.seconds:g} is a limit"
         seconds = sum(each.shown.seconds for each in spans)
         if self.seconds is not None and seconds > self.seconds:
             return f"the moments would last {seconds:.1f} s, more than max_seconds={self.seconds:g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from langchain_core.callbacks import (
@@ -13,12 +13,13 @@ from langchain_core.callbacks import (
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import run_in_executor
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 from typing_extensions import override
 
-from langchain_mimo._checks import nearest
+from langchain_mimo._checks import nearest, shown
 from langchain_mimo.errors import MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers.blocks import moment_blocks
+from langchain_mimo.retrievers.hits import absolute_path, checked_documents
 from langchain_mimo.retrievers.moments import (
     LeftOut,
     Moment,
@@ -109,9 +110,9 @@ class MiMoMediaRetriever(BaseRetriever):
     prepared_dir: str | os.PathLike[str] | None = None
     """Folder for files that have to be converted. Default: what needs it raises."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _check_names(cls, values: Any) -> Any:
+    def _check_names_and_types(cls, values: Any, handler: Callable[[Any], Self]) -> Self:
         known = set(cls.model_fields)
         for name in values if isinstance(values, Mapping) else ():
             if name not in known:
@@ -119,22 +120,28 @@ class MiMoMediaRetriever(BaseRetriever):
                 hint = argument_hint(name) or (f"did you mean {near!r}?" if near else None)
                 hint = hint or f"it has {', '.join(sorted(known))}"
                 raise MiMoConfigurationError(f"{cls.__name__} has no argument {name!r}; {hint}")
-        return values
+        try:
+            return handler(values)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ": ".join([cls.__name__, *map(str, wrong["loc"][:1])])
+            got = "" if wrong["type"] == "missing" else f", got {shown(wrong['input'])}"
+            raise MiMoConfigurationError(f"{where}: {wrong['msg']}{got}") from error
 
     @model_validator(mode="after")
     def _check_values(self) -> Self:
         try:
             moments_of([], **self._joining())
+            # The program may change its working directory between calls.
+            self.root = (
+                [absolute_path("root", each) for each in self.root]
+                if isinstance(self.root, list)
+                else absolute_path("root", self.root)
+            )
+            if self.prepared_dir is not None:
+                self.prepared_dir = absolute_path("prepared_dir", self.prepared_dir)
         except MiMoInputError as error:
             raise MiMoConfigurationError(f"{type(self).__name__}: {error}") from None
-        # The program may change its working directory between calls.
-        self.root = (
-            [_absolute(each) for each in self.root]
-            if isinstance(self.root, list)
-            else _absolute(self.root)
-        )
-        if self.prepared_dir is not None:
-            self.prepared_dir = _absolute(self.prepared_dir)
         return self
 
     def _joining(self) -> dict[str, Any]:
@@ -195,7 +202,7 @@ class MiMoMediaRetriever(BaseRetriever):
             MiMoInputError: As `moments_of`.
         """
         earlier = documents.left_out if isinstance(documents, FoundDocuments) else ()
-        documents = list(documents)
+        documents = checked_documents(documents)
         is_ready = bool(documents) and all(map(_is_moment, documents))
         limits = {name: None if is_ready else getattr(self, name) for name in _LIMITS}
         moments = self._moments(documents, limits)
@@ -251,6 +258,7 @@ class MiMoMediaRetriever(BaseRetriever):
 
         Raises:
             MediaError: As `media_blocks`.
+            MiMoInputError: As `moment_blocks`.
         """
         return moment_blocks(
             moments,
@@ -262,12 +270,8 @@ class MiMoMediaRetriever(BaseRetriever):
         )
 
 
-def _absolute(path: str | os.PathLike[str]) -> str:
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
-
-
-def _is_moment(document: Any) -> bool:
-    return isinstance(document, Document) and "moment" in document.metadata
+def _is_moment(document: Document) -> bool:
+    return "moment" in document.metadata
 
 
 def moment_document(moment: Moment) -> Document:

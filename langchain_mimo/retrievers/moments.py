@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from langchain_core.documents import Document
 
-from langchain_mimo._checks import choice, integer, known_keywords, number
+from langchain_mimo._checks import choice, integer, known_keywords, number, shown
 from langchain_mimo.catalogue import FPS_RANGE
 from langchain_mimo.document_loaders.documents import link_to
 from langchain_mimo.errors import MiMoInputError, as_input_error
@@ -57,7 +58,7 @@ class Moment:
         end_s: Its end, likewise.
         shown_start_s: Start of what the block shows: of a video that is copied, the key frame at or
             before `start_s`. Times in the model's answer count from here.
-        shown_end_s: Its end; None for a URL, which is shown to its end.
+        shown_end_s: Its end; None for a video or audio at a URL, which is shown to its end.
         form: "whole", "copied" (packets are copied while the request is sent), "prepared" (by
             `langchain_mimo.prepare`, into `prepared_dir`) or "url".
         tokens: Tokens of the media, without text; None for a URL.
@@ -89,7 +90,8 @@ class Moment:
             return f"[{self.number}] {source}"
         start_s, end_s = self.shown_start_s, self.shown_end_s
         if end_s is None:
-            where = f", seen at {_seconds(self.start_s)} s to {_seconds(self.end_s)} s"
+            until = f" to {_seconds(self.end_s)} s" if self.end_s > self.start_s else ""
+            where = f", seen at {_seconds(self.start_s)} s{until}"
             return f"[{self.number}] {source}{where if self.end_s else ''}"
         return f"[{self.number}] {source}, {_seconds(start_s)} s to {_seconds(end_s)} s"
 
@@ -132,9 +134,10 @@ class LeftOut:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its source, times and the reason, as JSON values."""
-        times = {name: self.document.metadata.get(name) for name in ("start_s", "end_s")}
-        return {"source": self.document.metadata["source"], **times, "reason": self.reason}
+        """Return its source, times and the reason, as JSON values; an infinite time is None."""
+        metadata = self.document.metadata
+        times = {name: _json_seconds(metadata.get(name)) for name in ("start_s", "end_s")}
+        return {"source": metadata["source"], **times, "reason": self.reason}
 
 
 class Moments(list[Moment]):
@@ -162,6 +165,21 @@ class Moments(list[Moment]):
         more = "more " if self else ""
         were = f"1 {more}passage was" if count == 1 else f"{count} {more}passages were"
         return f"{were} found and cannot be shown: {first}."
+
+
+def checked_moments(moments: Any) -> list[Moment]:
+    """Return moments as a list.
+
+    Raises:
+        MiMoInputError: Something else was passed, such as Documents.
+    """
+    listed = list(moments) if isinstance(moments, Iterable) else [moments]
+    if not all(isinstance(moment, Moment) for moment in listed):
+        raise MiMoInputError(
+            f"moments must be a list of Moments, got {shown(moments)}; pass "
+            "retriever.moments_for(documents)"
+        )
+    return listed
 
 
 _SPELLINGS = {
@@ -207,8 +225,10 @@ def moments_of(
             refused, also behind links.
         merge_gap_s: Most seconds between Documents of a source that become one moment. Default: 2.
         pad_s: Seconds that are shown before and after, within the file. Default: 2.
-        max_seconds: Most seconds of video and audio that all moments show. Default: no limit.
-        budget_tokens: Most tokens of all media, without text. Default: no limit.
+        max_seconds: Most seconds of video and audio that all moments show. Videos and audio at
+            URLs, whose length is not known, are left out then. Default: no limit.
+        budget_tokens: Most tokens of all media, without text. All URLs are left out then. Default:
+            no limit.
         k: Most moments. Default: no limit.
         fps: Frames per second that the blocks will set, 0.1 to 10, for the tokens. Default: 2,
             MiMo's own.
@@ -259,7 +279,7 @@ def moments_of(
 
 def _source(hit: Hit, fps: float | None, resolution: MediaResolution | None) -> MediaSource:
     if not hit.paths:
-        return MediaUrl()
+        return MediaUrl(hit.modality)
     return MediaFile(hit.paths[0], hit.source, hit.modality, fps=fps, media_resolution=resolution)
 
 
@@ -302,6 +322,13 @@ def _same(one: Document, other: Document) -> bool:
 
 def _place(metadata: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(metadata.get(name) for name in ("source", "start_s", "end_s", "scene_index"))
+
+
+def _json_seconds(value: Any) -> float | None:
+    """Return a time of metadata as JSON has it: None for no number, and for infinity."""
+    with suppress(ValueError):
+        return float(number("a time", value, 0))
+    return None
 
 
 def _seconds(value: float) -> str:

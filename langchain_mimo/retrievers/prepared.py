@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ _PREPARE: dict[str, Any] = {
 
 def prepared_file(
     moment: Moment,
-    folder: str | os.PathLike[str] | None,
+    folder: str | None,
     fps: float | None,
     media_resolution: MediaResolution | None,
 ) -> Path:
@@ -36,7 +35,7 @@ def prepared_file(
 
     Args:
         moment: The moment.
-        folder: Where prepared files are; it is created.
+        folder: The absolute path of where prepared files are; it is created.
         fps: As for `prepare_video`; None for its default.
         media_resolution: Likewise.
 
@@ -52,13 +51,13 @@ def prepared_file(
             "allowed_media_dirs"
         )
     options = _options(moment, moment.start_s, moment.end_s, fps, media_resolution)
-    target = Path(folder).absolute() / _name(moment, options)
+    target = Path(folder) / _name(moment, options)
     if not target.is_file():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MediaError(
-                f"prepared_dir {shown(str(folder))} cannot be created: {error.strerror or error}"
+                f"prepared_dir {shown(folder)} cannot be created: {error.strerror or error}"
             ) from None
         _PREPARE[moment.modality](moment.path, target, **options)
         if file_digest(moment.path) != moment.sha256:
@@ -69,7 +68,7 @@ def prepared_file(
 
 def inline_bytes(
     moment: Moment,
-    folder: str | os.PathLike[str] | None,
+    folder: str | None,
     fps: float | None,
     media_resolution: MediaResolution | None,
 ) -> bytes:
@@ -77,7 +76,7 @@ def inline_bytes(
 
     Args:
         moment: The moment.
-        folder: Where prepared files are; None makes them in memory each time.
+        folder: As for `prepared_file`; None makes them in memory each time.
         fps: As for `prepare_video`; None for its default.
         media_resolution: Likewise.
 

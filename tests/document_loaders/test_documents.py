@@ -292,6 +292,10 @@ def test_a_link_to_all_of_a_source_has_no_time():
     assert link_to("a.png", 0.0, 0.0) == "a.png"
     assert link_to("https://youtu.be/x#t=3", 0.0, 0.0) == "https://youtu.be/x#t=3"
     assert link_to("a.mp4", 0.0, 0.1 + 0.2) == "a.mp4#t=0,0.3"
+    # An empty fragment would be ignored, and the beginning played.
+    assert link_to("a.mp4", 5.0, 5.0) == "a.mp4#t=5,6"
+    assert link_to("a.mp4", 5.0001, 5.0002) == "a.mp4#t=5,6"
+    assert link_to("https://example.com/a.mp4", 5.5, 5.5) == "https://example.com/a.mp4#t=5.5,6.5"
 
 
 def test_failures_are_one_sentence_that_is_the_same_in_each_run():

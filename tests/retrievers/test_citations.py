@@ -111,6 +111,7 @@ def test_what_can_be_true_is_kept_in_seconds_of_the_source(segment, start_s, end
         (2, 5, None, "its end_s is no time in seconds"),
         (2, 5, "0:75", "its end_s is no time in seconds"),
         (4, "0:99:10", 200, "its start_s is no time in seconds"),
+        (4, "1:100", 200, "its start_s is no time in seconds"),
         (2, True, 10, "its start_s is no time in seconds"),
         (2, [5], 10, "its start_s is no time in seconds"),
         (2, -5, 10, "its start_s, -5, is before the start of the segment"),
@@ -151,6 +152,13 @@ def test_only_moments_can_be_cited(moments):
     answer = CitedAnswer(text="x", citations=[])
     with pytest.raises(MiMoInputError, match=r"pass retriever\.moments_for\(documents\)"):
         checked_answer(answer, moments)
+
+
+def test_numbers_name_one_moment():
+    answer = CitedAnswer(text="x", citations=[Citation(segment=1, start_s=1, end_s=2)])
+    assert checked_answer(answer, [MOMENTS[3], MOMENTS[3]]).dropped
+    with pytest.raises(MiMoInputError, match="two moments have the number 4; pass those of one"):
+        checked_answer(answer, [*MOMENTS, moment(4, "b.mp3", 0.0, 20.0, "audio")])
 
 
 def test_nothing_can_be_cited_where_nothing_was_shown():

@@ -65,7 +65,7 @@ def found(draw):
 
 
 def sources_of(hits, gop=5.0, longest=math.inf):
-    makers = {"p": Still, "https://u": MediaUrl}
+    makers = {"p": Still, "https://u": lambda: MediaUrl("video")}
     return {
         source_key(each): makers.get(each.source, lambda: Video(gop, longest))() for each in hits
     }
@@ -182,9 +182,22 @@ def test_what_no_copy_can_show_together_stays_apart():
 
 def test_a_limit_leaves_out_urls_whose_length_is_not_known():
     hits = [hit(0, "https://u", 1.0, 2.0), hit(1, "a", 5.0, 10.0)]
-    spans, left_out = joined(hits, sources_of(hits), Joining(0, 0), Limits(tokens=100))
-    assert [span.hits[0].source for span in spans] == ["a"]
-    assert "the length of a URL is not known" in left_out[0][1]
+    for limits, reason in (
+        (Limits(tokens=100), "the tokens of a URL are not known, and budget_tokens=100 is a limit"),
+        (Limits(seconds=10), "the length of a URL is not known, and max_seconds=10 is a limit"),
+    ):
+        spans, left_out = joined(hits, sources_of(hits), Joining(0, 0), limits)
+        assert [span.hits[0].source for span in spans] == ["a"]
+        assert [each for _, each in left_out] == [reason]
+
+
+def test_an_image_at_a_url_has_no_seconds():
+    hits = [hit(0, "https://u", 0.0, 0.0, "image"), hit(1, "a", 5.0, 10.0)]
+    sources = sources_of(hits) | {"image https://u": MediaUrl("image")}
+    spans, left_out = joined(hits, sources, Joining(0, 0), Limits(seconds=5))
+    assert ([len(span.hits) for span in spans], left_out) == ([1, 1], [])
+    _, left_out = joined(hits, sources, Joining(0, 0), Limits(tokens=1000))
+    assert [each.rank for each, _ in left_out] == [0]
 
 
 def test_a_smaller_hit_is_kept_behind_one_that_does_not_fit():

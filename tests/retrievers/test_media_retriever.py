@@ -12,7 +12,7 @@ from langchain_core.retrievers import BaseRetriever
 from moment_samples import Found, described
 from numbered_videos import Recipe, make_numbered
 
-from langchain_mimo.errors import MediaError, MiMoConfigurationError
+from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputError
 from langchain_mimo.media import message_blocks
 from langchain_mimo.retrievers import (
     MiMoMediaRetriever,
@@ -140,11 +140,32 @@ def test_callbacks_see_the_other_retriever_as_a_child(retriever):
         ({"k": 0}, "k must be an integer >= 1"),
         ({"root": "gone"}, "root 'gone' does not exist"),
         ({"root": []}, "root must be a folder or several"),
+        ({"root": None}, "MiMoMediaRetriever: root: Input should be .*, got None"),
+        ({"retriever": "store"}, "retriever: Input should be .*, got 'store'"),
+        ({"order": "best"}, "order: Input should be 'time' or 'rank', got 'best'"),
+        ({"prepared_dir": "a\0b"}, "prepared_dir must be the path of a folder"),
     ],
 )
 def test_wrong_arguments_are_named(folder, options, reason):
     with pytest.raises(MiMoConfigurationError, match=reason):
         MiMoMediaRetriever(**{"retriever": Found(documents=[]), "root": folder} | options)
+
+
+def test_a_missing_argument_is_named():
+    with pytest.raises(MiMoConfigurationError, match=r"MiMoMediaRetriever: root: Field required$"):
+        MiMoMediaRetriever(retriever=Found(documents=[]))
+
+
+@pytest.mark.parametrize("given", [None, "talk.mp4", 3])
+def test_blocks_are_made_of_documents(retriever, documents, given):
+    for wrong in (given, documents[0]):
+        with pytest.raises(MiMoInputError, match="documents must be a list of Documents, got"):
+            retriever.as_blocks(wrong)
+    with pytest.raises(MiMoInputError, match=r"documents\[1\] must be a Document, got"):
+        retriever.as_blocks([documents[0], given])
+    for wrong in (given, documents[0], documents):
+        with pytest.raises(MiMoInputError, match=r"pass retriever\.moments_for\(documents\)"):
+            retriever.blocks_of(wrong)
 
 
 def test_hostile_metadata_are_refused(folder, documents):

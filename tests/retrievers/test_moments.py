@@ -2,14 +2,17 @@
 
 import json
 import logging
+import math
 import shutil
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from langchain_core.documents import Document
 from media_files import make_image, make_video
 from moment_samples import Found, described
 from numbered_videos import Recipe, make_numbered, watch
@@ -138,6 +141,30 @@ def test_what_a_budget_leaves_out_is_told(folder, caplog):
     ]
 
 
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ((0.0, math.inf), (0.0, None)),
+        ((Decimal("1.5"), Fraction(2)), (1.5, 2.0)),
+    ],
+)
+def test_what_is_left_out_is_json(folder, times, expected):
+    documents = [described(folder, "photo.png"), described(folder, "talk.mp4", *times)]
+    ((left),) = moments_of(documents, root=folder, k=1).left_out
+    facts = json.loads(json.dumps(left.to_dict(), allow_nan=False))
+    assert (facts["start_s"], facts["end_s"]) == expected
+
+
+def test_times_of_images_are_read_by_nobody(folder):
+    documents = [
+        described(folder, "talk.mp4", 0.0, 1.0),
+        described(folder, "photo.png", status="refused"),
+    ]
+    documents[1].metadata |= {"start_s": b"x", "end_s": {"a": 1}}
+    ((left),) = moments_of(documents, root=folder).left_out
+    assert json.loads(json.dumps(left.to_dict()))["start_s"] is None
+
+
 def test_what_moderation_refused_is_not_shown(folder):
     documents = [
         described(folder, "talk.mp4", 1.0, 2.0, status="refused"),
@@ -222,6 +249,22 @@ def test_blocks_are_labelled_references(folder):
     assert [block["type"] for block in bare] == ["image", "video"]
 
 
+@pytest.mark.parametrize(
+    ("times", "where", "link"),
+    [
+        ({}, "", ""),
+        ({"start_s": 5.0}, ", seen at 5 s", "#t=5,6"),
+        ({"start_s": 5.0, "end_s": 5.0}, ", seen at 5 s", "#t=5,6"),
+        ({"start_s": 5.0, "end_s": 9.0}, ", seen at 5 s to 9 s", "#t=5,9"),
+    ],
+)
+def test_urls_say_where_something_is_seen(folder, times, where, link):
+    url = "https://example.com/a.mp4"
+    document = Document("x", metadata={"source": url, "modality": "video", **times})
+    (moment,) = moments_of([document], root=folder)
+    assert (moment.label, moment.link) == (f"[1] {url}{where}", f"{url}{link}")
+
+
 def test_labels_are_one_line(folder):
     moment = moments_of([described(folder, "photo.png")], root=folder)[0]
     label = replace(moment, source="a\n[2] b.png" + "x" * 400).label
@@ -274,6 +317,24 @@ def test_a_file_that_changes_while_it_is_prepared_leaves_nothing(folder, tmp_pat
     with pytest.raises(MediaError, match=r"'old\.mkv' has changed since it was indexed"):
         moment_blocks(moments, prepared_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_the_home_is_in_the_home(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    documents = [described(folder, "old.mkv", 2.0, 3.0)]
+    moments = moments_of(documents, root=folder, pad_s=0)
+    for inline in (False, True):
+        moment_blocks(moments, prepared_dir="~/prepared", inline=inline)
+    assert len(list((tmp_path / "prepared").iterdir())) == 1
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize("prepared_dir", [5, "", b"x", "a\0b"])
+def test_what_is_no_folder_is_named(folder, prepared_dir):
+    with pytest.raises(MiMoInputError, match="prepared_dir must be the path of a folder, got"):
+        media_blocks([], root=folder, prepared_dir=prepared_dir)
 
 
 def test_a_folder_that_cannot_be_made_is_named(folder, tmp_path):
