@@ -36,7 +36,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from langchain_mimo._checks import warn_once
 from langchain_mimo.errors import MediaError
@@ -129,7 +129,8 @@ async def media_interceptor(request: Any, handler: Callable[[Any], Awaitable[Any
       The bytes decide what they are, whatever their MIME type says.
     - Links to media by http or https (by MIME type, or without one by suffix) become references,
       which MiMo's servers fetch. So do `file://` links: nothing is opened here, and the model opens
-      them only in its `allowed_media_dirs`, otherwise it raises. All other links become text.
+      them only in its `allowed_media_dirs`, otherwise it raises. Links that contain a file
+      (`data:…;base64,`) are read as resources. All other links become text.
     - What cannot be sent (damaged, of a format that MiMo does not read, also behind a link by http
       or https, or with more than 52,428,800 characters of base64, which are 39,321,600 bytes)
       becomes a sentence for the model, and a warning for the program, once per tool.
@@ -346,14 +347,14 @@ def _decoded(base64: str) -> bytes:
 
 
 def _link(item: Any, types: Any) -> Any:
-    """Return a link: to media that the model may open as a reference, any other as text.
+    """Return a link: with a file in it as that file, to media as a reference, any other as text.
 
     Raises:
         _LeftOutError: It contains the file, or MiMo would fetch it, and that cannot be sent.
     """
     uri, stated = str(item.uri), _mime_type(item)
     if contained := _CONTAINED.match(uri):
-        data = uri[contained.end() :]
+        data = unquote(uri[contained.end() :])
         return _file(item, data, stated or contained[1].lower(), None, types)
     if stated in _GENERIC:
         stated = _SUFFIXES.get(_suffix(uri), stated)

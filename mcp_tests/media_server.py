@@ -8,6 +8,7 @@ import base64
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mcp import types
 
@@ -124,6 +125,11 @@ CONTENT = {
         link((folder() / "screen.mkv").as_uri(), "video/x-matroska"),
         link("https://example.com/d.ts"),
         link("https://example.mov"),
+    ],
+    "links with files": lambda: [
+        link(f"data:audio/wav;base64,{quote(data_of('audio.wav'), safe='')}"),
+        link(f"data:;base64,{data_of('image.png')}"),
+        link(f"data:text/plain;base64,{encoded(b'Some notes.')}"),
     ],
     "text like audio": lambda: [
         resource("x://notes", encoded(b"ID3 tags, explained"), "text/plain")

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_mimo.chat_models import ChatMiMo
 
@@ -146,6 +146,20 @@ async def test_links(connect, folder):
     ]
     assert decoded(result.content[7]) == (folder / "audio.wav").read_bytes()
     assert result.content[8]["text"] == f"[Link: link, data:,{'x' * 1_994}…, audio/wav]"
+
+
+async def test_links_with_files_are_files(connect, emulator, folder):
+    async with connect() as tools:
+        result = await message(tools["fetch"], "links with files")
+    call = {"type": "tool_call", "id": "call_1", "name": "fetch", "args": {}}
+    await model(emulator, folder).ainvoke(
+        [HumanMessage("?"), AIMessage("", tool_calls=[call]), result]
+    )
+    assert received(emulator) == [
+        ("audio", (folder / "audio.wav").read_bytes()),
+        ("image", (folder / "image.png").read_bytes()),
+    ]
+    assert "Some notes." in str(emulator.requests[-1].body["messages"])
 
 
 async def test_links_to_formats_that_mimo_does_not_read_become_sentences(connect):
