@@ -18,7 +18,7 @@ PUBLIC_ROOMS_ONLY = {
 }
 """Rooms, some of them yet to come, that import no room with a leading underscore."""
 
-BASE = {"_checks", "_forks", "_processes", "_sqlite_files"}
+BASE = {"_checks", "_forks", "_processes", "_sqlite_files", "_threads"}
 """What every room may import: checks of arguments, the lock that forks wait for, processes and
 files that they share, which know nothing of media, models or LangChain."""
 

@@ -12,12 +12,11 @@ from collections.abc import (
     Generator,
     Iterator,
 )
-from concurrent import futures
-from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 import httpx2
 
+from langchain_mimo._threads import Signal
 from langchain_mimo._transport import clients, response_body
 from langchain_mimo._transport.api_request import ApiRequest
 from langchain_mimo._transport.attempt import Attempt
@@ -368,20 +367,20 @@ class Transport:
         return self._key
 
 
-def _wait(seconds: float | None, woken: Future[Any] | None) -> None:
-    """Wait for some seconds, or until a future is done."""
+def _wait(seconds: float | None, woken: Signal | None) -> None:
+    """Wait for some seconds, or until a signal is set."""
     if woken is None:
         time.sleep(seconds or 0.0)
     else:
-        futures.wait((woken,), seconds)
+        woken.wait(seconds)
 
 
-async def _await(seconds: float | None, woken: Future[Any] | None) -> None:
+async def _await(seconds: float | None, woken: Signal | None) -> None:
     """Do the same in an event loop."""
     if woken is None:
         await asyncio.sleep(seconds or 0.0)
     else:
-        await asyncio.wait((asyncio.wrap_future(woken),), timeout=seconds)
+        await woken.wait_in_loop(seconds)
 
 
 def _caused(error: MiMoError, cause: Exception) -> MiMoError:

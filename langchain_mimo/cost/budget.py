@@ -7,16 +7,15 @@ needs; `lines` decides who is next; a `BudgetStore` (`windows`, `budget_file`) k
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Generator, Mapping
-from concurrent import futures
 from typing import Any
 
 from langchain_core.rate_limiters import BaseRateLimiter
 from typing_extensions import override
 
 from langchain_mimo._checks import integer, known_keywords, number, warn_once
+from langchain_mimo._threads import Signal
 from langchain_mimo._transport.gates import Admission, Call, Wait
 from langchain_mimo._wire.json_values import count
 from langchain_mimo.catalogue import Currency, Price
@@ -217,7 +216,7 @@ class CallBudget(BaseRateLimiter):
         try:
             while True:
                 seconds, woken = next(entering)
-                futures.wait(() if woken is None else (woken,), seconds)
+                (woken or Signal()).wait(seconds)
         except StopIteration as end:
             return bool(end.value)
         finally:
@@ -230,8 +229,7 @@ class CallBudget(BaseRateLimiter):
         try:
             while True:
                 seconds, woken = next(entering)
-                waits = () if woken is None else (asyncio.wrap_future(woken),)
-                await asyncio.wait(waits, timeout=seconds)
+                await (woken or Signal()).wait_in_loop(seconds)
         except StopIteration as end:
             return bool(end.value)
         finally:

@@ -1,7 +1,7 @@
 """Lets attempts into the windows of a store in the order in which they came; nothing waits here.
 
 Each window has a line. Only the first in line asks the store; the others wait until it has left the
-line. Whoever waits yields a future, and the caller (the transport, for threads and for event loops)
+line. Whoever waits yields a signal, and the caller (the transport, for threads and for event loops)
 waits for it: so a place that becomes free is taken at once, and nobody asks again and again.
 
 A store that others change too (`is_shared`) cannot say when they leave room, so the first in line
@@ -15,12 +15,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from weakref import WeakSet
 
+from langchain_mimo._threads import Signal, Workers
 from langchain_mimo._transport.gates import Wait
-from langchain_mimo.cost.windows import Ask, BudgetStore, Later, Settlement
+from langchain_mimo.cost.windows import Ask, BudgetStore, Later, Settlement, Spending
 from langchain_mimo.errors import MiMoError
 
 PLACE_SECONDS = 0.1
@@ -48,15 +48,11 @@ class _Waiter:
     __slots__ = ("logged", "woken")
 
     def __init__(self) -> None:
-        self.woken: Future[None] | None = None
+        self.woken = Signal()
         self.logged = ""
 
-    def wake(self) -> None:
-        if self.woken is not None and not self.woken.done():
-            self.woken.set_result(None)
-
-    def sleep(self) -> Future[None]:
-        self.woken = Future()
+    def sleep(self) -> Signal:
+        self.woken = Signal()
         return self.woken
 
     def log(self, answer: Later) -> None:
@@ -66,6 +62,23 @@ class _Waiter:
             _logger.info(
                 "waiting up to %.0f s for the call budget (%s)", answer.seconds, answer.reason
             )
+
+
+class _Asked:
+    """What a shared store says; `answered` is set when it has, and `is_left` when nobody waits."""
+
+    __slots__ = ("answer", "answered", "is_left")
+
+    def __init__(self) -> None:
+        self.answer: Any = None
+        self.answered = Signal()
+        self.is_left = False
+
+    def value(self) -> Any:
+        """Return the answer, or raise it."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
 class Lines:
@@ -86,7 +99,7 @@ class Lines:
         # A generator may be closed by the garbage collector, in the middle of anything.
         self._lock = threading.RLock()
         self._lines: dict[str, deque[_Waiter]] = {}
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread = Workers(1, "langchain-mimo-budget")
         self._failure: Exception | None = None
         self._owed: deque[tuple[Any, Settlement]] = deque()
 
@@ -113,11 +126,11 @@ class Lines:
             ask: What is needed.
             waits: False returns `Later` instead of waiting for room.
         """
-        waiter = _Waiter()
-        with self._lock:
-            self._lines.setdefault(ask.window, deque()).append(waiter)
+        waiter, held = _Waiter(), None
         reserve = self._reserve_in_thread if self._store.is_shared else self._reserve
         try:
+            with self._lock:
+                self._lines.setdefault(ask.window, deque()).append(waiter)
             while True:
                 with self._lock:
                     is_first = self._lines[ask.window][0] is waiter
@@ -125,6 +138,7 @@ class Lines:
                 if is_first:
                     answer = yield from reserve(ask)
                     if not isinstance(answer, Later):
+                        held = answer
                         return answer
                 else:
                     answer = Later(None)
@@ -133,7 +147,13 @@ class Lines:
                 waiter.log(answer)
                 yield self._seconds(answer, is_first), woken
         finally:
-            self._leave(ask.window, waiter)
+            try:
+                self._leave(ask.window, waiter)
+            except KeyboardInterrupt:  # else all others would wait behind one who has left
+                self._leave(ask.window, waiter)
+                if held is not None and not isinstance(held, Spending):
+                    self.settle(held, UNSENT)
+                raise
 
     def _seconds(self, answer: Later, is_first: bool) -> float | None:
         """Return how long to wait: a shared store is asked again in a while, whatever it says."""
@@ -143,12 +163,11 @@ class Lines:
 
     def _leave(self, window: str, waiter: _Waiter) -> None:
         with self._lock:
-            line = self._lines.get(window)
-            if line is None or waiter not in line:
-                return  # after a fork
-            line.remove(waiter)
+            line = self._lines.get(window, deque())
+            if waiter in line:  # after a fork it is not
+                line.remove(waiter)
             if not line:
-                del self._lines[window]
+                self._lines.pop(window, None)
         self.wake(window)
 
     def wake(self, window: str | None = None) -> None:
@@ -157,7 +176,7 @@ class Lines:
             lines = self._lines.values() if window is None else (self._lines.get(window),)
             first = [line[0] for line in lines if line]
             for waiter in first:
-                waiter.wake()
+                waiter.woken.set()
 
     def _reserve(self, ask: Ask) -> Generator[Wait, None, Any]:
         """Ask a store of this process."""
@@ -168,8 +187,7 @@ class Lines:
     def settle(self, reservation: Any, settlement: Settlement) -> None:
         """End an attempt, and let the next one in."""
         if self._store.is_shared:
-            ending = self._in_thread(self._settle_owed, (reservation, settlement))
-            ending.add_done_callback(self._settled)
+            self._thread.start(self._change, self._settle_owed, (reservation, settlement))
             return
         with self._lock:
             self._store.settle(reservation, settlement)
@@ -179,7 +197,7 @@ class Lines:
     def pause(self, account: str, seconds: float) -> None:
         """Let no attempt of an account start for some seconds, as `BudgetStore.pause`."""
         if self._store.is_shared:
-            self._in_thread(self._store.pause, account, seconds).add_done_callback(self._settled)
+            self._thread.start(self._change, self._store.pause, account, seconds)
             return
         with self._lock:
             self._store.pause(account, seconds)
@@ -188,7 +206,10 @@ class Lines:
     def call(self, method: Callable[..., Any], *args: Any) -> Any:
         """Return what a method of the store returns; this waits for a shared store."""
         if self._store.is_shared:
-            return _value(self._in_thread(method, *args))
+            asked = _Asked()
+            self._thread.start(self._ask, asked, method, *args)
+            asked.answered.wait(None)
+            return asked.value()
         with self._lock:
             return method(*args)
 
@@ -199,21 +220,23 @@ class Lines:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        pending = self._in_thread(self._reserve_shared, ask)
+        asked = _Asked()
         try:
-            yield None, pending
-            while not pending.done():
-                yield None, pending  # the wait ended early, at a time limit
-        except GeneratorExit:
-            pending.add_done_callback(self._give_back)
+            self._thread.start(self._ask, asked, self._reserve_shared, ask)
+            while not asked.answered.is_set:  # the wait may end early, at a time limit
+                yield None, asked.answered
+            return asked.value()
+        except BaseException:
+            self._give_back(asked)
             raise
-        return _value(pending)
 
-    def _give_back(self, pending: Future[Any]) -> None:
-        """Return the reservation of a waiter who left while the store was asked."""
-        answer = pending.result()
-        if not isinstance(answer, Later | Exception | tuple):
-            self._in_thread(self._settle_owed, (answer, UNSENT)).add_done_callback(self._keep)
+    def _give_back(self, asked: _Asked) -> None:
+        """Return the reservation of a waiter who leaves; if the store has no answer yet, later."""
+        with self._lock:
+            asked.is_left = True
+            answer, asked.answer = asked.answer, None
+        if answer is not None and not isinstance(answer, Exception | tuple):
+            self._thread.start(self._change, self._settle_owed, (answer, UNSENT))
 
     def _reserve_shared(self, ask: Ask) -> Any:
         self._settle_owed()
@@ -231,36 +254,28 @@ class Lines:
                     self._owed.appendleft(owed)
                 raise
 
-    def _settled(self, done: Future[Any]) -> None:
-        self._keep(done)
-        self.wake()
+    # In the thread of the store
 
-    def _keep(self, done: Future[Any]) -> None:
-        """Keep what went wrong with nobody waiting for it: the next attempt raises it."""
-        error = done.result()
-        if isinstance(error, Exception) and not getattr(error, "is_retryable", False):
-            self._failure = error
-
-    def _in_thread(self, method: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run a method of the store in its thread; an exception is a result of the future."""
+    def _ask(self, asked: _Asked, method: Callable[..., Any], *args: Any) -> None:
+        """Keep what a method returns or raises; an exception is raised where it is waited for."""
+        try:
+            answer = method(*args)
+        except Exception as error:  # noqa: BLE001 - see above
+            answer = error
         with self._lock:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="langchain-mimo-budget")
-            return self._thread.submit(_attempted, method, *args)
+            asked.answer, is_left = answer, asked.is_left
+        asked.answered.set()
+        if is_left:
+            self._give_back(asked)
 
-
-def _attempted(method: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return method(*args)
-    except Exception as error:  # noqa: BLE001 - raised where the result is used
-        return error
-
-
-def _value(done: Future[Any]) -> Any:
-    value = done.result()
-    if isinstance(value, Exception):
-        raise value
-    return value
+    def _change(self, method: Callable[..., Any], *args: Any) -> None:
+        """Run a method for which nobody waits; the next attempt raises what goes wrong in it."""
+        try:
+            method(*args)
+        except Exception as error:  # noqa: BLE001 - see above
+            if not getattr(error, "is_retryable", False):
+                self._failure = error
+        self.wake()
 
 
 _all: WeakSet[Lines] = WeakSet()

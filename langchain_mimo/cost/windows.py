@@ -245,10 +245,12 @@ class MemoryStore:
                 return later
         if ask.max_concurrency is not None and window.running >= ask.max_concurrency:
             return Later(None, "max_concurrency")
+        entry = _Entry(window, now, 1, ask.tokens, ask.cost)
+        # No call after this: where Ctrl+C strikes one, nobody would give the place back.
         window.running += 1
         self._number += 1
         self._running += ask.cost
-        return _Entry(window, now, 1, ask.tokens, ask.cost)
+        return entry
 
     def _new_window(self, name: str, now: float) -> _Window:
         """Return a new window; many others that are empty go, as when keys change all the time."""

@@ -9,13 +9,13 @@ from typing import Any
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
+from langchain_mimo._threads import Workers
 from langchain_mimo.cost.segments import MediaSegment
 from langchain_mimo.document_loaders.journal_entries import Entry
 from langchain_mimo.document_loaders.parsers import MiMoMediaParser
 from langchain_mimo.document_loaders.plans import MediaPlan
 from langchain_mimo.document_loaders.running import Stop, in_thread
 from langchain_mimo.document_loaders.window import Job, Result, listed
-from langchain_mimo.document_loaders.workers import Workers
 from langchain_mimo.errors import MiMoError
 
 
@@ -48,7 +48,7 @@ class ThreadJobs:
 
     def __init__(self, parser: MiMoMediaParser, concurrency: int) -> None:
         self._parser = parser
-        self._workers = Workers(concurrency)
+        self._workers = Workers(concurrency, "mimo-media")
         self._stop = Stop()
 
     def list_blobs(self, blobs: Iterator[Blob], count: int) -> Job:

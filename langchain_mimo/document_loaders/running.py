@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from typing import ParamSpec, TypeVar
 
-from langchain_mimo.document_loaders.workers import ThreadJob, Workers
+from langchain_mimo._threads import ThreadJob, Workers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def in_order(
         work: The function; it gets an item, and the `Stop` to check.
         max_concurrency: Most items under way, at least 1.
     """
-    stop, pending, workers = Stop(), deque[ThreadJob[R]](), Workers(max_concurrency)
+    stop, pending, workers = Stop(), deque[ThreadJob[R]](), Workers(max_concurrency, "mimo-media")
     try:
         for item in items:
             pending.append(workers.start(work, item, stop))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
 from langchain_mimo._checks import integer, known_keywords
+from langchain_mimo._threads import ThreadJob, Workers
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error
 from langchain_mimo.prepare.output import Prepared
 
@@ -91,18 +91,18 @@ def _output(call: Callable[[], Prepared]) -> str | None:
 def _results(
     calls: Iterator[Callable[[], Prepared]], workers: int
 ) -> Iterator[Prepared | MediaError]:
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="prepare_many")
+    crew = Workers(workers, "prepare_many")
     try:
-        pending = deque(pool.submit(call) for call in islice(calls, 2 * workers))
+        pending = deque(crew.start(call) for call in islice(calls, 2 * workers))
         while pending:
-            yield _result(pending.popleft())
-            pending.extend(pool.submit(call) for call in islice(calls, 1))
+            yield _result(crew, pending.popleft())
+            pending.extend(crew.start(call) for call in islice(calls, 1))
     finally:
-        pool.shutdown(cancel_futures=True)
+        crew.close()
 
 
-def _result(future: Future[Prepared]) -> Prepared | MediaError:
+def _result(crew: Workers, job: ThreadJob[Prepared]) -> Prepared | MediaError:
     try:
-        return future.result()
+        return crew.result_of(job)
     except MediaError as error:
         return error

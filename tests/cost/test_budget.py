@@ -517,9 +517,9 @@ def test_a_call_waits_for_what_running_calls_have_reserved():
     entering = lines.enter(replace(ask, window="a n"))
     seconds, woken = next(entering)
     assert seconds is None
-    assert not woken.done()
+    assert not woken.is_set
     lines.settle(first, Settlement(10, 0.25))
-    assert woken.done()  # though it waits in another line
+    assert woken.is_set  # though it waits in another line
     assert not isinstance(entered(entering)[0], tuple)
 
 
@@ -547,7 +547,7 @@ def test_the_ceiling_is_never_passed_and_nobody_waits_for_ever(number, max_cost,
         is_moved = False
         for waiter in list(waiting):
             ask, entering, woken = waiter
-            if woken is not None and not woken.done():
+            if woken is not None and not woken.is_set:
                 continue
             is_moved = True
             try:

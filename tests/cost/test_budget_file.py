@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_mimo import MiMoConfigurationError, MiMoError
+from langchain_mimo._forks import fork_lock
 from langchain_mimo._processes import Process
 from langchain_mimo.cost import CallBudget, Money, budget_file
 from langchain_mimo.cost.budget_file import FileStore
@@ -238,13 +239,17 @@ def test_a_rate_limiter_with_a_file_need_not_wait(path):
     assert not asyncio.run(budget.aacquire(blocking=False))
 
 
-def test_a_cancelled_task_gives_back_what_the_file_reserved_meanwhile(path):
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_cancelled_task_gives_back_what_the_file_reserved_meanwhile(path, is_answered):
     budget = CallBudget(max_concurrency=1, share=path)
     ask = Ask("a", "a m", 5, 100, 1, tokens=100, cost=1.0, max_cost=1.0)
     entering = budget._lines.enter(ask)
-    _, pending = next(entering)
+    with fork_lock:
+        _, pending = next(entering)
+        if not is_answered:
+            entering.close()
+    pending.wait(10)
     entering.close()
-    pending.result()
     assert budget.reserved.amount == 0
     assert isinstance(budget._store.reserve(ask), int)
 

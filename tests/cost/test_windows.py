@@ -1,6 +1,5 @@
 """The windows of a budget, and the lines before them, on a clock that jumps."""
 
-import contextlib
 import random
 import threading
 import time
@@ -265,7 +264,7 @@ def test_threads_share_the_lines():
     def work():
         for _ in range(5):
             for seconds, woken in (entering := entered(lines)):
-                woken.exception(seconds) if seconds is None else wait(woken, seconds)
+                woken.wait(seconds)
             with lock:
                 running[0] += 1
                 most[0] = max(most[0], running[0])
@@ -284,11 +283,6 @@ def test_threads_share_the_lines():
     assert all(
         later - earlier >= 0.2 for earlier, later in zip(granted, granted[10:], strict=False)
     )
-
-
-def wait(woken, seconds):
-    with contextlib.suppress(TimeoutError):
-        woken.exception(seconds)
 
 
 class entered:  # noqa: N801

@@ -37,6 +37,7 @@ class Simulation:
         self.order = []
         self._events = []
         self._ready = deque()
+        self._waiting = {}
         self._numbers = itertools.count()
 
     def at(self, time, action):
@@ -48,10 +49,17 @@ class Simulation:
         while self._ready or self._events:
             while self._ready:
                 self._ready.popleft()()
+                self._look()
             if self._events:
                 self.now, _, action = heapq.heappop(self._events)
                 action()
+                self._look()
         return attempts
+
+    def _look(self):
+        """Go on with the attempts that were woken."""
+        woken = [signal for signal in self._waiting if signal.is_set]
+        self._ready.extend(self._waiting.pop(signal) for signal in woken)
 
     def _enter(self, attempt):
         entering = self.lines.enter(attempt.ask)
@@ -70,7 +78,7 @@ class Simulation:
                 return
             if seconds is not None:
                 self.at(self.now + seconds, lambda: go_on(mark))
-            woken.add_done_callback(lambda _: self._ready.append(lambda: go_on(mark)))
+            self._waiting[woken] = lambda: go_on(mark)
 
         def give_up():
             if not state["done"]:

@@ -1,12 +1,12 @@
 """What a gate sees of a request's attempts: the sync and the async shell tell it the same."""
 
 import json
-from concurrent.futures import Future
 
 import httpx2
 import pytest
 from api_requests import KEY, api_request, error_body
 
+from langchain_mimo._threads import Signal
 from langchain_mimo._transport import RetryPolicy
 from langchain_mimo.errors import MiMoBudgetError, MiMoError
 
@@ -25,8 +25,8 @@ class Gate:
         assert call.text_bytes == len(b'{"model":"m"}')
         if self.refuses:
             raise MiMoBudgetError("no")
-        woken = Future()
-        woken.set_result(None)
+        woken = Signal()
+        woken.set()
         yield None, woken
         self.seen.append("admitted")
         return self

@@ -1,15 +1,19 @@
-"""Threads that run jobs for one thread, which a KeyboardInterrupt may strike at any place.
+"""Jobs in threads, and signals, for a thread that a KeyboardInterrupt may strike at any place.
 
 Python raises KeyboardInterrupt in the main thread between any two steps, also within the methods of
-`concurrent.futures.Future` and `wait`, which are Python code: a lock that they hold is then never
-released, and a worker that wants it waits for ever. What the main thread uses here is safe from
+`concurrent.futures` and `threading.Event`, which are Python code: a lock that they hold is then
+never released, and whoever wants it waits for ever. What the main thread uses here is safe from
 that: locks in a `with` statement and `SimpleQueue`, which are both written in C, and attributes.
 """
 
 from __future__ import annotations
 
+import _thread
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -18,8 +22,61 @@ from typing import Any, Generic, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-IDLE_S = 1.0
-"""Seconds after which a thread that has nothing to do ends: so that none outlives the program."""
+IDLE_S = 0.05
+"""Seconds after which a thread that has nothing to do ends: so long may the program's end wait."""
+
+
+class Signal:
+    """Ends the waits of threads and of tasks; any thread sets it, once.
+
+    Attributes:
+        is_set: Whether it was set.
+    """
+
+    __slots__ = ("_tasks", "_threads", "is_set")
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._threads: SimpleQueue[None] = SimpleQueue()
+        self._tasks: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+
+    def set(self) -> None:
+        """End the waits, and all later ones."""
+        self.is_set = True
+        self._threads.put(None)
+        while self._tasks:
+            with suppress(IndexError, RuntimeError):  # a task left meanwhile; its loop is closed
+                loop, woken = self._tasks.popleft()
+                loop.call_soon_threadsafe(_wake, woken)
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait until it is set, in a thread.
+
+        Args:
+            seconds: Seconds after which the wait ends anyway; None for no limit.
+        """
+        if self.is_set:
+            return
+        with suppress(Empty):
+            self._threads.get(timeout=None if seconds is None else max(seconds, 0.0))
+            self._threads.put(None)  # for other threads
+
+    async def wait_in_loop(self, seconds: float | None) -> None:
+        """Do the same in an event loop."""
+        loop = asyncio.get_running_loop()
+        waiting = loop, loop.create_future()
+        self._tasks.append(waiting)
+        if not self.is_set:  # else `set` may not have seen the task
+            try:
+                await asyncio.wait((waiting[1],), timeout=seconds)
+            finally:
+                with suppress(ValueError):
+                    self._tasks.remove(waiting)
+
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)
 
 
 class ThreadJob(Generic[R]):
@@ -59,11 +116,13 @@ class Workers:
 
     Args:
         most: Most threads, at least 1.
+        name: The name of the threads.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
+    def __init__(self, most: int, name: str) -> None:
+        self._most, self._name = most, name
+        # The garbage collector may end what starts a job, in the middle of anything.
+        self._lock = threading.RLock()
         self._threads: set[threading.Thread] = set()
         self._jobs: SimpleQueue[ThreadJob[Any] | None] = SimpleQueue()
         self._ended: SimpleQueue[None] = SimpleQueue()
@@ -79,11 +138,13 @@ class Workers:
         job: ThreadJob[R] = ThreadJob(partial(copy_context().run, work, *args, **kwargs))
         with self._lock:
             self._jobs.put(job)
-            if len(self._threads) == self._most:
-                return job
-            thread = threading.Thread(target=self._run, name="mimo-media")
-            self._threads.add(thread)
-        thread.start()
+            # An interrupt may have struck where one was about to start.
+            self._threads = {each for each in self._threads if each.is_alive()}
+            if len(self._threads) < self._most:
+                # No daemon: what was begun is done before a program ends.
+                thread = threading.Thread(target=self._run, name=self._name, daemon=False)
+                self._threads.add(thread)
+                _start(thread)
         return job
 
     def wait(self) -> None:
@@ -112,14 +173,16 @@ class Workers:
                 thread.join()
 
     def _run(self) -> None:
+        this = threading.current_thread()
         while True:
             try:
                 job = self._jobs.get(timeout=IDLE_S)
             except Empty:
                 with self._lock:
+                    self._threads.discard(this)
                     if self._jobs.empty():
-                        self._threads.discard(threading.current_thread())
                         return
+                    self._threads.add(this)
                 continue
             if job is None:
                 return
@@ -128,3 +191,20 @@ class Workers:
             # One token is enough: whoever takes it looks at all jobs afterwards.
             if self._ended.empty():
                 self._ended.put(None)
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread from another one, since `Thread.start` waits with locks of Python code."""
+    begun: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def start() -> None:
+        try:
+            thread.start()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            begun.put(error)
+        else:
+            begun.put(None)
+
+    _thread.start_new_thread(start, ())
+    if (error := begun.get()) is not None:
+        raise error
