@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import needs_fork, start_fork
 
 from langchain_mimo import _processes
 from langchain_mimo._processes import Process, this_process
 
 needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="no look at processes there")
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
 @needs_processes
@@ -39,9 +39,7 @@ def test_another_process_with_the_same_id_does_not_count():
 @needs_fork
 @needs_proc
 def test_a_process_that_nobody_has_waited_for_has_ended():
-    child = os.fork()
-    if not child:
-        os._exit(0)
+    child = start_fork(lambda: None)
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     for began in ("1", ""):
         assert this_process()._replace(pid=child, began=began).is_running() is False

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 
 import pytest
+from forks import end_of_fork, needs_fork, start_fork
 
 from langchain_mimo._transport import MiMoTimeouts, RetryPolicy, Transport, clients
 from langchain_mimo.errors import MiMoError
@@ -285,24 +285,20 @@ async def test_aclose_closes_and_a_later_call_works(steady, make_request):
     await transport.aclose()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@needs_fork
 def test_both_processes_can_send_after_a_fork(steady, make_request):
     transport = Transport()
     api_request = make_request(tree={"x": "json"})
     transport.request(api_request)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        try:
-            good = all(transport.request(api_request) == {"a": 1} for _ in range(20))
-            good = good and asyncio.run(transport.arequest(api_request)) == {"a": 1}
-            os._exit(0 if good else 1)
-        except BaseException:
-            os._exit(2)
+
+    def send_too():
+        good = all(transport.request(api_request) == {"a": 1} for _ in range(20))
+        return good and asyncio.run(transport.arequest(api_request)) == {"a": 1}
+
+    child = start_fork(send_too)
     for _ in range(20):
         assert transport.request(api_request) == {"a": 1}
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert end_of_fork(child) == 0
     assert len(steady.requests) == 42
     assert steady.connections == 3
 

@@ -46,6 +46,18 @@ def import_av() -> Any:
     return av
 
 
+def new_reformatter() -> Any:
+    """Return a converter of frames that goes when its owner does.
+
+    `frame.reformat` and `frame.to_image` of PyAV 19 keep a converter for each thread. A forked
+    process frees those of its parent's other threads, and waits forever for their FFmpeg threads.
+
+    Raises:
+        MiMoConfigurationError: PyAV is not installed.
+    """
+    return import_av().video.reformatter.VideoReformatter()
+
+
 @contextmanager
 def ffmpeg_errors(what: str, remedy: str = "get another copy") -> Iterator[None]:
     """Turn whatever PyAV and FFmpeg raise into a `MediaError`.

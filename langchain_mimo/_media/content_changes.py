@@ -15,7 +15,7 @@ from fractions import Fraction
 from operator import sub
 from typing import Any
 
-from langchain_mimo._media.av_container import ffmpeg_errors, import_av
+from langchain_mimo._media.av_container import ffmpeg_errors, import_av, new_reformatter
 from langchain_mimo._media.cutting.decoding import decode_span
 from langchain_mimo._media.cutting.index import IndexedFile, StreamIndex
 from langchain_mimo._media.cutting.reading import read_from
@@ -71,7 +71,7 @@ def _difference(one: bytes, other: bytes) -> float:
 
 def _key_images(source: IndexedFile, video: StreamIndex) -> Iterator[tuple[Fraction, bytes]]:
     """Yield the time of each key frame that is shown, and it as a small grey image."""
-    context = None
+    context, reformatter = None, new_reformatter()
     for packet, ordinal in read_from(source, {video.position: 0}, lambda _: None):
         if context is None:
             context = packet.stream.codec_context
@@ -79,20 +79,22 @@ def _key_images(source: IndexedFile, video: StreamIndex) -> Iterator[tuple[Fract
         if not video.starts[ordinal] or video.hidden[ordinal]:
             continue
         with suppress(MediaError):
-            yield from _decoded(context, packet, video)
+            yield from _decoded(context, packet, video, reformatter)
     if context is not None:
         with suppress(MediaError):
-            yield from _decoded(context, None, video)
+            yield from _decoded(context, None, video, reformatter)
 
 
-def _decoded(context: Any, packet: Any, video: StreamIndex) -> Iterator[tuple[Fraction, bytes]]:
+def _decoded(
+    context: Any, packet: Any, video: StreamIndex, reformatter: Any
+) -> Iterator[tuple[Fraction, bytes]]:
     with ffmpeg_errors("it cannot be decoded"):
-        images = [(frame.pts, _grey(frame)) for frame in context.decode(packet)]
+        images = [(frame.pts, _grey(frame, reformatter)) for frame in context.decode(packet)]
     yield from ((pts * video.time_base, image) for pts, image in images if pts is not None)
 
 
-def _grey(frame: Any) -> bytes:
-    plane = frame.reformat(_SIDE, _SIDE, "gray").planes[0]
+def _grey(frame: Any, reformatter: Any) -> bytes:
+    plane = reformatter.reformat(frame, _SIDE, _SIDE, "gray").planes[0]
     data = bytes(plane)
     return b"".join(data[at : at + _SIDE] for at in range(0, len(data), plane.line_size))
 

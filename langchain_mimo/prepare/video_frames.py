@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from langchain_mimo._media.av_container import ffmpeg_errors, import_av
+from langchain_mimo._media.av_container import ffmpeg_errors, import_av, new_reformatter
 from langchain_mimo._media.cutting.times import exact
 
 _ROUNDING = Fraction(1, 500)
@@ -45,6 +45,7 @@ class FrameNormalizer:
         self._next = self._index = 0
         self._frame: Any = None
         self._converted: Any = None
+        self._reformatter = new_reformatter()
         with ffmpeg_errors("its frames cannot be converted"):
             self._graph = self._new_graph(first, width, height)
         self._size = first.width, first.height, first.format.name
@@ -99,7 +100,7 @@ class FrameNormalizer:
         width, height, name = self._size
         with ffmpeg_errors("its frames cannot be converted"):
             if (frame.width, frame.height, frame.format.name) != self._size:
-                frame = frame.reformat(width, height, name)
+                frame = self._reformatter.reformat(frame, width, height, name)
             frame.pts, frame.time_base = self._next, 1 / self._rate
             self._graph.push(frame)
             converted = self._graph.pull()

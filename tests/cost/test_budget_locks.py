@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import end_of_fork, needs_fork, start_fork
 
 from langchain_mimo import MediaError, MiMoConfigurationError
 from langchain_mimo._media.local_files import open_allowed_file, resolve_folders
@@ -74,44 +75,36 @@ def test_a_budget_that_is_closed_is_a_file_as_any_other(path):
 
 
 @needs_proc_locks
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@needs_fork
 def test_a_fork_has_a_lock_of_its_own(path):
     """Without it, who closes the file last would delete the log that others write to."""
     budgets = [CallBudget(share=path), CallBudget(share=path)]
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            code = 0 if budgets[0].acquire() and holds_lock(path) else 2
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
+    child = start_fork(lambda: budgets[0].acquire() and holds_lock(path))
+    assert end_of_fork(child) == 0
     assert all(budget.acquire() for budget in budgets)
     assert holds_lock(path)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@needs_fork
 def test_the_log_stays_while_a_fork_uses_it(path):
     """The parent closes its connection while the child has the file open."""
-    budget = CallBudget(share=path)
+    budgets = [CallBudget(share=path)]
     (go, say), (answered, answer) = os.pipe(), os.pipe()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            budget.acquire()
-            os.write(answer, b"x")
-            os.read(go, 1)
-            budget.acquire()
-            code = 0 if Path(path + "-wal").exists() else 2
-        finally:
-            os._exit(code)
+
+    def use_it():
+        budgets[0].acquire()
+        os.write(answer, b"x")
+        os.read(go, 1)
+        budgets[0].acquire()
+        return Path(path + "-wal").exists()
+
+    child = start_fork(use_it)
     assert os.read(answered, 1) == b"x"
-    budget.acquire()
-    del budget
+    budgets[0].acquire()
+    budgets.clear()
     assert Path(path + "-wal").exists()
     os.write(say, b"x")
-    assert os.waitpid(child, 0)[1] == 0
+    assert end_of_fork(child) == 0
     for descriptor in (go, say, answered, answer):
         os.close(descriptor)
     ask = Ask("", "", requests_per_minute=4)

@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from forks import end_of_fork, needs_fork, start_fork
 from journal_samples import answer, info
 
 from langchain_mimo import MiMoError
 from langchain_mimo.document_loaders import Claim, MediaBlobLoader, MediaJournal
 
 SPAWN = multiprocessing.get_context("spawn")
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 needs_processes = pytest.mark.skipif(sys.platform == "win32", reason="no look at processes there")
 
 
@@ -159,10 +159,7 @@ def test_the_claim_of_a_killed_process_is_free_at_once(path):
 def test_the_claim_of_a_process_that_nobody_has_waited_for_is_free(path):
     """Until its parent looks at it, the system keeps its process id."""
     with MediaJournal(path) as journal:
-        child = os.fork()
-        if not child:
-            journal.claim("k", info())
-            os._exit(0)
+        child = start_fork(lambda: journal.claim("k", info()))
         os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         journal.claim("k", info(), timeout=0).release()
         os.waitpid(child, 0)
@@ -171,21 +168,7 @@ def test_the_claim_of_a_process_that_nobody_has_waited_for_is_free(path):
 # --------------------------------------------------------------------------------------- forks
 
 
-def in_child(function):
-    """Run a function in a fork, and return whether it came to its end."""
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            function()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1] == 0
-
-
 @needs_fork
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # forks beside threads
 def test_a_fork_uses_the_journal_that_it_inherits(path):
     with MediaJournal(path) as journal:
         mine, kept = journal.claim("mine", info()), journal.claim("kept", info())
@@ -196,7 +179,7 @@ def test_a_fork_uses_the_journal_that_it_inherits(path):
             journal.claim("theirs", info()).finish(answer("text of theirs"))
             mine.finish(answer("text of mine"))
 
-        assert in_child(child)
+        assert end_of_fork(start_fork(child)) == 0
         assert journal.claim("theirs", info()).text == "text of theirs"
         assert journal.claim("mine", info()).text == "text of mine"
         with pytest.raises(MiMoError, match="is asking"):
@@ -214,7 +197,7 @@ def test_a_fork_that_drops_a_claim_leaves_it_to_its_parent(path):
             claims.clear()
             journal.claim("other", info()).finish(answer("text of other"))
 
-        assert in_child(child)
+        assert end_of_fork(start_fork(child)) == 0
         with pytest.raises(MiMoError, match="is asking"):
             journal.claim("k", info(), timeout=0)
         claims.pop().finish(answer("text of k"))
@@ -240,14 +223,13 @@ def test_a_fork_and_a_second_journal_hold_locks_of_their_own(path):
         MediaJournal(path).close()
         with MediaJournal(path):
             assert holds_lock()
-            assert in_child(child)
+            assert end_of_fork(start_fork(child)) == 0
         journal.report()
         assert list(MediaBlobLoader(Path(path).parent).yield_blobs()) == []
         assert holds_lock()
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_forks_while_threads_write(path):
     keys = [f"k{number}" for number in range(200)]
     with MediaJournal(path) as journal:
@@ -260,7 +242,10 @@ def test_forks_while_threads_write(path):
         for each in threads:
             each.start()
         for number in range(10):
-            assert in_child(lambda n=number: write(keys[100 + n * 10 : 110 + n * 10]))
+            assert (
+                end_of_fork(start_fork(lambda n=number: write(keys[100 + n * 10 : 110 + n * 10])))
+                == 0
+            )
         for each in threads:
             each.join()
     assert check(path, keys).attempts == len(keys)

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from forks import end_of_fork, needs_fork, start_fork
 
 from langchain_mimo._media import digests, known_files
 from langchain_mimo._media.known_files import KnownFiles
@@ -120,7 +121,7 @@ def test_a_file_that_two_threads_read_counts_once(descriptors):
     assert len(known) == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_does_not_wait_for_threads_of_its_parent(descriptors):
     known, reading, done = KnownFiles(3), threading.Event(), threading.Event()
@@ -132,13 +133,10 @@ def test_a_child_does_not_wait_for_threads_of_its_parent(descriptors):
     thread = threading.Thread(target=known.get, args=(descriptors[0], read))
     thread.start()
     reading.wait()
-    child = os.fork()
-    if child == 0:
-        os._exit(known.get(descriptors[0], lambda: 7))
-    _, status = os.waitpid(child, 0)
+    ended = end_of_fork(start_fork(lambda: known.get(descriptors[0], lambda: 7) == 7))
     done.set()
     thread.join()
-    assert os.waitstatus_to_exitcode(status) == 7
+    assert ended == 0
 
 
 def test_a_digest_follows_the_file(tmp_path):

@@ -12,6 +12,7 @@ import warnings
 import certifi
 import httpx2
 import pytest
+from forks import end_of_fork, needs_fork, start_fork
 
 from langchain_mimo._transport import ClientSettings, Transport, clients
 from langchain_mimo._transport.clients import async_client, release_async, release_sync, sync_client
@@ -66,6 +67,7 @@ def test_the_environment_is_part_of_the_settings(monkeypatch):
 
 
 def test_one_ssl_context_serves_all(registry):
+    registry.contexts.clear()
     for settings in (ClientSettings(), ClientSettings(trust_env=True, proxy="http://p.example")):
         sync_client(settings, settings.key(), User())
     assert len({id(context) for context in registry.contexts.values()}) == 1
@@ -312,21 +314,20 @@ def test_many_threads_make_one_client():
     assert len({id(each) for each in found}) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@needs_fork
 def test_a_forked_process_creates_its_own_client(monkeypatch):
     settings = ClientSettings()
     shared = sync_client(settings, settings.key(), User())
     clients._registry.lock.acquire()  # as another thread might during the fork
     monkeypatch.setattr(clients, "_inherited", [])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
+
+    def is_its_own():
         fresh = sync_client(settings, settings.key(), User())
-        good = fresh is not shared and not shared.client.is_closed
-        os._exit(0 if good else 1)
+        return fresh is not shared and not shared.client.is_closed
+
+    child = start_fork(is_its_own)
     clients._registry.lock.release()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert end_of_fork(child) == 0
 
 
 def test_creating_and_closing_transports_creates_no_client(registry):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import av
 from av.audio.resampler import AudioResampler
+from av.video.reformatter import VideoReformatter
 
 from langchain_mimo.emulator.media.audio_details import SAMPLE_RATE
 from langchain_mimo.emulator.media.colours import main_colours
@@ -145,8 +146,10 @@ class VideoStart:
         self._pixels += pixels
         if self.colours is None:
             small = pixels <= _SMALL_FRAME_PIXELS
-            size = {} if small else {"width": _COLOUR_SIDE, "height": _COLOUR_SIDE}
-            self.colours = main_colours(frame.to_image(**size))
+            side = None if small else _COLOUR_SIDE
+            # A converter of its own: PyAV 19 keeps that of `to_image`, and forks wait for it.
+            as_rgb = VideoReformatter().reformat(frame, side, side, "rgb24")
+            self.colours = main_colours(as_rgb.to_image())
 
 
 @dataclass(slots=True)
