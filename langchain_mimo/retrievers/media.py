@@ -183,7 +183,8 @@ class MiMoMediaRetriever(BaseRetriever):
     def _found(self, documents: list[Document], k: int | None) -> list[Document]:
         limits = {name: getattr(self, name) for name in _LIMITS} | ({} if k is None else {"k": k})
         moments = self._moments(documents, limits)
-        return FoundDocuments(map(moment_document, moments), moments.left_out)
+        left_out = *_left_out_before(documents), *moments.left_out
+        return FoundDocuments(map(moment_document, moments), left_out)
 
     def moments_for(self, documents: Iterable[Document]) -> Moments:
         """Return the moments of Documents that this retriever returned, or of any others of media.
@@ -201,12 +202,11 @@ class MiMoMediaRetriever(BaseRetriever):
             MediaError: As `moments_of`.
             MiMoInputError: As `moments_of`.
         """
-        earlier = documents.left_out if isinstance(documents, FoundDocuments) else ()
-        documents = checked_documents(documents)
-        is_ready = bool(documents) and all(map(_is_moment, documents))
+        listed = checked_documents(documents)
+        is_ready = bool(listed) and all(map(_is_moment, listed))
         limits = {name: None if is_ready else getattr(self, name) for name in _LIMITS}
-        moments = self._moments(documents, limits)
-        return Moments(moments, (*earlier, *moments.left_out))
+        moments = self._moments(listed, limits)
+        return Moments(moments, (*_left_out_before(documents), *moments.left_out))
 
     def _moments(self, documents: list[Document], limits: dict[str, Any]) -> Moments:
         """Return moments within limits; Documents that are moments are not padded again."""
@@ -268,6 +268,11 @@ class MiMoMediaRetriever(BaseRetriever):
             label=label,
             inline=inline,
         )
+
+
+def _left_out_before(documents: Iterable[Document]) -> tuple[LeftOut, ...]:
+    """Return what the search that found Documents left out."""
+    return documents.left_out if isinstance(documents, FoundDocuments) else ()
 
 
 def _is_moment(document: Document) -> bool:

@@ -275,6 +275,18 @@ def test_moments_are_not_padded_again(retriever, documents, folder):
     assert [m.to_dict() for m in retriever.moments_for([*found[:2], walk])] == expected
 
 
+async def test_what_the_other_retriever_left_out_is_left_out(retriever, documents, folder):
+    inner = retriever.model_copy(update={"k": 2})
+    outer = MiMoMediaRetriever(retriever=inner, root=folder, k=1)
+    for found in (outer.invoke("a talk"), await outer.ainvoke("a talk")):
+        moments = outer.moments_for(found)
+        assert [moment.source for moment in moments] == ["talk.mp4"]
+        reasons = [each.reason for each in moments.left_out]
+        assert reasons == [f"there are more moments than k={k}" for k in (2, 2, 1)]
+    message = call(create_media_retriever_tool(outer))
+    assert "3 more passages were found and cannot be shown" in message_blocks(message)[0]["text"]
+
+
 def test_the_tool_cuts_long_descriptions(folder):
     found = [described(folder, "walk.mp4", 5.0, 6.0, "word " * 1000)]
     tool = create_media_retriever_tool(
