@@ -148,7 +148,7 @@ class VideoStart:
             small = pixels <= _SMALL_FRAME_PIXELS
             side = None if small else _COLOUR_SIDE
             # A converter of its own: PyAV 19 keeps that of `to_image`, and forks wait for it.
-            as_rgb = VideoReformatter().reformat(frame, side, side, "rgb24")
+            as_rgb: Any = VideoReformatter().reformat(frame, side, side, "rgb24")
             self.colours = main_colours(as_rgb.to_image())
 
 
