@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_mimo._checks import shown
 from langchain_mimo._forks import fork_lock
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _open_files: weakref.WeakSet[SqliteFile] = weakref.WeakSet()
 _open_paths: list[str] = []
 """The path of each open connection. A list can be copied while another thread changes it."""
+
+_Identity: TypeAlias = tuple[int, int] | None
+"""Device and inode of a file; None if there is none."""
 
 
 class SqliteFile(ABC):
@@ -46,6 +49,8 @@ class SqliteFile(ABC):
         self.path = path
         self._real_path = path
         self._db: sqlite3.Connection | None = None
+        self._identity: _Identity = None
+        self._log_identity: _Identity = None
 
     def __del__(self) -> None:
         """Close the connection."""
@@ -62,6 +67,24 @@ class SqliteFile(ABC):
             self._db.close()
             self._db = None
             _open_paths.remove(self._real_path)
+
+    def _is_there(self) -> bool:
+        """Whether the path still names the file that was opened last."""
+        return _identity(self.path) == self._identity
+
+    def _abandon(self) -> None:
+        """Close a file that was deleted or replaced; nobody would find what is written to it.
+
+        SQLite leaves the write-ahead log of such a file, and would read it as that of the new one.
+        """
+        if self._db is None:
+            return
+        log = self._real_path + "-wal"
+        is_ours = _identity(log) == self._log_identity
+        self.close()
+        for path in (log, self._real_path + "-shm") if is_ours else ():
+            with suppress(OSError):
+                Path(path).unlink()
 
     @abstractmethod
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -95,6 +118,8 @@ class SqliteFile(ABC):
             _open_paths.remove(self._real_path)
             raise
         self._db = db
+        self._identity = _identity(self.path)
+        self._log_identity = _identity(self._real_path + "-wal")
         _open_files.add(self)
         return db
 
@@ -158,6 +183,14 @@ class SqliteFile(ABC):
                 time.sleep(0.01)
         if mode != "wal":
             raise self._refusal("its disk, perhaps a network drive, cannot share memory")
+
+
+def _identity(path: str) -> _Identity:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - before each transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

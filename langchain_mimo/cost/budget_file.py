@@ -186,6 +186,12 @@ class FileStore(SqliteFile):
             raise self._refusal(str(error)) from error
 
     def _connection(self) -> sqlite3.Connection:
+        if self._identity is not None and not self._is_there():
+            self._abandon()
+            raise self._refusal(
+                "it was deleted or replaced after it was opened, so that what was spent is not "
+                "known; make a new CallBudget to go on with the file that is there now"
+            )
         return self._open(BUSY_SECONDS) if self._db is None else self._db
 
     def _prepare(self, db: sqlite3.Connection) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from langchain_mimo._checks import warn
 from langchain_mimo._forks import fork_lock
@@ -56,21 +56,9 @@ _TABLES = (
 MIGRATIONS: dict[int, Sequence[str]] = {}
 """The statements that make a journal of one version one of the next, by the older version."""
 
-_Identity: TypeAlias = tuple[int, int] | None
-"""Device and inode of a file; None if there is none."""
-
 
 class JournalFile(SqliteFile):
     """A journal's file."""
-
-    def __init__(self, path: str) -> None:
-        """Take the path; the file is opened by the first transaction.
-
-        Args:
-            path: An absolute path.
-        """
-        super().__init__(path)
-        self._identities: tuple[_Identity, _Identity] = None, None
 
     def read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows that a SELECT finds; writers do not block it, nor it them."""
@@ -105,28 +93,15 @@ class JournalFile(SqliteFile):
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is not None:
-            if _identity(self.path) == self._identities[0]:
+            if self._is_there():
                 return self._db
-            self._leave()
-        db = self._open(BUSY_SECONDS)
-        self._identities = _identity(self.path), _identity(self._real_path + "-wal")
-        return db
-
-    def _leave(self) -> None:
-        """Close a file that was deleted or replaced; nobody would find what is written to it.
-
-        SQLite leaves the write-ahead log of such a file, and would read it as that of the new one.
-        """
-        self.close()
-        if _identity(self._real_path + "-wal") == self._identities[1]:
-            for suffix in ("-wal", "-shm"):
-                with suppress(OSError):
-                    Path(self._real_path + suffix).unlink()
-        place = "the file that is there now" if Path(self.path).exists() else "a new file"
-        warn(
-            f"the journal {self.path} was deleted or replaced while it was open; it goes on in "
-            + place
-        )
+            self._abandon()
+            place = "the file that is there now" if Path(self.path).exists() else "a new file"
+            warn(
+                f"the journal {self.path} was deleted or replaced while it was open; it goes on in "
+                + place
+            )
+        return self._open(BUSY_SECONDS)
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         """Create the tables of a new file, migrate those of an old one, and refuse other files."""
@@ -157,14 +132,6 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
             db.execute(statement)
         version += 1
         db.execute(f"PRAGMA user_version = {version}")
-
-
-def _identity(path: str) -> _Identity:
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 # Errors

@@ -282,6 +282,52 @@ def test_a_database_of_another_program_is_refused(path):
         CallBudget(share=path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be replaced there")
+@pytest.mark.parametrize("is_reopened", [False, True])
+@pytest.mark.parametrize("other", [None, 2.0])
+def test_a_file_that_was_deleted_or_replaced_is_an_error_until_there_is_a_new_budget(
+    tmp_path, path, other, is_reopened
+):
+    spend(CallBudget(share=tmp_path / "other.db"), other or 0.0)
+    budgets = [CallBudget(share=path) for _ in range(2)]
+    for budget in budgets:
+        spend(budget, 1.0)
+    if other is None:
+        Path(path).unlink()
+    else:
+        (tmp_path / "other.db").replace(path)
+    for budget in budgets:
+        if is_reopened:  # as a fork does it
+            budget._store.close()
+        for use in (budget.acquire, lambda budget=budget: budget.spent, budget.acquire):
+            with pytest.raises(MiMoConfigurationError, match=r"replaced after .* a new CallBudget"):
+                use()
+    now = CallBudget(share=path)
+    assert now.spent.amount == (other or 0.0)
+    spend(now, 0.5)
+    assert CallBudget(share=path).spent.amount == (other or 0.0) + 0.5
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_end_of_an_attempt_whose_file_was_deleted_is_an_error_of_the_next_one(path):
+    budget = CallBudget(share=path)
+    (held,) = reserved(budget)
+    Path(path).unlink()
+    budget._lines.settle(held, Settlement(1, 0.5))
+    with pytest.raises(MiMoConfigurationError, match="was deleted or replaced"):
+        budget.acquire()
+
+
+def reserved(budget):
+    return [budget._lines.call(budget._store.reserve, CEILING)]
+
+
+def spend(budget, cost):
+    (held,) = reserved(budget)
+    budget._lines.call(budget._store.settle, held, Settlement(1, cost))
+
+
 def test_a_newer_version_is_refused(path):
     CallBudget(share=path)
     with contextlib.closing(sqlite3.connect(path)) as db:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from journal_samples import answer, info
 
-from langchain_mimo import MiMoConfigurationError, MiMoError
+from langchain_mimo import MiMoConfigurationError, MiMoError, _sqlite_files
 from langchain_mimo.document_loaders import Claim, MediaJournal, journal_file
 
 IS_ROOT = hasattr(os, "getuid") and os.getuid() == 0
@@ -322,7 +322,7 @@ def test_ctrl_c_while_an_answer_is_written_loses_nothing(path, monkeypatch):
     with MediaJournal(path) as journal:
         claim = journal.claim("a", info())
         with monkeypatch.context() as patch:
-            patch.setattr(journal_file, "_identity", _interrupt)
+            patch.setattr(_sqlite_files, "_identity", _interrupt)
             with pytest.raises(KeyboardInterrupt):
                 claim.finish(answer())
         assert journal.claim("a", info()).text == "{}"
