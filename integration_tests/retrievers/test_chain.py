@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def chain_for(emulator, folder):
-    def make(*documents, native_schemas=True, **options):
+    def make(*documents, native_schemas=True, sampling=None, **options):
         llm = ChatMiMo(
             model="mimo-v2.6-flash",
             api_key=emulator.api_key,
@@ -36,6 +36,7 @@ def chain_for(emulator, folder):
             allowed_media_dirs=folder,
             max_retries=0,
             native_schemas=native_schemas,
+            **sampling or {},
         )
         found = Found(documents=list(documents))
         return media_rag_chain(llm, MiMoMediaRetriever(retriever=found, root=folder, **options))
@@ -158,6 +159,24 @@ def test_the_same_moments_in_another_rank_are_the_same_cached_prefix(emulator, f
     assert details[1]["cache_read"] > media > 200
     billed = [each.usage["prompt_tokens"] for each in emulator.requests]
     assert [each["message"].usage_metadata["input_tokens"] for each in (first, second)] == billed
+
+
+@pytest.mark.parametrize("sampling", [{}, {"fps": 8}, {"fps": 4, "media_resolution": "max"}])
+def test_a_budget_counts_what_the_model_samples(emulator, folder, chain_for, sampling):
+    emulator.respond_with(lambda request: Reply(citing()))
+    documents = [described(folder, "talk.mp4", at, at + 3) for at in (1.0, 12.0, 24.0)]
+    whole = chain_for(*documents, sampling=sampling).invoke("What is green?")
+    all_tokens = whole["message"].usage_metadata["input_token_details"]["video"]
+    for part in (0.95, 0.5):
+        budget = int(part * all_tokens)
+        result = chain_for(*documents, sampling=sampling, budget_tokens=budget).invoke("And?")
+        tokens = result["message"].usage_metadata["input_token_details"]["video"]
+        assert 0 < tokens <= budget
+        assert result["left_out"]
+    # What the retriever sets goes before what the model does.
+    fixed = chain_for(*documents, sampling=sampling, fps=1, media_resolution="default")
+    details = fixed.invoke("And?")["message"].usage_metadata["input_token_details"]
+    assert details["video"] < all_tokens
 
 
 def test_it_does_not_block_the_event_loop(emulator, folder, chain_for):

@@ -63,7 +63,8 @@ def media_rag_chain(
         llm: The model that answers, with structured output. ChatMiMo gets references to files, and
             needs the retriever's folders and `prepared_dir` in `allowed_media_dirs`. Other chat
             models get base64, with ranges encoded; they have to take the kinds of media there are.
-        retriever: Finds the moments.
+        retriever: Finds the moments. Where it has no `fps` or `media_resolution`, those of ChatMiMo
+            count for its budget.
         prompt: What the model is told to do. Default: `retrievers.chain.PROMPT`.
 
     Raises:
@@ -87,11 +88,19 @@ def media_rag_chain(
         raise MiMoConfigurationError(f"prompt must be a string with text, got {shown(prompt)}")
     steps = _Steps(
         runnables_of(llm, [CitedAnswer])[CitedAnswer],
-        retriever,
+        _sampling_like(llm, retriever),
         prompt,
         not isinstance(llm, ChatMiMo),
     )
     return RunnableLambda(steps.run, steps.arun, name="media_rag")
+
+
+def _sampling_like(llm: BaseChatModel, retriever: MiMoMediaRetriever) -> MiMoMediaRetriever:
+    """Return the retriever with the model's sampling, so that its budget counts what is sent."""
+    if not isinstance(llm, ChatMiMo):
+        return retriever
+    unset = [name for name in ("fps", "media_resolution") if getattr(retriever, name) is None]
+    return retriever.model_copy(update={name: getattr(llm, name) for name in unset})
 
 
 @dataclass(frozen=True, slots=True)

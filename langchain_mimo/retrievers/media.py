@@ -93,7 +93,9 @@ class MiMoMediaRetriever(BaseRetriever):
     """Most seconds of video and audio that all moments show. Default: no limit."""
 
     budget_tokens: int | None = None
-    """Most tokens of all media, without text. Default: no limit."""
+    """Most tokens of all media, without text, as `fps` and `media_resolution` sample them: if they
+    are None, with 2 and "default", or, in `media_rag_chain`, those of ChatMiMo. Default: no
+    limit."""
 
     k: int | None = None
     """Most moments; `invoke(query, k=…)` sets it for a call. Default: no limit."""
