@@ -245,7 +245,7 @@ class MediaJournal:
     def forget(self, source: str) -> int:
         """Delete all segments of a source, with their answers and costs; they are asked again.
 
-        Segments that are being asked about stay.
+        Segments that are being asked about stay, and so does the hash of a file with segments left.
 
         Args:
             source: The source as the report names it.

@@ -163,12 +163,23 @@ def take_over(db: sqlite3.Connection) -> int:
 
 
 def forget(db: sqlite3.Connection, source: str, now: float) -> int:
-    """Delete the segments of a source that nobody is asking about; return how many."""
-    count = 0
-    for (key,) in db.execute("SELECT key FROM segments WHERE source = ?", (source,)).fetchall():
+    """Delete the segments of a source that nobody is asking about; return how many.
+
+    The digests of their files go with the last segments.
+    """
+    count, hashes = 0, set()
+    found = db.execute("SELECT key, sha256 FROM segments WHERE source = ?", (source,)).fetchall()
+    for key, sha256 in found:
         row = find(db, key)
         if row is not None and not row.is_held(now):
             count += db.execute("DELETE FROM segments WHERE key = ?", (key,)).rowcount
+            hashes.add(sha256)
+    for sha256 in hashes:
+        db.execute(
+            "DELETE FROM digests WHERE sha256 = ?"
+            " AND NOT EXISTS (SELECT 1 FROM segments WHERE segments.sha256 = digests.sha256)",
+            (sha256,),
+        )
     return count
 
 

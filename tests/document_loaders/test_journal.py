@@ -243,6 +243,31 @@ def test_forgetting_a_source_asks_again_and_spares_what_is_running(journal, path
     assert b"a secret" not in Path(path).read_bytes()
 
 
+def test_the_digests_of_a_file_are_forgotten_with_its_last_segment(journal, path, tmp_path):
+    names = "first", "copy", "other"
+    for name, sha256 in zip(names, ("ab" * 32, "ab" * 32, "cd" * 32), strict=True):
+        file = tmp_path / name
+        file.touch()
+        os.utime(file, ns=(0, 1_700_000_000_123_456_789))
+        time.sleep(0.03)  # a tick of the kernel after the last change
+        journal.remember_digest(file, file.stat(), sha256)
+        ask(journal, name, source=name, sha256=sha256).finish(answer())
+    ask(journal, "url", source="url").finish(answer())
+
+    def known():
+        return [name for name in names if journal.digest_of(tmp_path / name)]
+
+    assert journal.forget("url") == 1
+    running = ask(journal, "running", source="copy", sha256="ab" * 32)
+    assert [journal.forget(name) for name in ("first", "copy")] == [1, 1]
+    assert known() == ["first", "copy", "other"]
+    running.finish(answer())
+    assert journal.forget("copy") == 1
+    assert known() == ["other"]
+    journal.close()
+    assert str(tmp_path / "first").encode() not in Path(path).read_bytes()
+
+
 # ----------------------------------------------------------------------------------- digests
 
 
