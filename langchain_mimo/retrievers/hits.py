@@ -34,7 +34,7 @@ MODALITIES = ("image", "video", "audio")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RAW_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
-_UNSEEN = re.compile(r"[\x00-\x20\x7f]")
+_UNSEEN = re.compile(r"[\x00-\x20\x7f]|\s")
 
 
 @dataclass(frozen=True, slots=True)

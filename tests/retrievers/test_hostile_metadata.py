@@ -89,6 +89,8 @@ SOURCES = {
     "a bucket": ("s3://bucket/talk.mp4", "http:// or https://"),
     "a URL without host": ("https:///talk.mp4", "http:// or https://"),
     "a URL with a line break": ("https://example.com/a\n.mp4", "http:// or https://"),
+    "a URL with a line separator": ("https://example.com/a\u2028.mp4", "http:// or https://"),
+    "a URL with a wide space": ("https://example.com/a\u3000.mp4", "http:// or https://"),
     "a broken URL": ("https://[::1/a.mp4", "http:// or https://"),
     "bytes": (f"sha256:{SHA}", "indexed from bytes"),
     "empty": ("", "have no source"),
