@@ -7,15 +7,16 @@ There are two gates: `retries.Backoff`, which every request passes, and a budget
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from langchain_mimo._threads import Signal
+if TYPE_CHECKING:
+    from langchain_mimo._threads import Signal
 
 Outcome: TypeAlias = Literal["answered", "refused", "unsent", "unknown"]
 """How an attempt ended: with a usage; with an error response, which costs nothing; before anything
 was sent; or in any other way, so that nobody knows what the server did and billed."""
 
-Wait: TypeAlias = tuple[float | None, Signal | None]
+Wait: TypeAlias = "tuple[float | None, Signal | None]"
 """Seconds to wait at most (None for no limit), and a signal that ends the wait when it is set."""
 
 
