@@ -1,16 +1,22 @@
-"""Schemas that MiMo enforces itself: what is sent, what counts as failed, and what happens then."""
+"""Schemas that MiMo enforces itself: what is sent, and what counts as an answer."""
 
-import json
-from functools import reduce
-from operator import add
-
-import httpx2
 import pytest
 from chat_requests import chat_request
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessageChunk
-from pydantic import BaseModel, Field
+from native_servers import (
+    GOOD,
+    SCHEMA,
+    Report,
+    Server,
+    ask,
+    facts,
+    instruction,
+    model,
+    sent_format,
+    stream_of,
+)
+from pydantic import BaseModel
 
 from langchain_mimo import ChatMiMo, MiMoTimeouts, RetryPolicy
 from langchain_mimo._chat.responses import StreamedResponse
@@ -23,42 +29,18 @@ from langchain_mimo._chat.structured_output.native import (
 from langchain_mimo._chat.structured_output.request import plan_response_format
 from langchain_mimo._chat.structured_output.schema import AnswerSchema
 from langchain_mimo.errors import (
-    MiMoAPIError,
     MiMoConnectionError,
     MiMoIncompleteStreamError,
-    MiMoInvalidRequestError,
-    MiMoServerError,
     MiMoTimeoutError,
 )
 
-SCHEMA = {
-    "title": "Report",
-    "type": "object",
-    "properties": {"city": {"type": "string", "pattern": "^[A-Z]"}, "rain": {"type": "boolean"}},
-    "required": ["city"],
-    "additionalProperties": False,
-}
-GOOD = '{"city": "Paris", "rain": true}'
-USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-SUMMED = {"input_tokens": 20, "output_tokens": 10, "total_tokens": 30}
-REFUSAL = {
-    "error": {
-        "code": "400",
-        "message": "Invalid request parameters",
-        "param": "",
-        "type": "Bad Request",
-    }
-}
+WAYS = ["invoke", "ainvoke", "stream", "astream"]
+PROMPTED = {"type": "json_object"}
 
 
 @pytest.fixture(autouse=True)
 def _no_refusals(monkeypatch):
     monkeypatch.setattr(native, "_refusals", {})
-
-
-class Report(BaseModel):
-    city: str = Field(pattern="^[A-Z]")
-    rain: bool = False
 
 
 # --------------------------------------------------------------------------------- the schema
@@ -122,75 +104,6 @@ def test_descriptions_are_noticed(schema, described):
 # ----------------------------------------------------------------------------------- the call
 
 
-def stream_of(text, finish_reason="stop", size=4, reasoning=""):
-    deltas = [{"role": "assistant", "content": ""}]
-    deltas += [{"reasoning_content": reasoning}] if reasoning else []
-    deltas += [{"content": text[at : at + size]} for at in range(0, len(text), size)]
-    events = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]})
-    events.append({"choices": [], "usage": USAGE})
-    return [{"id": "1", "model": "mimo-v2.6-pro", **event} for event in events]
-
-
-class Server:
-    """Answers each request with the next of its responses: events, or a status and a body."""
-
-    def __init__(self, *responses):
-        self.responses = list(responses)
-        self.bodies = []
-
-    def __call__(self, request):
-        self.bodies.append(json.loads(request.content))
-        response = self.responses.pop(0)
-        if isinstance(response, tuple):
-            status, body = response
-            return httpx2.Response(status, json=body)
-        if self.bodies[-1].get("stream"):
-            lines = [f"data: {json.dumps(event)}\n\n" for event in response] + ["data: [DONE]\n\n"]
-            headers = {"content-type": "text/event-stream"}
-            return httpx2.Response(200, text="".join(lines), headers=headers)
-        deltas = [choice["delta"] for event in response for choice in event["choices"]]
-        choice = {
-            "message": {"content": "".join(delta.get("content") or "" for delta in deltas)},
-            "finish_reason": response[-2]["choices"][0]["finish_reason"],
-        }
-        return httpx2.Response(200, json={"id": "1", "choices": [choice], "usage": USAGE})
-
-
-def model(server, **fields):
-    transport = httpx2.MockTransport(server)
-    fields = {"model": "mimo-v2.6-pro", "max_retries": 0, **fields}
-    return ChatMiMo(
-        api_key="sk-test",
-        http_client=httpx2.Client(transport=transport),
-        http_async_client=httpx2.AsyncClient(transport=transport),
-        **fields,
-    )
-
-
-async def ask(way, chain):
-    """The outputs of a call, in a list."""
-    if way == "invoke":
-        return [chain.invoke("Rain?")]
-    if way == "ainvoke":
-        return [await chain.ainvoke("Rain?")]
-    if way == "stream":
-        return list(chain.stream("Rain?"))
-    return [output async for output in chain.astream("Rain?")]
-
-
-WAYS = ["invoke", "ainvoke", "stream", "astream"]
-PROMPTED = {"type": "json_object"}
-
-
-def sent_format(body):
-    return body.get("response_format")
-
-
-def instruction(body):
-    return [message for message in body["messages"] if message["role"] == "system"]
-
-
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_model_that_enforces_schemas_gets_the_schema(way):
     server = Server(stream_of(GOOD))
@@ -234,159 +147,6 @@ def test_all_others_use_json_mode(fields, method):
     [body] = server.bodies
     assert sent_format(body) == PROMPTED
     assert not body.get("stream")
-
-
-def facts(message):
-    return message.response_metadata.get("structured_output"), {
-        key: message.usage_metadata[key] for key in SUMMED
-    }
-
-
-@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
-@pytest.mark.parametrize(
-    ("first", "reason"),
-    [
-        ((400, REFUSAL), "refused"),
-        (stream_of('{"city": "paris"}', reasoning="Hm."), "invalid"),
-        (stream_of("It rains."), "invalid"),
-        (stream_of('{"city": ' + "\t" * 5000, "length", 50), "whitespace"),
-    ],
-)
-async def test_a_schema_that_fails_falls_back_to_json_mode(way, first, reason):
-    server = Server(first, stream_of(GOOD, reasoning="Ah."))
-    chain = model(server).with_structured_output(Report, include_raw=True)
-    [result] = await ask(way, chain)
-    assert result["parsed"] == Report(city="Paris", rain=True)
-    raw = result["raw"]
-    assert raw.content == GOOD
-    assert raw.additional_kwargs["reasoning_content"] == "Ah."
-    metadata, usage = facts(raw)
-    assert metadata == {"native": False, "reason": reason}
-    assert usage == (SUMMED if reason == "invalid" else {k: v // 2 for k, v in SUMMED.items()})
-    assert [sent_format(body)["type"] for body in server.bodies] == ["json_schema", "json_object"]
-    assert "must fit this JSON schema" in instruction(server.bodies[1])[0]["content"]
-
-
-@pytest.mark.parametrize("way", ["stream", "astream"])
-async def test_a_stream_falls_back_while_nothing_was_given_out(way):
-    for first in ((400, REFUSAL), stream_of("\n\t " * 2000, "length", 60)):
-        native._refusals.clear()
-        server = Server(first, stream_of(GOOD))
-        chunks = await ask(way, model(server).bind(response_format=Report))
-        message = reduce(add, chunks)
-        assert message.content == GOOD
-        assert facts(message)[0]["native"] is False
-        assert len(server.bodies) == 2
-
-
-@pytest.mark.parametrize("way", ["stream", "astream"])
-async def test_a_stream_raises_once_a_part_was_given_out(way):
-    server = Server(stream_of('{"city": "Paris",' + " " * 9000, "length", 16), stream_of(GOOD))
-    with pytest.raises(MiMoIncompleteStreamError, match="white space") as raised:
-        await ask(way, model(server).with_structured_output(SCHEMA))
-    assert raised.value.partial_message.content.startswith('{"city": "Paris",')
-    assert len(raised.value.partial_message.content) < 3000
-    assert len(server.bodies) == 1
-
-
-def test_the_rest_of_a_degenerate_stream_is_not_read():
-    read = 0
-
-    def lines():
-        nonlocal read
-        for event in stream_of("\t" * 100_000, "length", 50):
-            read += 1
-            yield f"data: {json.dumps(event)}\n\n".encode()
-
-    server = Server(stream_of(GOOD))
-
-    def respond(request):
-        if read == 0:
-            headers = {"content-type": "text/event-stream"}
-            return httpx2.Response(200, content=lines(), headers=headers)
-        return server(request)
-
-    llm = ChatMiMo(
-        model="mimo-v2.6-pro",
-        api_key="sk-x",
-        http_client=httpx2.Client(transport=httpx2.MockTransport(respond)),
-    )
-    assert llm.with_structured_output(SCHEMA).invoke("Rain?") == json.loads(GOOD)
-    assert read < 100
-
-
-def test_a_host_that_refused_is_asked_no_more():
-    server = Server((400, REFUSAL), *[stream_of(GOOD)] * 3)
-    chain = model(server).with_structured_output(Report)
-    for _ in range(3):
-        chain.invoke("Rain?")
-    types = [sent_format(body)["type"] for body in server.bodies]
-    assert types == ["json_schema", "json_object", "json_object", "json_object"]
-
-
-UNCLEAR = {"error": {"code": "400", "message": "something else"}}
-
-
-def test_a_refusal_that_names_no_format_counts_the_second_time_in_a_row():
-    rounds = [(400, UNCLEAR), stream_of(GOOD)]
-    server = Server(*rounds, stream_of(GOOD), *rounds, *rounds, stream_of(GOOD))
-    chain = model(server).with_structured_output(Report)
-    for _ in range(5):
-        chain.invoke("Rain?")
-    types = [sent_format(body)["type"] for body in server.bodies]
-    fallback = ["json_schema", "json_object"]
-    assert types == [*fallback, "json_schema", *fallback, *fallback, "json_object"]
-
-
-def test_a_request_that_is_wrong_in_itself_is_not_remembered():
-    server = Server((400, REFUSAL), (400, REFUSAL), stream_of(GOOD))
-    chain = model(server).with_structured_output(Report)
-    with pytest.raises(MiMoInvalidRequestError):
-        chain.invoke("Rain?")
-    chain.invoke("Rain?")
-    assert sent_format(server.bodies[-1])["type"] == "json_schema"
-
-
-def test_a_second_answer_that_does_not_fit_is_the_parsers_error():
-    server = Server(stream_of("no"), stream_of("no"))
-    with pytest.raises(OutputParserException, match="Could not parse a Report"):
-        model(server).with_structured_output(Report).invoke("Rain?")
-    assert len(server.bodies) == 2
-
-
-@pytest.mark.parametrize(
-    ("error", "requests"),
-    [
-        ({"code": "400", "message": "Invalid request parameters", "param": "", "type": ""}, 2),
-        ({"code": "400", "message": "response_format type is unsupported"}, 2),
-        ({"code": "400", "message": "something new"}, 2),
-        ({"code": "400", "message": "Unsupported model x"}, 1),
-        (
-            {
-                "code": "400",
-                "message": "Param Incorrect",
-                "param": "web search tool found in the request body, but webSearchEnabled is false",
-            },
-            1,
-        ),
-        ({"code": "441", "message": "…", "type": "risk_control"}, 1),
-    ],
-)
-def test_only_a_bad_request_that_may_be_about_the_schema_is_a_refusal(error, requests):
-    server = Server((400, {"error": error}), stream_of(GOOD))
-    chain = model(server, second_chance=False).with_structured_output(Report)
-    if requests == 2:
-        chain.invoke("Rain?")
-    else:
-        with pytest.raises(MiMoAPIError):
-            chain.invoke("Rain?")
-    assert len(server.bodies) == requests
-
-
-def test_a_server_error_is_no_refusal():
-    server = Server((500, {"error": {"message": "down"}}))
-    with pytest.raises(MiMoServerError):
-        model(server).with_structured_output(Report).invoke("Rain?")
 
 
 def test_a_response_that_was_cut_or_calls_tools_is_not_checked():
