@@ -201,8 +201,7 @@ def build_request(
         native=plan.forced is None and _takes_native_schema(options, endpoint),
         has_tools=bool(plan.tools),
     )
-    watched = response_format.native or options.max_tool_calls or options.stop_repetition
-    is_held = bool(watched) and not stream
+    is_held = not stream and _is_watched(options, response_format)
     request = RequestOptions(
         model=str(options.extra_body.get("model", options.model)),
         parameters=options.parameters,
@@ -225,17 +224,22 @@ def build_request(
         xml_tools=sent_tools if options.parse_tool_xml else None,
         retry=_held_retries(fields) if is_held else None,
         is_held=is_held,
-        as_blocks=fields.output_version == "v1",
         price=price if fields.server == "mimo" else None,
         measure=measure,
         asked=history.asked,
-        **_wishes(options),
+        **_wishes(fields, options),
     )
 
 
-def _wishes(options: CallOptions) -> dict[str, Any]:
+def _is_watched(options: CallOptions, response_format: FormatPlan) -> bool:
+    """Return whether a response may have to end before it is complete."""
+    return bool(response_format.native or options.max_tool_calls or options.stop_repetition)
+
+
+def _wishes(fields: ChatMiMoFields, options: CallOptions) -> dict[str, Any]:
     """Return what the caller wants of the response, as arguments of `ChatRequest`."""
     return {
+        "as_blocks": fields.output_version == "v1",
         "extra_body": options.extra_body,
         "attempts": options.forced_tool_attempts,
         "second_chance": options.second_chance,

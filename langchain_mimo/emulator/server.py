@@ -131,12 +131,10 @@ class MiMoEmulator:
         self.api_key = DEFAULT_KEY if api_key is None else api_key
         self.requests: list[RecordedRequest] = []
         self.responder_errors: list[ResponderError] = []
-        self._host = host
-        self._requested_port = port
+        self._address = host, port
         self._script = Script()
         self._faults = FaultQueue()
         self._connection_log = ConnectionLog()
-        self._ready = threading.Event()
         self._application = Application(
             Settings(
                 api_key=self.api_key,
@@ -183,7 +181,8 @@ class MiMoEmulator:
     @property
     def root_url(self) -> str:
         """Scheme, host and port, without a path."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host, _ = self._address
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}"
 
     @property
@@ -305,14 +304,16 @@ class MiMoEmulator:
         """
         if self._thread is not None:
             raise RuntimeError("the emulator is already running")
-        self._socket = listener = open_listener(self._host, self._requested_port)
-        self._ready.clear()
+        self._socket = listener = open_listener(*self._address)
+        ready = threading.Event()
         self.responder_errors.clear()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listener)), name="mimo-emulator", daemon=True
+            target=lambda: asyncio.run(self._serve(listener, ready)),
+            name="mimo-emulator",
+            daemon=True,
         )
         self._thread.start()
-        if not self._ready.wait(_START_SECONDS):
+        if not ready.wait(_START_SECONDS):
             raise RuntimeError(f"the emulator did not start within {_START_SECONDS:g} seconds")
         return self
 
@@ -348,7 +349,7 @@ class MiMoEmulator:
             raise self.responder_errors[0]
         error.add_note(str(self.responder_errors[0]))
 
-    async def _serve(self, listener_socket: socket.socket) -> None:
+    async def _serve(self, listener_socket: socket.socket, ready: threading.Event) -> None:
         import uvicorn
         from uvicorn.server import ServerState
 
@@ -375,7 +376,7 @@ class MiMoEmulator:
             sock=listener_socket,
             backlog=_BACKLOG,
         )
-        self._ready.set()
+        ready.set()
         await self._stopping.wait()
         listener.close()
         for protocol in list(state.connections):
