@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from langchain_mimo.cost.segments import MediaSegment
@@ -61,7 +61,7 @@ def _moved(values: Values, points: Sequence[float]) -> Values:
     """Return what the points are worth: each place counts for the point at or before it."""
     moved: dict[float, float] = {}
     for time, value in values.items():
-        at = bisect_right(points, time + _NEAR_S) - 1
+        at = _at_or_before(points, time)
         if 0 < at < len(points) - 1:
             moved[points[at]] = max(value, moved.get(points[at], 0.0))
     return moved
@@ -204,5 +204,10 @@ def even_segments(file: PlannedFile, values: Values) -> Iterator[MediaSegment]:
 
 def _at_a_place(places: Sequence[float], time: float) -> float:
     """Return the place where a copy can start that is the same microsecond, or the time."""
-    at = bisect_left(places, time - _NEAR_S)
-    return places[at] if at < len(places) and places[at] <= time + _NEAR_S else time
+    at = _at_or_before(places, time)
+    return places[at] if at >= 0 and time - places[at] <= _NEAR_S else time
+
+
+def _at_or_before(places: Sequence[float], time: float) -> int:
+    """Return the index of the last place that is not after a time; -1 if all are."""
+    return bisect_right(places, time + _NEAR_S) - 1
