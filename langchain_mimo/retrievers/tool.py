@@ -12,7 +12,7 @@ from langchain_core.runnables import run_in_executor
 from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
-from langchain_mimo._checks import known_keywords
+from langchain_mimo._checks import known_keywords, shown
 from langchain_mimo.errors import MediaError, MiMoConfigurationError, MiMoInputError
 from langchain_mimo.retrievers.media import MiMoMediaRetriever
 from langchain_mimo.retrievers.moments import Moment
@@ -34,7 +34,7 @@ class MediaSearch(BaseModel):
     query: str = Field(description="What to look for, in words that describe the moment.")
 
 
-@known_keywords(MiMoInputError)
+@known_keywords(MiMoConfigurationError)
 def create_media_retriever_tool(
     retriever: MiMoMediaRetriever,
     *,
@@ -62,13 +62,19 @@ def create_media_retriever_tool(
         and its thread stays valid. Other errors of the search are raised.
 
     Raises:
-        MiMoConfigurationError: The retriever is not a `MiMoMediaRetriever`.
+        MiMoConfigurationError: An argument is not what it should be.
     """
     if not isinstance(retriever, MiMoMediaRetriever):
         raise MiMoConfigurationError(
             "create_media_retriever_tool takes a MiMoMediaRetriever, got "
             f"{type(retriever).__name__}; wrap it in MiMoMediaRetriever(retriever=…, root=…)"
         )
+    description = _DESCRIPTION if description is None else description
+    for argument, value in (("name", name), ("description", description)):
+        if not isinstance(value, str) or not value.strip():
+            raise MiMoConfigurationError(
+                f"{argument} must be a string with text, got {shown(value)}"
+            )
 
     def search(query: str, callbacks: Callbacks = None) -> _Result:
         with _as_tool_errors():
@@ -82,7 +88,7 @@ def create_media_retriever_tool(
 
     return StructuredTool(
         name=name,
-        description=description or _DESCRIPTION,
+        description=description,
         func=search,
         coroutine=asearch,
         args_schema=MediaSearch,

@@ -315,6 +315,11 @@ def test_name_and_description_are_those_given(retriever):
     assert tool.tool_call_schema.model_json_schema()["required"] == ["query"]
     with pytest.raises(MiMoConfigurationError, match="got Found; wrap it in MiMoMediaRetriever"):
         create_media_retriever_tool(Found(documents=[]))
+    for wrong in ({"name": ""}, {"name": None}, {"description": 5}, {"description": " "}):
+        with pytest.raises(MiMoConfigurationError, match="must be a string with text, got"):
+            create_media_retriever_tool(retriever, **wrong)
+    with pytest.raises(MiMoConfigurationError, match="did you mean 'description'"):
+        create_media_retriever_tool(retriever, descripton="x")
 
 
 @pytest.mark.parametrize("several", [False, True])
