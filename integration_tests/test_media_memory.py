@@ -4,47 +4,20 @@ The server discards request bodies and sends a fixed response, so that it is fas
 millions of bytes; the limits are those that docs/media.md states.
 """
 
-import http.server
-import json
-import os
-import subprocess
-import sys
-import threading
-
 import pytest
-from repository import ROOT
-
-RESPONSE = json.dumps(
-    {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "mimo-v2.6-flash",
-        "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ok"}}
-        ],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-    }
-).encode()
+from sending_memory import discarding_server, output_of
 
 CHILD = """
 import asyncio, base64, pathlib, sys
 from langchain_core.messages import HumanMessage
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.media import audio_block
+from sending_memory import peak_of
 
 method, base_url, folder = sys.argv[1:]
 llm = ChatMiMo(
     model="mimo-v2.6-flash", base_url=base_url, api_key="sk-test", allowed_media_dirs=[folder]
 )
-
-def resident(field):
-    status = pathlib.Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split(field + ":")[1].split()[0]) * 1024
-    import resource  # other systems report only the peak since the process started
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 def message(name):
     path = pathlib.Path(folder, name)
@@ -69,42 +42,14 @@ def run(message):
 
 run(message("small.wav"))
 large = message("large.wav")
-if pathlib.Path("/proc/self/clear_refs").exists():
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-before = resident("VmRSS")
-run(large)
-print(resident("VmHWM") - before)
+print(peak_of(lambda: run(large))[1])
 """
-
-
-class Sink(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        length = left = int(self.headers["Content-Length"])
-        while left:
-            left -= len(self.rfile.read(min(left, 1 << 18)))
-        self.server.lengths.append(length)
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(RESPONSE)))
-        self.end_headers()
-        self.wfile.write(RESPONSE)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="module")
 def sink():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    server.lengths = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with discarding_server("ok") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +69,8 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("method", ["invoke", "ainvoke", "batch", "abatch", "base64", "abase64"])
 def test_sending_37_megabytes_takes_less_than_4_megabytes_of_memory(sink, folder, method):
     sink.lengths.clear()
-    base_url = f"http://127.0.0.1:{sink.server_port}/v1"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, method, base_url, str(folder)],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
-    )  # fmt: skip
-    assert child.returncode == 0, child.stderr
+    grown = int(output_of(CHILD, method, sink.url, folder))
     calls = 20 if "batch" in method else 1
     large = [length for length in sink.lengths if length > 37_000_000 * 4 // 3]
     assert len(large) == calls
-    assert int(child.stdout) < 4_000_000, f"{int(child.stdout) / 1e6:.1f} MB"
+    assert grown < 4_000_000, f"{grown / 1e6:.1f} MB"

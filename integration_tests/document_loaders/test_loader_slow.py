@@ -1,15 +1,14 @@
 """What only long runs show: processes that are killed at any moment, and memory over many files."""
 
-import http.server
 import json
 import random
 import subprocess
 import sys
-import threading
 import time
 
 import media_files
 import pytest
+from sending_memory import discarding_server, output_of
 
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser
@@ -104,37 +103,17 @@ def killed(emulator, folder, journal, chance):
 # ------------------------------------------------------------------------------------- memory
 
 ANSWER = json.dumps({"summary": "s", "speech": "", "text_on_screen": "", "scenes": []})
-RESPONSE = json.dumps(
-    {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "mimo-v2.6-flash",
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "stop",
-                "message": {"role": "assistant", "content": ANSWER},
-            }
-        ],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-    }
-).encode()
-
 SIZE = 40_000_000
 FILES = 200
 MEASURE = """
-import asyncio, pathlib, sys
+import asyncio, sys
 from langchain_mimo.chat_models import ChatMiMo
 from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser
+from sending_memory import peak_of
 
 method, base_url, folder, journal = sys.argv[1:]
 llm = ChatMiMo(model="mimo-v2.6-flash", base_url=base_url, api_key="sk-x", allowed_media_dirs=[folder])
 parser = MiMoMediaParser(llm, journal=journal, max_concurrency=2, plan={"max_seconds": 3000.0})
-
-def resident(field):
-    text = pathlib.Path("/proc/self/status").read_text()
-    return int(text.split(field + ":")[1].split()[0]) * 1024
 
 def run(paths):
     loader = MiMoMediaLoader(paths, parser)
@@ -145,34 +124,8 @@ def run(paths):
     return asyncio.run(count())
 
 run(folder + "/000.wav")
-pathlib.Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-before = resident("VmRSS")
-count = run(folder)
-print(count, resident("VmHWM") - before)
+print(*peak_of(lambda: run(folder)))
 """
-
-
-class Sink(http.server.BaseHTTPRequestHandler):
-    """Discards bodies and answers the same each time."""
-
-    protocol_version = "HTTP/1.1"
-    requests = 0
-    received = 0
-
-    def do_POST(self):
-        left = int(self.headers["Content-Length"])
-        type(self).requests += 1
-        type(self).received += left
-        while left:
-            left -= len(self.rfile.read1(min(left, 1 << 20)))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(RESPONSE)))
-        self.end_headers()
-        self.wfile.write(RESPONSE)
-
-    def log_message(self, *_):
-        pass
 
 
 def write_files(folder, count):
@@ -197,22 +150,12 @@ def test_memory_is_flat_over_200_different_files_of_40_mb(tmp_path, method):
     folder = tmp_path / "media"
     folder.mkdir()
     write_files(folder, FILES)
-    handler = type("Handler", (Sink,), {})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/v1"
-        out = subprocess.run(
-            [sys.executable, "-c", MEASURE, method, url, str(folder), str(tmp_path / "journal")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        server.shutdown()
-    assert out.returncode == 0, out.stderr[-3000:]
-    documents, grown = map(int, out.stdout.split())
+    with discarding_server(ANSWER) as server:
+        out = output_of(MEASURE, method, server.url, folder, tmp_path / "journal")
+    documents, grown = map(int, out.split())
     assert documents == 2 * FILES  # each file is two segments
-    assert handler.requests == 2 * FILES
-    assert handler.received > FILES * SIZE * 4 // 3
+    assert len(server.lengths) == 2 * FILES
+    assert sum(server.lengths) > FILES * SIZE * 4 // 3
     print(f"{method}: grew by {grown / 1e6:.0f} MB over {FILES} files")
     # Two workers; each may hold a segment of 20 MB twice.
     assert grown < 2 * 2 * SIZE // 2
