@@ -8,14 +8,12 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
-from media_files import make_image, make_video
 from moment_samples import Found, described
-from numbered_videos import Recipe, make_numbered, watch
+from numbered_videos import Recipe, make_numbered
 
 from langchain_mimo.errors import MediaError, MiMoInputError
 from langchain_mimo.media import video_block
@@ -26,24 +24,6 @@ from langchain_mimo.retrievers import (
     moments_of,
 )
 from langchain_mimo.tokens import audio_tokens, image_tokens, video_tokens
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Twenty seconds of video with a key frame every 2.5 s, of Matroska, of audio, and images."""
-    path = tmp_path_factory.mktemp("media")
-    recipe = Recipe(frames=200, gop=25, b_frames=0)
-    (path / "talk.mp4").write_bytes(make_numbered(recipe))
-    (path / "talk.mkv").write_bytes(make_numbered(replace(recipe, container="matroska")))
-    old = Recipe("matroska", frames=80, gop=25, b_frames=0, codec="mpeg4")
-    (path / "old.mkv").write_bytes(make_numbered(old))
-    (path / "tone.wav").write_bytes(
-        make_video("wav", None, "pcm_s16le", seconds=20, sample_rate=16000)
-    )
-    (path / "tone.m4a").write_bytes(make_video("ipod", None, seconds=20, sample_rate=48000))
-    (path / "photo.png").write_bytes(make_image("PNG"))
-    (path / "photo.tiff").write_bytes(make_image("TIFF"))
-    return path
 
 
 def shown(moments):
@@ -272,79 +252,6 @@ def test_labels_are_one_line(folder):
 
 
 @pytest.mark.parametrize(
-    ("source", "start_s", "end_s"),
-    [("talk.mkv", 5.0, 10.0), ("talk.mkv", 6.0, 7.5), ("old.mkv", 2.0, 5.0), ("old.mkv", 0.0, 8.0)],
-)
-def test_what_cannot_be_copied_is_prepared_once(folder, tmp_path, source, start_s, end_s):
-    documents = [described(folder, source, start_s, end_s)]
-    with pytest.raises(MediaError, match=rf"'{source}' cannot be shown .*pass prepared_dir="):
-        media_blocks(documents, root=folder, pad_s=0)
-    prepared = tmp_path / "new" / "prepared"
-    options = {"root": folder, "pad_s": 0, "fps": 5, "prepared_dir": prepared}
-    _, block = media_blocks(documents, **options)
-    (path,) = prepared.iterdir()
-    assert block["url"] == path.as_uri()
-    assert path.suffix == ".mp4"
-    seen = watch(path.read_bytes())
-    assert seen[0].number == pytest.approx(10 * start_s, abs=1)
-    assert seen[-1].number == pytest.approx(10 * end_s - 1, abs=2)
-    assert len(seen) >= 5 * (end_s - start_s) - 1
-    written = path.stat().st_mtime_ns
-    assert media_blocks(documents, **options)[1] == block
-    assert (path.stat().st_mtime_ns, len(list(prepared.iterdir()))) == (written, 1)
-    # Other settings are another file; what was prepared stays.
-    media_blocks(documents, **options | {"fps": 2})
-    assert len(list(prepared.iterdir())) == 2
-
-
-def test_images_and_audio_are_prepared(folder, tmp_path):
-    audio = make_video("matroska", None, "pcm_s16le", seconds=6, sample_rate=16000)
-    (folder / "tone.mka").write_bytes(audio)
-    documents = [described(folder, "photo.tiff"), described(folder, "tone.mka", 2.0, 4.0)]
-    blocks = media_blocks(documents, root=folder, pad_s=0, prepared_dir=tmp_path, label=False)
-    assert [block["type"] for block in blocks] == ["image", "audio"]
-    assert blocks[0]["mime_type"].startswith("image/")
-    moments = moments_of(documents, root=folder, pad_s=0)
-    assert [m.form for m in moments] == ["prepared", "prepared"]
-    with av.open(str(tmp_path / blocks[1]["url"].rpartition("/")[2])) as container:
-        assert container.duration / av.time_base == pytest.approx(2, abs=0.15)
-
-
-def test_a_file_that_changes_while_it_is_prepared_leaves_nothing(folder, tmp_path, monkeypatch):
-    documents = [described(folder, "old.mkv", 2.0, 5.0)]
-    moments = moments_of(documents, root=folder, pad_s=0)
-    monkeypatch.setattr("langchain_mimo.retrievers.prepared.file_digest", lambda path: "f" * 64)
-    with pytest.raises(MediaError, match=r"'old\.mkv' has changed since it was indexed"):
-        moment_blocks(moments, prepared_dir=tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_of_the_home_is_in_the_home(folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    documents = [described(folder, "old.mkv", 2.0, 3.0)]
-    moments = moments_of(documents, root=folder, pad_s=0)
-    for inline in (False, True):
-        moment_blocks(moments, prepared_dir="~/prepared", inline=inline)
-    assert len(list((tmp_path / "prepared").iterdir())) == 1
-    assert list((tmp_path / "here").iterdir()) == []
-
-
-@pytest.mark.parametrize("prepared_dir", [5, "", b"x", "a\0b"])
-def test_what_is_no_folder_is_named(folder, prepared_dir):
-    with pytest.raises(MiMoInputError, match="prepared_dir must be the path of a folder, got"):
-        media_blocks([], root=folder, prepared_dir=prepared_dir)
-
-
-def test_a_folder_that_cannot_be_made_is_named(folder, tmp_path):
-    (tmp_path / "file").write_text("x")
-    documents = [described(folder, "old.mkv", 2.0, 5.0)]
-    with pytest.raises(MediaError, match=r"prepared_dir .* cannot be created"):
-        media_blocks(documents, root=folder, prepared_dir=tmp_path / "file" / "x")
-
-
-@pytest.mark.parametrize(
     ("options", "reason"),
     [
         ({"pad_s": -1}, "pad_s must be a number >= 0, got -1"),
@@ -368,3 +275,10 @@ def test_wrong_arguments_are_named(folder, options, reason):
 def test_nothing_found_is_nothing_shown(folder):
     assert moments_of([], root=folder) == []
     assert media_blocks([], root=folder) == []
+
+
+def test_a_block_that_shows_something_else_than_its_moment_is_refused(folder):
+    (moment,) = moments_of([described(folder, "talk.mp4", 3.0, 4.0)], root=folder, pad_s=0)
+    other = replace(moment, shown_start_s=0.0)
+    with pytest.raises(MediaError, match=r"from 2\.500 to 4\.000 s and not from 0\.000 to 4\.000"):
+        moment_blocks([other])
