@@ -122,14 +122,18 @@ class ConnectionPool:
             return [connection]
         self._by_age[connection] = key
         self._by_origin.setdefault(key, OrderedDict())[connection] = None
-        return self._surplus()
+        return self._surplus(connection)
 
-    def _surplus(self) -> list[Any]:
-        """Remove the oldest idle connections while they are too many or have expired."""
+    def _surplus(self, newest: Any) -> list[Any]:
+        """Remove the oldest idle connections while they are too many or have expired.
+
+        The newest is not looked at: a moment ago it had not, and each look asks the system.
+        """
         removed = []
         while self._by_age:
             oldest, key = next(iter(self._by_age.items()))
-            if len(self._by_age) <= self._max_idle and not oldest.has_expired():
+            is_fresh = oldest is newest or not oldest.has_expired()
+            if len(self._by_age) <= self._max_idle and is_fresh:
                 break
             self._remove(oldest, key)
             removed.append(oldest)
