@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import repeat
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
@@ -12,7 +14,7 @@ from typing_extensions import override
 
 from langchain_mimo._checks import choice, integer
 from langchain_mimo.errors import as_configuration_error
-from langchain_mimo.media import message_blocks
+from langchain_mimo.media import identify, message_blocks
 from langchain_mimo.version import install_command
 
 try:
@@ -38,6 +40,10 @@ _INNER_KEYS = ("file", "source", "resource", "inline_data", "file_data", "value"
 
 _NAME_KEYS = ("filename", "file_name", "name", "title")
 _URL_KEYS = ("url", "uri", "file_uri", "file_url", *_TYPES)
+_DATA_KEYS = ("base64", "data", "blob", "file_data")
+_HEAD = 4_096
+"""Characters of base64 by which a file is identified."""
+
 _LONGEST_NAME = 500
 _DEEPEST = 4
 
@@ -66,7 +72,8 @@ class MediaWindowMiddleware(AgentMiddleware[Any, Any, Any]):
     What is replaced stays replaced by the same text in every later request, so that the beginning
     of a growing thread stays the same and is read from MiMo's cache.
 
-    Works with every chat model: it knows media by the types and MIME types of blocks.
+    Works with every chat model: it knows media by the types and MIME types of blocks, and files
+    with neither by their first bytes.
 
     Args:
         keep_last: How many arrivals are sent, >= 0. With 0, media are sent until the model has
@@ -247,6 +254,20 @@ def _kind(block: object) -> str | None:
             kind = mime_type.partition("/")[0].lower()
             if kind in _KINDS:
                 return kind
+    return next(filter(None, map(_kind_of_bytes, _dicts(block))), None)
+
+
+def _kind_of_bytes(fields: Mapping[str, Any]) -> str | None:
+    """Return what the base64 in a dict is by its first bytes, as ChatMiMo judges files, or None."""
+    if any(mime_type.startswith("text/") for mime_type in _mime_types(fields)):
+        return None  # it may only begin like media
+    for key in _DATA_KEYS:
+        if isinstance(value := fields.get(key), str):
+            start = value[:_HEAD].find(",") + 1  # behind the head of a data URL
+            head = value[start : start + _HEAD]
+            with suppress(ValueError):
+                if found := identify(binascii.a2b_base64(head[: len(head) // 4 * 4])):
+                    return found.kind
     return None
 
 

@@ -1,52 +1,24 @@
 """Which media of a thread leave a request, and what stands in their place."""
 
-import copy
 import json
 import re
 import subprocess
 import sys
 
 import pytest
-from block_samples import INLINE, PDF, PNG, REMOTE, WAV, only
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
+from windowed_threads import AUDIO, IMAGE, NEWEST, VIDEO, contents, text, windowed
 
 from langchain_mimo.errors import MiMoConfigurationError
 from langchain_mimo.media import message_blocks
 from langchain_mimo.middleware import MediaWindowMiddleware
 
-VIDEO = {
-    "type": "video",
-    "url": "file:///media/gate%201.mp4",
-    "mime_type": "video/mp4",
-    "extras": {"size": 40, "sha256": "0" * 64},
-}
-IMAGE = {"type": "image", "base64": PNG, "mime_type": "image/png"}
-AUDIO = {"type": "file", "base64": WAV, "mime_type": "audio/wav"}
-NEWEST = HumanMessage([{"type": "text", "text": "And this?"}, {**IMAGE, "id": "newest"}])
-
 UNDESCRIBED = " You said nothing about it before newer media arrived."
-
-
-def text(words):
-    return {"type": "text", "text": words}
-
-
-def windowed(messages, **options):
-    """The messages that the model gets; the thread itself stays as it is."""
-    before = copy.deepcopy(messages)
-    seen = MediaWindowMiddleware(**options)._windowed(messages)
-    assert messages == before
-    assert [type(message) for message in seen] == [type(message) for message in messages]
-    return seen
-
-
-def contents(messages, **options):
-    return [message.content for message in windowed(messages, **options)]
 
 
 def call(name, call_id):
@@ -204,98 +176,9 @@ def test_long_descriptions_end_with_an_ellipsis():
     assert contents(thread, max_characters=24)[0][0]["text"].endswith("at the gate.]")
 
 
-@pytest.mark.parametrize("name", [*REMOTE, *INLINE])
-def test_media_of_every_shape(name):
-    block, kind = (REMOTE | INLINE)[name][:2]
-    noun = {"audio": "audio file"}.get(kind, kind)
-    ((replaced,), *_) = contents([HumanMessage([block]), AIMessage("Yes."), NEWEST])
-    assert replaced["text"].startswith(f"[The {noun}")
-    assert len(replaced["text"]) < 120
-
-
-@pytest.mark.parametrize(
-    ("block", "kind"),
-    [
-        ({**IMAGE, "text": "The gate."}, "image"),
-        (
-            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}, "text": ""},
-            "image",
-        ),
-        ({**VIDEO, "text": "The gate."}, "video gate 1.mp4"),
-        ({"type": "non_standard", "value": {**IMAGE, "text": "The gate."}}, "image"),
-    ],
-)
-def test_media_with_a_text_beside_them_are_media(block, kind):
-    # ChatMiMo sends them as media, without the text.
-    assert only(block).reference.kind == kind.split()[0]
-    ((replaced,), *_) = contents([HumanMessage([block]), AIMessage("Yes."), NEWEST])
-    assert replaced["text"].startswith(f"[The {kind} is no longer attached.")
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        "words",
-        text("words"),
-        {"type": "file", "base64": PDF, "mime_type": "application/pdf"},
-        {"type": "resource", "resource": {"mimeType": "image/svg+xml", "text": "<svg/>"}},
-        {"type": "search_result", "source": "https://example.com", "content": [text("x")]},
-        {"type": "json", "json": {"type": "video"}},
-        {"type": "file", "base64": WAV, "mime_type": "audio/wav", "text": "sent as text"},
-    ],
-)
-def test_other_blocks_stay(block):
-    thread = [HumanMessage([block]), AIMessage("Yes."), NEWEST]
-    assert contents([HumanMessage([VIDEO, block]), *thread[1:]])[0][1] == block
-    assert windowed(thread, keep_last=0)[0] == thread[0]
-
-
-@pytest.mark.parametrize(
-    ("fields", "name"),
-    [
-        ({"url": "https://user:secret@example.com/a/b.mp4?sig=secret#t=1"}, "https://example.com/a/b.mp4"),
-        ({"url": "data:video/mp4;base64,AAAA"}, ""),
-        ({"base64": "AAAA"}, ""),
-        ({"base64": "AAAA", "extras": {"filename": "C:\\videos\\a.mp4"}}, "a.mp4"),
-        ({"url": "file:///home/user/%C3%A4.mp4"}, "ä.mp4"),
-        ({"url": f"https://example.com/{'a' * 500}"}, ""),
-        ({"url": "https://[::1"}, ""),
-        ({"url": "file:///media/two%0Alines.mp4"}, "two lines.mp4"),
-    ],
-)  # fmt: skip
-def test_names(fields, name):
-    ((replaced,), *_) = contents(
-        [HumanMessage([{"type": "video", **fields}]), AIMessage("Yes."), NEWEST]
-    )
-    shown = f"video {name}" if name else "video"
-    assert replaced["text"].startswith(f"[The {shown} is no longer attached.")
-
-
-@pytest.mark.parametrize(
-    ("extras", "shown"),
-    [
-        ({"start_s": 62.5, "end_s": 70, "shown_start_s": 60.0}, " from 62.5 s to 70 s"),
-        ({"start_s": 62.5}, ""),
-        ({"start_s": "62.5", "end_s": None}, ""),
-        (None, ""),
-    ],
-)
-def test_ranges_are_named(extras, shown):
-    block = {**VIDEO, "extras": extras}
-    ((replaced,), *_) = contents([HumanMessage([block]), AIMessage("Yes."), NEWEST])
-    assert replaced["text"].startswith(f"[The video gate 1.mp4{shown} is no longer attached.")
-
-
 def test_system_messages_and_the_models_own_media_stay():
     thread = [SystemMessage([IMAGE]), AIMessage([IMAGE]), HumanMessage("?"), AIMessage("!"), NEWEST]
     assert windowed(thread) == thread
-
-
-def test_deeply_nested_blocks_are_no_trouble():
-    block = {"type": "non_standard"}
-    for _ in range(5_000):
-        block = {"type": "non_standard", "value": block}
-    assert MediaWindowMiddleware()._windowed([HumanMessage([block])])[0].content == [block]
 
 
 # ---------------------------------------------------------------------------- any thread
