@@ -28,12 +28,12 @@ GROUPS = {
     "tool_calls": 9,
     "histories": 15,
     "media": 7,
+    "documents": 9,
     "concurrency": 5,
 }
 """The modules of `benchmarks.measures` and the number of rounds in a full run.
 
-A path that is new, such as that of documents, is a module there and a line here; its targets are in
-`targets`.
+A path that is new is a module there and a line here; its targets are in `targets`.
 """
 
 PACKAGES = (

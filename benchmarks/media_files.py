@@ -1,4 +1,5 @@
-"""Creates an image, a video and an audio file of 20 MB each, without a codec: none is decoded."""
+"""Creates media files: an image, a video and an audio file of 20 MB each, without a codec, since
+none is decoded; small images; and videos that are cut."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 import struct
 import wave
 from pathlib import Path
+from typing import Any
 
 SIZE = 20_000_000
 KINDS = ("image", "video", "audio")
@@ -28,6 +30,40 @@ def make(kind: str, folder: Path) -> Path:
     else:
         path.write_bytes(_video())
     return path
+
+
+def make_images(folder: Path, count: int) -> list[Path]:
+    """Write small images that all differ."""
+    from PIL import Image
+
+    paths = [folder / f"{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (64, 64), divmod(number, 256) + (number * 37 % 256,)).save(path)
+    return paths
+
+
+def make_videos(folder: Path, seconds: int) -> tuple[Path, Path]:
+    """Write 1280 x 720 video at 2 Mbit/s as MP4, which can be copied, and as Matroska."""
+    import av
+    from PIL import Image
+
+    base = Image.effect_noise((320, 180), 60).convert("RGB")
+    paths = folder / "video.mp4", folder / "video.mkv"
+    with av.open(str(paths[0]), "w") as mp4:
+        options = {"g": "50", "preset": "ultrafast"}
+        video: Any = mp4.add_stream("libx264", rate=25, options=options)
+        video.width, video.height, video.pix_fmt, video.bit_rate = 1280, 720, "yuv420p", 2_000_000
+        for number in range(25 * seconds):
+            image = base.transform(base.size, 0, (1, 0, number % 160, 0, 1, number % 90))
+            mp4.mux(video.encode(av.VideoFrame.from_image(image.resize((1280, 720)))))
+        mp4.mux(video.encode(None))
+    with av.open(str(paths[0])) as mp4, av.open(str(paths[1]), "w") as matroska:
+        copy: Any = matroska.add_stream_from_template(mp4.streams.video[0])
+        for packet in mp4.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                matroska.mux(packet)
+    return paths
 
 
 def _box(name: bytes, *contents: bytes) -> bytes:

@@ -55,6 +55,16 @@ def _openai_response() -> dict[str, object]:
     return {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
 
 
+def _description() -> dict[str, object]:
+    """Return a description of media by the default schema of `MiMoMediaParser`."""
+    times = {"start_s": 0, "end_s": 6}
+    scene = {**times, "description": "A slide.", "speech": "", "text": ""}
+    answer = {"summary": "A slide.", "speech": "", "text_on_screen": "", "scenes": [scene]}
+    message = {"role": "assistant", "content": orjson.dumps(answer).decode()}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
+
+
 def _anthropic_message(content: list[object], reason: str | None) -> dict[str, object]:
     return {
         "id": "msg_benchmark",
@@ -114,10 +124,13 @@ STREAMS: dict[tuple[str, str], Callable[[int], list[bytes]]] = {
     ("anthropic", "stream"): anthropic_text,
     ("gemini", "stream"): gemini_text,
 }
-COMPLETE: dict[str, Callable[[], dict[str, object]]] = {
-    "openai": _openai_response,
-    "anthropic": lambda: _anthropic_message([{"type": "text", "text": GREETING}], "end_turn"),
-    "gemini": lambda: _gemini_response(GREETING, "STOP"),
+COMPLETE: dict[tuple[str, str], Callable[[], dict[str, object]]] = {
+    ("openai", "response"): _openai_response,
+    ("openai", "description"): _description,
+    ("anthropic", "response"): lambda: _anthropic_message(
+        [{"type": "text", "text": GREETING}], "end_turn"
+    ),
+    ("gemini", "response"): lambda: _gemini_response(GREETING, "STOP"),
 }
 
 
@@ -133,7 +146,7 @@ def writes(scenario: str, format_: str) -> tuple[bytes, ...]:
     """Return the writes of a scenario's response, head included."""
     kind, *numbers = scenario.split("-")
     if not numbers:
-        return (complete(orjson.dumps(COMPLETE[format_]())),)
+        return (complete(orjson.dumps(COMPLETE[format_, kind]())),)
     count, batch = int(numbers[0]), int(numbers[1])
     events = STREAMS[format_, kind](count)
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked"

@@ -5,6 +5,7 @@ The first part of the path is the scenario, so a base URL is all that a client n
 end in `+TAG`, which only the statistics see.
 
     /response/...             one complete response
+    /description/...          one complete response, the description of a media file
     /stream-N-B/...           N events of text, B in each write, then usage and [DONE]
     /arguments-N-B/...        one tool call whose arguments arrive in N fragments, B in each write
     /stats/SCENARIO+TAG       the number of connections that requested the scenario
