@@ -67,9 +67,7 @@ def _videos(llm: Any, folder: Path, rounds: int) -> Measure:
     seconds = 60
     parser = MiMoMediaParser(llm, plan={"max_seconds": 6.0})
     videos = dict(zip((COPIED, ENCODED), make_videos(folder, seconds), strict=True))
-    actions = {
-        name: partial(parser.parse, Blob.from_path(path)) for name, path in videos.items()
-    }
+    actions = {name: partial(parser.parse, Blob.from_path(path)) for name, path in videos.items()}
     segments = len(parser.parse(Blob.from_path(videos[COPIED])))
     return _sample(Measure(VIDEO, "ms of CPU"), actions, rounds, share=segments)
 
