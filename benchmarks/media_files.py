@@ -38,7 +38,7 @@ def make_images(folder: Path, count: int) -> list[Path]:
 
     paths = [folder / f"{number}.png" for number in range(count)]
     for number, path in enumerate(paths):
-        Image.new("RGB", (64, 64), divmod(number, 256) + (number * 37 % 256,)).save(path)
+        Image.new("RGB", (64, 64), (*divmod(number, 256), number * 37 % 256)).save(path)
     return paths
 
 
