@@ -294,6 +294,17 @@ CERTAIN_IDS = {"first", "every", "changing", "second", "none", "the same"}
 CERTAIN_NAMES = {"first", "every"}
 
 
+def blanks_joined(pieces):
+    """Return pieces with those of white space at the end of the one before: it may be in a string."""
+    joined = []
+    for piece in pieces:
+        if piece.strip():
+            joined.append(piece)
+        elif joined:
+            joined[-1] += piece
+    return joined
+
+
 @st.composite
 def cut_calls(draw):
     """Draw calls, the habits of a server, and the deltas that it sends for them."""
@@ -321,7 +332,7 @@ def cut_calls(draw):
             cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=4)))
             pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
             if not is_clear_end:
-                pieces = [piece for piece in pieces if piece.strip()] or [text]
+                pieces = blanks_joined(pieces) or [text]
             if draw(st.booleans()):
                 pieces = ["", *pieces]
         if draw(st.booleans()) and is_clear_end:
