@@ -1,9 +1,11 @@
 """The pieces of a file are cut by one index, which is made again when the file changes."""
 
 import functools
+import io
 import os
 import time
 
+import av
 import pytest
 from media_files import make, make_video
 
@@ -38,7 +40,20 @@ PIECES = [(0, 1.5), (1.25, 3.0), (3, 3.5), (2.2, None)]
 
 
 def cut(source):
-    return [prepare_video(source, start_s=start, end_s=end).data for start, end in PIECES]
+    return [shown(prepare_video(source, start_s=start, end_s=end)) for start, end in PIECES]
+
+
+def shown(prepared):
+    """What a result shows: all of its video, and the times of its audio.
+
+    FFmpeg's AAC encoder need not write the same bytes for the same samples.
+    """
+    with av.open(io.BytesIO(prepared.data)) as file:
+        return [
+            (packet.stream.type, packet.pts, packet.dts, packet.duration)
+            + ((bytes(packet),) if packet.stream.type == "video" else ())
+            for packet in file.demux()
+        ]
 
 
 def test_the_pieces_of_a_file_share_an_index(tmp_path, builds):
@@ -49,8 +64,8 @@ def test_the_pieces_of_a_file_share_an_index(tmp_path, builds):
     assert len(builds) == 1
     assert pieces == cut(data)
     calls = [functools.partial(prepare_video, path, start_s=start) for start in (0, 1, 2, 3)]
-    assert [each.data for each in prepare_many(calls, max_workers=4)] == [
-        prepare_video(data, start_s=start).data for start in (0, 1, 2, 3)
+    assert [shown(each) for each in prepare_many(calls, max_workers=4)] == [
+        shown(prepare_video(data, start_s=start)) for start in (0, 1, 2, 3)
     ]
     assert len(known_indexes.known) == 1
 
@@ -70,7 +85,7 @@ def test_a_file_that_changed_is_read_again(tmp_path, builds, change):
         os.utime(path, ns=(0, before.st_mtime_ns))
     else:
         write(path, replacement, seconds_ago=30 if change != "other file" else 60)
-    assert prepare_video(path).data == prepare_video(replacement).data
+    assert shown(prepare_video(path)) == shown(prepare_video(replacement))
     assert len(builds) == 3
 
 
