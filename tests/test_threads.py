@@ -19,10 +19,14 @@ import langchain_mimo
 from langchain_mimo import _threads
 from langchain_mimo._threads import Signal, Workers
 from langchain_mimo.cost import CallBudget
+from langchain_mimo.cost.budget_file import FileStore
+from langchain_mimo.cost.lines import UNSENT, Lines
+from langchain_mimo.cost.windows import Ask, MemoryStore
 from langchain_mimo.document_loaders import MiMoMediaLoader, MiMoMediaParser, running
 from langchain_mimo.prepare import prepare_many
 
 HANGS_S = 30
+ASK = Ask("a", "a m", max_concurrency=1)
 PACKAGE = Path(langchain_mimo.__file__).parent
 
 
@@ -204,6 +208,38 @@ def test_a_budget_serves_others_after_an_interrupt_at_any_step(tmp_path):
         assert outcomes in (["interrupted"], ["complete"])
         for work in (budget.acquire, lambda budget=budget: budget.spent):
             assert interrupted(work)[1] == ["complete"]
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_an_interrupt_at_any_step_in_line_lets_the_others_in(tmp_path, is_shared):
+    """However it ends, nobody waits behind who has left, and no place is lost in the line."""
+
+    def enter(lines, got):
+        entering = lines.enter(ASK)
+        try:
+            while True:
+                seconds, woken = next(entering)
+                woken.wait(seconds)
+        except StopIteration as end:
+            got.append(end.value)
+        finally:
+            entering.close()
+
+    def enter_behind_another(name, at=None):
+        lines, got = Lines(FileStore(str(tmp_path / name)) if is_shared else MemoryStore()), []
+        held = lines.call(lines._store.reserve, ASK)
+        leaving = threading.Timer(0.005, lines.settle, (held, UNSENT))
+        leaving.start()
+        interrupt, outcomes = interrupted(lambda: enter(lines, got), at)
+        assert outcomes in (["interrupted"], ["complete"])
+        leaving.join()
+        for reservation in got:
+            lines.settle(reservation, UNSENT)
+        assert interrupted(lambda: enter(lines, got))[1] == ["complete"]
+        return interrupt.steps
+
+    for at in range(1, enter_behind_another("0.db") + 1):
+        enter_behind_another(f"{at}.db", at)
 
 
 # -------------------------------------------------------------------------------------- signals

@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from langchain_mimo._threads import Signal, Workers
 from langchain_mimo._transport.gates import Wait
-from langchain_mimo.cost.windows import Ask, BudgetStore, Later, Settlement, Spending
+from langchain_mimo.cost.windows import Ask, BudgetStore, Later, Settlement
 from langchain_mimo.errors import MiMoError
 
 PLACE_SECONDS = 0.1
@@ -126,34 +126,33 @@ class Lines:
             ask: What is needed.
             waits: False returns `Later` instead of waiting for room.
         """
-        waiter, held = _Waiter(), None
+        waiter, asked = _Waiter(), _Asked()
         reserve = self._reserve_in_thread if self._store.is_shared else self._reserve
         try:
-            with self._lock:
-                self._lines.setdefault(ask.window, deque()).append(waiter)
-            while True:
-                with self._lock:
-                    is_first = self._lines[ask.window][0] is waiter
-                    woken = waiter.sleep()  # before the store looks: what ends meanwhile counts
-                if is_first:
-                    answer = yield from reserve(ask)
-                    if not isinstance(answer, Later):
-                        held = answer
-                        return answer
-                else:
-                    answer = Later(None)
-                if not waits:
-                    return answer
-                waiter.log(answer)
-                yield self._seconds(answer, is_first), woken
-        finally:
             try:
+                with self._lock:
+                    self._lines.setdefault(ask.window, deque()).append(waiter)
+                while True:
+                    with self._lock:
+                        is_first = self._lines[ask.window][0] is waiter
+                        woken = waiter.sleep()  # before the store looks: what ends meanwhile counts
+                    answer: Any = Later(None)
+                    if is_first:
+                        asked = _Asked()
+                        answer = yield from reserve(ask, asked)
+                        if not isinstance(answer, Later):
+                            return answer
+                    if not waits:
+                        return answer
+                    waiter.log(answer)
+                    yield self._seconds(answer, is_first), woken
+            finally:
                 self._leave(ask.window, waiter)
-            except KeyboardInterrupt:  # else all others would wait behind one who has left
+        except BaseException as stopped:
+            if isinstance(stopped, KeyboardInterrupt):  # it may have struck in `_leave`
                 self._leave(ask.window, waiter)
-                if held is not None and not isinstance(held, Spending):
-                    self.settle(held, UNSENT)
-                raise
+            self._give_back(asked)
+            raise
 
     def _seconds(self, answer: Later, is_first: bool) -> float | None:
         """Return how long to wait: a shared store is asked again in a while, whatever it says."""
@@ -178,10 +177,11 @@ class Lines:
             for waiter in first:
                 waiter.woken.set()
 
-    def _reserve(self, ask: Ask) -> Generator[Wait, None, Any]:
+    def _reserve(self, ask: Ask, asked: _Asked) -> Generator[Wait, None, Any]:
         """Ask a store of this process."""
         with self._lock:
-            return self._store.reserve(ask)
+            asked.answer = self._store.reserve(ask)
+        return asked.answer
         yield  # a generator, as `_reserve_in_thread`
 
     def settle(self, reservation: Any, settlement: Settlement) -> None:
@@ -215,20 +215,15 @@ class Lines:
 
     # A shared store
 
-    def _reserve_in_thread(self, ask: Ask) -> Generator[Wait, None, Any]:
+    def _reserve_in_thread(self, ask: Ask, asked: _Asked) -> Generator[Wait, None, Any]:
         """Ask a shared store in its thread."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        asked = _Asked()
-        try:
-            self._thread.start(self._ask, asked, self._reserve_shared, ask)
-            while not asked.answered.is_set:  # the wait may end early, at a time limit
-                yield None, asked.answered
-            return asked.value()
-        except BaseException:
-            self._give_back(asked)
-            raise
+        self._thread.start(self._ask, asked, self._reserve_shared, ask)
+        while not asked.answered.is_set:  # the wait may end early, at a time limit
+            yield None, asked.answered
+        return asked.value()
 
     def _give_back(self, asked: _Asked) -> None:
         """Return the reservation of a waiter who leaves; if the store has no answer yet, later."""
@@ -236,7 +231,7 @@ class Lines:
             asked.is_left = True
             answer, asked.answer = asked.answer, None
         if answer is not None and not isinstance(answer, Exception | tuple):
-            self._thread.start(self._change, self._settle_owed, (answer, UNSENT))
+            self.settle(answer, UNSENT)
 
     def _reserve_shared(self, ask: Ask) -> Any:
         self._settle_owed()
