@@ -32,8 +32,8 @@ from benchmarks.worker import Context
 EVENTS = 200
 SCENARIO = f"stream-{EVENTS}-8"
 IN_A_ROW = 30
-LONGEST = 120
-"""Seconds after which a sample that does not end stops the run."""
+LONGEST = 60
+"""Seconds after which a sample counts as one that does not end: its streams have failed."""
 
 GROWTH = {100: 3, 400: 1, 1600: 1}
 """Numbers of streams at once, and how often each runs in a sample, which is the median of them."""
@@ -62,8 +62,7 @@ def measure(context: Context) -> list[Measure]:
         OWN_POOL: partial(_bare, _client_with_own_pool, url),
         "ChatMiMo": partial(_model, "ChatMiMo", url),
     }
-    # One of its 100 streams sometimes never ended.
-    peers = {name: partial(_model, name, url) for name in PEERS if name != "ChatGoogleGenerativeAI"}
+    peers = {name: partial(_model, name, url) for name in PEERS}
     rounds = context.rounds
     with asyncio.Runner() as runner:
         measures = [
@@ -152,16 +151,22 @@ def _growth(runner: asyncio.Runner, openers: dict[str, Opener], rounds: int) -> 
 def _together(
     runner: asyncio.Runner, openers: dict[str, Opener], count: int, rounds: int
 ) -> list[Measure]:
-    """Measure `count` streams at once."""
+    """Measure `count` streams at once; the time of a sample that does not end is left out.
+
+    With some peers, one of 100 streams sometimes never ends.
+    """
     wall = Measure(f"{count} streams at once", "s")
     failed = Measure(f"{count} streams at once, failures", "")
-    for opener in openers.values():  # warms up
-        runner.run(_run(opener, count))
-    for number in range(rounds):
+    for number in range(-1, rounds):  # the first round warms up
         for name in rotate(openers, number):
-            taken, failures = runner.run(_run(openers[name], count))
-            wall.add(name, taken)
-            failed.add(name, failures)
+            try:
+                taken, failures = runner.run(_run(openers[name], count))
+            except TimeoutError:
+                failed.add(name, count)
+                continue
+            if number >= 0:
+                wall.add(name, taken)
+                failed.add(name, failures)
     return [wall, failed]
 
 
