@@ -220,6 +220,8 @@ class CallAssembler:
             return None
         if of_id in self._rivals.get(where, ()):
             return of_id  # all calls have the same index, and the id tells which
+        if name == of_id.name and of_id.is_complete and not has_text:
+            return of_id  # the end of a call that another one has followed
         if has_text:
             self._doubt(call, of_id)
         return call

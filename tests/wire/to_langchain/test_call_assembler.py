@@ -417,6 +417,17 @@ def test_calls_cut_in_any_way_never_become_other_calls(drawn):
     note("all calls" if found == expected else "some calls are invalid")
 
 
+@pytest.mark.parametrize("ends", [["id0"], ["id1", "id0"], ["id0", "id0", "id1"]])
+def test_an_end_with_id_and_name_behind_another_call_is_no_call(ends):
+    names = {"id0": "f", "id1": "g"}
+    texts = [("id0", "{}"), ("id1", "{}"), *((call_id, "") for call_id in ends)]
+    deltas = [[fragment(0, call_id, names[call_id], text)] for call_id, text in texts]
+    events = [openai_wire.event(tool_calls=each) for each in deltas]
+    message, _ = streamed(OpenAIDecoder(), [*events, openai_wire.event(finish_reason="tool_calls")])
+    assert [call["name"] for call in message.tool_calls] == ["f", "g"]
+    assert message.invalid_tool_calls == []
+
+
 def test_calls_with_one_id_and_name_in_turns_do_not_get_each_others_arguments():
     pieces = [(0, '{"a": ['), (1, "{}"), (0, "]}")]
     deltas = [[fragment(where, "call", "delete", text)] for where, text in pieces]
