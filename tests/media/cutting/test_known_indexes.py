@@ -4,10 +4,12 @@ import functools
 import io
 import os
 import time
+from typing import NamedTuple
 
 import av
 import pytest
 from media_files import make, make_video
+from PIL import ImageChops, ImageStat
 
 from langchain_mimo._media import known_files
 from langchain_mimo._media.cutting import known_indexes
@@ -43,17 +45,37 @@ def cut(source):
     return [shown(prepare_video(source, start_s=start, end_s=end)) for start, end in PIECES]
 
 
-def shown(prepared):
-    """What a result shows: all of its video, and the times of its audio.
+class Shown(NamedTuple):
+    """What a result shows: when its packets and frames are due, and its frames."""
 
-    FFmpeg's AAC encoder need not write the same bytes for the same samples.
-    """
+    times: list
+    frames: list
+
+    def __eq__(self, other):
+        """Compare without what an encoder may write differently for the same frames.
+
+        Now and then H.264 or AAC of the same frames was not the same bytes, with PyAV 19.
+        """
+        return (
+            self.times == other.times
+            and len(self.frames) == len(other.frames)
+            and all(map(look_alike, self.frames, other.frames))
+        )
+
+    __hash__ = None
+
+
+def look_alike(one, other):
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) < 6
+
+
+def shown(prepared):
     with av.open(io.BytesIO(prepared.data)) as file:
-        return [
-            (packet.stream.type, packet.pts, packet.dts, packet.duration)
-            + ((bytes(packet),) if packet.stream.type == "video" else ())
-            for packet in file.demux()
-        ]
+        times = [(each.stream.type, each.pts, each.dts, each.duration) for each in file.demux()]
+    with av.open(io.BytesIO(prepared.data)) as file:
+        frames = [frame.to_image() for frame in file.decode(video=0)]
+    assert not any(map(look_alike, frames, frames[1:]))
+    return Shown(times, frames)
 
 
 def test_the_pieces_of_a_file_share_an_index(tmp_path, builds):
