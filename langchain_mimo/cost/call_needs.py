@@ -93,9 +93,9 @@ def counted(usage: Mapping[str, Any] | None) -> Counts:
     read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     if read is None and written is None:
         return unknown_counts(searches)
-    parts = input_details(usage) if usage.get("prompt_tokens_details") else {}
-    output_parts = output_details(usage) if usage.get("completion_tokens_details") else {}
-    return counts_of(read or 0, written or 0, parts, output_parts, searches)
+    if not (usage.get("prompt_tokens_details") or usage.get("completion_tokens_details")):
+        return 1, 0, read or 0, 0, 0, 0, 0, written or 0, 0, searches
+    return counts_of(read or 0, written or 0, input_details(usage), output_details(usage), searches)
 
 
 def _in_openai_format(usage: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,10 +3,12 @@
 `BudgetStore` is all that `CallBudget` asks of the place where its state is kept, so that a file for
 several processes (`budget_file`), or a remote object, can take the place of `MemoryStore`.
 
-How a window works. Each reservation is an entry with its time, its request and its tokens; an entry
-leaves `PERIOD + MARGIN` seconds later. Settling an attempt corrects the tokens of its entry: fewer
-are taken off at once, more are a new entry of that moment, as the server counts them then. It never
-takes the entry out, since the server remembers a request for a minute, not until its response.
+How a window works. Requests and tokens are counted where they began: in an entry, which stands for
+everything that began within a thousandth of the period and leaves `PERIOD + MARGIN` seconds after
+the last of it, so that a window holds a thousand entries at most, however many calls there are.
+Settling an attempt corrects the tokens of its entry: fewer are taken off at once, more are counted
+where that happens, as the server counts them then. It never takes the request out, since the server
+remembers it for a minute, not until its response.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ MARGIN = 1.0
 here, and not always by the same delay. It costs 1.6 % of a limit."""
 
 _MANY = 1000
+_ENTRIES = 1000
 
 
 @dataclass(slots=True)
@@ -154,30 +157,42 @@ class BudgetStore(Protocol):
 
 
 class _Entry:
-    """Requests and tokens in a window, from one moment on; as a reservation, what it holds."""
+    """Requests and tokens that began at about the same time in a window; `at` is the last time."""
 
-    __slots__ = ("at", "cost", "is_over", "requests", "reserved", "tokens", "window")
+    __slots__ = ("at", "ends", "is_over", "requests", "tokens", "window")
 
-    def __init__(
-        self, window: _Window, at: float, requests: int, tokens: int, cost: float = 0.0
-    ) -> None:
-        self.window, self.at, self.requests, self.cost = window, at, requests, cost
-        self.tokens = self.reserved = tokens
+    def __init__(self, window: _Window, at: float) -> None:
+        self.window, self.at, self.ends = window, at, at + window.period / _ENTRIES
+        self.requests = self.tokens = 0
         self.is_over = False
-        window.entries.append(self)
-        window.requests += requests
-        window.tokens += tokens
+
+
+class _Held:
+    """A reservation: its place in a window, its tokens, and the highest possible cost."""
+
+    __slots__ = ("cost", "entry", "tokens")
+
+    def __init__(self, entry: _Entry, tokens: int, cost: float) -> None:
+        self.entry, self.tokens, self.cost = entry, tokens, cost
 
 
 class _Window:
     """The entries of the last `period` seconds, oldest first, and their sums."""
 
-    __slots__ = ("entries", "period", "requests", "running", "tokens")
+    __slots__ = ("entries", "newest", "period", "requests", "running", "tokens")
 
-    def __init__(self, period: float) -> None:
-        self.entries: deque[_Entry] = deque()
+    def __init__(self, period: float, now: float) -> None:
         self.period = period
         self.requests = self.tokens = self.running = 0
+        self.entries: deque[_Entry] = deque()
+        self.newest = self.begin(now)
+
+    def begin(self, now: float) -> _Entry:
+        """Begin an entry, and drop those whose time is over."""
+        self.forget(now)
+        self.newest = entry = _Entry(self, now)
+        self.entries.append(entry)
+        return entry
 
     def forget(self, now: float) -> None:
         """Drop the entries whose time is over."""
@@ -189,13 +204,17 @@ class _Window:
             entry.is_over = True
 
     def until_room(self, requests: int, tokens: int, now: float) -> Later | None:
-        """Return how long requests and tokens too many still stay; None if they do not leave."""
+        """Return how long requests and tokens too many still stay.
+
+        None means that they have left already, or that they do not leave.
+        """
         for entry in self.entries:
             reason = "tokens_per_minute" if tokens > 0 else "requests_per_minute"
             requests -= entry.requests
             tokens -= entry.tokens
             if requests <= 0 and tokens <= 0:
-                return Later(entry.at + self.period - now, reason)
+                until = entry.at + self.period
+                return None if until <= now else Later(until - now, reason)
         return None
 
 
@@ -221,7 +240,7 @@ class MemoryStore:
         self._number = 0
         self._counts: dict[str, Counts] = {}
 
-    def reserve(self, ask: Ask) -> _Entry | Later | Spending:
+    def reserve(self, ask: Ask) -> _Held | Later | Spending:
         """Reserve what an attempt needs, as `BudgetStore.reserve`."""
         now = self._clock()
         if self._pauses and (left := self._paused(ask.account, now)) > 0:
@@ -232,9 +251,9 @@ class MemoryStore:
             if answer is not None:
                 return answer
         window = self._windows.get(ask.window) or self._new_window(ask.window, now)
-        entries = window.entries
-        if entries and entries[0].at + window.period <= now:
-            window.forget(now)
+        entry = window.newest
+        if entry.ends <= now:
+            entry = window.begin(now)
         limit = ask.requests_per_minute
         requests = 0 if limit is None else window.requests + 1 - limit
         limit = ask.tokens_per_minute
@@ -245,12 +264,18 @@ class MemoryStore:
                 return later
         if ask.max_concurrency is not None and window.running >= ask.max_concurrency:
             return Later(None, "max_concurrency")
-        entry = _Entry(window, now, 1, ask.tokens, ask.cost)
+        tokens, cost = ask.tokens, ask.cost
+        held = _Held(entry, tokens, cost)
         # No call after this: where Ctrl+C strikes one, nobody would give the place back.
+        entry.at = now
+        entry.requests += 1
+        entry.tokens += tokens
+        window.requests += 1
+        window.tokens += tokens
         window.running += 1
         self._number += 1
-        self._running += ask.cost
-        return entry
+        self._running += cost
+        return held
 
     def _new_window(self, name: str, now: float) -> _Window:
         """Return a new window; many others that are empty go, as when keys change all the time."""
@@ -259,7 +284,7 @@ class MemoryStore:
                 window.forget(now)
                 if not window.entries and not window.running:
                     del self._windows[other]
-        window = self._windows[name] = _Window(self._period)
+        window = self._windows[name] = _Window(self._period, now)
         return window
 
     def _paused(self, account: str, now: float) -> float:
@@ -268,20 +293,23 @@ class MemoryStore:
         names = (account, "") if account else tuple(self._pauses)
         return max((self._pauses.get(name, now) for name in names), default=now) - now
 
-    def settle(self, reservation: _Entry, settlement: Settlement) -> None:
+    def settle(self, reservation: _Held, settlement: Settlement) -> None:
         """End an attempt, as `BudgetStore.settle`."""
-        window = reservation.window
+        entry = reservation.entry
+        window = entry.window
         if window.running:  # after a fork, the attempts of the parent may end here too
             window.running -= 1
-        more = 0 if settlement.tokens is None else settlement.tokens - reservation.reserved
+        more = 0 if settlement.tokens is None else settlement.tokens - reservation.tokens
         if more > 0:
-            _Entry(window, self._clock(), 0, more)
-        elif not reservation.is_over:
-            reservation.tokens += more
+            now = self._clock()
+            entry = window.newest if now < window.newest.ends else window.begin(now)
+            entry.at = now
+        if not entry.is_over:
+            entry.tokens += more
             window.tokens += more
-        if not settlement.is_sent and not reservation.is_over:
-            reservation.requests -= 1
-            window.requests -= 1
+            if not settlement.is_sent:
+                entry.requests -= 1
+                window.requests -= 1
         if self._number:
             self._number -= 1
         # Sums of floats are not exact, and a rest would be waited for.
