@@ -26,6 +26,9 @@ _LABEL = re.compile(
 )
 """What is copied along with a key, in front of it: a header, or a line of a .env file."""
 
+_USUAL = re.compile(r"[A-Za-z0-9_.-]+")
+"""What nearly all keys consist of; no label does."""
+
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
 
@@ -75,6 +78,8 @@ def wrong_in_key(key: str) -> str | None:
 
     MiMo says "Invalid API Key" of all of these, and some cannot be sent in a header.
     """
+    if _USUAL.fullmatch(key):
+        return None
     if label := _LABEL.match(key):
         return f"begins with {label[0].strip()!r}; copy the key alone"
     if key[0] in "\"'`" or key[-1] in "\"'`":

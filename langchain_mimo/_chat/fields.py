@@ -364,10 +364,10 @@ class ChatMiMoFields(BaseChatModel):
 
             check_api_format(self.api_format, self.server)
             dialect_of(self.server, self.dialect)
+        self._check_endpoint()
         return self
 
-    @model_validator(mode="after")
-    def _check_endpoint(self) -> Self:
+    def _check_endpoint(self) -> None:
         given = self.model_fields_set
         is_from_environment = "base_url" not in given
         if self.base_url is None and self.server != "mimo":
@@ -383,11 +383,12 @@ class ChatMiMoFields(BaseChatModel):
             endpoints,
             base_url=self.base_url,
             region=self.region,
-            key_in_code=fixed_key(self.api_key) if "api_key" in given else None,
+            key_in_code=fixed_key(self.api_key)
+            if is_from_environment and "api_key" in given
+            else None,
             is_from_environment=is_from_environment,
         )
         check_model(self.model, endpoints, self.server)
-        return self
 
     @property
     def _endpoints(self) -> Endpoints:

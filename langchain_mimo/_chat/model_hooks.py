@@ -6,7 +6,8 @@ import dataclasses
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Self, cast
 
 from langchain_core.language_models import ModelProfile
@@ -106,7 +107,7 @@ class ModelHooks(ChatMiMoFields):
         known = catalogue.find(self.model)
         if known is None:
             return None
-        facts = catalogue.profile(known, datetime.now(UTC).date())
+        facts = _profile(known, datetime.now(UTC).date() if known.ended else date.min).copy()
         facts["structured_output"] = (
             known.native_json_schema
             and self.native_schemas
@@ -153,6 +154,11 @@ class ModelHooks(ChatMiMoFields):
         """Unpickle; the key comes from this process's environment."""
         fields = {**state["__dict__"], "api_key": _unpickled_key(state["__dict__"]["api_key"])}
         super().__setstate__({**state, "__dict__": fields})
+
+
+@lru_cache(maxsize=64)
+def _profile(model: catalogue.Model, day: date) -> dict[str, object]:
+    return catalogue.profile(model, day)
 
 
 def _pickled_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -297,14 +297,14 @@ def check_address(
         )
         raise MiMoConfigurationError(msg)
     # A base URL of the program is its own choice: resellers and tests take keys of any kind.
-    is_plan_host = endpoints.host in TOKEN_PLAN_HOSTS.values()
-    wrong = {"tp": not is_plan_host, "sk": is_plan_host}.get(key_family(key_in_code), False)
-    if is_from_environment and wrong:
-        kind = "pay-as-you-go (sk-…)" if is_plan_host else "Token Plan (tp-…)"
-        msg = (
-            f"the api_key passed is a {kind} key, but {named} points to {endpoints.place}; {remedy}"
-        )
-        raise MiMoConfigurationError(msg)
+    if is_from_environment:
+        is_plan_host = endpoints.host in TOKEN_PLAN_HOSTS.values()
+        if key_family(key_in_code) == ("sk" if is_plan_host else "tp"):
+            kind = "pay-as-you-go (sk-…)" if is_plan_host else "Token Plan (tp-…)"
+            raise MiMoConfigurationError(
+                f"the api_key passed is a {kind} key, but {named} points to {endpoints.place}; "
+                f"{remedy}"
+            )
     if endpoints.is_plain and not endpoints.is_loopback:
         warn_once(
             f"{named} sends all messages, and the API key if there is one, unencrypted to "

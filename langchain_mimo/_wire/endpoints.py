@@ -49,6 +49,9 @@ class Endpoints(NamedTuple):
     Attributes:
         root: Scheme, host and any path before the API's own.
         host: Host name without port, in lower case.
+        place: The host, with the port if the URL has one, for messages.
+        is_mimo: Whether the host is MiMo's own, which always requires a key.
+        is_loopback: Whether the host is this machine.
         is_plain: Whether requests go over http, unencrypted.
         chat_completions: Endpoint of the OpenAI format.
         anthropic_messages: Endpoint of the Anthropic format.
@@ -59,30 +62,13 @@ class Endpoints(NamedTuple):
 
     root: str
     host: str
+    place: str
+    is_mimo: bool
+    is_loopback: bool
     is_plain: bool
     chat_completions: str
     anthropic_messages: str
     models: str
-
-    @property
-    def place(self) -> str:
-        """The host, with the port if the URL has one, for messages."""
-        return urlsplit(self.root).netloc
-
-    @property
-    def is_mimo(self) -> bool:
-        """Whether the host is MiMo's own, which always requires a key."""
-        return self.host == MIMO_DOMAIN or self.host.endswith("." + MIMO_DOMAIN)
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the host is this machine."""
-        name = self.host.rstrip(".")
-        return (
-            name in ("localhost", "::1")
-            or name.endswith(".localhost")
-            or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
-        )
 
 
 def key_family(api_key: str | None) -> KeyFamily:
@@ -127,10 +113,22 @@ def derive_endpoints(base_url: str) -> Endpoints:
     return Endpoints(
         root=root,
         host=host,
+        place=parts.netloc,
+        is_mimo=host == MIMO_DOMAIN or host.endswith("." + MIMO_DOMAIN),
+        is_loopback=_is_loopback(host),
         is_plain=parts.scheme == "http",
         chat_completions=f"{root}/v1/chat/completions",
         anthropic_messages=f"{root}/anthropic/v1/messages",
         models=f"{root}/v1/models",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rstrip(".")
+    return (
+        name in ("localhost", "::1")
+        or name.endswith(".localhost")
+        or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
     )
 
 
