@@ -194,11 +194,11 @@ class ChatMiMo(ConnectedFields):
         stream: bool,
     ) -> ChatRequest:
         from langchain_mimo._chat.requests import build_request
-        from langchain_mimo.cost.prices import price_of
+        from langchain_mimo.cost.prices import cost_of
 
         measure = self._media_tokens if self.budget is not None else None
         return build_request(
-            self, messages, stop, keywords, stream=stream, price=price_of, measure=measure
+            self, messages, stop, keywords, stream=stream, price=cost_of, measure=measure
         )
 
     def _media_tokens(self, turns: Sequence[Turn]) -> tuple[int, int]:

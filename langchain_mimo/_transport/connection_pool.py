@@ -26,8 +26,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -48,7 +47,7 @@ class ConnectionPool:
         self._create = create
         self._max_idle = max_idle
         self._lock = threading.RLock()
-        self._in_step = False
+        self._in_step = False  # whether the books are being changed
         self._busy: WeakKeyDictionary[Any, _Origin] = WeakKeyDictionary()
         self._by_age: OrderedDict[Any, _Origin] = OrderedDict()
         self._by_origin: dict[_Origin, OrderedDict[Any, None]] = {}
@@ -75,16 +74,20 @@ class ConnectionPool:
         """
         key = (origin.scheme, origin.host, origin.port)
         expired = []
-        with self._step():
-            while stack := self._by_origin.get(key):
-                connection = next(reversed(stack))
-                self._remove(connection, key)
-                if not connection.has_expired():
-                    break
-                expired.append(connection)
-            else:
-                connection = self._create(origin)
-            self._busy[connection] = key
+        with self._lock:
+            try:
+                self._in_step = True
+                while stack := self._by_origin.get(key):
+                    connection = next(reversed(stack))
+                    self._remove(connection, key)
+                    if not connection.has_expired():
+                        break
+                    expired.append(connection)
+                else:
+                    connection = self._create(origin)
+                self._busy[connection] = key
+            finally:
+                self._in_step = False
         return connection, expired
 
     def give_back(self, connection: Any) -> list[Any]:
@@ -96,8 +99,11 @@ class ConnectionPool:
         with self._lock:
             if self._in_step:  # the garbage collector closes a response in the middle of another
                 return [connection]
-            with self._step():
+            try:
+                self._in_step = True
                 return self._keep(connection)
+            finally:
+                self._in_step = False
 
     def close(self) -> list[Any]:
         """Keep no connection from now on.
@@ -106,11 +112,15 @@ class ConnectionPool:
             Connections to close: idle ones and those in use. One that is still connecting cannot be
             closed yet; it is when it is given back.
         """
-        with self._step():
-            self._closed = True
-            connections = [*self._by_age, *self._busy]
-            self._by_age.clear()
-            self._by_origin.clear()
+        with self._lock:
+            try:
+                self._in_step = True
+                self._closed = True
+                connections = [*self._by_age, *self._busy]
+                self._by_age.clear()
+                self._by_origin.clear()
+            finally:
+                self._in_step = False
         return connections
 
     def _keep(self, connection: Any) -> list[Any]:
@@ -118,8 +128,9 @@ class ConnectionPool:
         key = self._busy.pop(connection, None)
         if key is None:  # it was given back before
             return []
-        if self._closed or not connection.is_idle() or connection.has_expired():
+        if self._closed or not connection.is_available():
             return [connection]
+        # Whether the server has closed it is asked when it is taken again: that asks the system.
         self._by_age[connection] = key
         self._by_origin.setdefault(key, OrderedDict())[connection] = None
         return self._surplus(connection)
@@ -146,13 +157,3 @@ class ConnectionPool:
             stack.pop(connection, None)
         if not stack:
             self._by_origin.pop(key, None)
-
-    @contextmanager
-    def _step(self) -> Iterator[None]:
-        """Hold the lock, and note that the books are being changed."""
-        with self._lock:
-            try:
-                self._in_step = True
-                yield
-            finally:
-                self._in_step = False

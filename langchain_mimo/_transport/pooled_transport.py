@@ -183,15 +183,16 @@ async def _aclose(connections: list[Any]) -> None:
 
 def _core_request(request: httpx2.Request) -> httpcore2.Request:
     url = request.url
-    return httpcore2.Request(
+    core_request = httpcore2.Request(
         method=request.method,
         url=httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         ),
-        headers=request.headers.raw,
         content=request.stream,
         extensions=request.extensions,
     )
+    core_request.headers = request.headers.raw  # as an argument, each would be checked again
+    return core_request
 
 
 def _response(response: httpcore2.Response, body: Any) -> httpx2.Response:

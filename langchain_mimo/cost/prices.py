@@ -169,6 +169,23 @@ def price_of(
     return token_cost(price, *billed) + search_cost(web_searches, currency)
 
 
+def cost_of(usage: UsageMetadata | None, model: str, web_searches: int) -> float | None:
+    """Return what `price_of` returns, for a usage that this package made, without checks.
+
+    Args:
+        usage: The usage, or None.
+        model: Model id.
+        web_searches: Number of web searches.
+    """
+    price = list_price(model)
+    if price is None or not usage:
+        return None
+    read = usage["input_tokens"]
+    cached = usage.get("input_token_details", {}).get("cache_read", 0)
+    cost = token_cost(price, read, min(cached, read), usage["output_tokens"])
+    return cost + search_cost(web_searches, price.currency) if web_searches else cost
+
+
 def _billed(usage: object) -> tuple[int, int, int] | None:
     """Return the input tokens, those of them from the cache, and the output tokens.
 

@@ -255,7 +255,7 @@ def test_threads_share_the_lines():
         def reserve(self, ask):
             answer = super().reserve(ask)
             if not isinstance(answer, Later):
-                granted.append(answer.at)
+                granted.append(answer.entry.at)
             return answer
 
     lines = Lines(Recording(period=0.2))

@@ -32,7 +32,7 @@ class Connection:
         self.expired = False
         self.asked = 0
 
-    def is_idle(self):
+    def is_available(self):
         return self.idle
 
     def has_expired(self):
