@@ -20,20 +20,24 @@ from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from pydantic import ConfigDict
 from typing_extensions import override
 
 from langchain_mimo import catalogue
 from langchain_mimo._chat import engine
 from langchain_mimo._chat.connection import ConnectedFields
+from langchain_mimo._chat.fields import ChatMiMoFields
 from langchain_mimo._wire.to_langchain import content_blocks
 from langchain_mimo.cost.estimate_result import Estimate
 
 if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
     from langchain_mimo._chat.requests import ChatRequest
     from langchain_mimo._wire.to_langchain.events import Event
     from langchain_mimo._wire.turns import Turn
+else:  # type hints must resolve, and the class would take a seventh of this module's start-up
+    BaseTool = Any
 
 content_blocks.register()
 
@@ -47,7 +51,7 @@ def _with_signature(hook: T) -> T:
     return hook
 
 
-class ChatMiMo(ConnectedFields):
+class ChatMiMo(ConnectedFields, ChatMiMoFields):
     """Chat model for Xiaomi MiMo: text, images, video and audio in; reasoning and answers out.
 
     Example:

@@ -11,8 +11,6 @@ from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from pydantic import PrivateAttr
-
 from langchain_mimo._chat.api_keys import acurrent_key, current_key
 from langchain_mimo._chat.model_hooks import ModelHooks
 from langchain_mimo._chat.settings import check_verify, request_headers
@@ -34,9 +32,6 @@ T = TypeVar("T")
 
 class ConnectedFields(ModelHooks):
     """Base of `ChatMiMo`: its fields, and the transport, created when first needed."""
-
-    # (settings, Transport); type hints of the class must resolve without the HTTP client.
-    _transport: tuple[Any, Any] | None = PrivateAttr(default=None)
 
     @property
     def _http(self) -> Transport:

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -232,6 +233,9 @@ class ChatMiMoFields(BaseChatModel):
     if TYPE_CHECKING:  # the aliases, which type checkers accept as arguments too
         max_tokens: int | None = None
         stop_sequences: list[str] | None = None
+
+    # (settings, Transport); type hints of the class must resolve without the HTTP client.
+    _transport: tuple[Any, Any] | None = PrivateAttr(default=None)
 
     # Errors from pydantic would otherwise print their input, and with it the key.
     # The validator of this class is never used: ChatMiMo builds its own.

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.language_models import ModelProfile
 from langchain_core.language_models.base import LangSmithParams
@@ -16,12 +16,16 @@ from typing_extensions import override
 
 from langchain_mimo import catalogue
 from langchain_mimo._chat.api_keys import API_KEY_VARIABLES, ApiKey, fixed_key, key_in
-from langchain_mimo._chat.fields import ChatMiMoFields
 from langchain_mimo._chat.settings import PARAMETERS
 from langchain_mimo._transport.retries import RetryPolicy
 from langchain_mimo._transport.timeouts import MiMoTimeouts
 from langchain_mimo._wire.endpoints import HAS_RESPONSE_FORMAT
 from langchain_mimo.errors import MiMoConfigurationError
+
+if TYPE_CHECKING:
+    from langchain_mimo._chat.fields import ChatMiMoFields as _Fields
+else:  # no model of pydantic's, which would collect all fields once more: a millisecond of start-up
+    _Fields = object
 
 _IDENTIFYING = (
     *("model", "server", "api_format", "dialect", "base_url", "region"),
@@ -37,7 +41,7 @@ _SHARED = (
 """Fields whose values a copy shares: they hold locks, sockets or state meant to be shared."""
 
 
-class ModelHooks(ChatMiMoFields):
+class ModelHooks(_Fields):
     """Base of `ChatMiMo`: its fields as LangChain's tracing, profiles and copies see them."""
 
     @property

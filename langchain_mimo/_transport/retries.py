@@ -9,9 +9,9 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from langchain_mimo._checks import integer, known_arguments, number
-from langchain_mimo._transport.gates import Call, Wait
 from langchain_mimo.errors import (
     MiMoAPIError,
     MiMoBalanceError,
@@ -24,6 +24,9 @@ from langchain_mimo.errors import (
     MiMoTimeoutError,
     as_configuration_error,
 )
+
+if TYPE_CHECKING:
+    from langchain_mimo._transport.gates import Call, Wait
 
 DEFAULT_MAX_RETRIES = 2
 

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from langchain_mimo.cost.budget import CallBudget
     from langchain_mimo.cost.corpus import plan_corpus
     from langchain_mimo.cost.corpus_result import CorpusEstimate, CorpusFile, UnreadableFile
-    from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
+    from langchain_mimo.cost.estimate_result import Estimate
     from langchain_mimo.cost.file_estimate import estimate_file
     from langchain_mimo.cost.ledger import Ledger
     from langchain_mimo.cost.ledger_callback import LedgerCallback
     from langchain_mimo.cost.ledger_rows import LedgerCost, LedgerCounts, LedgerRow
+    from langchain_mimo.cost.media_estimate import MediaEstimate
     from langchain_mimo.cost.planning import VideoPlan, plan_segments, plan_video
     from langchain_mimo.cost.prices import Money, price_of
     from langchain_mimo.cost.segments import MediaSegment
@@ -31,7 +32,7 @@ _MODULES = {
     "LedgerCost": "ledger_rows",
     "LedgerCounts": "ledger_rows",
     "LedgerRow": "ledger_rows",
-    "MediaEstimate": "estimate_result",
+    "MediaEstimate": "media_estimate",
     "MediaSegment": "segments",
     "Money": "prices",
     "UnreadableFile": "corpus_result",

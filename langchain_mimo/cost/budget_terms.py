@@ -55,7 +55,7 @@ class Ticket:
                 if (price := terms.price) is not None:
                     cost = token_cost(price, read, cached, written)
                     cost += search_cost(searches, price.currency) if searches else 0.0
-            settlement = Settlement(tokens, cost, True, (terms.name, counts))  # noqa: FBT003
+            settlement = Settlement(tokens, cost, True, (terms.name, counts))
         self._lines.settle(self._reservation, settlement)
 
 

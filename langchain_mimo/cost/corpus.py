@@ -23,8 +23,8 @@ from langchain_mimo.catalogue import (
 from langchain_mimo.cost.corpus_paths import found_files
 from langchain_mimo.cost.corpus_result import CorpusEstimate, CorpusFile, UnreadableFile
 from langchain_mimo.cost.estimate import estimate_header
-from langchain_mimo.cost.estimate_result import MediaEstimate
 from langchain_mimo.cost.files import MeasuredFile, measure
+from langchain_mimo.cost.media_estimate import MediaEstimate
 from langchain_mimo.cost.planning import plan_segments
 from langchain_mimo.cost.prices import (
     CURRENCIES,

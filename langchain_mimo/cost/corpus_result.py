@@ -10,8 +10,8 @@ from typing import Literal
 
 from langchain_mimo._media.references import MediaKind
 from langchain_mimo.catalogue import AccountLimits, Tier
-from langchain_mimo.cost.estimate_result import MediaEstimate
 from langchain_mimo.cost.ledger_table import aligned
+from langchain_mimo.cost.media_estimate import MediaEstimate
 from langchain_mimo.cost.prices import Money, unknown_price
 from langchain_mimo.tokens import MAX_FRAMES
 

@@ -17,7 +17,8 @@ from langchain_mimo._media.references import MediaKind, MediaReference, MediaSou
 from langchain_mimo._wire.from_langchain.left_out import left_out
 from langchain_mimo._wire.turns import AssistantTurn, TextPart, Turn, UserTurn, media_parts
 from langchain_mimo.catalogue import Price
-from langchain_mimo.cost.estimate_result import Estimate, MediaEstimate
+from langchain_mimo.cost.estimate_result import Estimate
+from langchain_mimo.cost.media_estimate import MediaEstimate
 from langchain_mimo.cost.plan_texts import frame_limit
 from langchain_mimo.cost.prices import check_prices, list_price, token_cost, unknown_price
 from langchain_mimo.errors import MediaError, MiMoInputError, as_input_error

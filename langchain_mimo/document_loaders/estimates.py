@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents.base import Blob
 
 from langchain_mimo.cost.corpus_result import CorpusFile, UnreadableFile
-from langchain_mimo.cost.estimate_result import MediaEstimate
 from langchain_mimo.cost.files import measure
+from langchain_mimo.cost.media_estimate import MediaEstimate
 from langchain_mimo.document_loaders.bounds import SHORTEST_S, Bounds
 from langchain_mimo.document_loaders.planned_file import PlannedFile
 from langchain_mimo.document_loaders.plans import is_url, location_of
