@@ -27,9 +27,9 @@ GROUPS = {
     "streams": 15,
     "tool_calls": 9,
     "histories": 15,
-    "media": 7,
+    "media": 15,
     "documents": 9,
-    "concurrency": 5,
+    "concurrency": 9,
 }
 """The modules of `benchmarks.measures` and the number of rounds in a full run.
 
