@@ -350,6 +350,8 @@ def strip_id(model_id: str) -> str:
     tools append, with 400 (docs/api-facts.md). Unknown ids are only stripped of whitespace, since
     ids of a self-hosted server may be case-sensitive.
     """
+    if model_id in MODELS:
+        return model_id
     bare = model_id.strip()
     known = bare.lower().removesuffix("[1m]")
     return known if known in MODELS else bare
