@@ -29,7 +29,7 @@ GROUPS = {
     "histories": 15,
     "media": 15,
     "documents": 9,
-    "concurrency": 9,
+    "concurrency": 7,
 }
 """The modules of `benchmarks.measures` and the number of rounds in a full run.
 

@@ -22,8 +22,8 @@ from benchmarks.subjects import (
 )
 from benchmarks.worker import Context
 
-CALLS = 25
-SAMPLES = 4
+CALLS = 40
+SAMPLES = 2
 """Samples in a round: many short ones in turn, since the machine varies from second to second."""
 
 
