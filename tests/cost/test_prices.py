@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from langchain_mimo.catalogue import MODELS, PRICES, UNIT_PRICES, Price
 from langchain_mimo.cost import CallBudget, Ledger, plan_corpus, price_of
+from langchain_mimo.cost.prices import cost_of
 from langchain_mimo.errors import MiMoInputError
 
 COUNTS = st.integers(0, 10_000_000)
@@ -28,6 +29,15 @@ def test_the_prices_of_the_list_by_hand():
     assert price_of(usage(1_000_000, cached=1_000_000), "mimo-v2.6-flash") == pytest.approx(0.0028)
     assert price_of(usage(), "mimo-v2.6-flash", web_searches=1000) == pytest.approx(5)
     assert price_of(usage(), "mimo-v2.6-flash") == 0
+
+
+@given(
+    st.sampled_from([*sorted(MODELS), "another"]),
+    st.none() | st.builds(usage, COUNTS, COUNTS, st.none() | COUNTS),
+    st.integers(0, 50),
+)
+def test_a_message_states_what_price_of_returns(model, used, searches):
+    assert cost_of(used, model, searches) == price_of(used, model, searches)
 
 
 @given(st.sampled_from(sorted(PRICES)), COUNTS, COUNTS, COUNTS, st.integers(0, 50))

@@ -132,6 +132,27 @@ def test_a_pause_of_no_seconds_ends_pauses(clock):
     assert store.reserve(Ask("two", "two pro")) == Later(5.0, "pause")
 
 
+def test_a_window_holds_a_thousand_entries_however_many_calls_it_counts(clock):
+    store = MemoryStore(clock)
+    wanted = ask(requests_per_minute=20_000, tokens_per_minute=10**9, tokens=7)
+    reserved = []
+    for _ in range(20_000):
+        reserved.append(store.reserve(wanted))
+        clock.now += 0.003
+    (window,) = store._windows.values()
+    assert len(window.entries) <= 1001
+    assert (window.requests, window.tokens) == (20_000, 140_000)
+    later = store.reserve(wanted)
+    # The oldest entry leaves a period after the last call that it counts.
+    assert later == Later(pytest.approx(61 - 60 + 0.061, abs=0.004), "requests_per_minute")
+    for each in reserved:
+        store.settle(each, Settlement(2))
+    assert window.tokens == 40_000
+    clock.now += 61
+    store.reserve(wanted)
+    assert (window.requests, window.tokens, len(window.entries)) == (1, 7, 1)
+
+
 def test_idle_windows_are_forgotten(clock):
     store = MemoryStore(clock)
     for number in range(3000):
