@@ -190,8 +190,9 @@ class _Window:
     def begin(self, now: float) -> _Entry:
         """Begin an entry, and drop those whose time is over."""
         self.forget(now)
-        self.newest = entry = _Entry(self, now)
-        self.entries.append(entry)
+        entry = _Entry(self, now)
+        self.entries.append(entry)  # first: what Ctrl+C kept out of it would never be dropped
+        self.newest = entry
         return entry
 
     def forget(self, now: float) -> None:
